@@ -1,0 +1,52 @@
+# make book, make test: all that is needed is Python 3.11 or newer, and make
+
+PYTHON ?= python3
+PROFILE ?= laptop
+
+PROJECT_PYTHON := .venv/bin/python
+# right even where the folder was moved after its installation
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+.PHONY: help environment book test lint reference bench lock clean distclean
+
+help:
+	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
+	@echo "make test        build the smoke book and run all tests"
+	@echo "make lint        check style and types"
+	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
+	@echo "make bench       time the package against its alternatives"
+	@echo "make lock        renew constraints.txt"
+	@echo "make clean       remove what was built; trained networks stay"
+	@echo "make distclean   remove those and .venv too"
+
+environment:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) tools/bootstrap.py
+
+book: environment
+	@$(PROJECT_PYTHON) tools/build.py --profile $(PROFILE)
+
+test: environment
+	@$(PROJECT_PYTHON) tools/build.py --profile smoke
+	@$(PROJECT_PYTHON) -m pytest
+
+lint: environment
+	@$(PROJECT_PYTHON) -m ruff check .
+	@$(PROJECT_PYTHON) -m ruff format --check .
+	@$(PROJECT_PYTHON) -m mypy
+
+reference: environment
+	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
+	@$(PROJECT_PYTHON) tools/make_reference.py _build/smoke/executed/*.ipynb
+
+bench: environment
+	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only
+
+lock:
+	@tools/lock.sh
+
+clean:
+	rm -rf _build .snakemake
+
+distclean: clean
+	rm -rf .venv .store

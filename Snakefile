@@ -1,0 +1,186 @@
+# The whole work as one graph: train -> notebook -> nbval -> book.
+#
+#   make book                                    what users call; see tools/build.py
+#   snakemake --cores 2 --config profile=smoke   the same without its conveniences
+#
+# Three traps that this file avoids:
+# - Snakemake compares a rule's params as a set of values: two that swap places look unchanged. So: ONE dict.
+# - It does not see what a script imports. So: every file of the package that a step imports is among its inputs.
+# - It deletes the declared outputs of a step that fails. So: the site is not one; a stamp stands for it.
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)  # right even where the checkout was moved after its installation
+from gampl import provenance, studies
+from gampl.profiles import section
+
+PYTHON = sys.executable
+PROFILE = config.get("profile", "laptop")
+SEED = int(config.get("seed", 1))
+CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made with
+BUILD = f"_build/{PROFILE}"
+
+NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.py"))
+TRAININGS = {profile: studies.trainings(profile, SEED) for profile in {PROFILE, CHECKED}}
+
+
+def sources(file):
+    """A Python file and what it imports of the package."""
+    return [os.path.relpath(path, workflow.basedir) for path in provenance.source_files(Path(file))]
+
+
+def lock(file):
+    """The versions of the packages that a Python file needs, directly or not."""
+    return provenance.requirements(provenance.source_files(Path(file)))
+
+
+SOURCES = {name: sources(f"notebooks/{name}.py") for name in NOTEBOOKS}
+LOCKS = {name: lock(f"notebooks/{name}.py") for name in NOTEBOOKS}
+TRAINING_SOURCES, TRAINING_LOCK = sources("gampl/training.py"), lock("gampl/training.py")
+RUNNING_NOTEBOOKS = ["tools/run_notebook.py", "tools/notebook_env.py"]
+CHECKING_NOTEBOOKS = ["tools/check_notebook.py", "tools/make_reference.py", "tools/notebook_env.py"]
+
+
+def receipts(notebook, profile):
+    """Receipts of the trainings that a notebook uses."""
+    names = studies.notebook_trainings(notebook, profile, SEED)
+    return [f"_build/{profile}/receipts/{name}.json" for name in names]
+
+
+def settings(notebook, profile, seed):
+    """Everything but files that decides what a notebook shows."""
+    return {"settings": section(profile, notebook), "seed": seed, "lock": LOCKS[notebook]}
+
+
+def files(folder):
+    """All files of a folder."""
+    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())
+
+
+EXECUTED = expand(f"{BUILD}/executed/{{notebook}}.ipynb", notebook=NOTEBOOKS)
+RESULTS = expand(f"{BUILD}/results/{{notebook}}.json", notebook=NOTEBOOKS)
+FIGURES = expand(f"{BUILD}/figures/{{notebook}}", notebook=NOTEBOOKS)
+VALID = expand(f"_build/{CHECKED}/nbval/{{notebook}}.ok", notebook=NOTEBOOKS)
+TRAINED = sorted({receipt for notebook in NOTEBOOKS for receipt in receipts(notebook, PROFILE)})
+
+
+wildcard_constraints:
+    notebook="[^/]+",
+    profile="[^/]+",
+
+
+localrules:
+    all,
+    notebooks,
+    book,
+
+
+# every product is listed, not only the last: Snakemake makes anew only what it was asked for
+rule all:
+    input:
+        f"{BUILD}/book.done",
+        TRAINED,
+        EXECUTED,
+        RESULTS,
+        FIGURES,
+        VALID,
+    message: "everything"
+
+
+rule notebooks:
+    input:
+        EXECUTED,
+    message: "all notebooks"
+
+
+# the trained network itself goes to the artifact store; the receipt says what was trained and where it is
+rule train:
+    input:
+        TRAINING_SOURCES,
+    output:
+        "_build/{profile}/receipts/{name}.json",
+    log:
+        "_build/{profile}/logs/train/{name}.log",
+    params:
+        made_of=lambda w: {"training": asdict(TRAININGS[w.profile][w.name]), "lock": TRAINING_LOCK},
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    message: "training {wildcards.name}"
+    shell:
+        "{PYTHON} -m gampl train {wildcards.name} --profile {wildcards.profile} --seed {SEED}"
+        " --receipt {output} > {log} 2>&1"
+
+
+rule notebook:
+    input:
+        RUNNING_NOTEBOOKS,
+        lambda w: SOURCES[w.notebook],
+        lambda w: studies.notebook_data(w.notebook),
+        lambda w: receipts(w.notebook, PROFILE),
+        source="notebooks/{notebook}.py",
+    output:
+        executed=f"{BUILD}/executed/{{notebook}}.ipynb",
+        results=f"{BUILD}/results/{{notebook}}.json",
+        figures=directory(f"{BUILD}/figures/{{notebook}}"),
+    log:
+        f"{BUILD}/logs/notebook/{{notebook}}.log",
+    params:
+        made_of=lambda w: settings(w.notebook, PROFILE, SEED),
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    message: "notebook {wildcards.notebook}"
+    shell:
+        "{PYTHON} tools/run_notebook.py {input.source} --profile {PROFILE} --seed {SEED} --executed {output.executed}"
+        " --results {output.results} --figures {output.figures} --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
+        " > {log} 2>&1"
+
+
+# the references are always of the smoke profile, and one check serves the books of all profiles
+rule nbval:
+    input:
+        CHECKING_NOTEBOOKS,
+        "tests/nbval_sanitize.cfg",
+        "notebooks/{notebook}.py",
+        lambda w: SOURCES[w.notebook],
+        lambda w: studies.notebook_data(w.notebook),
+        lambda w: receipts(w.notebook, CHECKED) if SEED == CHECKED_SEED else [],
+        lambda w: [path for path in [f"tests/reference/{w.notebook}.ipynb"] if os.path.exists(path)],
+    output:
+        f"_build/{CHECKED}/nbval/{{notebook}}.ok",
+    log:
+        f"_build/{CHECKED}/logs/nbval/{{notebook}}.log",
+    params:
+        made_of=lambda w: settings(w.notebook, CHECKED, CHECKED_SEED),
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message: "checking {wildcards.notebook} against its reference"
+    shell:
+        "{PYTHON} tools/check_notebook.py {wildcards.notebook} --ok {output} > {log} 2>&1"
+
+
+rule book:
+    input:
+        EXECUTED,
+        RESULTS,
+        FIGURES,
+        VALID,
+        files("book"),
+        "_config.yml",
+        "_toc.yml",
+        "tools/stage.py",
+        "tools/render.py",
+        sources("gampl/cli.py") if Path("book/claims.yml").exists() else [],
+    output:
+        touch(f"{BUILD}/book.done"),
+    log:
+        f"{BUILD}/logs/book.log",
+    message: "the book"
+    shell:
+        "({PYTHON} tools/stage.py --profile {PROFILE} --figures {BUILD}/figures --stage {BUILD}/stage {EXECUTED}"
+        " && {PYTHON} tools/render.py {BUILD}/stage --site {BUILD}/site) > {log} 2>&1"

@@ -1,0 +1,20 @@
+"""gampl: how many true events is an unlimited sample from a trained generator worth?
+
+A generator that was trained on n_train events describes the truth as well as n_equiv true events would; the
+amplification factor is G = n_equiv / n_train (Eq. (4) of *Forecasting Generative Amplification*).
+
+The rooms of the package follow the path of the data, and imports run from right to left only::
+
+    processes -> generators -> posterior -> summaries, regions -> averaging -> amplification -> plots
+
+A *generator* is anything with ``sample``; a *posterior* is several of them that share a training set, and each of
+them is a *member*. The estimators take counts, integrals or streams of batches and need NumPy and SciPy only::
+
+    from gampl import averaging
+
+    result = averaging.from_counts(counts, n_gen=100_000, n_train=1_000)
+    print(result)
+    result.plot()
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,7 @@
+"""``python -m gampl``."""
+
+import sys
+
+from gampl.cli import main
+
+sys.exit(main())

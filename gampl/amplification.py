@@ -1,0 +1,150 @@
+"""The result of an estimate: how many true events an unlimited generated sample is worth."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Interval(NamedTuple):
+    """Lower and upper end of a confidence interval."""
+
+    low: float
+    high: float
+
+
+class State(StrEnum):
+    """What the data allow to say about G."""
+
+    VALUE = "value"
+    UNBOUNDED = "unbounded above"
+    LOWER_LIMIT = "lower limit"
+
+
+class Curve(Protocol):
+    """What an estimate was read off; knows how to draw itself."""
+
+    @property
+    def n_gen(self) -> NDArray[np.float64]:
+        """Generated events per member, shape (steps,)."""
+        ...
+
+    def plot(self, ax: "Axes") -> None:
+        """Draw the curve on ``ax``."""
+        ...
+
+
+@dataclass(frozen=True)
+class AveragingCurve:
+    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,).
+
+    Attributes:
+        n_gen: Generated events per member.
+        sigma_stat: Statistical uncertainty of n_gen true events, square root of Eq. (16).
+        sigma_est: Spread of the members' integrals, square root of Eq. (15).
+        sigma_model: Model uncertainty by subtraction, Eq. (17); NaN where the difference is negative.
+        sigma_model_low: Lower end of its interval at the result's level; 0 where it is compatible with no model
+            uncertainty.
+        sigma_model_high: Upper end of that interval; the upper limit where ``sigma_model`` is NaN.
+        sigma_true: Deviation of the members from the true integrals, Eq. (11); None where these are unknown.
+        is_exact: Whether the lines follow from exact integrals instead of counts at each n_gen.
+    """
+
+    n_gen: NDArray[np.float64]
+    sigma_stat: NDArray[np.float64]
+    sigma_est: NDArray[np.float64]
+    sigma_model: NDArray[np.float64]
+    sigma_model_low: NDArray[np.float64]
+    sigma_model_high: NDArray[np.float64]
+    sigma_true: NDArray[np.float64] | None = None
+    is_exact: bool = False
+
+    def plot(self, ax: "Axes") -> None:
+        """Draw the curve on ``ax``."""
+        from gampl.plots import averaging_curve
+
+        averaging_curve(self, ax)
+
+
+@dataclass(frozen=True)
+class Amplification:
+    """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
+
+    Attributes:
+        method: ``"averaging"`` or ``"differential"``.
+        n_train: Training events.
+        n_equiv: Estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved.
+        n_equiv_interval: Confidence interval of ``n_equiv``; the upper end may be ``inf``.
+        level: Confidence level of the interval.
+        state: Whether this is a value, is unbounded above or is a lower limit only.
+        curve: What the estimate was read off.
+        n_members: Members of the posterior.
+        degrees_of_freedom: Effective degrees of freedom behind the interval.
+        n_equiv_true: The same number with the true integrals in place of the members' mean; None if unknown.
+        notes: Warnings in words.
+    """
+
+    method: str
+    n_train: int
+    n_equiv: float
+    n_equiv_interval: Interval
+    level: float
+    state: State
+    curve: Curve
+    n_members: int
+    degrees_of_freedom: float
+    n_equiv_true: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def G(self) -> float:  # noqa: N802 - the paper's symbol
+        """Amplification factor n_equiv / n_train, Eq. (4)."""
+        return self.n_equiv / self.n_train
+
+    @property
+    def interval(self) -> Interval:
+        """Confidence interval of G at ``level``."""
+        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
+
+    @property
+    def G_true(self) -> float | None:  # noqa: N802 - the paper's symbol
+        """True amplification factor of these members, where the true integrals are known."""
+        return None if self.n_equiv_true is None else self.n_equiv_true / self.n_train
+
+    @property
+    def words(self) -> str:
+        """G and its interval as a relation, such as "= 2.6 (1.9 to 3.8)" or ">= 5.1"."""
+        low, high = self.interval
+        if self.state is State.VALUE:
+            return f" = {self.G:.3g} ({low:.3g} to {high:.3g})"
+        if self.state is State.UNBOUNDED and np.isfinite(self.G):
+            return f" = {self.G:.3g} (at least {low:.3g})"
+        return f" ≥ {low:.3g}"
+
+    def __str__(self) -> str:
+        worth = f"{self.n_equiv:.3g}" if np.isfinite(self.n_equiv) else f"at least {self.n_equiv_interval.low:.3g}"
+        headline = (
+            f"G{self.words} at {100 * self.level:.3g} % confidence, {self.state}: "
+            f"an unlimited sample is worth {worth} true events; n_train = {self.n_train}"
+        )
+        return "\n".join([headline, *(f"note: {note}" for note in self.notes)])
+
+    def plot(self, ax: "Axes | None" = None, *, legend: bool = True) -> "Axes":
+        """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them."""
+        from gampl.plots import amplification
+
+        return amplification(self, ax, legend=legend)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, for JSON; infinite and undefined numbers are kept as floats."""
+        plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
+        plain["state"] = str(self.state)
+        plain["curve"] = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
+        }
+        return plain

@@ -1,0 +1,72 @@
+"""Is a posterior as wide as it is wrong? Checks against a known truth, over several training sets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from gampl.amplification import Interval
+
+
+def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Deviation of the members' mean integral from the truth in units of their spread, per region.
+
+    For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
+    members, whose mean and spread are uncertain themselves).
+
+    Args:
+        integrals: Integrals of the members of one posterior, shape (members, regions).
+        truth: True probabilities, shape (regions,).
+
+    Raises:
+        ValueError: If the shapes do not match or there are fewer than 2 members.
+    """
+    table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
+        raise ValueError(
+            f"expected integrals (members >= 2, regions) and truth (regions,), got {table.shape}, {target.shape}"
+        )
+    return np.asarray((table.mean(axis=0) - target) / table.std(axis=0, ddof=1))
+
+
+def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
+    """Root mean square pull over training sets and regions, with an interval.
+
+    Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
+    sets' mean squared pulls.
+
+    Args:
+        pulls_by_set: Pulls, shape (training sets, regions).
+        level: Confidence level.
+
+    Raises:
+        ValueError: If there are fewer than 2 training sets.
+    """
+    squares = (np.asarray(pulls_by_set, dtype=np.float64) ** 2).mean(axis=1)
+    if squares.size < 2:
+        raise ValueError("an interval over training sets needs at least 2 of them")
+    half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
+    mean = squares.mean()
+    return float(np.sqrt(mean)), Interval(float(np.sqrt(max(mean - half, 0.0))), float(np.sqrt(mean + half)))
+
+
+def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
+    """Geometric mean of positive numbers from several training sets, and where that of one more set would lie.
+
+    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n). This is what a number from a single
+    training set, such as the paper's, has to be compared with.
+
+    Args:
+        values: One positive number per training set.
+        level: Probability content of the interval.
+
+    Raises:
+        ValueError: If there are fewer than 2 values, or one is not positive and finite.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size < 2 or not (np.isfinite(numbers).all() and (numbers > 0).all()):
+        raise ValueError(f"expected at least 2 positive finite numbers, got {values}")
+    logs = np.log(numbers)
+    half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
+    return float(np.exp(logs.mean())), Interval(float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half)))

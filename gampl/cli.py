@@ -1,0 +1,66 @@
+"""The command line: ``gampl train`` and ``gampl claims``, the plain commands behind the book's work."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gampl.profiles import PROFILES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    train = commands.add_parser("train", help="train one posterior of the book, or find it in the store")
+    train.add_argument("name", help="such as ring2d/deep/1; see gampl.studies")
+    train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
+    train.set_defaults(run=_train)
+
+    claims = commands.add_parser("claims", help="compare the paper's numbers with a run's results")
+    claims.add_argument("--build", type=Path, default=Path("_build"), help="folder of the runs (default: _build)")
+    claims.add_argument("--ledger", type=Path, default=Path("book/claims.yml"))
+    claims.add_argument("--page", type=Path, help="write the ledger as a page of the book to this file")
+    claims.set_defaults(run=_claims)
+
+    for command in (train, claims):
+        command.add_argument("--profile", choices=PROFILES, default="laptop")
+    train.add_argument("--seed", type=int, default=1)
+
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, OSError) as error:
+        print(f"gampl: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("gampl: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+def _train(options: argparse.Namespace) -> int:
+    from gampl.studies import trainings
+    from gampl.training import train_or_load
+
+    plan = trainings(options.profile, options.seed)
+    if options.name not in plan:
+        raise ValueError(f"no training {options.name!r} in profile {options.profile}; there are {', '.join(plan)}")
+    trained = train_or_load(plan[options.name], label=options.name)
+    if options.receipt is not None:
+        trained.write_receipt(options.receipt)
+    print(f"{options.name}: {trained.summary()}")
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from gampl.atomic import write_bytes
+    from gampl.claims import evaluate, load, page, read_results
+
+    judged = evaluate(load(options.ledger), read_results(options.build))
+    if options.page is not None:
+        write_bytes(options.page, page(judged, options.profile).encode())
+    unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]
+    for sentence in unexpected:
+        print(f"gampl: {sentence}", file=sys.stderr)
+    return 1 if unexpected and options.page is None else 0

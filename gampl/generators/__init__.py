@@ -1,0 +1,1 @@
+"""Generators: densities that can be sampled and, where possible, evaluated."""

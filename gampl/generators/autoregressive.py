@@ -1,0 +1,194 @@
+"""The autoregressive transformer of the paper's toys: exact density, fast sampling."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, layer_norm, pad
+
+from gampl.generators.mixture import Mixture
+
+# Smaller ones are slower on a CPU, where each operation costs its call; larger ones no faster.
+BATCH_SIZE = 16384
+
+KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
+
+
+class Block(nn.Module):
+    """Transformer block: causal attention, then a two-layer perceptron, each added to its input.
+
+    Shapes:
+        h: (..., tokens, width) -> (..., tokens, width)
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        # No bias: softmax does not see a key's, and `mix` has one that can do what the value's would.
+        self.attend = nn.Linear(width, 3 * width, bias=False)
+        self.mix = nn.Linear(width, width)
+        self.expand = nn.Linear(width, 2 * width)
+        self.contract = nn.Linear(2 * width, width)
+
+    def forward(self, h: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
+        """Returns the new h, and the keys and values of all tokens seen so far."""
+        query, key, value = self.attend(_normalise(h)).chunk(3, dim=-1)  # (..., tokens, width)
+        if past is not None:
+            key, value = _append(past[0], key), _append(past[1], value)
+        h = h + self.mix(_attention(query, key, value, self.heads))
+        h = h + self.contract(gelu(self.expand(_normalise(h))))
+        return h, (key, value)
+
+
+class AutoregressiveTransformer(nn.Module):
+    """Density p(x_1) p(x_2|x_1) ... of Gaussian mixtures whose parameters a transformer predicts, Eqs. (6)-(8).
+
+    Every parameter sits in a plain `nn.Linear` (the positions are columns of `embed`), because zuko's local
+    reparameterization sees no others.
+
+    Shapes:
+        forward, log_prob: (..., d) -> (...)
+
+    Args:
+        features: Dimensions d of an event.
+        width, layers, heads, components: See `gampl.settings.Network`.
+        generator: Random stream of the initial weights.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        width: int = 16,
+        layers: int = 1,
+        heads: int = 4,
+        components: int = 8,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        if features < 1 or width % heads:
+            raise ValueError(f"need features >= 1 and heads that divide width, got {features=} {width=} {heads=}")
+        self.features = features
+        with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
+            self.embed = nn.Linear(1 + features, width, bias=False)
+            self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
+            self.head = nn.Linear(width, 3 * components)
+        self.to_empty(device="cpu")
+        self._initialise(generator)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator) -> None:
+        """Weights of variance 1 / inputs; mixtures that cover standardised events, nearly the same for all."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
+                if layer.bias is not None:
+                    layer.bias.zero_()
+        self.embed.weight.normal_(0.0, 0.5, generator=generator)
+        self.head.weight.mul_(0.5)
+        _, means, log_sigmas = self.head.bias.chunk(3)
+        means.uniform_(-1.2, 1.2, generator=generator)
+        log_sigmas.fill_(-1.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same as `log_prob`, for `torch.func.functional_call`."""
+        return self.log_prob(x)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Exact log density, Eq. (8): (..., d) -> (...)."""
+        tokens = pad(x[..., :-1], (1, 0))  # (..., d): each token predicts the next, the first is x_0 = 0
+        mixtures, _ = self._predict(tokens, first=0)
+        return mixtures.log_prob(x).sum(-1)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draws n events: (n, d)."""
+        return torch.cat(list(self.stream(n, generator)))
+
+    def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
+        """Yields n events in batches of (batch_size, d), the last one may be shorter.
+
+        The first events do not depend on n: a longer stream begins with the shorter one.
+        """
+        if n < 1 or batch_size < 1:
+            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+        weight = self.embed.weight
+        for start in range(0, n, batch_size):
+            # random numbers on the generator's device, so that a GPU draws the same events as the CPU
+            shape, device = (batch_size, self.features), generator.device
+            uniform = torch.rand(shape, generator=generator, device=device, dtype=weight.dtype)
+            normal = torch.randn(shape, generator=generator, device=device, dtype=weight.dtype)
+            rows = slice(min(batch_size, n - start))
+            yield self.transform(uniform[rows].to(weight.device), normal[rows].to(weight.device))
+
+    @torch.no_grad()
+    def transform(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        """Turns d uniform and d standard normal numbers per event into events: (n, d), (n, d) -> (n, d)."""
+        x, last = self.conditional(uniform[:, :-1], normal[:, :-1])
+        return torch.cat([x, last.pick(uniform[:, -1], normal[:, -1]).unsqueeze(-1)], -1)
+
+    @torch.no_grad()
+    def conditional(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Mixture]:
+        """Draws the first k < d coordinates and predicts the next: (n, k), (n, k) -> (n, k), mixture (n, K).
+
+        For k = 0 the mixture is (1, K): nothing random has happened yet.
+        """
+        columns = []
+        token = uniform.new_zeros(1, 1)  # the start token is the same for all events: a batch of one
+        mixture, past = self._predict(token, first=0)
+        for k in range(uniform.shape[1]):
+            column = Mixture(*(part.squeeze(-2) for part in mixture)).pick(uniform[:, k], normal[:, k])  # (n,)
+            columns.append(column)
+            mixture, past = self._predict(column.unsqueeze(-1), first=k + 1, past=past)
+        x = torch.stack(columns, -1) if columns else torch.empty_like(uniform)
+        return x, Mixture(*(part.squeeze(-2) for part in mixture))
+
+    def _predict(
+        self, tokens: Tensor, first: int, past: list[KeysValues] | None = None
+    ) -> tuple[Mixture, list[KeysValues]]:
+        """Predicts the coordinate after each token: (..., T) -> mixtures (..., T, K), keys and values.
+
+        Args:
+            tokens: Coordinates number first, first + 1, ... of the events.
+            first: Place of the first of these tokens.
+            past: Keys and values of the tokens before, as returned by the call for these.
+        """
+        count = tokens.shape[-1]
+        places = torch.eye(self.features, dtype=tokens.dtype, device=tokens.device)[first : first + count]
+        places = places.expand(*tokens.shape, self.features)  # (..., T, d)
+        h = self.embed(torch.cat([tokens.unsqueeze(-1), places], -1))  # (..., T, width)
+        seen = []
+        for i, block in enumerate(self.blocks):
+            h, keys_values = block(h, past[i] if past else None)
+            seen.append(keys_values)
+        return Mixture.from_raw(self.head(_normalise(h))), seen
+
+
+def _normalise(h: Tensor) -> Tensor:
+    return layer_norm(h, h.shape[-1:])
+
+
+def _append(past: Tensor, new: Tensor) -> Tensor:
+    """Appends along the tokens; the start token's batch of one is spread over the new batch."""
+    return torch.cat([past.expand(*new.shape[:-2], *past.shape[-2:]), new], dim=-2)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    """Causal attention of the last T of S tokens: (..., T, width), (..., S, width) twice -> (..., T, width).
+
+    Written out, because for a handful of tokens this is faster on a CPU than scaled_dot_product_attention (in
+    training by a quarter in two dimensions), whose fast kernel moreover has no rule for torch.func.vmap.
+    """
+    tokens, seen, width = query.shape[-2], key.shape[-2], query.shape[-1]
+    # a 0/1 matrix that adds up the numbers of each head: quicker than a sum over rows of four
+    of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(
+        width // heads, 0
+    )  # (width, H)
+    products = query.unsqueeze(-2) * key.unsqueeze(-3)  # (..., T, S, width)
+    scores = products @ (of_head * math.sqrt(heads / width))  # (..., T, S, H)
+    if tokens > 1:
+        causal = torch.ones(tokens, seen, dtype=torch.bool, device=query.device).tril(seen - tokens)
+        scores = scores.masked_fill(~causal.unsqueeze(-1), -math.inf)
+    weights = scores.softmax(-2) @ of_head.T  # (..., T, S, width)
+    return (weights * value.unsqueeze(-3)).sum(-2)

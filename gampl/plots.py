@@ -1,0 +1,106 @@
+"""Figures: one style, and one function per kind of result. Every function takes and returns an ``Axes``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from gampl.amplification import Amplification, AveragingCurve
+
+# Okabe and Ito's palette, told apart by the colour-blind; the meanings follow the paper's Fig. 1
+STAT, MODEL, ESTIMATE, TRUE = "#009E73", "#E69F00", "#0072B2", "#000000"
+OTHERS = ["#D55E00", "#CC79A7", "#56B4E9", "#F0E442"]
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.figsize": (5.2, 3.9),
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "axes.facecolor": "white",
+    "axes.grid": False,
+    "axes.prop_cycle": cycler(color=[ESTIMATE, MODEL, STAT, *OTHERS]),
+    "font.size": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+}
+
+
+def use_style() -> None:
+    """Use the project's style for all following figures."""
+    for name, value in STYLE.items():
+        plt.rcParams[name] = value
+
+
+def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
+    """Draw sigma_stat, sigma_est, sigma_model and, where known, sigma_true against n_gen, as in Fig. 1.
+
+    Points whose sigma_model^2 came out negative are drawn as upper limits (triangles), never left out.
+    """
+    ax = _axes(ax)
+    ax.plot(curve.n_gen, curve.sigma_stat, color=STAT, label=r"$\sigma_{\rm stat}(n_{\rm gen})$")
+    if curve.sigma_true is not None:
+        ax.plot(curve.n_gen, curve.sigma_true, color=TRUE, lw=2.4, alpha=0.75, label=r"$\sigma_{\rm true}$")
+    ax.plot(curve.n_gen, curve.sigma_est, color=ESTIMATE, ls="--", label=r"$\sigma_{\rm est}$")
+    ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="uncertainty of the integral")
+    if curve.is_exact:
+        ax.fill_between(curve.n_gen, curve.sigma_model_low, curve.sigma_model_high, color=MODEL, alpha=0.25, lw=0)
+        ax.plot(curve.n_gen, curve.sigma_model, color=MODEL, label=r"$\sigma_{\rm model}$")
+    else:
+        _model_points(curve, ax)
+    return ax
+
+
+def _model_points(curve: AveragingCurve, ax: Axes) -> None:
+    drawn = np.concatenate([curve.sigma_stat, curve.sigma_est, curve.sigma_model[~np.isnan(curve.sigma_model)]])
+    floor = 0.6 * drawn.min()
+    size, low, high = curve.sigma_model, np.maximum(curve.sigma_model_low, floor), curve.sigma_model_high
+    bars = np.abs(np.stack([size - low, high - size]))
+    ax.errorbar(curve.n_gen, size, bars, color=MODEL, fmt="o", ms=4, lw=1, label=r"$\sigma_{\rm model}$")
+    limits = np.isnan(size)
+    if limits.any():
+        label = r"$\sigma_{\rm model}$, upper limit"
+        ax.plot(curve.n_gen[limits], high[limits], color=MODEL, ls="none", marker="v", mfc="none", ms=6, label=label)
+    ax.set_ylim(bottom=floor)
+
+
+def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool = True) -> Axes:
+    """Draw the curve behind a result with n_train, n_equiv and its interval."""
+    alone = ax is None
+    ax = _axes(ax)
+    result.curve.plot(ax)
+    left, right = ax.get_xlim()
+    left, right = min(left, 0.7 * result.n_train), max(right, 1.4 * result.n_train)
+    low, high = result.n_equiv_interval
+    span = f"{100 * result.level:.3g} % interval of $n_{{\\rm equiv}}$"
+    ax.axvspan(low, min(high, right), color=MODEL, alpha=0.15, lw=0, label=span)
+    ax.axvline(result.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
+    if np.isfinite(result.n_equiv):
+        ax.axvline(result.n_equiv, color=MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
+    ax.set_xlim(left, right)
+    ax.text(0.97, 0.96, f"$G${result.words}", transform=ax.transAxes, ha="right", va="top")
+    if legend and alone:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif legend:
+        ax.legend()
+    return ax
+
+
+def shared_legend(axes: Iterable[Axes], columns: int = 4) -> None:
+    """One legend below all panels of a figure, each label once."""
+    panels = list(axes)
+    entries = {label: handle for ax in panels for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure = panels[0].get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes belong to no figure")
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots()[1] if ax is None else ax

@@ -1,0 +1,171 @@
+"""Ensembles: networks whose scatter stands for the posterior.
+
+The members of a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474) differ in their initial
+weights, their batches and the events they hold back; those of a bootstrap ensemble also in the events they see. The
+members of a repulsive ensemble see the same events and push each other apart, see `gampl.posterior.repulsive`.
+
+Members are trained side by side with `torch.func` or one after the other; the result is the same up to round-off.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from gampl.fit import History, fit
+from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.randomness import torch_generator
+from gampl.settings import Fit
+
+HELD_BACK = 0.2  # fraction of the training events that only decide when to stop
+
+# Members train side by side as long as one layer's output (members x batch x features x width) has no more numbers
+# than this, so that training needs about 1 GB. That is never slower: benchmarks/test_ensemble_speed.py.
+NUMBERS_AT_ONCE = 4_000_000
+
+
+class Split(NamedTuple):
+    """Row numbers of the events that a member is trained on, repeated ones included, and of those held back."""
+
+    train: Tensor
+    held_back: Tensor
+
+
+def hold_out(n: int, generator: torch.Generator, fraction: float = HELD_BACK) -> Split:
+    """Holds back a random fraction of n events, at least one."""
+    count = max(1, round(fraction * n))
+    order = torch.randperm(n, generator=generator)
+    return Split(order[count:], order[:count])
+
+
+def poisson_bootstrap(n: int, generator: torch.Generator) -> Split:
+    """Takes each of n events Poisson(1) times and holds back those taken zero times, about 37 %."""
+    counts = torch.poisson(torch.ones(n), generator=generator).long()
+    rows = torch.arange(n)
+    return Split(rows.repeat_interleave(counts), rows[counts == 0])
+
+
+def fit_ensemble(
+    networks: Sequence[AutoregressiveTransformer],
+    x: Tensor,
+    splits: Sequence[Split],
+    settings: Fit,
+    *,
+    seed: int,
+    at_once: int | None = None,
+    checkpoint: Path | None = None,
+    label: str = "ensemble",
+) -> History:
+    """Trains networks independently, each on its own split of the events; changes their weights in place.
+
+    Args:
+        networks: The members, alike but for their weights.
+        x: Training events (n_train, d) on the device to train on.
+        splits: For each member, which events it is trained on and which it holds back.
+        settings: See `gampl.settings.Fit`.
+        seed: Seed of the batches. Those of a member depend on its number and on nothing else.
+        at_once: How many members to train side by side; by default as many as memory allows.
+        checkpoint: File of the checkpoint; if not all members train at once, each group has its own beside it.
+        label: What to call this training in messages.
+    """
+    members = list(range(len(networks)))
+    if len(splits) != len(networks) or any(len(rows) == 0 for split in splits for rows in split):
+        raise ValueError(f"{len(networks)} networks need as many splits, with events in both parts, got {len(splits)}")
+    if at_once is None:
+        numbers = settings.batch_size * x.shape[1] * networks[0].embed.out_features
+        at_once = max(1, NUMBERS_AT_ONCE // numbers)
+    groups = [members[first : first + at_once] for first in range(0, len(members), at_once)]
+    histories = []
+    for group in groups:
+        trainable = Stack(
+            [networks[i] for i in group],
+            x,
+            [splits[i] for i in group],
+            settings.batch_size,
+            [torch_generator(seed, "batches", i) for i in group],
+        )
+        name, file = label, checkpoint
+        if len(groups) > 1:
+            name = f"{label} {group[-1] + 1}/{len(networks)}"
+            file = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{group[0]}{checkpoint.suffix}")
+        histories.append(fit(trainable, settings, checkpoint=file, label=name))
+        trainable.unstack()
+    return _join(histories)
+
+
+class Stack:
+    """Networks with their parameters stacked along a first axis, as something that `fit` can train."""
+
+    def __init__(
+        self,
+        networks: Sequence[AutoregressiveTransformer],
+        x: Tensor,
+        splits: Sequence[Split],
+        batch_size: int,
+        streams: Sequence[torch.Generator],
+    ) -> None:
+        self.networks, self.members, self.streams = networks, len(networks), streams
+        self.x, self.batch_size = x, batch_size
+        self.train_rows = [split.train for split in splits]
+        self.validation_rows = torch.nn.utils.rnn.pad_sequence(
+            [split.held_back for split in splits], batch_first=True, padding_value=-1
+        )  # (M, longest)
+        for network in networks:
+            network.to(x.device)
+        stacked, _ = stack_module_state(list(networks))
+        self.parameters = {name: p.detach().requires_grad_() for name, p in stacked.items()}
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density of each member at its own events: (M, n, d) -> (M, n)."""
+        one = self.networks[0]
+
+        def of_member(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+            log_density: Tensor = functional_call(one, parameters, (x,))
+            return log_density
+
+        return vmap(of_member)(self.parameters, x)
+
+    def losses(self) -> Tensor:
+        """Mean negative log-likelihood of a batch for each member, Eq. (8): (M,)."""
+        rows = [
+            rows[torch.randint(len(rows), (self.batch_size,), generator=stream)]
+            for rows, stream in zip(self.train_rows, self.streams, strict=True)
+        ]
+        return -self.log_prob(self.x[torch.stack(rows).to(self.x.device)]).mean(-1)
+
+    def validation_losses(self) -> Tensor:
+        """The same over all events that a member holds back: (M,)."""
+        total = torch.zeros(self.members, device=self.x.device)
+        for rows in torch.split(self.validation_rows.to(self.x.device), self.batch_size, dim=-1):
+            filled = rows >= 0
+            total -= (self.log_prob(self.x[rows.clamp_min(0)]) * filled).sum(-1)
+        return total / (self.validation_rows >= 0).sum(-1).to(self.x.device)
+
+    @torch.no_grad()
+    def unstack(self) -> None:
+        """Hands the weights back to the networks."""
+        for member, network in enumerate(self.networks):
+            for name, p in network.named_parameters():
+                p.copy_(self.parameters[name][member])
+
+
+def _join(histories: Sequence[History]) -> History:
+    """Histories of groups of members as one; NaN where one member had stopped before another."""
+    longest = max(histories, key=lambda history: len(history.steps))
+
+    def columns(curves: list[np.ndarray]) -> np.ndarray:
+        padded = [np.pad(c, ((0, len(longest.steps) - len(c)), (0, 0)), constant_values=np.nan) for c in curves]
+        return np.concatenate(padded, axis=1)
+
+    return History(
+        longest.steps,
+        columns([history.train_loss for history in histories]),
+        columns([history.validation_loss for history in histories]),
+        np.concatenate([history.best_step for history in histories]),
+        sum(history.seconds for history in histories),
+        longest.device,
+    )

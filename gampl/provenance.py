@@ -1,0 +1,167 @@
+"""Which files and which installed packages a Python file depends on, read from its text without running it.
+
+The workflow redoes a step, and the artifact store makes an artifact anew, when one of these changes and only then.
+Standard library only: planning the work must be quick and must not import what it plans.
+
+What cannot be seen: imports by a name that is computed at run time. The package has none.
+"""
+
+import ast
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from importlib.util import resolve_name
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+ABSENT = "not installed"
+
+
+def source_files(entry: Path, package: Path = PACKAGE) -> tuple[Path, ...]:
+    """A Python file and all files of the package that it imports, directly or through others.
+
+    Imports inside functions count, those for type checkers only (``if TYPE_CHECKING:``) do not. The ``__init__.py``
+    of every package on the way counts too: Python runs it.
+
+    Args:
+        entry: A module of the package, or a script or py:percent notebook that uses the package.
+        package: Folder of the package.
+
+    Returns:
+        Absolute paths, sorted, `entry` among them.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SyntaxError: If one of the files is not Python; the error names it.
+        ImportError: If a relative import leads out of the package.
+    """
+    entry, package = Path(entry).resolve(), Path(package).resolve()
+    found: set[Path] = set()
+    waiting = [entry, *_files_of(_module_name(entry, package), package)]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            for module in _imported_modules(file, package):
+                waiting.extend(_files_of(module, package))
+    return tuple(sorted(found))
+
+
+def requirements(files: Iterable[Path], package: Path = PACKAGE) -> dict[str, str]:
+    """The third-party distributions that these files import and all that those need in turn.
+
+    Optional extras are left out unless a file imports them itself. A module that is imported but not installed is
+    listed as such, so that installing it is a change.
+
+    Returns:
+        Normalized distribution name -> installed version, sorted by name.
+    """
+    top_level = {module.partition(".")[0] for file in files for module in _imported_modules(Path(file), Path(package))}
+    third_party = top_level - set(sys.stdlib_module_names) - {Path(package).name}
+    providers = _providers(tuple(sys.path))
+    waiting = [name for module in third_party for name in providers.get(module, ())]
+    versions = {module: ABSENT for module in third_party if module not in providers}
+    while waiting:
+        name = _normalized(waiting.pop())
+        if name not in versions:
+            try:
+                distribution = metadata.distribution(name)
+            except metadata.PackageNotFoundError:
+                continue  # required on other platforms or Python versions only
+            versions[name] = distribution.version
+            waiting.extend(_required(distribution))
+    return dict(sorted(versions.items()))
+
+
+def digest(files: Iterable[Path], root: Path = PACKAGE.parent) -> str:
+    """SHA-256 over the names and contents of files; the same on every machine and in every order.
+
+    Args:
+        files: Files below `root`.
+        root: Names are taken relative to this folder.
+
+    Raises:
+        ValueError: If a file is not below `root`.
+    """
+    root = Path(root).resolve()
+    named = {Path(file).resolve().relative_to(root).as_posix(): Path(file) for file in files}
+    total = hashlib.sha256()
+    for name in sorted(named):
+        content = hashlib.sha256(named[name].read_bytes()).hexdigest()
+        total.update(f"{content}  {name}\n".encode())
+    return total.hexdigest()
+
+
+def _module_name(file: Path, package: Path) -> str:
+    """Dotted name of a file of the package; empty for a file elsewhere."""
+    if not file.is_relative_to(package):
+        return ""
+    parts = file.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _files_of(module: str, package: Path) -> Iterator[Path]:
+    """The files that ``import module`` runs: each ``__init__.py`` on the way and the module itself."""
+    first, *rest = module.split(".")
+    if first != package.name:
+        return
+    folder = package
+    for name in [None, *rest]:
+        folder = folder / name if name else folder
+        for file in (folder / "__init__.py", folder.with_suffix(".py")):
+            if file.is_file():
+                yield file
+                break
+
+
+def _imported_modules(file: Path, package: Path) -> Iterator[str]:
+    """Absolute dotted names that a file imports.
+
+    After ``from a import b`` both a and a.b: only the files can tell whether b is a module or something in one.
+    """
+    name = _module_name(file, package)
+    parent = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in _executed_nodes(ast.parse(file.read_bytes(), filename=str(file))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), parent or None)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, without what stands under ``if TYPE_CHECKING:``."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            for alternative in child.orelse:
+                yield alternative
+                yield from _executed_nodes(alternative)
+        else:
+            yield child
+            yield from _executed_nodes(child)
+
+
+@cache
+def _providers(search_path: tuple[str, ...]) -> Mapping[str, list[str]]:  # noqa: ARG001
+    """Top-level module -> the distributions that install it; slow, hence once for a search path."""
+    return metadata.packages_distributions()
+
+
+def _required(distribution: metadata.Distribution) -> Iterator[str]:
+    """Names that a distribution requires, its optional extras left out."""
+    for requirement in distribution.requires or ():
+        name, _, marker = requirement.partition(";")
+        if not re.search(r"\bextra\b", marker):
+            match = re.match(r"\s*([A-Za-z0-9._-]+)", name)
+            if match:
+                yield match[1]
+
+
+def _normalized(name: str) -> str:
+    """A distribution's name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

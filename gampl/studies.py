@@ -1,0 +1,71 @@
+"""Which networks the book trains, and which page uses them; needs no torch, so that planning the work is quick."""
+
+from dataclasses import replace
+
+from gampl.profiles import section
+from gampl.settings import POSTERIORS, Fit, Network, Training
+
+RING_DIMENSIONS = (2, 4)
+_DATA: dict[str, list[str]] = {}
+
+
+def trainings(profile: str, seed: int) -> dict[str, Training]:
+    """All trainings of a profile by name, such as ``ring2d/deep/1`` for the first training set in two dimensions.
+
+    The four posteriors of one training set see the same events. ``ring2d/scan/<kl weight>/<log-variance>/1`` vary what
+    the Bayesian result depends on.
+    """
+    settings = section(profile, "trainings")
+    sets = range(1, settings["training_sets"] + 1)
+    plan = {
+        ring(dim, posterior, k): _training(settings, seed, dim, posterior, k)
+        for dim in RING_DIMENSIONS
+        for posterior in POSTERIORS
+        for k in sets
+    }
+    for kl_weight, init_logvar in settings["scan"]:
+        for k in sets:
+            default = _training(settings, seed, 2, "bayesian", k)
+            plan[scan(kl_weight, init_logvar, k)] = replace(default, kl_weight=kl_weight, init_logvar=init_logvar)
+    return plan
+
+
+def ring(dim: int, posterior: str, training_set: int) -> str:
+    """Name of the training of a posterior on the k-th training set of a ring."""
+    return f"ring{dim}d/{posterior}/{training_set}"
+
+
+def scan(kl_weight: float, init_logvar: float, training_set: int) -> str:
+    """Name of the training of a Bayesian network of the 2D ring with other settings."""
+    return f"ring2d/scan/{kl_weight:g}/{init_logvar:g}/{training_set}"
+
+
+def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
+    """Names of the trainings that a notebook uses."""
+    plan = trainings(profile, seed)
+    if notebook == "gaussian_rings":
+        return [ring(dim, posterior, 1) for dim in RING_DIMENSIONS for posterior in POSTERIORS]
+    if notebook == "averaging_amplification":
+        return [name for name in plan if "/scan/" not in name]
+    if notebook == "calibration":
+        return [name for name in plan if "/bayesian/" in name or "/scan/" in name]
+    return []
+
+
+def notebook_data(notebook: str) -> list[str]:
+    """Bundled data files that a notebook reads, relative to the project; none do today."""
+    return _DATA.get(notebook, [])
+
+
+def _training(settings: dict[str, int | float], seed: int, dim: int, posterior: str, training_set: int) -> Training:
+    steps = int(settings["steps"])
+    return Training(
+        dim=dim,
+        n_train=int(settings["n_train"]),
+        posterior=posterior,
+        members=int(settings["draws" if posterior == "bayesian" else "ensemble"]),
+        data_seed=100 * seed + training_set,
+        seed=100 * seed + training_set,
+        network=Network(*(int(settings[name]) for name in ("width", "layers", "heads", "components"))),
+        fit=Fit(steps=steps, learning_rate=settings["learning_rate"], warmup=min(100, steps // 5)),
+    )

@@ -1,0 +1,183 @@
+"""Train or load: one call from the plain numbers of a training to its posterior."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gampl import provenance
+from gampl.atomic import write_bytes
+from gampl.fit import History, pick_device
+from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.randomness import torch_generator
+from gampl.posterior.bayesian import bayesian, draw, fit_bayesian
+from gampl.posterior.ensemble import fit_ensemble, hold_out, poisson_bootstrap
+from gampl.posterior.networks import NetworkPosterior
+from gampl.posterior.repulsive import fit_repulsive
+from gampl.processes import GaussianRing
+from gampl.settings import Training
+from gampl.store import Artifact, Store, array_digest, key_digest
+
+# A training's fields that its kind of posterior does not look at. The draws of a Bayesian network are not stored.
+_BAYESIAN_ONLY = {"kl_weight", "init_logvar"}
+_NOT_USED = {
+    "bayesian": {"members", "repulsion"},
+    "deep": _BAYESIAN_ONLY | {"repulsion"},
+    "bootstrap": _BAYESIAN_ONLY | {"repulsion"},
+    "repulsive": _BAYESIAN_ONLY,
+}
+
+_HISTORY = "history."  # what the names of its curves begin with, next to the weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training.
+
+    Attributes:
+        training: What was asked for.
+        posterior: The members, on the CPU.
+        history: How it went.
+        data_digest: SHA-256 of the training events.
+        artifact: Name of the artifact in the store.
+    """
+
+    training: Training
+    posterior: NetworkPosterior
+    history: History
+    data_digest: str
+    artifact: str
+
+    def summary(self) -> str:
+        """One line for people."""
+        history = self.history
+        return (
+            f"{len(self.posterior)} members, best steps {history.best_step.min()} to {history.best_step.max()}, "
+            f"{history.seconds:.0f} s on {history.device}, artifact {self.artifact[:12]}"
+        )
+
+    def write_receipt(self, path: Path) -> None:
+        """Writes what was trained on which events, and where it lies, as JSON."""
+        receipt = {"training": asdict(self.training), "data": self.data_digest, "artifact": self.artifact}
+        write_bytes(path, (json.dumps(receipt, indent=1) + "\n").encode())
+
+
+def training_events(training: Training) -> NDArray[np.float64]:
+    """The events that a training sees: (n_train, d)."""
+    rng = np.random.default_rng(training.data_seed)
+    return GaussianRing(training.dim).sample(training.n_train, rng)
+
+
+def train_or_load(
+    training: Training,
+    store: Store | None = None,
+    *,
+    device: str | torch.device | None = None,
+    label: str = "training",
+) -> Trained:
+    """Finds a training's outcome in the store or trains; an interrupted training goes on where it was.
+
+    Args:
+        training: What to train.
+        store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
+        device: Where to train, see `gampl.fit.pick_device`. The device does not count as a difference.
+        label: What to call this training in messages.
+    """
+    store = store or Store()
+    events = training_events(training)
+    key = artifact_key(training, events)
+
+    def make(checkpoints: Path) -> Artifact:
+        x = torch.from_numpy(events).float().to(pick_device(device))
+        return train(training, x, checkpoints / "checkpoint.safetensors", label)
+
+    artifact = store.get_or_make(key, make)
+    history = History(
+        steps=artifact.arrays[_HISTORY + "steps"],
+        train_loss=artifact.arrays[_HISTORY + "train_loss"],
+        validation_loss=artifact.arrays[_HISTORY + "validation_loss"],
+        best_step=artifact.arrays[_HISTORY + "best_step"],
+        **artifact.about,
+    )
+    return Trained(training, _posterior(training, artifact), history, key["data"], key_digest(key))
+
+
+def artifact_key(training: Training, events: NDArray[np.float64]) -> dict[str, Any]:
+    """All that the trained weights depend on: settings, events, the source of this module and below, versions."""
+    settings = {name: value for name, value in asdict(training).items() if name not in _NOT_USED[training.posterior]}
+    settings["fit"].pop("checkpoint_seconds")
+    if training.posterior != "bayesian":
+        settings["fit"].pop("logvar_learning_rate")
+    return {
+        "training": settings,
+        "data": array_digest(events),
+        "source": provenance.digest(provenance.source_files(Path(__file__))),
+        # without local labels such as "+cpu": a GPU machine finds what was trained without one
+        "versions": {name: version(name).split("+")[0] for name in ("numpy", "torch", "zuko")},
+    }
+
+
+def train(training: Training, x: torch.Tensor, checkpoint: Path, label: str) -> Artifact:
+    """Trains on the events x (n_train, d) and returns what is to be stored."""
+    seed, fit, n = training.seed, training.fit, len(x)
+    networks = _networks(training)
+    if training.posterior == "bayesian":
+        model, history = fit_bayesian(
+            networks[0],
+            x,
+            fit,
+            seed=seed,
+            kl_weight=training.kl_weight,
+            init_logvar=training.init_logvar,
+            checkpoint=checkpoint,
+            label=label,
+        )
+        weights: Mapping[str, torch.Tensor] = model.state_dict()
+    elif training.posterior == "repulsive":
+        split = hold_out(n, torch_generator(seed, "split"))
+        history = fit_repulsive(
+            networks, x, split, fit, seed=seed, repulsion=training.repulsion, checkpoint=checkpoint, label=label
+        )
+        weights = _numbered(networks)
+    else:
+        choose = hold_out if training.posterior == "deep" else poisson_bootstrap
+        splits = [choose(n, torch_generator(seed, "split", i)) for i in range(training.members)]
+        history = fit_ensemble(networks, x, splits, fit, seed=seed, checkpoint=checkpoint, label=label)
+        weights = _numbered(networks)
+    arrays = {name: p.detach().cpu().numpy() for name, p in weights.items()}
+    curves = {_HISTORY + name: value for name, value in vars(history).items() if isinstance(value, np.ndarray)}
+    return Artifact(arrays | curves, {"seconds": history.seconds, "device": history.device})
+
+
+def _networks(training: Training) -> list[AutoregressiveTransformer]:
+    """Networks with their initial weights: one for a Bayesian posterior, else one for each member."""
+    count = 1 if training.posterior == "bayesian" else training.members
+    size = asdict(training.network)
+    return [
+        AutoregressiveTransformer(training.dim, **size, generator=torch_generator(training.seed, "weights", i))
+        for i in range(count)
+    ]
+
+
+def _numbered(networks: list[AutoregressiveTransformer]) -> dict[str, torch.Tensor]:
+    return {f"{i}.{name}": p for i, network in enumerate(networks) for name, p in network.state_dict().items()}
+
+
+def _posterior(training: Training, artifact: Artifact) -> NetworkPosterior:
+    """Members from stored weights."""
+    weights = {name: torch.from_numpy(a) for name, a in artifact.arrays.items() if not name.startswith(_HISTORY)}
+    networks = _networks(training)
+    if training.posterior == "bayesian":
+        model = bayesian(networks[0], training.seed)
+        model.load_state_dict(weights)
+        return draw(model, training.members, training.seed)
+    for i, network in enumerate(networks):
+        prefix = f"{i}."
+        network.load_state_dict({n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)})
+    return NetworkPosterior(tuple(networks))

@@ -1,0 +1,350 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (sec-averaging)=
+# # Averaging amplification of the rings
+#
+# Now the estimate meets networks. For each training set and each of the four posteriors of the {ref}`previous page <sec-rings>` we integrate every
+# member over three choices of region, as the paper does: **region 2**, in the lower flank of the radius; **regions 2 to 19** combined, everything but the tails;
+# and **region 20**, the upper tail. Because the truth is known, each estimate has a true counterpart to be held against.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import stats
+
+from gampl import averaging, plots
+from gampl.calibration import over_training_sets, pulls, rms_pull
+from gampl.integrals import shell_integrals
+from gampl.pages import Page, markdown_table, rounded
+from gampl.processes import GaussianRing
+from gampl.settings import POSTERIORS
+from gampl.studies import RING_DIMENSIONS, ring, trainings
+from gampl.training import train_or_load
+
+page = Page("averaging_amplification", profile, seed)
+plan = trainings(profile, seed)
+training_sets = sorted({int(name.split("/")[-1]) for name in plan})
+n_train = plan[ring(2, "bayesian", 1)].n_train
+shells = GaussianRing(2).shells(20)  # the same radii in every dimension
+truth = GaussianRing(2).integrals(shells)
+REGIONS = {"region2": slice(1, 2), "combined": slice(1, 19), "region20": slice(19, 20)}
+NAMES = {"region2": "region 2", "combined": "regions 2-19", "region20": "region 20"}
+
+# %% [markdown]
+# ## Integrals of members
+#
+# The integral of a member over a region can be counted from generated events, with binomial noise that must then be subtracted. Or it
+# can be computed: draw all coordinates but the last from quasi-random numbers that are *common to all members*, and integrate the last one
+# analytically. What is left is a numerical error far below the spread of the members. This is the default here; counting is shown beside it below.
+
+# %% tags=["hide-input"]
+integrals, errors, posteriors = {}, {}, {}
+for dim in RING_DIMENSIONS:
+    for kind in POSTERIORS:
+        for k in training_sets:
+            outcome = train_or_load(plan[ring(dim, kind, k)])
+            page.count_training(outcome.history.seconds)
+            values = shell_integrals(
+                outcome.posterior,
+                shells.edges,
+                page.settings["integral_points"],
+                replicates=page.settings["replicates"],
+                seed=seed,
+            )
+            integrals[dim, kind, k], errors[dim, kind, k] = values.values, values.standard_error
+            posteriors[dim, kind, k] = outcome.posterior
+
+ratios = [np.median(errors[key].mean(0) / integrals[key].std(0, ddof=1)) for key in integrals]
+page.record("training_sets", len(training_sets), digits=2)
+page.record("draws", len(integrals[2, "bayesian", 1]), digits=2)
+page.record("ensemble", len(integrals[2, "deep", 1]), digits=2)
+page.record("numerical_error", max(ratios), digits=2)
+
+# %% [markdown]
+# The numerical error of the integrals, in units of the members' spread, is {glue:text}`averaging_amplification_numerical_error` in the median region of the
+# worst posterior, and it is common to all members.
+#
+# ## Amplification curves
+#
+# {numref}`fig-rings-curves` is drawn for the first training set by counting, with {glue:text}`averaging_amplification_draws` draws of the Bayesian network; the plateau of the exact
+# integrals is the thin line.
+
+# %% tags=["hide-input"]
+n_gen = np.geomspace(100, page.settings["n_gen_max"], 16).round().astype(int)
+counts = {}
+for dim in RING_DIMENSIONS:
+    posterior = posteriors[dim, "bayesian", 1]
+    streams = (posterior.stream(member, int(n_gen[-1]), seed) for member in range(len(posterior)))
+    counts[dim], n_lost = averaging.count_stream(streams, shells, n_gen)
+    page.record(f"lost_ring{dim}d", n_lost)
+
+
+def by_counting(dim: int, region: str) -> averaging.Amplification:
+    part = REGIONS[region]
+    return averaging.from_counts(counts[dim][:, :, part], n_gen, n_train, truth=truth[part])
+
+
+def exact(dim: int, kind: str, k: int, region: str) -> averaging.Amplification:
+    part = REGIONS[region]
+    return averaging.from_integrals(integrals[dim, kind, k][:, part], n_train, truth=truth[part])
+
+
+def draw_curves(regions: list[str], name: str) -> None:
+    figure, axes = plt.subplots(len(regions), 2, figsize=(10.5, 4.1 * len(regions) + 0.9), squeeze=False)
+    data = {"n_gen": n_gen}
+    for row, region in zip(axes, regions, strict=True):
+        for ax, dim in zip(row, RING_DIMENSIONS, strict=True):
+            result = by_counting(dim, region)
+            result.plot(ax, legend=False)
+            plateau = exact(dim, "bayesian", 1, region).curve.sigma_model[0]
+            ax.axhline(plateau, color="0.4", lw=0.8, label="exact plateau")
+            ax.set_title(f"{dim}D, {NAMES[region]}", loc="left")
+            curve = result.curve
+            data |= {
+                f"{dim}d_{region}_{key}": getattr(curve, key)
+                for key in (
+                    "sigma_stat",
+                    "sigma_est",
+                    "sigma_model",
+                    "sigma_model_low",
+                    "sigma_model_high",
+                    "sigma_true",
+                )
+            }
+    plots.shared_legend(axes.ravel(), columns=5)
+    page.figure(figure, name, data)
+
+
+# %% mystnb={"figure": {"name": "fig-rings-curves", "caption": "Amplification curves of the Bayesian network, first training set (Fig. 4 of the paper). Top: region 2. Bottom: regions 2 to 19 combined. Left: 2D. Right: 4D. Black: deviation from the true integrals, which includes what all members have in common and is therefore never smaller than their spread by more than a fluctuation."}, "image": {"alt": "Four log-log panels of integral uncertainty against generated events for region 2 and regions 2 to 19 in two and four dimensions: statistical lines fall, estimates bend into a plateau, true deviations lie on or above it."}} tags=["hide-input"]
+draw_curves(["region2", "combined"], "rings_curves")
+
+# %% mystnb={"figure": {"name": "fig-rings-tail", "caption": "The same for region 20, the upper tail (Fig. 5 of the paper). Here the members agree with each other better than with the truth: the black line lies well above the estimate, most clearly in 4D."}, "image": {"alt": "Two log-log panels for region 20 in two and four dimensions: the true deviation levels off above the members' spread."}} tags=["hide-input"]
+draw_curves(["region20"], "rings_tail")
+
+# %% [markdown]
+# Counting and integrating must agree. Per member and region the difference is binomial; summed over all of them it follows a $\chi^2$ distribution.
+
+# %% tags=["nbval-check-output"]
+for dim in RING_DIMENSIONS:
+    share, probability = counts[dim][-1] / n_gen[-1], integrals[dim, "bayesian", 1]
+    variance = probability * (1 - probability) / n_gen[-1] + errors[dim, "bayesian", 1] ** 2
+    # 19 of 20 shares are independent; their quadratic form is chi-squared with 19 degrees of freedom per member
+    chi2 = (((share - probability) ** 2 / variance) * (1 - probability)).sum()
+    dof = probability.shape[0] * (probability.shape[1] - 1)
+    print(f"{dim}D: counts and integrals agree: {stats.chi2.sf(chi2, dof) > 1e-4}")
+
+# %% tags=["hide-input"]
+rows = []
+for dim in RING_DIMENSIONS:
+    for region in REGIONS:
+        counted, integrated = by_counting(dim, region), exact(dim, "bayesian", 1, region)
+        rows.append(
+            [
+                f"{dim}D",
+                NAMES[region],
+                f"$G$ {counted.words}",
+                f"$G$ {integrated.words}",
+                rounded(counted.G_true),
+                rounded(integrated.G_true),
+            ]
+        )
+markdown_table(["", "", "estimated, counting (68 %)", "estimated, exact (68 %)", "true, counting", "true, exact"], rows)
+
+# %% [markdown]
+# The intervals in this table say how well a finite number of members determines *their own* spread. They do not say whether the spread is right.
+#
+# ## Several training sets
+#
+# One training set is one throw of the dice. The paper shows one; here are {glue:text}`averaging_amplification_training_sets`. The table gives the geometric mean of the estimated
+# and of the true amplification over them, and the range in which a further training set would lie (95 % prediction interval, Student's $t$ on $\ln G$).
+# The *pull* is the distance of the members' mean from the truth in units of their spread: its root mean square over regions and training sets should be
+# close to one for a calibrated posterior. It is the check that belongs to every $G$ from a posterior.
+
+# %% tags=["hide-input"]
+PAPER = {
+    (2, "region2"): "2.6",
+    (2, "combined"): "≈ 7",
+    (2, "region20"): "< 1",
+    (4, "region2"): "1.9",
+    (4, "combined"): "≈ 2.8 (true 1.3)",
+    (4, "region20"): "≈ 0",
+}
+amplification = {
+    (dim, kind, k, region): exact(dim, kind, k, region)
+    for dim in RING_DIMENSIONS
+    for kind in POSTERIORS
+    for k in training_sets
+    for region in REGIONS
+}
+rows = []
+summary = {}
+for dim in RING_DIMENSIONS:
+    for kind in POSTERIORS:
+        by_set = [pulls(integrals[dim, kind, k], truth) for k in training_sets]
+        pull, pull_range = rms_pull(by_set)
+        page.record(f"pull_ring{dim}d_{kind}", pull, pull_range, 0.683)
+        for region, part in REGIONS.items():
+            results = [amplification[dim, kind, k, region] for k in training_sets]
+            cells = {}
+            for label, numbers in {
+                "G": [r.G for r in results],
+                "Gtrue": [r.G_true for r in results],
+                "ratio": [r.G / r.G_true for r in results],
+            }.items():
+                centre, interval = over_training_sets(numbers)
+                page.record(f"{label}_ring{dim}d_{kind}_{region}", centre, interval, 0.95)
+                cells[label] = f"{rounded(centre, 2)} ({rounded(interval.low, 2)} to {rounded(interval.high, 2)})"
+                summary[dim, kind, region, label] = centre
+            region_pull = np.sqrt(np.mean([p[part] ** 2 for p in by_set]))
+            paper = PAPER[dim, region] if kind == "bayesian" else ""
+            rows.append(
+                [
+                    f"{dim}D",
+                    NAMES[region],
+                    kind,
+                    paper,
+                    cells["G"],
+                    cells["Gtrue"],
+                    cells["ratio"],
+                    rounded(region_pull, 2),
+                ]
+            )
+rows.sort(key=lambda row: (row[0], list(NAMES.values()).index(row[1])))
+markdown_table(["", "region", "posterior", "paper", "$G$ estimated", "$G$ true", "estimated / true", "rms pull"], rows)
+
+# %% mystnb={"figure": {"name": "fig-rings-sets", "caption": "Estimated against true amplification for every training set, posterior and region. On the diagonal the estimate is right. The shaded band holds 68 % of the points of a perfectly calibrated posterior; the estimates lie above the diagonal even then, for the reason given in the text."}, "image": {"alt": "Log-log scatter plot of estimated against true G in two and four dimensions; markers for regions, colours for posteriors; most points lie above the diagonal, those of region 20 farthest."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), sharex=True, sharey=True)
+markers = dict(zip(REGIONS, ("o", "s", "v"), strict=True))
+colours = dict(zip(POSTERIORS, (plots.ESTIMATE, plots.MODEL, plots.STAT, plots.OTHERS[0]), strict=True))
+columns = {
+    "dim": [],
+    "posterior": [],
+    "training_set": [],
+    "region": [],
+    "G": [],
+    "G_low": [],
+    "G_high": [],
+    "G_true": [],
+}
+# a calibrated posterior: G_true / G_est = 1 / (1 + z^2) with z a standard normal number
+low, high = 1 / (1 + stats.chi2.ppf([0.8415, 0.1585], 1))
+for (dim, kind, k, region), result in amplification.items():
+    ax = axes[RING_DIMENSIONS.index(dim)]
+    ax.plot(
+        result.G_true,
+        result.G,
+        marker=markers[region],
+        color=colours[kind],
+        ms=6,
+        mfc="none" if region == "region20" else None,
+        ls="none",
+        label=f"{kind}, {NAMES[region]}" if k == 1 else None,
+    )
+    for key, value in zip(columns, (dim, kind, k, region, result.G, *result.interval, result.G_true), strict=True):
+        columns[key].append(value)
+line = np.array([min(columns["G_true"]) / 2, 2 * max(columns["G"])])
+for ax, dim in zip(axes, RING_DIMENSIONS, strict=True):
+    ax.plot(line, line, color=plots.TRUE, lw=0.8)
+    ax.fill_between(line, line / high, line / low, color="0.5", alpha=0.15, lw=0)
+    ax.set(
+        xscale="log", yscale="log", xlabel="$G$ true", title=f"{dim}D", xlim=line, ylim=(min(columns["G"]) / 2, line[1])
+    )
+axes[0].set_ylabel("$G$ estimated")
+plots.shared_legend(axes, columns=4)
+page.figure(figure, "rings_sets", columns)
+
+# %% [markdown]
+# ### What to make of it
+#
+# *The size of $G$.* With the Bayesian network we find a geometric mean of $G=$ {glue:text}`averaging_amplification_G_ring2d_bayesian_region2` in region 2 and
+# {glue:text}`averaging_amplification_G_ring2d_bayesian_combined` in regions 2 to 19 in two dimensions, where the paper quotes 2.6 and about 7;
+# in four dimensions {glue:text}`averaging_amplification_G_ring4d_bayesian_region2` and {glue:text}`averaging_amplification_G_ring4d_bayesian_combined`
+# against 1.9 and 2.8. The paper gives none of its network settings, and the {ref}`next page <sec-calibration>` shows how strongly a Bayesian $G$ depends on them.
+# Whether a paper's number is inside the prediction interval for one training set stands in the {ref}`claims ledger <sec-claims>`.
+#
+# *Is the estimate honest?* In the bulk the estimated $G$ exceeds the true one by a factor {glue:text}`averaging_amplification_ratio_ring2d_bayesian_combined` (2D) and
+# {glue:text}`averaging_amplification_ratio_ring4d_bayesian_combined` (4D) for the Bayesian network, and by {glue:text}`averaging_amplification_ratio_ring2d_deep_combined` and
+# {glue:text}`averaging_amplification_ratio_ring4d_deep_combined` for the deep ensemble. Part of it is no fault of the posterior, as the next section shows.
+#
+# *The tail.* In region 20 the true $G$ of the Bayesian network is {glue:text}`averaging_amplification_Gtrue_ring2d_bayesian_region20` in 2D and
+# {glue:text}`averaging_amplification_Gtrue_ring4d_bayesian_region20` in 4D, the estimate {glue:text}`averaging_amplification_G_ring2d_bayesian_region20` and
+# {glue:text}`averaging_amplification_G_ring4d_bayesian_region20`. The generator fails where it saw few events, and the estimate knows it only in part: all members share the
+# same training events and the same architecture, so they extrapolate alike.
+#
+# ## Why a factor two is nobody's fault
+#
+# Even a perfect posterior does not give $G_{\rm est}=G_{\rm true}$. Let its draws scatter around their mean with variance $s^2$. Perfect
+# calibration means that the truth is a further draw from the same distribution: it, too, lies a random $b$ with variance $s^2$ from the mean. The estimate
+# measures $s^2$, but the deviation of the draws from the truth is $s^2 + b^2$, so
+#
+# ```{math}
+# :label: eq-factor-two
+# \frac{G_{\rm true}}{G_{\rm est}} = \frac{s^2}{s^2+b^2} = \frac{1}{1+z^2}, \qquad z \sim \mathcal N(0,1) .
+# ```
+#
+# The mean of this ratio is {glue:text}`averaging_amplification_factor_mean`, its median {glue:text}`averaging_amplification_factor_median`, and 68 % of training sets lie between
+# {glue:text}`averaging_amplification_factor_low` and {glue:text}`averaging_amplification_factor_high`. Averaging the squared deviations over training sets before dividing gives exactly one half. In the
+# {ref}`Gaussian fit <sec-line>` there is no such factor, because there each member has its own training set: the average runs over training sets instead of over
+# draws from the posterior of one. The paper's Figs. 4 and 5 are of the second kind.
+
+# %% tags=["nbval-check-output"]
+z = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+ratio = 1 / (1 + z**2)
+quantiles = np.quantile(ratio, [0.1585, 0.8415])
+print(f"G_true / G_est of a perfect posterior: mean {ratio.mean():.2f}, median {np.median(ratio):.2f}")
+print(f"68 % between {quantiles[0]:.2f} and {quantiles[1]:.2f}; averaged squares first: {1 / (1 + np.mean(z**2)):.2f}")
+for name, value in zip(("mean", "median", "low", "high"), (ratio.mean(), np.median(ratio), *quantiles), strict=True):
+    page.record(f"factor_{name}", value, digits=2)
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise}
+# :label: ex-averaging-all
+# Combine all twenty regions instead of 2 to 19. Does $G$ go up or down, and why?
+# ```
+#
+# ````{solution} ex-averaging-all
+# :class: dropdown
+# The two tails add little to the statistical variance, each as much as any other region, but a lot to the model variance. So $G$ goes down. A combination is
+# as good as its worst region, which is why the paper leaves the tails out.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+for dim in RING_DIMENSIONS:
+    everything = averaging.from_integrals(integrals[dim, "bayesian", 1], n_train, truth=truth)
+    print(f"{dim}D, all regions: G{everything.words}; regions 2-19: G{exact(dim, 'bayesian', 1, 'combined').words}")
+
+# %% [markdown]
+# ```{exercise}
+# :label: ex-averaging-coarse
+# Merge regions 2 to 19 into a single large region. How does its $G$ compare with that of the combination, and what does that say about the resolution of the estimate?
+# ```
+#
+# ````{solution} ex-averaging-coarse
+# :class: dropdown
+# The single region holds 90 % of the probability, so $I(1-I)$ is small, while errors inside it cancel. The two numbers answer different
+# questions: the one large integral does not care whether the radius distribution inside is right. Averaging amplification is always relative to a resolution.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+for dim in RING_DIMENSIONS:
+    merged = averaging.from_integrals(integrals[dim, "bayesian", 1][:, 1:19].sum(1), n_train, truth=[truth[1:19].sum()])
+    print(
+        f"{dim}D, one region: G{merged.words}, true {merged.G_true:.3g}; 18 regions: G{exact(dim, 'bayesian', 1, 'combined').words}"
+    )

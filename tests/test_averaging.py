@@ -1,0 +1,259 @@
+"""The averaging estimator: closed forms, coverage, agreement of its three entrances, and what it refuses."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from gampl import averaging
+from gampl.amplification import State
+from gampl.processes import GaussianLine, GaussianRing
+from gampl.regions import Intervals
+from gampl.spread import effective_degrees_of_freedom
+
+N_TRAIN = 1000
+REGION = Intervals.between([0.0, 0.5])
+I = GaussianLine().integrals(REGION)[0]  # noqa: E741 - the paper's symbol
+G_CLOSED = I * (1 - I) / (stats.norm.pdf(0) - stats.norm.pdf(0.5)) ** 2
+
+
+def fit_integrals(members: int, rng: np.random.Generator) -> np.ndarray:
+    mu = rng.normal(0, N_TRAIN**-0.5, members)
+    return stats.norm.cdf(0.5 - mu) - stats.norm.cdf(-mu)
+
+
+def test_closed_form_is_the_papers_70():
+    assert pytest.approx(70.447, abs=1e-3) == G_CLOSED
+
+
+def test_definition_eq_18():
+    """Written out with plain sums, independent of the implementation."""
+    counts, n_gen = np.array([[30, 5], [34, 9], [38, 4]]), 100
+    shares = counts / n_gen
+    total = sum(sum((shares[i, v] - shares[:, v].mean()) ** 2 for i in range(3)) / 2 for v in range(2))
+    binomial = sum(shares[:, v].mean() * (1 - shares[:, v].mean()) for v in range(2))
+    expected = binomial / ((total - binomial / n_gen) / (1 - 1 / n_gen))
+    result = averaging.from_counts(counts, n_gen, n_train=10)
+    assert result.n_equiv == (pytest.approx(expected) if expected > 0 else np.inf)
+    many = averaging.from_counts(counts * 1000, n_gen * 1000, n_train=10)
+    shares_total = binomial / ((total - binomial / 1e5) / (1 - 1e-5))
+    assert many.n_equiv == pytest.approx(shares_total)
+    assert pytest.approx(shares_total / 10) == many.G
+
+
+@pytest.mark.parametrize("members", [10, 50])
+@pytest.mark.parametrize("n_gen", [None, 200_000])
+def test_coverage_of_one_region(members, n_gen):
+    """2000 pseudo-experiments of the 1D fit. Each bound is 4.5 binomial deviations: false-alarm rate 7e-6."""
+    rng = np.random.default_rng([members, n_gen or 0])
+    hits = dict.fromkeys((0.683, 0.95), 0)
+    for _ in range(2000):
+        integrals = fit_integrals(members, rng)
+        counts = None if n_gen is None else rng.binomial(n_gen, integrals)
+        for level in hits:
+            if counts is None:
+                result = averaging.from_integrals(integrals, N_TRAIN, level=level)
+            else:
+                result = averaging.from_counts(counts, n_gen, N_TRAIN, level=level)
+            hits[level] += result.interval.low <= G_CLOSED <= result.interval.high
+    for level, n in hits.items():
+        # 0.01 allows for the non-Gaussian integrals and the linearised truth
+        assert abs(n / 2000 - level) < 4.5 * np.sqrt(level * (1 - level) / 2000) + 0.01, (level, n / 2000)
+
+
+@pytest.mark.parametrize("members", [10, 50])
+def test_coverage_of_18_correlated_regions(members):
+    """Members are fits of mean and width of the radius: 18 integrals with two degrees of freedom between them."""
+    rng = np.random.default_rng(members)
+    edges = GaussianRing(2).shells(20).edges[1:-1]
+
+    def integrals(n: int) -> np.ndarray:
+        mean = 1 + 0.1 * rng.normal(size=(n, 1)) / np.sqrt(N_TRAIN)
+        width = 0.1 * np.sqrt(rng.chisquare(N_TRAIN - 1, (n, 1)) / N_TRAIN)
+        return np.diff(stats.norm.cdf((edges - mean) / width), axis=1)
+
+    population = integrals(200_000)
+    share = population.mean(0)
+    G = (share * (1 - share)).sum() / population.var(0).sum() / N_TRAIN
+    hits = dict.fromkeys((0.683, 0.95), 0)
+    repetitions = 1000
+    for _ in range(repetitions):
+        sample = integrals(members)
+        for level in hits:
+            low, high = averaging.from_integrals(sample, N_TRAIN, level=level).interval
+            hits[level] += low <= G <= high
+    for level, n in hits.items():
+        # 4.5 binomial deviations (7e-6) and 0.02 for Satterthwaite's approximation with 10 members
+        assert abs(n / repetitions - level) < 4.5 * np.sqrt(level * (1 - level) / repetitions) + 0.02, (level, n)
+
+
+def test_naive_degrees_of_freedom_would_undercover():
+    """The strong correlation matters: 18 regions behave like fewer than three."""
+    rng = np.random.default_rng(7)
+    slopes = rng.normal(size=(2, 18))
+    covariance = np.cov(rng.normal(size=(400, 2)) @ slopes, rowvar=False)
+    C = slopes.T @ slopes
+    assert effective_degrees_of_freedom(covariance, 399) / 399 == pytest.approx(
+        np.trace(C) ** 2 / (C**2).sum(), rel=0.1
+    )
+
+
+def test_effective_degrees_of_freedom_limits():
+    rng = np.random.default_rng(8)
+    independent = np.cov(rng.normal(size=(2001, 5)), rowvar=False)
+    assert effective_degrees_of_freedom(independent, 2000) == pytest.approx(5 * 2000, rel=0.02)
+    assert effective_degrees_of_freedom(np.ones((5, 5)), 9) == pytest.approx(9)
+    assert effective_degrees_of_freedom(np.array([[2.0]]), 9) == 9
+
+
+def test_limit_covers_when_there_is_no_model_uncertainty():
+    """Copies of the truth: G is infinite. Every interval must reach infinity as often as its level says, or more."""
+    rng = np.random.default_rng(9)
+    results = [averaging.from_counts(rng.binomial(10_000, I, 20), 10_000, N_TRAIN) for _ in range(2000)]
+    unbounded = np.mean([np.isinf(r.interval.high) for r in results])
+    assert unbounded > 0.683 - 4.5 * np.sqrt(0.683 * 0.317 / 2000)  # false-alarm rate 4e-6
+    assert {State.VALUE, State.UNBOUNDED, State.LOWER_LIMIT} == {r.state for r in results}
+    limits = [r for r in results if r.state is State.LOWER_LIMIT]
+    assert all(np.isfinite(r.interval.low) and r.interval.low > 0 and np.isinf(r.G) for r in limits)
+
+
+def test_one_sided_limit_covers():
+    rng = np.random.default_rng(10)
+    n_gen, repetitions = 7_000, 3000
+    hits = 0
+    for _ in range(repetitions):
+        shares = (rng.binomial(n_gen, fit_integrals(10, rng)) / n_gen)[:, None]
+        hits += averaging.Spread.of(shares, n_gen).model_limit(0.683) >= I * (1 - I) / G_CLOSED / N_TRAIN
+    assert hits / repetitions > 0.683 - 4.5 * np.sqrt(0.683 * 0.317 / repetitions)
+
+
+def test_negative_points_are_kept_as_limits():
+    rng = np.random.default_rng(11)
+    n_gen = np.array([1000, 2000, 4000])
+    counts = np.cumsum([rng.binomial(n, I, 10) for n in np.diff(n_gen, prepend=0)], axis=0)
+    # make the middle step under-dispersed: all members equal but one
+    counts[1] = counts[1].mean().round()
+    counts[1, 0] += 1
+    counts[2] = np.maximum(counts[2], counts[1])
+    curve = averaging.from_counts(counts, n_gen, N_TRAIN).curve
+    assert np.isnan(curve.sigma_model[1])
+    assert np.isfinite(curve.sigma_model_high[1])
+    assert curve.sigma_model_high[1] > 0
+    assert curve.n_gen.size == 3
+
+
+def batches(events: np.ndarray, cuts: list[int]) -> list[np.ndarray]:
+    return np.split(events, sorted(min(c, len(events)) for c in cuts))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 600), max_size=6), st.integers(0, 2**31))
+def test_stream_equals_counts_however_it_is_cut(cuts, seed):
+    rng = np.random.default_rng(seed)
+    regions = Intervals.between([-1, 0, 1])
+    members = rng.normal(rng.normal(0, 0.3, (4, 1, 1)), 1, (4, 600, 1))
+    n_gen = np.array([150, 299, 600])
+    counts = [[regions.count(m[:n]).inside for m in members] for n in n_gen]
+    by_counts = averaging.from_counts(counts, n_gen, N_TRAIN)
+    by_stream = averaging.from_stream((batches(m, cuts) for m in members), regions, n_gen, N_TRAIN)
+    assert by_stream.n_equiv == by_counts.n_equiv
+    np.testing.assert_array_equal(by_stream.curve.sigma_est, by_counts.curve.sigma_est)
+
+
+def test_stream_stops_reading_when_it_has_enough():
+    def endless():
+        while True:
+            yield rng.normal(size=(100, 1))
+
+    rng = np.random.default_rng(12)
+    result = averaging.from_stream([endless() for _ in range(12)], REGION, 1000, N_TRAIN)
+    assert result.n_members == 12
+
+
+def test_lost_events_are_counted_reported_and_limited():
+    rng = np.random.default_rng(13)
+    events = rng.normal(size=(5, 1000, 1))
+    events[2, 10] = np.nan
+    result = averaging.from_stream([[e] for e in events], REGION, 1000, N_TRAIN)
+    assert any("1 events with a non-finite observable" in note for note in result.notes)
+    events[2, :20] = np.nan
+    with pytest.raises(ValueError, match="member 2: 20 of 1000 events have a non-finite observable"):
+        averaging.from_stream([[e] for e in events], REGION, 1000, N_TRAIN)
+
+
+def test_order_of_members_and_events_does_not_matter():
+    rng = np.random.default_rng(14)
+    counts = rng.multinomial(10_000, [0.2, 0.3, 0.5], size=20)[:, :2] + rng.integers(-200, 200, (20, 2))
+    a = averaging.from_counts(counts, 10_000, N_TRAIN)
+    b = averaging.from_counts(counts[rng.permutation(20)][:, ::-1], 10_000, N_TRAIN)
+    assert a.n_equiv == pytest.approx(b.n_equiv, rel=1e-12)
+    assert a.interval == pytest.approx(b.interval, rel=1e-12)
+
+
+def test_exact_integrals_are_the_limit_of_counts():
+    integrals = fit_integrals(30, np.random.default_rng(15))
+    n = 10**15
+    exact = averaging.from_integrals(integrals, N_TRAIN)
+    counted = averaging.from_counts(np.round(integrals * n), n, N_TRAIN)
+    assert exact.n_equiv == pytest.approx(counted.n_equiv, rel=1e-6)
+    assert exact.interval == pytest.approx(counted.interval, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_gen", [None, 30_000])
+def test_g_true_uses_the_truth(n_gen):
+    """Members displaced together agree with each other, and are wrong: G is large, G_true is not."""
+    rng = np.random.default_rng(16)
+    mu = 0.1 + rng.normal(0, 0.01, 5000)
+    integrals = stats.norm.cdf(0.5 - mu) - stats.norm.cdf(-mu)
+    if n_gen is None:
+        result = averaging.from_integrals(integrals, N_TRAIN, truth=[I])
+    else:
+        result = averaging.from_counts(rng.binomial(n_gen, integrals), n_gen, N_TRAIN, truth=[I])
+    expected = I * (1 - I) / np.mean((integrals - I) ** 2) / N_TRAIN
+    # counting scatters the mean squared deviation by 1.7 %; forgetting to subtract the noise would shift it by 36 %
+    assert result.G_true == pytest.approx(expected, rel=0.08 if n_gen else 1e-12)
+    assert 10 * result.G_true < result.G
+
+
+COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: averaging.from_counts(COUNTS[:1], 100, 10), "at least 2 members, got 1"),
+        (lambda: averaging.from_counts(COUNTS, [100, 200], 10), r"\(steps, members, regions\)"),
+        (lambda: averaging.from_counts(COUNTS + 0.5, 100, 10), "weighted events"),
+        (lambda: averaging.from_counts(-COUNTS, 100, 10), "whole numbers"),
+        (lambda: averaging.from_counts(COUNTS * np.nan, 100, 10), "whole numbers"),
+        (lambda: averaging.from_counts(COUNTS, 50, 10), "not smaller than a member's counts"),
+        (lambda: averaging.from_counts(np.stack([COUNTS, COUNTS]), [200, 100], 10), "n_gen must increase"),
+        (lambda: averaging.from_counts(COUNTS * [1, 0], 100, 10), "region 1 is empty for all members"),
+        (lambda: averaging.from_integrals(np.ones((4, 1)), 10), "region 0 is full for all members"),
+        (lambda: averaging.from_integrals([[0.1], [np.nan]], 10), "member 1, region 0: nan is not a probability"),
+        (lambda: averaging.from_integrals([[0.1], [1.2]], 10), "member 1, region 0: 1.2 is not a probability"),
+        (lambda: averaging.from_integrals(np.full((4, 1), 0.3), 10), "copies of one generator"),
+        (lambda: averaging.from_integrals([[[0.1]]], 10), r"expected shape \(members, regions\)"),
+        (lambda: averaging.from_counts(COUNTS, 100, 0), "n_train must be a positive number"),
+        (lambda: averaging.from_counts(COUNTS, 100, 10, level=68), "level must lie between 0 and 1"),
+        (lambda: averaging.from_counts(COUNTS, 100, 10, truth=[0.5]), "truth must hold 2 probabilities"),
+        (lambda: averaging.from_stream([], REGION, 10, 10), "members is empty"),
+        (
+            lambda: averaging.from_stream([[np.zeros((5, 1))]], REGION, 10, 10),
+            "member 0: the stream ended after 5 of 10",
+        ),
+        (lambda: averaging.from_stream([[]], REGION, [10, 5], 10), "n_gen must be positive and increase"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_needs_no_torch():
+    code = "import sys; from gampl import averaging, processes, plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,124 @@
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from gampl import training as training_module
+from gampl.settings import POSTERIORS, Fit, Network, Training
+from gampl.store import Store
+from gampl.training import artifact_key, train_or_load, training_events
+
+QUICK = Training(
+    dim=2,
+    n_train=200,
+    posterior="deep",
+    members=3,
+    network=Network(width=8, heads=2, components=3),
+    fit=Fit(steps=20, batch_size=50, warmup=5, validate_every=10),
+)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMPL_DEVICE", "cpu")
+    return Store(tmp_path)
+
+
+def no_training(*_):
+    raise AssertionError("this should have been found in the store")
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_what_is_loaded_is_what_was_trained(store, monkeypatch, posterior):
+    training = replace(QUICK, posterior=posterior)
+    trained = train_or_load(training, store)
+    monkeypatch.setattr(training_module, "train", no_training)
+    loaded = train_or_load(training, store)
+    x = training_events(training)
+    log_density = trained.posterior.log_prob(x)
+    np.testing.assert_array_equal(loaded.posterior.log_prob(x), log_density)
+    assert log_density.shape == (3, 200)
+    assert log_density.std(0).min() > 0  # members differ
+    assert (loaded.artifact, loaded.data_digest) == (trained.artifact, trained.data_digest)
+    assert loaded.history.seconds == trained.history.seconds
+    np.testing.assert_array_equal(loaded.history.train_loss, trained.history.train_loss)
+    assert loaded.history.train_loss[-1].max() < loaded.history.train_loss[0].min()
+
+
+def test_more_draws_of_a_bayesian_network_need_no_new_training(store, monkeypatch):
+    training = replace(QUICK, posterior="bayesian")
+    few = train_or_load(training, store)
+    monkeypatch.setattr(training_module, "train", no_training)
+    many = train_or_load(replace(training, members=7), store)
+    assert len(many.posterior) == 7
+    x = training_events(training)
+    np.testing.assert_array_equal(many.posterior.log_prob(x)[:3], few.posterior.log_prob(x))
+
+
+def digest(training):
+    return json.dumps(artifact_key(training, training_events(training)), sort_keys=True)
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_the_key_sees_all_that_matters_and_nothing_else(posterior):
+    base = replace(QUICK, posterior=posterior)
+    changes = [
+        {"dim": 3},
+        {"n_train": 201},
+        {"data_seed": 1},
+        {"seed": 1},
+        {"members": 4},
+        {"kl_weight": 0.5},
+        {"init_logvar": -8.0},
+        {"repulsion": 2.0},
+        {"network": replace(base.network, width=10)},
+    ]
+    changes += [{"fit": replace(base.fit, **{f: getattr(base.fit, f) + 1})} for f in asdict(base.fit)]
+    unseen = {"checkpoint_seconds"} | {
+        "bayesian": {"members", "repulsion"},
+        "repulsive": {"kl_weight", "init_logvar", "logvar_learning_rate"},
+    }.get(posterior, {"kl_weight", "init_logvar", "logvar_learning_rate", "repulsion"})
+    for change in changes:
+        changed = replace(base, **change)
+        ((name, value),) = change.items()
+        if name == "fit":
+            name = next(f for f, v in asdict(value).items() if v != getattr(base.fit, f))
+        assert (digest(changed) == digest(base)) == (name in unseen), name
+
+
+def test_the_key_sees_the_events_themselves():
+    events = training_events(QUICK)
+    assert artifact_key(QUICK, events) != artifact_key(QUICK, events + 1e-9)
+
+
+def test_an_interrupted_training_goes_on(store, monkeypatch):
+    training = replace(QUICK, fit=replace(QUICK.fit, checkpoint_seconds=0))
+    expected = train_or_load(training, Store(store.root / "through"))
+    from gampl.posterior.ensemble import Stack
+
+    calls, losses = [], Stack.losses
+
+    def interrupted(self):
+        calls.append(1)
+        if len(calls) == 13:
+            raise KeyboardInterrupt
+        return losses(self)
+
+    monkeypatch.setattr(Stack, "losses", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_or_load(training, store)
+    trained = train_or_load(training, store)
+    assert len(calls) == 13 + 20 - 12
+    x = training_events(training)
+    np.testing.assert_array_equal(trained.posterior.log_prob(x), expected.posterior.log_prob(x))
+    assert not list(store.root.glob("unfinished/*"))
+
+
+def test_receipt_and_summary(store, tmp_path):
+    trained = train_or_load(QUICK, store)
+    trained.write_receipt(tmp_path / "receipts" / "ring.json")
+    receipt = json.loads((tmp_path / "receipts" / "ring.json").read_text())
+    assert receipt == {"training": asdict(QUICK), "data": trained.data_digest, "artifact": trained.artifact}
+    assert "3 members" in trained.summary()
+    assert trained.artifact[:12] in trained.summary()

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Makes, completes or mends .venv, so that `make book` needs nothing but Python and make.
+
+Called before every other target: if all is well it returns in a blink. Whatever fails is said in one sentence, with
+the way to mend it. Standard library only, and old Pythons must be able to read this file up to the version check.
+"""
+
+import sys
+
+OLDEST = (3, 11)
+
+if sys.version_info < OLDEST:
+    sys.exit(
+        f"\nThis project needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and {sys.executable} is"
+        f" {sys.version_info[0]}.{sys.version_info[1]}.\nName a newer one, for example: make PYTHON=python3.12 book\n"
+    )
+
+import fcntl  # noqa: E402
+import hashlib  # noqa: E402
+import importlib.util  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+import tomllib  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+EXTRAS = "networks,book,dev"
+NEEDED_BYTES = 3_000_000_000
+TAIL_LINES = 15
+INTERRUPTED = 130
+
+PROBE = """
+import importlib.util, json, sys
+package = importlib.util.find_spec("gampl")
+print(json.dumps([sys.version_info[:2], importlib.util.find_spec("pip") is not None, package and package.origin]))
+"""
+
+INCOMPLETE_VENV = (
+    f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
+    "On Debian or Ubuntu: sudo apt-get install python3-venv, then run make again."
+)
+
+# what pip, venv and the system say -> what we say; the first that fits counts
+REASONS = {
+    r"No space left on device|Errno 28|Disk quota exceeded": (
+        "The disk is full: about 3 GB are needed here, and some in the folder for temporary files (TMPDIR).\n"
+        "Make room, then run make again: it goes on from here."
+    ),
+    r"Read-only file system|Permission denied|Errno 13\b|Errno 30\b": (
+        "The project's folder cannot be written.\n"
+        "Copy the project to a folder that is yours, or change the permissions, then run make again."
+    ),
+    r"\bensurepip\b": INCOMPLETE_VENV,
+    r"NewConnectionError|Failed to establish a new connection|name resolution|Network is unreachable|getaddrinfo"
+    r"|Max retries exceeded|Connection (refused|reset|aborted|broken)|timed out|ProxyError|SSLError": (
+        "The package index cannot be reached; installing needs the network, building the book does not.\n"
+        "Check the connection and the proxy settings, then run make again: it goes on from here."
+    ),
+}
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message says why and how to mend it."""
+
+
+class Environment:
+    """The virtual environment of a checkout."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / ".venv"
+        self.python = self.folder / "bin" / "python"
+        self.stamp = self.folder / "installed.json"  # written last: what was wanted and is there
+
+    def is_current(self) -> bool:
+        """Whether all is there that should be, and works."""
+        return self.is_complete() and self.works(with_project=True)
+
+    def is_complete(self) -> bool:
+        """Whether the packages that are wanted now were installed and still are."""
+        try:
+            stamp = json.loads(self.stamp.read_text())
+            return bool(stamp["wanted"] == self.wanted() and set(stamp["packages"]) <= set(self.packages()))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def wanted(self) -> str:
+        """Hash of all that decides what has to be installed."""
+        project = tomllib.loads((self.root / "pyproject.toml").read_text())["project"]
+        tables = [project.get(name) for name in ("dependencies", "optional-dependencies", "scripts")]
+        content = json.dumps([EXTRAS, tables, sys.version_info[:2], self._pins()])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def packages(self) -> list[str]:
+        """Names and versions of what is installed."""
+        library = self.folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        return sorted(name for name in os.listdir(library / "site-packages") if name.endswith(".dist-info"))
+
+    def works(self, with_project: bool = False) -> bool:
+        """Whether its interpreter starts, has pip, and is of the version that runs this script.
+
+        Args:
+            with_project: Whether it must also import the package from this very folder; it does not after the folder
+                was moved or copied.
+        """
+        # -I: nothing from outside, neither PYTHONPATH nor the user's own packages, may stand in for what is missing
+        command = [str(self.python), "-I", "-c", PROBE]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+            version, has_pip, package = json.loads(done.stdout)
+        except (OSError, subprocess.SubprocessError, ValueError):
+            return False
+        project = package is not None and Path(package).resolve().parents[1] == self.root.resolve()
+        return version == list(sys.version_info[:2]) and has_pip and (project or not with_project)
+
+    def make(self) -> None:
+        """Makes the environment, or goes on where an earlier attempt stopped.
+
+        Raises:
+            SetupError: If that is impossible.
+        """
+        if (self.folder.exists() or self.folder.is_symlink()) and not self.works():
+            say("The environment .venv is broken, or of another Python: making it anew.")
+            remove(self.folder)
+        if not self.stamp.exists():
+            self._check_space()
+        if not self.folder.exists():
+            self._make_empty()
+        if self.is_complete():
+            say("The project's folder was moved: installing it at its new place")
+            self._pip("--no-deps", "--no-build-isolation", "-e", ".")
+        else:
+            self.stamp.unlink(missing_ok=True)
+            say("Installing packages; the first time this takes a minute or more, and about 2 GB")
+            self._pip("-c", "constraints.txt", "-e", f".[{EXTRAS}]")
+        if not self.works(with_project=True):
+            raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
+        write(self.stamp, json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+
+    def _make_empty(self) -> None:
+        if importlib.util.find_spec("ensurepip") is None:
+            raise SetupError(INCOMPLETE_VENV)
+        say(f"Making .venv with Python {sys.version.split()[0]}")
+        # not sys.executable: in an activated .venv that is the file which is about to be made
+        run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        present = sum(file.lstat().st_size for file in self.folder.rglob("*"))
+        if free + present < NEEDED_BYTES:
+            raise SetupError(
+                f"Too little disk space: about 3 GB are needed, {free / 1e9:.1f} GB are free in {self.root}.\n"
+                "Make room, then run make again."
+            )
+
+    def _pins(self) -> list[str]:
+        lines = (self.root / "constraints.txt").read_text().splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
+
+    def _pip(self, *arguments: str) -> None:
+        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self._pins()))
+
+
+def run(command: list[str], folder: Path, expected: int = 0) -> None:
+    """Runs pip or venv, showing one line per package.
+
+    Args:
+        command: What to run.
+        folder: Where.
+        expected: How many packages there are, about.
+
+    Raises:
+        SetupError: If it fails, with the reason in words if it is one that we know.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    variables.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PYTHONUNBUFFERED="1")
+    output: list[str] = []
+    found = 0
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            output.append(line)
+            package = re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line)
+            if package:
+                found += 1
+                say(f"  {found} of about {max(found, expected)}: {package[1] or package[2]}")
+            elif line.startswith("Installing collected packages"):
+                say("  unpacking")
+    if process.returncode:
+        say("".join(output[-TAIL_LINES:]))
+        raise SetupError(explain("".join(output)))
+
+
+def explain(output: str) -> str:
+    """A sentence on why something failed, and one on what to do."""
+    for pattern, sentences in REASONS.items():
+        if re.search(pattern, output):
+            return sentences
+    return (
+        "The environment .venv could not be made, see above.\nWhen that is mended run make again: it goes on from here."
+    )
+
+
+def remove(path: Path) -> None:
+    """Removes a folder, or a link to one."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file that is either complete or not there."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def say(text: str) -> None:
+    """Tells what is going on."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(root: Path = ROOT) -> int:
+    """Brings the environment up to date; returns the exit code."""
+    environment = Environment(root)
+    if environment.is_current():
+        return 0
+    try:
+        with (root / "pyproject.toml").open() as project:
+            fcntl.flock(project, fcntl.LOCK_EX)  # of two makes at a time the second waits for the first
+            if not environment.is_current():
+                environment.make()
+    except SetupError as error:
+        say(f"\n{error}\n")
+        return 1
+    except OSError as error:
+        say(f"{error}\n\n{explain(str(error))}\n")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. Run make again to go on from here.\n")
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Builds the book: Snakemake with the conveniences that somebody who just types `make book` expects."""
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import build_report
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+
+ROOT = Path(__file__).resolve().parents[1]
+
+INTERRUPTED = 130
+
+
+class BusyError(Exception):
+    """Another build runs in this checkout."""
+
+
+@contextmanager
+def only_build(lock: Path) -> Iterator[None]:
+    """Holds a lock that the system releases however this process ends.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BusyError(f"another build is running here (process {file.read().strip()})") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def run_snakemake(profile: str, target: str, options: list[str]) -> int:
+    """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
+    from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
+
+    arguments = [target, "--profile", "workflow/profiles/default", "--config", f"profile={profile}"]
+    # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
+    arguments += ["--nolock", "--logger", "report", *options]
+    try:
+        snakemake(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def modified(path: Path) -> int | None:
+    """When a file was written, in nanoseconds; None if there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def build(profile: str, target: str, options: list[str]) -> int:
+    """Makes the target and says how it went; returns the exit code."""
+    interrupted = False
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    start = time.monotonic()
+    stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
+    if not index.exists():
+        stamp.unlink(missing_ok=True)
+    before = modified(stamp)
+    try:
+        code = run_snakemake(profile, target, options)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    seconds = f"{time.monotonic() - start:.0f} s"
+    if interrupted:
+        print(f"\nStopped after {seconds}. What is finished is kept: run make again to go on.", file=sys.stderr)
+        return INTERRUPTED
+    if code:
+        print(f"\nNot finished after {seconds}, see above. Run make again to go on from here.", file=sys.stderr)
+    elif target == "all":
+        news = f"The {profile} book is ready" if modified(stamp) != before else "Nothing has changed"
+        print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
+    return code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="laptop", choices=["smoke", "laptop", "paper"])
+    parser.add_argument("--target", default="all", choices=["all", "notebooks"])
+    parser.add_argument("options", nargs="*", help="further options for Snakemake, after --")
+    args = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    try:
+        with only_build(Path("_build", ".lock")):
+            return build(args.profile, args.target, args.options)
+    except BusyError as error:
+        print(f"{error}: wait for it, or stop it.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""What Snakemake says, in few lines: what is done, what runs now, and why something failed; a logger plugin."""
+
+import re
+import sys
+import threading
+import time
+from logging import ERROR, WARNING, LogRecord
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+STATUS_SECONDS = 10.0
+TAIL_LINES = 30
+
+SAID_BETTER = ("CalledProcessError", "Exiting because a job", "At least one job did not complete")
+
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Step:
+    """A step that has been started."""
+
+    def __init__(self, label: str, logs: list[str]) -> None:
+        self.label, self.logs, self.start = label, [Path(log) for log in logs], time.monotonic()
+
+    def seconds(self) -> str:
+        """How long it has been running."""
+        return f"{time.monotonic() - self.start:.0f} s"
+
+    def log_lines(self) -> list[str]:
+        """What it has written so far; of a line that overwrites itself only the last state."""
+        text = "".join(log.read_text(errors="replace") for log in self.logs if log.is_file())
+        lines = [line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n")]
+        return [line for line in lines if line]
+
+    def status(self) -> str:
+        """What it is doing: the last line of its log if that names it, else its name."""
+        last = self.log_lines()[-1:]
+        return last[0] if last and last[0].partition(":")[0] in self.label else f"{self.label} ({self.seconds()})"
+
+
+class LogHandler(LogHandlerBase):
+    """Prints a line per finished step, now and then what runs, and the end of the log of a failed step."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        self.running: dict[int, Step] = {}
+        self.done = self.total = 0
+        self.quiet_since = time.monotonic() - STATUS_SECONDS
+        self.closing = threading.Event()
+        threading.Thread(target=self._report_status, daemon=True).start()
+
+    def emit(self, record: LogRecord) -> None:
+        """Handles one event of Snakemake."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.RUN_INFO:
+            stats = record.stats  # type: ignore[attr-defined]
+            self.total = stats["total"] - stats.get("all", 0) - stats.get("notebooks", 0)
+            self._say(f"{self.total} steps to do")
+        elif event == LogEvent.JOB_INFO:
+            label = record.rule_msg or record.rule_name  # type: ignore[attr-defined]
+            self.running[record.jobid] = Step(label, list(record.log))  # type: ignore[attr-defined]
+        elif event == LogEvent.JOB_FINISHED:
+            self._finished(record.job_id)  # type: ignore[attr-defined]
+        elif event == LogEvent.JOB_ERROR:
+            self._failed(record.jobid)  # type: ignore[attr-defined]
+        elif event == LogEvent.ERROR or (event is None and record.levelno >= WARNING):
+            self._complaint(record)
+
+    def close(self) -> None:
+        """Stops the status lines."""
+        self.closing.set()
+        super().close()
+
+    def _finished(self, job: int) -> None:
+        step = self.running.pop(job, None)
+        if step and self.done < self.total:
+            self.done += 1
+            width = len(str(self.total))
+            self._say(f"{self.done:{width}} of {self.total} steps: {step.label} ({step.seconds()})")
+
+    def _failed(self, job: int) -> None:
+        step = self.running.pop(job, None)
+        if step:
+            log = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
+            names = ", ".join(str(path) for path in step.logs)
+            self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{log}\n  Everything it said: {names}\n")
+
+    def _complaint(self, record: LogRecord) -> None:
+        """Errors of Snakemake itself."""
+        text = record.getMessage().strip()
+        if not any(phrase in text for phrase in SAID_BETTER):
+            self._say(text if record.levelno >= ERROR else f"(Snakemake: {text})")
+
+    def _report_status(self) -> None:
+        while not self.closing.wait(1.0):
+            if self.running and time.monotonic() - self.quiet_since > STATUS_SECONDS:
+                self._say("  now: " + "; ".join(step.status() for step in list(self.running.values())))
+
+    def _say(self, text: str) -> None:
+        self.quiet_since = time.monotonic()
+        print(text, file=sys.stderr, flush=True)
