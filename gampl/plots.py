@@ -84,7 +84,8 @@ def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool
     if np.isfinite(result.n_equiv):
         ax.axvline(result.n_equiv, color=MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
     ax.set_xlim(left, right)
-    ax.text(0.97, 0.96, f"$G${result.words}", transform=ax.transAxes, ha="right", va="top")
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+    ax.text(0.97, 0.965, f"$G${result.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)
     if legend and alone:
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     elif legend:

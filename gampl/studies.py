@@ -59,13 +59,14 @@ def notebook_data(notebook: str) -> list[str]:
 
 def _training(settings: dict[str, int | float], seed: int, dim: int, posterior: str, training_set: int) -> Training:
     steps = int(settings["steps"])
+    stream = 10_000 * seed + 100 * dim + training_set  # independent events for each dimension and training set
     return Training(
         dim=dim,
         n_train=int(settings["n_train"]),
         posterior=posterior,
         members=int(settings["draws" if posterior == "bayesian" else "ensemble"]),
-        data_seed=100 * seed + training_set,
-        seed=100 * seed + training_set,
+        data_seed=stream,
+        seed=stream,
         network=Network(*(int(settings[name]) for name in ("width", "layers", "heads", "components"))),
         fit=Fit(steps=steps, learning_rate=settings["learning_rate"], warmup=min(100, steps // 5)),
     )
