@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gampl import store as store_module
@@ -60,6 +60,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), json_values), st.dictionaries(st.text(), json_values))
 def test_keys_have_the_same_digest_only_if_they_are_the_same(one, other):
     assert key_digest(one) == key_digest(json.loads(json.dumps(one)))

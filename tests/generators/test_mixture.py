@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
@@ -25,6 +25,7 @@ def test_density_and_distribution_function_agree_with_torch_distributions():
     torch.testing.assert_close(mixture.cdf(x), in_torch(mixture).cdf(x))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=6, max_size=6), st.floats(-10, 10, width=32))
 def test_any_raw_numbers_give_a_density(raw, x):
     mixture = Mixture.from_raw(torch.tensor(raw))

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
@@ -35,6 +35,7 @@ def weights(network):
 # ---- splits
 
 
+@settings(deadline=None)
 @given(st.integers(2, 300), st.integers(0, 2**32))
 def test_hold_out_parts_the_events(n, seed):
     split = hold_out(n, stream(seed))
@@ -93,8 +94,8 @@ def test_validation_loss_is_that_of_the_events_held_back():
 
 def test_histories_of_different_lengths_are_joined():
     splits = [hold_out(100, stream(i)) for i in range(3)]
-    settings = Fit(steps=300, batch_size=20, learning_rate=0.05, validate_every=10, patience=2)
-    history = fit_ensemble(networks(), events(), splits, settings, seed=1, at_once=1)
+    budget = Fit(steps=300, batch_size=20, learning_rate=0.05, validate_every=10, patience=2)
+    history = fit_ensemble(networks(), events(), splits, budget, seed=1, at_once=1)
     lengths = np.isfinite(history.validation_loss).sum(0)
     assert len(set(lengths)) > 1, "the test needs members that stop at different steps"
     assert lengths.max() == len(history.steps)
@@ -116,8 +117,8 @@ def test_bootstrap_members_scatter_as_their_resamples():
     x = torch.randn(200, 1, generator=stream(5))
     splits = [poisson_bootstrap(200, stream(i)) for i in range(40)]
     members = [UnknownMean() for _ in splits]
-    settings = Fit(steps=300, batch_size=200, learning_rate=0.05, validate_every=300)
-    fit_ensemble(members, x, splits, settings, seed=0, at_once=40)
+    budget = Fit(steps=300, batch_size=200, learning_rate=0.05, validate_every=300)
+    fit_ensemble(members, x, splits, budget, seed=0, at_once=40)
     means = torch.stack([member.mean for member in members]).detach()
     exact = torch.stack([x[split.train].mean() for split in splits])
     torch.testing.assert_close(means, exact, rtol=0, atol=0.03)  # 1/sqrt(200) = 0.07 is their scatter
