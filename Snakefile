@@ -25,6 +25,7 @@ BUILD = f"_build/{PROFILE}"
 
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 TRAININGS = {profile: studies.trainings(profile, SEED) for profile in {PROFILE, CHECKED}}
+JOBS = {profile: studies.jobs(profile, SEED) for profile in {PROFILE, CHECKED}}
 
 
 def sources(file):
@@ -46,8 +47,8 @@ CHECKING_NOTEBOOKS = ["tools/check_notebook.py", "tools/make_reference.py", "too
 
 def receipts(notebook, profile):
     """Receipts of the trainings that a notebook uses."""
-    names = studies.notebook_trainings(notebook, profile, SEED)
-    return [f"_build/{profile}/receipts/{name}.json" for name in names]
+    needed = set(studies.notebook_trainings(notebook, profile, SEED))
+    return [f"_build/{profile}/receipts/{job}.json" for job, names in JOBS[profile].items() if needed & set(names)]
 
 
 def settings(notebook, profile, seed):
@@ -96,22 +97,26 @@ rule notebooks:
     message: "all notebooks"
 
 
-# the trained network itself goes to the artifact store; the receipt says what was trained and where it is
+# the trained networks themselves go to the artifact store; the receipt says what was trained and where it is
 rule train:
     input:
         TRAINING_SOURCES,
     output:
-        "_build/{profile}/receipts/{name}.json",
+        "_build/{profile}/receipts/{job}.json",
     log:
-        "_build/{profile}/logs/train/{name}.log",
+        "_build/{profile}/logs/train/{job}.log",
     params:
-        made_of=lambda w: {"training": asdict(TRAININGS[w.profile][w.name]), "lock": TRAINING_LOCK},
+        made_of=lambda w: {
+            "trainings": {name: asdict(TRAININGS[w.profile][name]) for name in JOBS[w.profile][w.job]},
+            "lock": TRAINING_LOCK,
+        },
+        names=lambda w: JOBS[w.profile][w.job],
     resources:
         mem_mb=2000,
         runtime=240,
-    message: "training {wildcards.name}"
+    message: "training {wildcards.job}"
     shell:
-        "{PYTHON} -m gampl train {wildcards.name} --profile {wildcards.profile} --seed {SEED}"
+        "{PYTHON} -m gampl train {params.names} --profile {wildcards.profile} --seed {SEED}"
         " --receipt {output} > {log} 2>&1"
 
 

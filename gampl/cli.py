@@ -13,8 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    train = commands.add_parser("train", help="train one posterior of the book, or find it in the store")
-    train.add_argument("name", help="such as ring2d/deep/1; see gampl.studies")
+    train = commands.add_parser("train", help="train posteriors of the book, or find them in the store")
+    train.add_argument("names", nargs="+", metavar="name", help="such as ring2d/deep/1; see gampl.studies")
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
     train.set_defaults(run=_train)
 
@@ -41,15 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from gampl.studies import trainings
-    from gampl.training import train_or_load
+    from gampl.training import train_or_load, write_receipt
 
     plan = trainings(options.profile, options.seed)
-    if options.name not in plan:
-        raise ValueError(f"no training {options.name!r} in profile {options.profile}; there are {', '.join(plan)}")
-    trained = train_or_load(plan[options.name], label=options.name)
+    for name in options.names:
+        if name not in plan:
+            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(plan)}")
+    done = {}
+    for name in options.names:
+        done[name] = train_or_load(plan[name], label=name)
+        print(f"{name}: {done[name].summary()}", flush=True)
     if options.receipt is not None:
-        trained.write_receipt(options.receipt)
-    print(f"{options.name}: {trained.summary()}")
+        write_receipt(options.receipt, done)
     return 0
 
 

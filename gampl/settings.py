@@ -70,7 +70,7 @@ class Fit:
     warmup: int = 100
     clip: float = 5.0
     validate_every: int = 50
-    patience: int = 10
+    patience: int = 6
     checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:

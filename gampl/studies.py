@@ -30,6 +30,19 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
     return plan
 
 
+def jobs(profile: str, seed: int) -> dict[str, list[str]]:
+    """The trainings in groups that are worth a process of their own: some training sets of one posterior.
+
+    A job is named by its first and last training, such as ``ring2d/deep/1-2``.
+    """
+    size = section(profile, "trainings")["sets_per_job"]
+    families: dict[str, list[str]] = {}
+    for name in trainings(profile, seed):
+        families.setdefault(name.rpartition("/")[0], []).append(name)
+    grouped = [names[i : i + size] for names in families.values() for i in range(0, len(names), size)]
+    return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
+
+
 def ring(dim: int, posterior: str, training_set: int) -> str:
     """Name of the training of a posterior on the k-th training set of a ring."""
     return f"ring{dim}d/{posterior}/{training_set}"

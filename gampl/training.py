@@ -62,10 +62,14 @@ class Trained:
             f"{history.seconds:.0f} s on {history.device}, artifact {self.artifact[:12]}"
         )
 
-    def write_receipt(self, path: Path) -> None:
-        """Writes what was trained on which events, and where it lies, as JSON."""
-        receipt = {"training": asdict(self.training), "data": self.data_digest, "artifact": self.artifact}
-        write_bytes(path, (json.dumps(receipt, indent=1) + "\n").encode())
+
+def write_receipt(path: Path, trained: Mapping[str, Trained]) -> None:
+    """Writes what was trained on which events, and where it lies, by name as JSON."""
+    receipt = {
+        name: {"training": asdict(one.training), "data": one.data_digest, "artifact": one.artifact}
+        for name, one in trained.items()
+    }
+    write_bytes(path, (json.dumps(receipt, indent=1) + "\n").encode())
 
 
 def training_events(training: Training) -> NDArray[np.float64]:

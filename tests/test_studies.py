@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gampl.profiles import PROFILES, section
-from gampl.studies import RING_DIMENSIONS, notebook_data, notebook_trainings, ring, scan, trainings
+from gampl.studies import RING_DIMENSIONS, jobs, notebook_data, notebook_trainings, ring, scan, trainings
 
 NOTEBOOKS = [p.stem for p in (Path(__file__).parents[1] / "notebooks").glob("*.py")]
 
@@ -36,6 +36,13 @@ def test_notebooks_use_planned_trainings_and_all_are_used(profile):
     used = {name for notebook in NOTEBOOKS for name in notebook_trainings(notebook, profile, 1)}
     assert used == set(plan)
     assert all(notebook_data(notebook) == [] for notebook in NOTEBOOKS)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_jobs_hold_every_training_once(profile):
+    grouped = jobs(profile, 1)
+    assert sorted(name for names in grouped.values() for name in names) == sorted(trainings(profile, 1))
+    assert max(map(len, grouped.values())) == section(profile, "trainings")["sets_per_job"]
 
 
 def test_a_scan_changes_only_what_it_says():

@@ -7,7 +7,7 @@ import pytest
 from gampl import training as training_module
 from gampl.settings import POSTERIORS, Fit, Network, Training
 from gampl.store import Store
-from gampl.training import artifact_key, train_or_load, training_events
+from gampl.training import artifact_key, train_or_load, training_events, write_receipt
 
 QUICK = Training(
     dim=2,
@@ -117,8 +117,8 @@ def test_an_interrupted_training_goes_on(store, monkeypatch):
 
 def test_receipt_and_summary(store, tmp_path):
     trained = train_or_load(QUICK, store)
-    trained.write_receipt(tmp_path / "receipts" / "ring.json")
+    write_receipt(tmp_path / "receipts" / "ring.json", {"ring": trained})
     receipt = json.loads((tmp_path / "receipts" / "ring.json").read_text())
-    assert receipt == {"training": asdict(QUICK), "data": trained.data_digest, "artifact": trained.artifact}
+    assert receipt == {"ring": {"training": asdict(QUICK), "data": trained.data_digest, "artifact": trained.artifact}}
     assert "3 members" in trained.summary()
     assert trained.artifact[:12] in trained.summary()

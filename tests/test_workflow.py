@@ -61,6 +61,9 @@ class Training:
 def trainings(profile, seed):
     return {"toy/one": Training(**section(profile, "trainings"), seed=seed)}
 
+def jobs(profile, seed):
+    return {"toy/one": ["toy/one"]}
+
 def notebook_trainings(notebook, profile, seed):
     return ["toy/one"] if notebook == "beta" else []
 
