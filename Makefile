@@ -37,7 +37,7 @@ lint: environment
 
 reference: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) tools/make_reference.py _build/smoke/executed/*.ipynb
+	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only

@@ -34,8 +34,8 @@ class Curve(Protocol):
         """Generated events per member, shape (steps,)."""
         ...
 
-    def plot(self, ax: "Axes") -> None:
-        """Draw the curve on ``ax``."""
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the curve; returns the axes."""
         ...
 
 
@@ -64,11 +64,11 @@ class AveragingCurve:
     sigma_true: NDArray[np.float64] | None = None
     is_exact: bool = False
 
-    def plot(self, ax: "Axes") -> None:
-        """Draw the curve on ``ax``."""
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the curve; returns the axes."""
         from gampl.plots import averaging_curve
 
-        averaging_curve(self, ax)
+        return averaging_curve(self, ax)
 
 
 @dataclass(frozen=True)

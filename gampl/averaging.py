@@ -55,6 +55,8 @@ def from_counts(
         )
     if not (np.isfinite(table).all() and (table >= 0).all() and (table == np.round(table)).all()):
         raise ValueError("counts must be whole numbers >= 0 (weighted events are not supported)")
+    if (np.diff(table, axis=0) < 0).any():
+        raise ValueError("counts must not decrease with n_gen: the steps are nested prefixes of the same samples")
     if not ((sizes >= 2).all() and (np.diff(sizes) > 0).all() and (table.sum(-1) <= sizes[:, None]).all()):
         raise ValueError("n_gen must increase, be at least 2 and not smaller than a member's counts over all regions")
     spreads = [Spread.of(step / n, n) for step, n in zip(table, sizes, strict=True)]
@@ -185,8 +187,8 @@ def _amplification(
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    if not 0.5 < level < 1:
+        raise ValueError(f"level must lie between 0.5 and 1, got {level}")
     last = spreads[-1]
     true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
     if last.total <= 0:
@@ -275,6 +277,8 @@ def _warnings(spread: Spread) -> tuple[str, ...]:
     notes = []
     if members < 10:
         notes.append(f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6")
+    if spread.is_far_from_normal():
+        notes.append("the members' integrals are far from normally distributed: the interval is too short")
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
         notes.append(f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them")
     return tuple(notes)

@@ -27,14 +27,30 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(
             f"expected integrals (members >= 2, regions) and truth (regions,), got {table.shape}, {target.shape}"
         )
-    return np.asarray((table.mean(axis=0) - target) / table.std(axis=0, ddof=1))
+    spread = table.std(axis=0, ddof=1)
+    if not (spread > 0).all():
+        raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
+    return np.asarray((table.mean(axis=0) - target) / spread)
+
+
+def expected_rms_pull(members: int) -> float:
+    """Root mean square pull of a calibrated posterior with a finite number of normally distributed members.
+
+    The mean of N members is uncertain by s / sqrt(N), and 1 / s^2 is too large by (N - 1) / (N - 3) on average.
+
+    Raises:
+        ValueError: If there are fewer than 4 members.
+    """
+    if members < 4:
+        raise ValueError(f"the mean square pull is infinite for fewer than 4 members, got {members}")
+    return float(np.sqrt((1 + 1 / members) * (members - 1) / (members - 3)))
 
 
 def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
     """Root mean square pull over training sets and regions, with an interval.
 
     Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
-    sets' mean squared pulls.
+    sets' mean squared pulls. With few sets it is somewhat too short: a nominal 68.3 % cover 63 % with four.
 
     Args:
         pulls_by_set: Pulls, shape (training sets, regions).
@@ -43,9 +59,10 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     Raises:
         ValueError: If there are fewer than 2 training sets.
     """
-    squares = (np.asarray(pulls_by_set, dtype=np.float64) ** 2).mean(axis=1)
-    if squares.size < 2:
-        raise ValueError("an interval over training sets needs at least 2 of them")
+    table = np.asarray(pulls_by_set, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2:
+        raise ValueError(f"expected pulls of at least 2 training sets, shape (sets, regions), got {table.shape}")
+    squares = (table**2).mean(axis=1)
     half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
     mean = squares.mean()
     return float(np.sqrt(mean)), Interval(float(np.sqrt(max(mean - half, 0.0))), float(np.sqrt(mean + half)))

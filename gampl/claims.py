@@ -53,7 +53,15 @@ class Claim:
     expect: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def judge(self, value: float, interval: Sequence[float] | None) -> Verdict:
-        """Compare a number, and its interval where it has one, with the claim."""
+        """Compare a number, and its interval where it has one, with the claim.
+
+        Raises:
+            ValueError: If there is nothing to compare with: neither a tolerance nor an interval.
+        """
+        if interval is None and self.tolerance is None and not self.below:
+            raise ValueError(
+                f"claim {self.id}: {self.result} was recorded without an interval, so it needs a tolerance"
+            )
         low, high = interval or (value, value)
         if self.below:
             if high < self.paper:
@@ -172,9 +180,11 @@ def page(judged: Sequence[Judged], profile: str) -> str:
             "",
             "- *reproduced*: within the tolerance, which is given with its reason;",
             "- *consistent*: not within it, but our interval contains the paper's number;",
-            "- *differs*: neither. Most often one training set of unknown settings is compared with several of ours.",
+            "- *differs*: neither. For the rings the likely reason is in the settings of the networks, which the paper",
+            "  does not give and on which the result depends strongly: {ref}`sec-calibration-scan`.",
             "",
-            "The intervals for the rings are prediction intervals: where one more training set would lie.",
+            "The intervals for the rings are prediction intervals: where one more training set would lie. From a few",
+            "training sets they are wide: *consistent* says no more than that the paper's number is not excluded.",
             "",
             *_table(paper, ours, profile),
             "",

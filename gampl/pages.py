@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gampl.profiles import section
 PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
-    "paper": "the paper's sizes",
+    "paper": "the paper's n_train, members and n_gen",
 }
 
 
@@ -66,12 +67,15 @@ class Page:
         _show_html("profile-badge", f"profile <b>{profile}</b>: {PURPOSE[profile]} · seed {seed}")
 
     def rng(self, stream: int) -> np.random.Generator:
-        """An independent random stream of this page."""
-        return np.random.default_rng([self.seed, stream])
+        """A random stream of this page, independent of its others and of those of other pages."""
+        return np.random.default_rng([self.seed, stream, zlib.crc32(self.notebook.encode())])
 
-    def count_training(self, seconds: float) -> None:
+    def count_training(self, seconds: float, device: str) -> None:
         """Add the time that a network took to train, perhaps in an earlier run, to the figures' run time."""
         self._trained_seconds += seconds
+        self._provenance["trained_on"] = ", ".join(
+            sorted({device, *self._provenance.get("trained_on", "").split(", ")} - {""})
+        )
 
     def record(
         self,
@@ -122,7 +126,11 @@ class Page:
             f"profile {self.profile}",
             f"seed {self.seed}",
             f"{provenance['page_seconds']:.0f} s here"
-            + (f" + {provenance['training_seconds']:.0f} s of training" if self._trained_seconds else ""),
+            + (
+                f" + {provenance['training_seconds']:.0f} s of training ({provenance['trained_on']})"
+                if self._trained_seconds
+                else ""
+            ),
             provenance["device"],
         ]
         link = f'<a href="figures/{self.notebook}/{path.name}" download>data ({path.suffix[1:]})</a>'

@@ -44,10 +44,14 @@ def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
     Points whose sigma_model^2 came out negative are drawn as upper limits (triangles), never left out.
     """
     ax = _axes(ax)
+    marker = "s" if curve.n_gen.size == 1 else ""  # a single point makes no line
     ax.plot(curve.n_gen, curve.sigma_stat, color=STAT, label=r"$\sigma_{\rm stat}(n_{\rm gen})$")
     if curve.sigma_true is not None:
-        ax.plot(curve.n_gen, curve.sigma_true, color=TRUE, lw=2.4, alpha=0.75, label=r"$\sigma_{\rm true}$")
-    ax.plot(curve.n_gen, curve.sigma_est, color=ESTIMATE, ls="--", label=r"$\sigma_{\rm est}$")
+        label = r"$\sigma_{\rm true}$"
+        ax.plot(curve.n_gen, curve.sigma_true, color=TRUE, lw=2.4, alpha=0.75, marker=marker, label=label)
+    ax.plot(
+        curve.n_gen, curve.sigma_est, color=ESTIMATE, ls="--", marker=marker, mfc="none", label=r"$\sigma_{\rm est}$"
+    )
     ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="uncertainty of the integral")
     if curve.is_exact:
         ax.fill_between(curve.n_gen, curve.sigma_model_low, curve.sigma_model_high, color=MODEL, alpha=0.25, lw=0)
@@ -75,9 +79,14 @@ def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool
     alone = ax is None
     ax = _axes(ax)
     result.curve.plot(ax)
-    left, right = ax.get_xlim()
-    left, right = min(left, 0.7 * result.n_train), max(right, 1.4 * result.n_train)
     low, high = result.n_equiv_interval
+    n_gen = result.curve.n_gen
+    marks = [n for n in (result.n_train, result.n_equiv, low, high) if np.isfinite(n)]
+    left, right = 0.7 * min(n_gen[0], *marks), 1.4 * max(n_gen[-1], *marks)
+    if isinstance(result.curve, AveragingCurve):
+        # the statistical law is known beyond the samples: on to the crossing
+        law = np.geomspace(left, right, 50)
+        ax.plot(law, result.curve.sigma_stat[-1] * np.sqrt(n_gen[-1] / law), color=STAT, lw=0.9)
     span = f"{100 * result.level:.3g} % interval of $n_{{\\rm equiv}}$"
     ax.axvspan(low, min(high, right), color=MODEL, alpha=0.15, lw=0, label=span)
     ax.axvline(result.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")

@@ -62,7 +62,7 @@ class Intervals:
             if high[a] > low[b]:
                 raise ValueError(
                     f"regions {a} [{low[a]}, {high[a]}) and {b} [{low[b]}, {high[b]}) overlap; "
-                    "Eq. (19) adds independent regions"
+                    "Eq. (19) adds non-overlapping regions"
                 )
         for name, value in (("low", low), ("high", high), ("_order", order)):
             object.__setattr__(self, name, value)
@@ -154,7 +154,7 @@ class Selections:
         stacked = np.stack(masks)
         if (stacked.sum(axis=0) > 1).any():
             pair = np.flatnonzero(stacked[:, stacked.sum(axis=0).argmax()])[:2]
-            raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds independent regions")
+            raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
         return RegionCounts(stacked.sum(axis=1, dtype=np.int64), int((~finite).sum()))
 
 

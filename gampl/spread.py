@@ -10,6 +10,8 @@ from gampl.amplification import Interval
 
 Floats = NDArray[np.float64]
 
+FEWEST = 5  # degrees of freedom that an estimate of their effective number needs
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -83,6 +85,19 @@ class Spread:
         total = max(self.total, self.statistical)
         return self.subtract(float(total * nu / stats.chi2.ppf(1 - level, nu)))
 
+    def is_far_from_normal(self) -> bool:
+        """Whether the members clearly do not scatter normally, as the chi-squared interval assumes.
+
+        Looks at the direction in which they scatter most. Shapiro and Wilk's test must fail at 0.1 %, and the shape must
+        be so different that it matters: a skewness or excess kurtosis above 0.5.
+        """
+        if len(self.integrals) < 3:
+            return False
+        centred = self.integrals - self.integrals.mean(axis=0)
+        along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+        matters = abs(stats.skew(along)) > 0.5 or stats.kurtosis(along) > 0.5
+        return bool(matters and stats.shapiro(along).pvalue < 1e-3)
+
     def deviation(self, truth: Floats) -> float:
         """Mean squared deviation from the true integrals, Eq. (11)."""
         return float(((self.integrals - truth) ** 2).mean(axis=0).sum())
@@ -93,13 +108,15 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
 
     Integrals over different regions of one member are strongly correlated, so their summed variance has far fewer than
     nu x regions degrees of freedom. Satterthwaite's nu (tr C)^2 / tr C^2 (Biometrics Bulletin 2 (1946) 110), with the
-    unbiased estimates of both factors for Wishart matrices (Srivastava, J. Japan Statist. Soc. 35 (2005) 251).
+    unbiased estimates of both factors for Wishart matrices (Srivastava, J. Japan Statist. Soc. 35 (2005) 251). With
+    fewer than 5 degrees of freedom these estimates are useless, and the regions count as one.
     """
     trace, trace_of_square = float(np.trace(covariance)), float((covariance**2).sum())
     regions = len(covariance)
-    if regions == 1 or nu < 2 or trace <= 0:
+    if regions == 1 or nu < FEWEST or trace <= 0:
         return float(nu)
     squared = nu**2 / ((nu - 1) * (nu + 2)) * (trace_of_square - trace**2 / nu)
     trace_squared = trace**2 - 2 * squared / nu
-    ratio = trace_squared / squared if squared > 0 else regions
+    # an estimate of tr C^2 that is not positive is noise: take the regions as one, which is the cautious end
+    ratio = trace_squared / squared if squared > 0 else 1.0
     return float(nu * np.clip(ratio, 1.0, regions))

@@ -32,7 +32,7 @@ seed: int = 1
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy import stats
+from scipy import integrate, stats
 
 from gampl import plots
 from gampl.integrals import shell_integrals
@@ -76,7 +76,9 @@ for edge in shells.edges[1:-1]:
     right.axvline(edge, color="0.8", lw=0.6, zorder=0)
 right.set(xlabel="$R$", ylabel="density", xlim=(0.6, 1.4))
 right.legend(loc="upper left")
-page.figure(figure, "ring_data", {"x1": events[2][:, 0], "x2": events[2][:, 1], "region": index + 1})
+page.figure(
+    figure, "ring_data", {"x1": events[2][:, 0], "x2": events[2][:, 1], "region": index + 1, "R_4d": radius(events[4])}
+)
 
 # %% tags=["nbval-check-output"]
 for dim in RING_DIMENSIONS:
@@ -84,7 +86,8 @@ for dim in RING_DIMENSIONS:
     print(
         f"{dim}D: {len(shells)} regions, each holds {truth.mean():.3f}, largest deviation below 1e-12: {np.ptp(truth) < 1e-12}"
     )
-page.record("region_probability", 0.05 + np.abs(truth - 0.05).max())
+by_quadrature = [integrate.quad(stats.norm(1, 0.1).pdf, a, b)[0] for a, b in zip(shells.low, shells.high, strict=True)]
+page.record("region_probability", 0.05 + np.abs(np.array(by_quadrature) - 0.05).max())
 
 # %% [markdown]
 # ````{admonition} Two readings of "flat angles"
@@ -123,12 +126,12 @@ page.record("region_probability", 0.05 + np.abs(truth - 0.05).max())
 # : Each member sees every event a Poisson number of times, as if the training set had been drawn anew, and stops on the events it did not see.
 #
 # repulsive
-# : Trained together, with a term in the loss that pushes members apart where they agree {cite}`repulsive`.
+# : Trained together, with a term in the loss that pushes members apart where they agree {cite}`repulsive`. As in the other ensembles, each member keeps the weights of its own best step.
 
 # %% tags=["hide-input"]
 trained = {(dim, kind): train_or_load(plan[ring(dim, kind, 1)]) for dim in RING_DIMENSIONS for kind in POSTERIORS}
 for outcome in trained.values():
-    page.count_training(outcome.history.seconds)
+    page.count_training(outcome.history.seconds, outcome.history.device)
 size = plan[ring(2, "bayesian", 1)]
 parameters = sum(p.numel() for p in next(iter(trained[2, "deep"].posterior)).parameters())
 page.record("parameters", parameters, digits=4)
@@ -138,15 +141,16 @@ page.record("components", size.network.components, digits=2)
 # %% [markdown]
 # Here the transformer is {glue:text}`gaussian_rings_width` wide with {glue:text}`gaussian_rings_components` Gaussians per conditional:
 # {glue:text}`gaussian_rings_parameters` weights for {glue:text}`gaussian_rings_n_train` events. {numref}`fig-ring-training` shows how they
-# learn. In four dimensions the same number of events fills a much larger space: the ensembles' validation loss turns around early,
-# which is where their members stop.
+# learn. In four dimensions the same number of events has to fill a much larger space. Where the
+# ensembles' validation loss turns around, their members stop.
 
-# %% mystnb={"figure": {"name": "fig-ring-training", "caption": "Training curves of the first training set, averaged over members. Lines: training loss; dashed: loss on the events held back, where there are any. The grey line is the entropy of the truth, below which no density can stay on new events."}, "image": {"alt": "Training and validation loss against training step for four posteriors in two and four dimensions, falling towards the entropy of the true density."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-ring-training", "caption": "Training curves of the first training set, averaged over the members of the ensembles. Lines: training loss, which for the Bayesian network contains the prior term and for the repulsive ensemble the prior and the repulsion. Dashed: negative log-likelihood of the events held back, where there are any. The grey line is the entropy of the truth, below which no density can stay on new events."}, "image": {"alt": "Training and validation loss against training step for four posteriors in two and four dimensions, falling towards the entropy of the true density."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4))
-curves = {}
+curves, entropies = {}, {}
 for ax, dim in zip(axes, RING_DIMENSIONS, strict=True):
     truth_sample = GaussianRing(dim).sample(200_000, page.rng(1))
     entropy = -GaussianRing(dim).log_prob(truth_sample).mean()
+    entropies[f"{dim}d"] = entropy
     ax.axhline(entropy, color="0.5", lw=1, label="entropy of the truth")
     for kind, colour in zip(POSTERIORS, (plots.ESTIMATE, plots.MODEL, plots.STAT, plots.OTHERS[0]), strict=True):
         history = trained[dim, kind].history
@@ -157,9 +161,9 @@ for ax, dim in zip(axes, RING_DIMENSIONS, strict=True):
             validation = np.nanmean(history.validation_loss[seen], axis=1)
             ax.plot(history.steps[seen], validation, color=colour, lw=1.2, ls="--")
             curves[f"{dim}d_{kind}"]["validation"] = validation
-    ax.set(xlabel="step", ylabel=r"$\langle-\log p\rangle$", title=f"{dim}D", ylim=(entropy - 0.4, entropy + 1.2))
+    ax.set(xlabel="step", ylabel="loss per event", title=f"{dim}D", ylim=(entropy - 0.4, entropy + 1.2))
 plots.shared_legend(axes, columns=5)
-page.figure(figure, "ring_training", curves)
+page.figure(figure, "ring_training", curves | {"entropy": entropies})
 
 # %% [markdown]
 # ## What they learn
@@ -197,7 +201,11 @@ for row, dim in zip(axes, RING_DIMENSIONS, strict=True):
         ax.plot(centres, mean, color=plots.MODEL)
         ax.axhline(1, color=plots.TRUE, lw=0.8)
         ax.set(ylim=(0.4, 1.6), title=f"{dim}D, {kind}")
-        data |= {f"{dim}d_{kind}_mean": mean, f"{dim}d_{kind}_spread": spread}
+        data |= {
+            f"{dim}d_{kind}_mean": mean,
+            f"{dim}d_{kind}_spread": spread,
+            f"{dim}d_training_set": counts / expected,
+        }
     row[0].set_ylabel("density / truth")
 for ax in axes[-1]:
     ax.set_xlabel("$R$")
@@ -205,8 +213,8 @@ plots.shared_legend(axes.ravel())
 page.figure(figure, "ring_learned", data)
 
 # %% [markdown]
-# Where the density is high the members agree with the truth and with each other. In the tails they must extrapolate from a handful of events, and there
-# they go astray, all into similar directions. A single number for the whole density is the Kullback-Leibler
+# Where the density is high there are many events to learn from. In the tails the members must extrapolate from a handful, and since it is the same handful for all of
+# them, they can go astray together. A single number for the whole density is the Kullback-Leibler
 # divergence from the truth, the loss of log-probability per event:
 
 # %% tags=["hide-input"]
@@ -233,7 +241,7 @@ markdown_table(
     rows,
 )
 
-# %% mystnb={"figure": {"name": "fig-ring-map", "caption": "The density in two dimensions: the truth, one member of the deep ensemble, and the average over its members. A single member shows the patches of its Gaussian mixtures; averaging smooths them."}, "image": {"alt": "Three colour maps of a ring-shaped density: smooth truth, a patchy single network, a smoother ensemble average."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-ring-map", "caption": "The density in two dimensions: the truth, one member of the deep ensemble, and the average over its members. Averaging smooths the patches of a single member's Gaussian mixtures."}, "image": {"alt": "Three colour maps of a ring-shaped density: smooth truth, a patchy single network, a smoother ensemble average."}} tags=["hide-input"]
 grid = np.linspace(-1.5, 1.5, 121)
 points = np.stack(np.meshgrid(grid, grid), axis=-1)
 members = np.exp(trained[2, "deep"].posterior.log_prob(points.reshape(-1, 2))).reshape(-1, *points.shape[:2])

@@ -78,3 +78,15 @@ def test_exact_integrals_draw_lines():
     ax = r.plot()
     assert ax.get_xscale() == "log"
     mpl.pyplot.close(ax.figure)
+
+
+def test_a_single_n_gen_shows_the_crossing():
+    p = np.clip(0.3 + 0.01 * RNG.normal(size=20), 0, 1)
+    r = averaging.from_counts(RNG.binomial(20_000, p), 20_000, 500)
+    ax = r.plot()
+    left, right = ax.get_xlim()
+    assert left < min(500, r.n_equiv_interval.low)
+    assert right > max(20_000, r.n_equiv)
+    markers = {line.get_label(): line.get_marker() for line in ax.lines}
+    assert markers[r"$\sigma_{\rm est}$"] == "s"
+    mpl.pyplot.close(ax.figure)

@@ -91,7 +91,7 @@ def test_coverage_of_18_correlated_regions(members):
         assert abs(n / repetitions - level) < 4.5 * np.sqrt(level * (1 - level) / repetitions) + 0.02, (level, n)
 
 
-def test_naive_degrees_of_freedom_would_undercover():
+def test_effective_degrees_of_freedom_of_correlated_regions():
     """The strong correlation matters: 18 regions behave like fewer than three."""
     rng = np.random.default_rng(7)
     slopes = rng.normal(size=(2, 18))
@@ -108,6 +108,17 @@ def test_effective_degrees_of_freedom_limits():
     assert effective_degrees_of_freedom(independent, 2000) == pytest.approx(5 * 2000, rel=0.02)
     assert effective_degrees_of_freedom(np.ones((5, 5)), 9) == pytest.approx(9)
     assert effective_degrees_of_freedom(np.array([[2.0]]), 9) == 9
+    assert effective_degrees_of_freedom(independent, 2) == 2  # too few members to know: the cautious end
+
+
+def test_members_far_from_normal_are_noted_and_normal_ones_are_not():
+    """Members that react to the square of a normal number, and normal ones: false-alarm rate below 0.1 % of 500."""
+    rng = np.random.default_rng(17)
+    note = "far from normally distributed"
+    squared = averaging.from_integrals(0.3 + 0.001 * rng.normal(size=50) ** 2, N_TRAIN)
+    assert any(note in text for text in squared.notes)
+    normal = [averaging.from_integrals(fit_integrals(50, rng), N_TRAIN).notes for _ in range(500)]
+    assert sum(any(note in text for text in notes) for notes in normal) <= 5
 
 
 def test_limit_covers_when_there_is_no_model_uncertainty():
@@ -239,7 +250,9 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.from_integrals(np.full((4, 1), 0.3), 10), "copies of one generator"),
         (lambda: averaging.from_integrals([[[0.1]]], 10), r"expected shape \(members, regions\)"),
         (lambda: averaging.from_counts(COUNTS, 100, 0), "n_train must be a positive number"),
-        (lambda: averaging.from_counts(COUNTS, 100, 10, level=68), "level must lie between 0 and 1"),
+        (lambda: averaging.from_counts(COUNTS, 100, 10, level=68), "level must lie between 0.5 and 1"),
+        (lambda: averaging.from_counts(COUNTS, 100, 10, level=0.4), "level must lie between 0.5 and 1"),
+        (lambda: averaging.from_counts(np.stack([COUNTS, COUNTS - 1]), [100, 200], 10), "must not decrease"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, truth=[0.5]), "truth must hold 2 probabilities"),
         (lambda: averaging.from_stream([], REGION, 10, 10), "members is empty"),
         (

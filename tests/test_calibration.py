@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.calibration import over_training_sets, pulls, rms_pull
+from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
 
 
 @pytest.mark.parametrize("width", [0.5, 1.0, 2.0])
@@ -15,6 +15,14 @@ def test_rms_pull_measures_the_width(width):
     rms, (low, high) = rms_pull([pulls(p, truth) for p in posteriors], level=0.9999)
     assert low < 1 / width < high
     assert low < rms < high
+
+
+@pytest.mark.parametrize("members", [10, 50])
+def test_expected_rms_pull(members):
+    normal = np.random.default_rng(members).normal(size=(40_000, members + 1))
+    squares = [pulls(row[1:, None], row[:1])[0] ** 2 for row in normal]
+    # 4.5 standard errors: false-alarm rate 7e-6
+    assert abs(np.mean(squares) - expected_rms_pull(members) ** 2) < 4.5 * np.std(squares) / np.sqrt(len(squares))
 
 
 def test_prediction_interval_covers_one_more_set():
@@ -36,7 +44,10 @@ def test_geometric_mean():
     [
         (lambda: pulls(np.zeros((1, 3)), np.zeros(3)), "members >= 2"),
         (lambda: pulls(np.zeros((5, 3)), np.zeros(2)), r"\(5, 3\), \(2,\)"),
+        (lambda: pulls(np.full((5, 2), 0.1), np.full(2, 0.1)), "region 0: all members have the same integral"),
+        (lambda: expected_rms_pull(3), "fewer than 4 members"),
         (lambda: rms_pull(np.zeros((1, 3))), "at least 2"),
+        (lambda: rms_pull(np.zeros(3)), "at least 2"),
         (lambda: over_training_sets([1.0]), "at least 2 positive"),
         (lambda: over_training_sets([1.0, 0.0]), "at least 2 positive"),
         (lambda: over_training_sets([1.0, np.inf]), "at least 2 positive"),

@@ -74,6 +74,11 @@ def test_streams_of_a_page_differ_and_repeat(page):
     assert a.tolist() != b.tolist()
 
 
+def test_pages_have_streams_of_their_own(page):
+    other = Page("introduction", "smoke", 3)
+    assert page.rng(1).normal() != other.rng(1).normal()
+
+
 def test_unknown_profile_is_named():
     with pytest.raises(ValueError, match="unknown profile 'big'"):
         Page("gaussian_line", "big", 1)

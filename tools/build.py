@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -93,7 +94,14 @@ def build(profile: str, target: str, options: list[str]) -> int:
     elif target == "all":
         news = f"The {profile} book is ready" if modified(stamp) != before else "Nothing has changed"
         print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
+        tell_unexpected_claims(profile)
     return code
+
+
+def tell_unexpected_claims(profile: str) -> None:
+    """Names the claims whose verdict is not one that the ledger expects of this profile."""
+    if Path("book/claims.yml").exists():
+        subprocess.run([sys.executable, "-m", "gampl", "claims", "--profile", profile], check=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,6 +5,7 @@ nbval runs it again in each build and compares that text, so that a number canno
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nbformat import NotebookNode
 
 CHECKED = "nbval-check-output"
 INJECTED = "injected-parameters"
+NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
 
@@ -64,10 +66,17 @@ def is_current(reference: Path, source: Path) -> bool:
     return code(nbformat.read(reference, 4)) == code(jupytext.read(source, fmt="py:percent"))  # type: ignore[no-untyped-call]
 
 
+def recorded(results: Path) -> dict[str, dict[str, float | str]]:
+    """The numbers that the notebooks recorded for the claims ledger: notebook -> name -> value."""
+    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+    return {stem: {name: n["value"] for name, n in content["numbers"].items()} for stem, content in files.items()}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make reference notebooks from executed ones.")
     parser.add_argument("executed", type=Path, nargs="+")
+    parser.add_argument("--results", type=Path, help="folder of the numbers that the notebooks recorded in that run")
     parser.add_argument("-o", "--folder", type=Path, default=Path("tests/reference"))
     args = parser.parse_args(arguments)
     try:
@@ -83,6 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
         nbformat.write(reference, args.folder / name)  # type: ignore[no-untyped-call]
     for left_over in set(args.folder.glob("*.ipynb")) - {args.folder / name for name in references}:
         left_over.unlink()  # its notebook is gone
+    if args.results:
+        numbers = json.dumps(recorded(args.results), indent=1, sort_keys=True)
+        (args.folder / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
     print(f"{len(references)} references are in {args.folder}; see what changed: git diff {args.folder}")
     return 0
 
