@@ -7,13 +7,14 @@ PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test lint reference bench lock clean distclean
+.PHONY: help environment book test lint reference keep bench lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
+	@echo "make keep        keep this run's numbers, PROFILE=..., in book/results for the claims page"
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"
@@ -39,8 +40,12 @@ reference: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 
+keep:
+	@mkdir -p book/results/$(PROFILE)
+	cp _build/$(PROFILE)/results/*.json book/results/$(PROFILE)/
+
 bench: environment
-	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only
+	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s
 
 lock:
 	@tools/lock.sh

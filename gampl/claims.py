@@ -140,23 +140,34 @@ def load(ledger: Path) -> list[Claim]:
     return claims
 
 
-def read_results(build: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Numbers recorded by the notebooks: profile -> notebook -> number -> entry, for the profiles that were run."""
+Results = Mapping[str, Mapping[str, Mapping[str, Any]]]  # profile -> notebook -> what it recorded
+
+
+def read_results(build: Path, archive: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """What the notebooks recorded, for each profile that was run.
+
+    Args:
+        build: Folder of the runs on this machine, ``<profile>/results/<notebook>.json``.
+        archive: Folder of results that are kept with the book, ``<profile>/<notebook>.json``; a run here comes first.
+    """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for profile in PROFILES:
-        for path in sorted((build / profile / "results").glob("*.json")):
-            found.setdefault(profile, {})[path.stem] = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+        for path in [
+            *sorted((archive / profile).glob("*.json")),
+            *sorted((build / profile / "results").glob("*.json")),
+        ]:
+            found.setdefault(profile, {})[path.stem] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def evaluate(claims: Sequence[Claim], results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Judged]:
+def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge each claim in each profile that was run."""
-    return [Judged(c, {profile: _answer(c, numbers) for profile, numbers in results.items()}) for c in claims]
+    return [Judged(c, {profile: _answer(c, recorded) for profile, recorded in results.items()}) for c in claims]
 
 
-def _answer(claim: Claim, numbers: Mapping[str, Mapping[str, Any]]) -> Answer:
+def _answer(claim: Claim, recorded: Mapping[str, Mapping[str, Any]]) -> Answer:
     notebook, _, name = claim.result.partition(".")
-    entry = numbers.get(notebook, {}).get(name)
+    entry = recorded.get(notebook, {"numbers": {}})["numbers"].get(name)
     if entry is None:
         return Answer(Verdict.NOT_ATTEMPTED)
     value = float(entry["value"])
@@ -164,9 +175,9 @@ def _answer(claim: Claim, numbers: Mapping[str, Mapping[str, Any]]) -> Answer:
     return Answer(claim.judge(value, interval), value, interval, entry.get("level"))
 
 
-def page(judged: Sequence[Judged], profile: str) -> str:
+def page(judged: Sequence[Judged], profile: str, results: Results) -> str:
     """The ledger as a MyST page of the book; verdicts of ``profile``, numbers of all that were run."""
-    ours = [p for p in PROFILES if any(p in j.answers for j in judged)]
+    ours = {p: ", ".join(sorted({r["commit"] for r in results[p].values()})) for p in PROFILES if p in results}
     paper = [j for j in judged if j.claim.where != "check"]
     checks = [j for j in judged if j.claim.where == "check"]
     verdicts = [j.answers[profile].verdict for j in paper if profile in j.answers]
@@ -186,13 +197,15 @@ def page(judged: Sequence[Judged], profile: str) -> str:
             "The intervals for the rings are prediction intervals: where one more training set would lie. From a few",
             "training sets they are wide: *consistent* says no more than that the paper's number is not excluded.",
             "",
-            *_table(paper, ours, profile),
+            *_table(paper, list(ours), profile),
+            "",
+            "Computed at commit: " + "; ".join(f"{p} {commits}" for p, commits in ours.items()) + ".",
             "",
             "## Checks of our own",
             "",
             "Numbers that an independent calculation knows. They guard the code, not the paper.",
             "",
-            *_table(checks, ours, profile),
+            *_table(checks, list(ours), profile),
             "",
         ]
     )

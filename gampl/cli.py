@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     claims = commands.add_parser("claims", help="compare the paper's numbers with a run's results")
     claims.add_argument("--build", type=Path, default=Path("_build"), help="folder of the runs (default: _build)")
+    claims.add_argument("--archive", type=Path, default=Path("book/results"), help="folder of results that are kept")
     claims.add_argument("--ledger", type=Path, default=Path("book/claims.yml"))
     claims.add_argument("--page", type=Path, help="write the ledger as a page of the book to this file")
     claims.set_defaults(run=_claims)
@@ -60,9 +61,10 @@ def _claims(options: argparse.Namespace) -> int:
     from gampl.atomic import write_bytes
     from gampl.claims import evaluate, load, page, read_results
 
-    judged = evaluate(load(options.ledger), read_results(options.build))
+    results = read_results(options.build, options.archive)
+    judged = evaluate(load(options.ledger), results)
     if options.page is not None:
-        write_bytes(options.page, page(judged, options.profile).encode())
+        write_bytes(options.page, page(judged, options.profile, results).encode())
     unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]
     for sentence in unexpected:
         print(f"gampl: {sentence}", file=sys.stderr)

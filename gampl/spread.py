@@ -88,8 +88,8 @@ class Spread:
     def is_far_from_normal(self) -> bool:
         """Whether the members clearly do not scatter normally, as the chi-squared interval assumes.
 
-        Looks at the direction in which they scatter most. Shapiro and Wilk's test must fail at 0.1 %, and the shape must
-        be so different that it matters: a skewness or excess kurtosis above 0.5.
+        Looks at the direction in which they scatter most. Shapiro and Wilk's test must fail at 0.1 %, and the shape
+        must be so different that it matters: a skewness or excess kurtosis above 0.5.
         """
         if len(self.integrals) < 3:
             return False
