@@ -118,21 +118,23 @@ class Amplification:
 
     @property
     def words(self) -> str:
-        """G and its interval as a relation, such as "= 2.6 (1.9 to 3.8)" or ">= 5.1"."""
+        """G and its interval as a relation, such as "= 2.6 (1.9 to 3.8)" or "≥ 5.1"."""
         low, high = self.interval
         if self.state is State.VALUE:
-            return f" = {self.G:.3g} ({low:.3g} to {high:.3g})"
+            return f" = {_short(self.G)} ({_short(low)} to {_short(high)})"
         if self.state is State.UNBOUNDED and np.isfinite(self.G):
-            return f" = {self.G:.3g} (at least {low:.3g})"
-        return f" ≥ {low:.3g}"
+            return f" = {_short(self.G)} (at least {_short(low)})"
+        return f" ≥ {_short(low)}"
 
     def __str__(self) -> str:
-        worth = f"{self.n_equiv:.3g}" if np.isfinite(self.n_equiv) else f"at least {self.n_equiv_interval.low:.3g}"
-        headline = (
-            f"G{self.words} at {100 * self.level:.3g} % confidence, {self.state}: "
-            f"an unlimited sample is worth {worth} true events; n_train = {self.n_train}"
-        )
-        return "\n".join([headline, *(f"note: {note}" for note in self.notes)])
+        least = self.n_equiv_interval.low
+        worth = _short(self.n_equiv) if np.isfinite(self.n_equiv) else f"at least {_short(least)}"
+        lines = [
+            f"G{self.words} at {100 * self.level:.3g} % confidence: {self.state}",
+            f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}",
+            *(f"note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
 
     def plot(self, ax: "Axes | None" = None, *, legend: bool = True) -> "Axes":
         """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them."""
@@ -148,3 +150,8 @@ class Amplification:
             name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
         }
         return plain
+
+
+def _short(number: float) -> str:
+    """Three significant digits, without an exponent as long as that is readable."""
+    return f"{float(f'{number:.3g}'):g}"

@@ -89,7 +89,8 @@ class Page:
         from myst_nb import glue
 
         entry: dict[str, Any] = {"value": _plain(float(value))}
-        glue(f"{self.notebook}_{name}", rounded(value, digits), display=False)
+        text = str(value) if isinstance(value, int) else rounded(value, digits)
+        glue(f"{self.notebook}_{name}", text, display=False)
         if interval is not None:
             entry |= {"interval": [_plain(float(end)) for end in interval], "level": level}
             for end, x in zip(("low", "high"), interval, strict=True):

@@ -70,14 +70,14 @@ for dim in RING_DIMENSIONS:
             posteriors[dim, kind, k] = outcome.posterior
 
 ratios = [np.median(errors[key].mean(0) / integrals[key].std(0, ddof=1)) for key in integrals]
-page.record("training_sets", len(training_sets), digits=2)
-page.record("draws", len(integrals[2, "bayesian", 1]), digits=2)
-page.record("ensemble", len(integrals[2, "deep", 1]), digits=2)
+page.record("training_sets", len(training_sets))
+page.record("draws", len(integrals[2, "bayesian", 1]))
+page.record("ensemble", len(integrals[2, "deep", 1]))
 page.record("numerical_error", max(ratios), digits=2)
 
 # %% [markdown]
 # The numerical error of the integrals, in units of the members' spread, is {glue:text}`averaging_amplification_numerical_error` in the median region of the
-# worst posterior. Most of it is common to all members, because they use the same numbers, and does not add to their spread.
+# worst posterior. Because they use the same numbers their errors go together, and add less than that to their spread.
 #
 # ## Amplification curves
 #

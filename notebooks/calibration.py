@@ -125,7 +125,7 @@ for kl_weight, init_logvar in settings:
     page.record(f"scan_G_kl{kl_weight:g}_init{-init_logvar:g}".replace(".", "p"), G)
 page.record("scan_lowest", min(G for G, _, _ in study.values()), digits=2)
 page.record("scan_highest", max(G for G, _, _ in study.values()), digits=2)
-page.record("training_sets", len(training_sets), digits=2)
+page.record("training_sets", len(training_sets))
 markdown_table(["prior weight", "initial log-variance", "", "$G$ estimated, 2-19", "$G$ true", "rms pull (68 %)"], rows)
 
 # %% [markdown]
@@ -144,7 +144,7 @@ markdown_table(["prior weight", "initial log-variance", "", "$G$ estimated, 2-19
 
 # %% tags=["hide-input"]
 repetitions = page.settings["pseudo_experiments"]
-page.record("pseudo_experiments", repetitions, digits=5)
+page.record("pseudo_experiments", repetitions)
 rows = []
 coverages = {}
 for dim in RING_DIMENSIONS:

@@ -124,7 +124,7 @@ page.record("G_exact", exact(0.0, 0.5, n_train)[0])
 # %% tags=["hide-input"]
 REGIONS = {"centre": (0.0, 0.5), "tail": (2.0, 3.0), "symmetric": (-0.5, 0.5)}
 experiments = page.settings["experiments"]
-page.record("experiments", experiments, digits=2)
+page.record("experiments", experiments)
 rng = page.rng(1)
 fits = [GaussianLine.fit_mean(truth.sample(n_train, rng)) for _ in range(experiments)]
 n_gen = np.geomspace(1e3, 1e7, 17).round().astype(int)
@@ -282,7 +282,7 @@ def coverage(
 
 # %% tags=["hide-input"]
 repetitions = page.settings["pseudo_experiments"]
-page.record("pseudo_experiments", repetitions, digits=5)
+page.record("pseudo_experiments", repetitions)
 studies = {}
 for stream, (members, n) in enumerate([(m, n) for m in (10, 50) for n in (None, 7 * n_train, 200 * n_train)], start=2):
     for level in (0.683, 0.95):

@@ -56,7 +56,7 @@ plan = trainings(profile, seed)
 # %% mystnb={"figure": {"name": "fig-ring-data", "caption": "Training data and regions (Fig. 3 of the paper). Left: events in two dimensions, coloured by region. Right: their radius in two and four dimensions with the edges of the twenty regions; the curve is the truth."}, "image": {"alt": "Left, a scatter plot of a thousand events on a ring of radius one, crossed by circles at the region edges. Right, two histograms of the radius around one with width 0.1, with vertical lines at twenty quantiles."}} tags=["hide-input"]
 events = {dim: training_events(plan[ring(dim, "bayesian", 1)]) for dim in RING_DIMENSIONS}
 shells = GaussianRing(2).shells(20)
-page.record("n_train", len(events[2]), digits=4)
+page.record("n_train", len(events[2]))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), width_ratios=[1, 1.25])
 index = np.digitize(radius(events[2]), shells.edges[1:-1])
@@ -134,9 +134,9 @@ for outcome in trained.values():
     page.count_training(outcome.history.seconds, outcome.history.device)
 size = plan[ring(2, "bayesian", 1)]
 parameters = sum(p.numel() for p in next(iter(trained[2, "deep"].posterior)).parameters())
-page.record("parameters", parameters, digits=4)
-page.record("width", size.network.width, digits=2)
-page.record("components", size.network.components, digits=2)
+page.record("parameters", parameters)
+page.record("width", size.network.width)
+page.record("components", size.network.components)
 
 # %% [markdown]
 # Here the transformer is {glue:text}`gaussian_rings_width` wide with {glue:text}`gaussian_rings_components` Gaussians per conditional:

@@ -77,8 +77,8 @@ n_gen = np.geomspace(1e3, 1e7, 17).round().astype(int)
 counts = np.cumsum([rng.binomial(new, probabilities) for new in np.diff(n_gen, prepend=0)], axis=0)
 
 result = averaging.from_counts(counts, n_gen, n_train, truth=GaussianLine().integrals(region))
-page.record("n_train", n_train, digits=4)
-page.record("members", members, digits=2)
+page.record("n_train", n_train)
+page.record("members", members)
 page.record("G", result.G, result.interval, result.level)
 page.record("n_equiv", result.n_equiv, result.n_equiv_interval, result.level)
 

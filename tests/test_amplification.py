@@ -34,6 +34,12 @@ def test_words_name_the_state():
     assert "lower limit" in str(limited)
 
 
+def test_numbers_read_without_exponents_as_long_as_possible():
+    integrals = 0.3 + 1e-4 * RNG.normal(size=(50, 1))
+    text = str(averaging.from_integrals(integrals, 1000))
+    assert "e+0" not in text.splitlines()[0]
+
+
 def test_interval_brackets_the_estimate_and_scales_with_n_train():
     r = result(0.05)
     assert r.interval.low < r.G < r.interval.high
