@@ -116,7 +116,7 @@ rule train:
     resources:
         mem_mb=2000,
         runtime=240,
-    message: "training {wildcards.job}"
+    message: "training {wildcards.job} ({wildcards.profile})"
     shell:
         "{PYTHON} -m gampl train {params.names} --profile {wildcards.profile} --seed {SEED}"
         " --receipt {output} > {log} 2>&1"

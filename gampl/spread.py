@@ -10,8 +10,6 @@ from gampl.amplification import Interval
 
 Floats = NDArray[np.float64]
 
-FEWEST = 5  # degrees of freedom that an estimate of their effective number needs
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -107,16 +105,9 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
     """Degrees of freedom of the trace of a sample covariance matrix, shape (regions, regions), with ``nu`` of its own.
 
     Integrals over different regions of one member are strongly correlated, so their summed variance has far fewer than
-    nu x regions degrees of freedom. Satterthwaite's nu (tr C)^2 / tr C^2 (Biometrics Bulletin 2 (1946) 110), with the
-    unbiased estimates of both factors for Wishart matrices (Srivastava, J. Japan Statist. Soc. 35 (2005) 251). With
-    fewer than 5 degrees of freedom these estimates are useless, and the regions count as one.
+    nu x regions degrees of freedom: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in
+    the sample covariance C lowers the estimate, so that the interval is never too short and, with few members and many
+    independent regions, too long. An unbiased estimate of the ratio is so noisy that the interval would undercover.
     """
     trace, trace_of_square = float(np.trace(covariance)), float((covariance**2).sum())
-    regions = len(covariance)
-    if regions == 1 or nu < FEWEST or trace <= 0:
-        return float(nu)
-    squared = nu**2 / ((nu - 1) * (nu + 2)) * (trace_of_square - trace**2 / nu)
-    trace_squared = trace**2 - 2 * squared / nu
-    # an estimate of tr C^2 that is not positive is noise: take the regions as one, which is the cautious end
-    ratio = trace_squared / squared if squared > 0 else 1.0
-    return float(nu * np.clip(ratio, 1.0, regions))
+    return nu * trace**2 / trace_of_square if trace > 0 else float(nu)

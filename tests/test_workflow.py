@@ -183,7 +183,7 @@ def checkout(built, tmp_path):
 
 ALPHA = {"notebook alpha", "checking alpha against its reference", "the book"}
 BETA = {"notebook beta", "checking beta against its reference", "the book"}
-TRAINING = {"training toy/one"}
+TRAINING = {"training toy/one (smoke)"}
 
 
 @pytest.mark.parametrize(
