@@ -179,7 +179,7 @@ markdown_table(["", "", "estimated, counting (68 %)", "estimated, exact (68 %)",
 # The *pull* is the distance of the members' mean from the truth in units of their spread. It is the check that belongs to every $G$ from a posterior. Its root mean square
 # over regions and training sets is one for a calibrated posterior with many members; for {glue:text}`averaging_amplification_draws` it is
 # {glue:text}`averaging_amplification_expected_draws`, for the {glue:text}`averaging_amplification_ensemble` members of an ensemble {glue:text}`averaging_amplification_expected_ensemble`, because few members do not know
-# their own spread well. For the same reason the $G$ of an ensemble of ten is too large by 12 % on average.
+# their own spread well. For the same reason the geometric mean of $G$ from ensembles of ten is too large by 12 %.
 
 # %% tags=["hide-input"]
 PAPER = {

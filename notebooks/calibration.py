@@ -95,7 +95,7 @@ page.figure(figure, "pulls", data)
 # possible. Here is what changing one of the two does in two dimensions:
 
 # %% tags=["hide-input"]
-page.record("rate_ratio", default.fit.logvar_learning_rate / default.fit.learning_rate, digits=2)
+page.record("rate_ratio", default.fit.logvar_learning_rate / default.fit.learning_rate, digits=1)
 page.record("kl_weight", default.kl_weight, digits=1)
 page.record("init_logvar", default.init_logvar, digits=1)
 settings = [(default.kl_weight, default.init_logvar)] + [tuple(pair) for pair in section(profile, "trainings")["scan"]]

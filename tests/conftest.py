@@ -1,6 +1,12 @@
 """Makes the scripts in tools/ importable: they import each other by their bare names, as scripts do."""
 
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+# Started in the background of a shell without job control, as some runners do, processes ignore Ctrl-C, and so would
+# every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
