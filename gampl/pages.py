@@ -60,7 +60,7 @@ class Page:
         self.folder = Path(os.environ.get("GAMPL_OUTPUT") or default)
         self._numbers: dict[str, Any] = {}
         self._start = time.monotonic()
-        self._trained_seconds = 0.0
+        self._trained_seconds, self._trained_on = 0.0, set[str]()
         self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
         self._provenance |= _device()
         plots.use_style()
@@ -73,9 +73,7 @@ class Page:
     def count_training(self, seconds: float, device: str) -> None:
         """Add the time that a network took to train, perhaps in an earlier run, to the figures' run time."""
         self._trained_seconds += seconds
-        self._provenance["trained_on"] = ", ".join(
-            sorted({device, *self._provenance.get("trained_on", "").split(", ")} - {""})
-        )
+        self._trained_on.add(device)
 
     def record(
         self,
@@ -96,7 +94,7 @@ class Page:
             for end, x in zip(("low", "high"), interval, strict=True):
                 glue(f"{self.notebook}_{name}_{end}", rounded(x, digits), display=False)
         self._numbers[name] = entry
-        content = self._provenance | self._times() | {"numbers": self._numbers}
+        content = self._provenance | self._effort() | {"numbers": self._numbers}
         write_bytes(self.folder / "results.json", json.dumps(content, indent=1, allow_nan=False).encode())
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
@@ -114,7 +112,7 @@ class Page:
         lengths = {c.shape for c in columns.values()}
         as_csv = len(lengths) == 1 and len(next(iter(lengths))) == 1
         path = self.folder / "figures" / f"{name}.{'csv' if as_csv else 'json'}"
-        provenance = self._provenance | self._times()
+        provenance = self._provenance | self._effort()
         if as_csv:
             write_bytes(path, _csv(columns, provenance).encode())
         else:
@@ -126,21 +124,19 @@ class Page:
             f"commit {provenance['commit']}",
             f"profile {self.profile}",
             f"seed {self.seed}",
-            f"{provenance['page_seconds']:.0f} s here"
-            + (
-                f" + {provenance['training_seconds']:.0f} s of training ({provenance['trained_on']})"
-                if self._trained_seconds
-                else ""
-            ),
+            f"{provenance['page_seconds']:.0f} s here",
             provenance["device"],
         ]
+        if self._trained_on:
+            words.append(f"{provenance['training_seconds']:.0f} s of training on {provenance['trained_on']}")
         link = f'<a href="figures/{self.notebook}/{path.name}" download>data ({path.suffix[1:]})</a>'
         _show_html("provenance", f"{' · '.join(html.escape(w) for w in words)} · {link}")
 
-    def _times(self) -> dict[str, float]:
+    def _effort(self) -> dict[str, float | str]:
         return {
             "page_seconds": round(time.monotonic() - self._start, 1),
             "training_seconds": round(self._trained_seconds, 1),
+            "trained_on": ", ".join(sorted(self._trained_on)),
         }
 
 
