@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # (sec-averaging)=
 # # Averaging amplification of the rings
@@ -246,16 +234,7 @@ markdown_table(["", "region", "posterior", "paper", "$G$ estimated", "$G$ true",
 figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), sharex=True, sharey=True)
 markers = dict(zip(REGIONS, ("o", "s", "v"), strict=True))
 colours = dict(zip(POSTERIORS, (plots.ESTIMATE, plots.MODEL, plots.STAT, plots.OTHERS[0]), strict=True))
-columns = {
-    "dim": [],
-    "posterior": [],
-    "training_set": [],
-    "region": [],
-    "G": [],
-    "G_low": [],
-    "G_high": [],
-    "G_true": [],
-}
+columns = {key: [] for key in ("dim", "posterior", "training_set", "region", "G", "G_low", "G_high", "G_true")}
 # a calibrated posterior: G_true / G_est = 1 / (1 + z^2) with z a standard normal number
 low, high = 1 / (1 + stats.chi2.ppf([0.8415, 0.1585], 1))
 for (dim, kind, k, region), result in amplification.items():

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3 (ipykernel)
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # (sec-line)=
 # # The Gaussian fit: amplification with pencil and paper
@@ -165,27 +153,10 @@ rows = []
 for name, (a, b) in REGIONS.items():
     low, high = results[name].interval
     estimate = f"{rounded(results[name].G)} ({rounded(low)} to {rounded(high)})"
-    true_g = results[name].G_true
-    rows.append(
-        [
-            f"$[{a:g}, {b:g})$",
-            estimate,
-            rounded(true_g),
-            rounded(closed_form(a, b)[2]),
-            *map(rounded, exact(a, b, n_train)),
-        ]
-    )
-markdown_table(
-    [
-        "region",
-        "$G$ estimated (95 % interval)",
-        "$G$ of these fits",
-        "first order",
-        "all orders",
-        "all orders, spread only",
-    ],
-    rows,
-)
+    others = (results[name].G_true, closed_form(a, b)[2], *exact(a, b, n_train))
+    rows.append([f"$[{a:g}, {b:g})$", estimate, *map(rounded, others)])
+header = ["region", "$G$ estimated (95 % interval)", "$G$ of these fits", "first order", "all orders"]
+markdown_table([*header, "all orders, spread only"], rows)
 
 # %% [markdown]
 # The first two regions behave. In the first, the plateau is {glue:text}`gaussian_line_sigma_ratio` times as high as the closed form (95 % interval
