@@ -106,8 +106,9 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
 
     Integrals over different regions of one member are strongly correlated, so their summed variance has far fewer than
     nu x regions degrees of freedom: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in
-    the sample covariance C lowers the estimate, so that the interval is never too short and, with few members and many
-    independent regions, too long. An unbiased estimate of the ratio is so noisy that the interval would undercover.
+    the sample covariance C lowers the estimate: with few members and many independent regions the interval is too long.
+    For strongly correlated ones it is nearly right (a nominal 95 % cover 93 % for ten members of the 4D ring, 95 % for
+    fifty). An unbiased estimate of the ratio is noisier, and the interval covers less.
     """
     trace, trace_of_square = float(np.trace(covariance)), float((covariance**2).sum())
     return nu * trace**2 / trace_of_square if trace > 0 else float(nu)

@@ -110,7 +110,7 @@ def test_effective_degrees_of_freedom_limits():
     assert effective_degrees_of_freedom(np.array([[2.0]]), 9) == 9
 
 
-def test_intervals_of_correlated_regions_never_undercover():
+def test_intervals_of_strongly_correlated_regions_cover():
     """Members with few effective regions, as networks have them. 4.5 binomial deviations: false-alarm rate 7e-6."""
     rng = np.random.default_rng(18)
     for members in (4, 10):
