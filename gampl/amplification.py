@@ -34,7 +34,7 @@ class Curve(Protocol):
         """Generated events per member, shape (steps,)."""
         ...
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
         """Draw the curve; returns the axes."""
         ...
 
@@ -64,11 +64,39 @@ class AveragingCurve:
     sigma_true: NDArray[np.float64] | None = None
     is_exact: bool = False
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curve; returns the axes."""
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Draw the curve; returns the axes. It has no options."""
         from gampl.plots import averaging_curve
 
-        return averaging_curve(self, ax)
+        return averaging_curve(self, ax, **options)
+
+
+@dataclass(frozen=True)
+class DifferentialCurve:
+    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6.
+
+    Attributes:
+        n_gen: Generated events per member, shape (steps,).
+        distances: Distances of Eq. (33), shape (members, steps); of several folds: their means, shape (folds, steps).
+        n_ref: Events in the reference sample, or in one fold of it.
+        folds: Independent reference samples behind the estimate.
+    """
+
+    n_gen: NDArray[np.float64]
+    distances: NDArray[np.float64]
+    n_ref: float
+    folds: int = 1
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean distance, shape (steps,), the right-hand side of Eq. (36) at the last step."""
+        return np.asarray(self.distances.mean(axis=0))
+
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Draw the curve; returns the axes. Options: see `gampl.plots.differential_curve`."""
+        from gampl.plots import differential_curve
+
+        return differential_curve(self, ax, **options)
 
 
 @dataclass(frozen=True)
@@ -84,7 +112,7 @@ class Amplification:
         state: Whether this is a value, is unbounded above or is a lower limit only.
         curve: What the estimate was read off.
         n_members: Members of the posterior.
-        degrees_of_freedom: Effective degrees of freedom behind the interval.
+        degrees_of_freedom: Effective degrees of freedom behind an averaging interval; None for a differential one.
         n_equiv_true: The same number with the true integrals in place of the members' mean; None if unknown.
         notes: Warnings in words.
     """
@@ -97,7 +125,7 @@ class Amplification:
     state: State
     curve: Curve
     n_members: int
-    degrees_of_freedom: float
+    degrees_of_freedom: float | None = None
     n_equiv_true: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -136,11 +164,14 @@ class Amplification:
         ]
         return "\n".join(lines)
 
-    def plot(self, ax: "Axes | None" = None, *, legend: bool = True) -> "Axes":
-        """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them."""
+    def plot(self, ax: "Axes | None" = None, *, legend: bool = True, **options: Any) -> "Axes":
+        """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them.
+
+        Options are those of the curve's own ``plot``, such as ``band="paper"`` for a differential result.
+        """
         from gampl.plots import amplification
 
-        return amplification(self, ax, legend=legend)
+        return amplification(self, ax, legend=legend, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for JSON; infinite and undefined numbers are kept as floats."""

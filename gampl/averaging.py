@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.amplification import Amplification, AveragingCurve, Interval, State
 from gampl.regions import Regions
 from gampl.spread import Spread
+from gampl.streams import pieces, prefix_sizes
 
 Floats = NDArray[np.float64]
 
@@ -129,7 +130,7 @@ def count_stream(
         n_gen: Increasing numbers of events, shape (steps,), or a single one.
         max_lost: Largest tolerated share of events with a non-finite observable in a member. Lost events count as
             generated and lie in no region.
-        progress: Called with (member, events done) after each batch.
+        progress: Called with (member, events done) after each batch, and at the end of each prefix.
 
     Returns:
         Counts, shape (steps, members, regions), and the number of lost events of all members.
@@ -137,9 +138,7 @@ def count_stream(
     Raises:
         ValueError: If there are no members, a stream ends early or loses too many events, or n_gen does not increase.
     """
-    sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.int64))
-    if not (np.diff(sizes, prepend=0) > 0).all():
-        raise ValueError(f"n_gen must be positive and increase, got {sizes}")
+    sizes = prefix_sizes(n_gen)
     tables, n_lost = [], 0
     for member, batches in enumerate(members):
         report = None if progress is None else partial(progress, member)
@@ -165,21 +164,15 @@ def _count_prefixes(
 ) -> tuple[NDArray[np.int64], int]:
     """Cumulative counts of one member after each of ``sizes`` events, shape (steps, regions), and lost events."""
     counts = np.zeros((sizes.size, len(regions)), dtype=np.int64)
-    done = step = n_lost = 0
-    for batch in batches:
-        events = np.asarray(batch, dtype=np.float64)
-        while len(events) and step < sizes.size:
-            head, events = events[: sizes[step] - done], events[sizes[step] - done :]
-            inside, lost = regions.count(head)
-            counts[step] += inside
-            n_lost += lost
-            done += len(head)
-            step += done == sizes[step]
+    done = n_lost = 0
+    for step, events, _ in pieces(batches, sizes, member):
+        inside, lost = regions.count(np.asarray(events, dtype=np.float64))
+        counts[step] += inside
+        n_lost += lost
+        done += len(events)
         if progress is not None:
             progress(done)
-        if step == sizes.size:
-            return counts.cumsum(axis=0), n_lost
-    raise ValueError(f"member {member}: the stream ended after {done} of {sizes[-1]} events")
+    return counts.cumsum(axis=0), n_lost
 
 
 def _amplification(

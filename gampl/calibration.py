@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.amplification import Interval
+from gampl.amplification import Amplification, DifferentialCurve, Interval
+from gampl.differential import n_equiv
 
 
 def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
@@ -87,3 +88,27 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
     logs = np.log(numbers)
     half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
     return float(np.exp(logs.mean())), Interval(float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half)))
+
+
+def differential_over_training_sets(results: Sequence[Amplification], level: float = 0.95) -> tuple[float, Interval]:
+    """G from the geometric mean of several training sets' distances, and where that of one more set would lie.
+
+    As `over_training_sets`, but for the measured distances, which are finite where G is not; their mean and the ends of
+    the interval are turned into G by the crossing of Eq. (36).
+
+    Args:
+        results: Differential results, one per training set, with references of about equal size.
+        level: Probability content of the interval.
+
+    Raises:
+        ValueError: If there are fewer than 2 results, or one is not differential.
+    """
+    curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve)]
+    if len(curves) < len(results) or len(curves) < 2:
+        raise ValueError(f"expected at least 2 differential results, got {len(curves)} of {len(results)}")
+    n_ref, n_gen, n_train = np.mean(
+        [(c.n_ref, c.n_gen[-1], r.n_train) for c, r in zip(curves, results, strict=True)], axis=0
+    )
+    centre, (nearest, farthest) = over_training_sets([c.mean[-1] for c in curves], level)
+    G = [n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest)]
+    return G[0], Interval(G[1], G[2])

@@ -1,14 +1,17 @@
 """Figures: one style, and one function per kind of result. Every function takes and returns an ``Axes``."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from cycler import cycler
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+from scipy import stats
 
-from gampl.amplification import Amplification, AveragingCurve
+from gampl import kolmogorov
+from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve
 
 # Okabe and Ito's palette, told apart by the colour-blind; the meanings follow the paper's Fig. 1
 STAT, MODEL, ESTIMATE, TRUE = "#009E73", "#E69F00", "#0072B2", "#000000"
@@ -74,15 +77,67 @@ def _model_points(curve: AveragingCurve, ax: Axes) -> None:
     ax.set_ylim(bottom=floor)
 
 
-def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool = True) -> Axes:
-    """Draw the curve behind a result with n_train, n_equiv and its interval."""
+def differential_curve(
+    curve: DifferentialCurve,
+    ax: Axes | None = None,
+    *,
+    band: Literal["kolmogorov", "paper"] = "kolmogorov",
+    color: str = ESTIMATE,
+    label: str = "generated events",
+    reach: tuple[float, float] | None = None,
+) -> Axes:
+    """Draw distances against n_gen over the law of Eqs. (34) to (36) for true events, as in Figs. 6 and 10.
+
+    Args:
+        curve: The distances; thin lines are single members (or folds).
+        ax: Where to draw.
+        band: Equal-tailed intervals of the Kolmogorov distribution, or those of Eq. (37) as the paper prints it.
+        color: Of the distances.
+        label: Of the distances.
+        reach: First and last n_gen for which the law is drawn; by default those of the curve.
+    """
+    ax = _axes(ax)
+    left, right = reach or (curve.n_gen[0], curve.n_gen[-1])
+    kolmogorov_law(ax, np.geomspace(left, right, 100), curve.n_ref, curve.folds, band)
+    marker = "o" if curve.n_gen.size == 1 else ""  # a single point makes no line
+    if len(curve.distances) > 1:
+        ax.plot(curve.n_gen, curve.distances.T, color=color, lw=0.5, alpha=0.35, marker=marker)
+    ax.plot(curve.n_gen, curve.mean, color=color, lw=2, marker=marker, label=label)
+    ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="Kolmogorov-Smirnov distance")
+    return ax
+
+
+def kolmogorov_law(
+    ax: Axes,
+    n_gen: ArrayLike,
+    n_ref: float,
+    folds: int = 1,
+    band: Literal["kolmogorov", "paper"] = "kolmogorov",
+) -> None:
+    """Draw the mean distance of true events to a reference, Eq. (36), and its bands of one to three sigma."""
+    if band not in ("kolmogorov", "paper"):
+        raise ValueError(f'band must be "kolmogorov" or "paper", got {band!r}')
+    n = np.asarray(n_gen, dtype=np.float64)
+    unit = np.sqrt(1 / n + 1 / n_ref)
+    for sigmas, shade in ((3, "0.93"), (2, "0.86"), (1, "0.79")):
+        level = 2 * stats.norm.cdf(sigmas) - 1
+        low, high = kolmogorov.printed_band(level) if band == "paper" else kolmogorov.band(level, folds)
+        ax.fill_between(n, np.maximum(low, 1e-2) * unit, high * unit, color=shade, lw=0, zorder=0)
+    ax.plot(n, kolmogorov.MEAN * unit, color=TRUE, lw=1, label="true events, mean and 1 to 3 σ", zorder=1)
+
+
+def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool = True, **options: Any) -> Axes:
+    """Draw the curve with n_train, n_equiv and its interval; options are those of the curve's own ``plot``."""
     alone = ax is None
     ax = _axes(ax)
-    result.curve.plot(ax)
     low, high = result.n_equiv_interval
     n_gen = result.curve.n_gen
     marks = [n for n in (result.n_train, result.n_equiv, low, high) if np.isfinite(n)]
     left, right = 0.7 * min(n_gen[0], *marks), 1.4 * max(n_gen[-1], *marks)
+    if isinstance(result.curve, DifferentialCurve):
+        options = {"reach": (left, right)} | options
+        ax.hlines(result.curve.mean[-1], left, right, color=options.get("color", ESTIMATE), lw=0.9, ls="--")
+    result.curve.plot(ax, **options)
     if isinstance(result.curve, AveragingCurve):
         # the statistical law is known beyond the samples: on to the crossing
         law = np.geomspace(left, right, 50)

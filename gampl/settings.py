@@ -98,6 +98,8 @@ class Training:
         kl_weight: Bayesian only: factor on the KL term of the loss; 1 is the untempered posterior.
         init_logvar: Bayesian only: log-variance of each weight at the start.
         repulsion: Repulsive only: factor on the repulsion; 1 is the posterior's own strength.
+        folds: Parts that the training events are divided into for cross-fitting; 1 trains on all of them.
+        leave_out: With several folds, the part that is not trained on, counted from 0.
     """
 
     dim: int
@@ -112,12 +114,19 @@ class Training:
     kl_weight: float = 0.03
     init_logvar: float = -9.0
     repulsion: float = 1.0
+    folds: int = 1
+    leave_out: int = 0
 
     def __post_init__(self) -> None:
         if self.process != "ring":
             raise ValueError(f'Training.process must be "ring", got "{self.process}"')
         if self.posterior not in POSTERIORS:
             raise ValueError(f'Training.posterior must be one of {POSTERIORS}, got "{self.posterior}"')
-        _at_least(self, 1, "dim", "members")
+        _at_least(self, 1, "dim", "members", "folds")
         _at_least(self, 2, "n_train")
-        _at_least(self, 0, "data_seed", "seed", "kl_weight", "repulsion")
+        _at_least(self, 0, "data_seed", "seed", "kl_weight", "repulsion", "leave_out")
+        if self.leave_out >= self.folds or self.folds > self.n_train // 2:
+            raise ValueError(
+                f"Training.leave_out must be below Training.folds, and these at most half of n_train, got "
+                f"leave_out {self.leave_out}, folds {self.folds}, n_train {self.n_train}"
+            )

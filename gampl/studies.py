@@ -13,7 +13,7 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
     """All trainings of a profile by name, such as ``ring2d/deep/1`` for the first training set in two dimensions.
 
     The four posteriors of one training set see the same events. ``ring2d/scan/<kl weight>/<log-variance>/1`` vary what
-    the Bayesian result depends on.
+    the Bayesian result depends on; ``ring2d/crossfit/<fold>/1`` leave out a fold of the events.
     """
     settings = section(profile, "trainings")
     sets = range(1, settings["training_sets"] + 1)
@@ -27,6 +27,11 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
         for k in sets:
             default = _training(settings, seed, 2, "bayesian", k)
             plan[scan(kl_weight, init_logvar, k)] = replace(default, kl_weight=kl_weight, init_logvar=init_logvar)
+    folds = settings["folds"]
+    for fold in range(folds):
+        for k in range(1, settings["crossfit_sets"] + 1):
+            default = _training(settings, seed, 2, "bayesian", k)
+            plan[crossfit(fold, k)] = replace(default, folds=folds, leave_out=fold)
     return plan
 
 
@@ -53,15 +58,28 @@ def scan(kl_weight: float, init_logvar: float, training_set: int) -> str:
     return f"ring2d/scan/{kl_weight:g}/{init_logvar:g}/{training_set}"
 
 
+def crossfit(fold: int, training_set: int) -> str:
+    """Name of the training of a Bayesian network of the 2D ring without a fold of its events."""
+    return f"ring2d/crossfit/{fold}/{training_set}"
+
+
 def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
     """Names of the trainings that a notebook uses."""
     plan = trainings(profile, seed)
     if notebook == "gaussian_rings":
         return [ring(dim, posterior, 1) for dim in RING_DIMENSIONS for posterior in POSTERIORS]
     if notebook == "averaging_amplification":
-        return [name for name in plan if "/scan/" not in name]
+        return [name for name in plan if name.split("/")[1] in POSTERIORS]
+    bayesian = [name for name in plan if "/bayesian/" in name]
     if notebook == "calibration":
-        return [name for name in plan if "/bayesian/" in name or "/scan/" in name]
+        return bayesian + [name for name in plan if "/scan/" in name]
+    if notebook == "likelihood_ratios":
+        return [ring(dim, "bayesian", 1) for dim in RING_DIMENSIONS]
+    if notebook in ("differential_amplification", "reference_sample", "averaging_or_differential"):
+        return bayesian
+    if notebook == "cross_fitting":
+        folds = [name for name in plan if "/crossfit/" in name]
+        return folds + sorted({ring(2, "bayesian", int(name.split("/")[-1])) for name in folds})
     return []
 
 

@@ -73,9 +73,26 @@ def write_receipt(path: Path, trained: Mapping[str, Trained]) -> None:
 
 
 def training_events(training: Training) -> NDArray[np.float64]:
-    """The events that a training sees: (n_train, d)."""
+    """The events that a training sees: (n_train, d), fewer if a fold is left out."""
+    parts = _folds(training)
+    return np.concatenate([part for k, part in enumerate(parts) if training.folds == 1 or k != training.leave_out])
+
+
+def left_out_events(training: Training) -> NDArray[np.float64]:
+    """The fold that a training does not see: (n, d).
+
+    Raises:
+        ValueError: If the training sees all events.
+    """
+    if training.folds == 1:
+        raise ValueError("Training.folds is 1: the training sees all events")
+    return _folds(training)[training.leave_out]
+
+
+def _folds(training: Training) -> list[NDArray[np.float64]]:
+    """All events in the parts of which one is left out. They are independent, so neighbours are as good as any."""
     rng = np.random.default_rng(training.data_seed)
-    return GaussianRing(training.dim).sample(training.n_train, rng)
+    return np.array_split(GaussianRing(training.dim).sample(training.n_train, rng), training.folds)
 
 
 def train_or_load(

@@ -24,7 +24,7 @@
 # The difficulty is that nobody knows the truth. {cite:t}`forecasting` propose two estimates that need neither the true
 # density nor a large holdout sample. *Averaging amplification* looks at integrals over regions of phase space, and at how
 # much a posterior of generators disagrees about them. *Differential amplification* tests the density itself, without
-# any averaging. This edition of the book covers the first, on toy data where the truth is known and the estimate can be
+# any averaging. This edition of the book covers both on toy data, where the truth is known and the estimates can be
 # checked.
 
 # %% tags=["parameters", "hide-input"]
@@ -122,7 +122,10 @@ print(result)
 # - {ref}`sec-rings` introduces the toy data of the paper, a Gaussian ring in two and four dimensions, and the network.
 # - {ref}`sec-averaging` estimates $G$ for the rings from Bayesian networks and from three kinds of ensembles, and compares
 #   with the truth. {ref}`sec-calibration` asks how far such a posterior can be trusted.
-# - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 3 beside ours, with a verdict.
+# - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
+#   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
+#   it is compared with, and {ref}`sec-which` lines the two estimates up.
+# - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 4 beside ours, with a verdict.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes

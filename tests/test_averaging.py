@@ -271,7 +271,10 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
             lambda: averaging.from_stream([[np.zeros((5, 1))]], REGION, 10, 10),
             "member 0: the stream ended after 5 of 10",
         ),
-        (lambda: averaging.from_stream([[]], REGION, [10, 5], 10), "n_gen must be positive and increase"),
+        (
+            lambda: averaging.from_stream([[]], REGION, [10, 5], 10),
+            "n_gen must be whole numbers, positive and increasing",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):

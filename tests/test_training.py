@@ -7,7 +7,7 @@ import pytest
 from gampl import training as training_module
 from gampl.settings import POSTERIORS, Fit, Network, Training
 from gampl.store import Store
-from gampl.training import artifact_key, train_or_load, training_events, write_receipt
+from gampl.training import artifact_key, left_out_events, train_or_load, training_events, write_receipt
 
 QUICK = Training(
     dim=2,
@@ -73,6 +73,7 @@ def test_the_key_sees_all_that_matters_and_nothing_else(posterior):
         {"init_logvar": -8.0},
         {"repulsion": 2.0},
         {"network": replace(base.network, width=10)},
+        {"folds": 4},
     ]
     changes += [{"fit": replace(base.fit, **{f: getattr(base.fit, f) + 1})} for f in asdict(base.fit)]
     unseen = {"checkpoint_seconds"} | {
@@ -90,6 +91,54 @@ def test_the_key_sees_all_that_matters_and_nothing_else(posterior):
 def test_the_key_sees_the_events_themselves():
     events = training_events(QUICK)
     assert artifact_key(QUICK, events) != artifact_key(QUICK, events + 1e-9)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_folds_partition_the_events(folds):
+    """200 events do not divide evenly; together the folds are the events that a training without folds sees."""
+    trainings = [replace(QUICK, folds=folds, leave_out=k) for k in range(folds)]
+    every = training_events(QUICK)
+    np.testing.assert_array_equal(np.concatenate([left_out_events(t) for t in trainings]), every)
+    sizes = [len(left_out_events(t)) for t in trainings]
+    assert max(sizes) - min(sizes) <= 1
+    for training in trainings:
+        seen, unseen = (set(map(tuple, part)) for part in (training_events(training), left_out_events(training)))
+        assert seen.isdisjoint(unseen)
+        assert seen | unseen == set(map(tuple, every))
+    assert len({digest(t) for t in trainings}) == folds
+
+
+def test_a_training_sees_all_but_its_fold(store, monkeypatch):
+    seen = []
+    original = training_module.train
+
+    def spy(training, x, *arguments):
+        seen.append(np.asarray(x))
+        return original(training, x, *arguments)
+
+    monkeypatch.setattr(training_module, "train", spy)
+    training = replace(QUICK, folds=4, leave_out=1)
+    train_or_load(training, store)
+    unseen = left_out_events(training)
+    assert len(seen[0]) == 150
+    assert not (seen[0][:, None, 0] == unseen[None, :, 0].astype(seen[0].dtype)).any()
+
+
+def test_without_folds_nothing_is_left_out():
+    with pytest.raises(ValueError, match=r"Training\.folds is 1: the training sees all events"):
+        left_out_events(QUICK)
+
+
+@pytest.mark.parametrize("change", [{"folds": 3, "leave_out": 3}, {"leave_out": 1}, {"folds": 101}])
+def test_impossible_folds_are_named(change):
+    with pytest.raises(ValueError, match=r"Training\.leave_out must be below Training\.folds, and these at most half"):
+        replace(QUICK, **change)
+
+
+@pytest.mark.parametrize("change", [{"folds": 0}, {"folds": 3, "leave_out": -1}])
+def test_negative_folds_are_named(change):
+    with pytest.raises(ValueError, match=r"Training\.(folds|leave_out)"):
+        replace(QUICK, **change)
 
 
 def test_an_interrupted_training_goes_on(store, monkeypatch):

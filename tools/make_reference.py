@@ -46,10 +46,22 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
             if not cell.outputs or not all(map(is_text, cell.outputs)):
                 problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
                 raise ValueError(f"notebook {name}: {problem}:\n{cell.source}")
-            kept.outputs = cell.outputs
+            kept.outputs = joined(cell.outputs)
             kept.execution_count = len(reference.cells) + 1  # nbval takes a cell without one for never run
         reference.cells.append(kept)
     return reference
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs in which text that a kernel happened to send in pieces is one again; nbval does the same."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def code(notebook: NotebookNode) -> list[str]:

@@ -45,14 +45,15 @@ class NetworkPosterior:
         return np.concatenate(list(self.stream(member, n, seed)))
 
     @torch.no_grad()
-    def log_prob(self, events: ArrayLike) -> NDArray[np.float64]:
-        """Log density of each event under each member: (n, d) -> (members, n)."""
+    def log_prob(self, events: ArrayLike, member: int | None = None) -> NDArray[np.float64]:
+        """Log density of each event under each member, or only one: (n, d) -> (members, n) or (n,)."""
         x = np.asarray(events, dtype=np.float32)
         if x.ndim != 2 or x.shape[1] != self.networks[0].features:
             raise ValueError(f"events must have shape (n, {self.networks[0].features}), got {x.shape}")
-        log_density = np.empty((len(self), len(x)))
+        networks = self.networks if member is None else (self.networks[member],)
+        log_density = np.empty((len(networks), len(x)))
         for start in range(0, len(x), BATCH_SIZE):
-            for network, row in zip(self.networks, log_density, strict=True):
+            for network, row in zip(networks, log_density, strict=True):
                 batch = torch.from_numpy(x[start : start + BATCH_SIZE]).to(network.embed.weight.device)
                 row[start : start + BATCH_SIZE] = network.log_prob(batch).cpu().numpy()
-        return log_density
+        return log_density if member is None else log_density[0]

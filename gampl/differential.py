@@ -1,0 +1,271 @@
+r"""Differential amplification: G from the Kolmogorov-Smirnov distance to true events, section 4 of the paper.
+
+A summary makes one number of each event. As more events are generated, the distance between their distribution and that
+of a reference sample of true events levels off. n_equiv is the number of true events whose expected distance is as
+large, Eq. (36). The reference must not have been used to train the generator, or the distance is far too small.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from gampl import kolmogorov
+from gampl.amplification import Amplification, DifferentialCurve, Interval, State
+from gampl.comparison import Comparison, Summary, summarise, trace
+from gampl.streams import prefix_sizes
+from gampl.summaries import coordinate
+
+REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+
+
+def from_stream(
+    members: Iterable[Iterable[ArrayLike]],
+    reference: ArrayLike,
+    n_gen: ArrayLike,
+    n_train: int,
+    *,
+    summary: Summary = coordinate,
+    level: float = 0.683,
+    reference_is: Literal["holdout", "training"] = "holdout",
+    max_lost: float = 1e-3,
+    progress: Callable[[int, int], None] | None = None,
+) -> Amplification:
+    """Estimate G from generated events that pass by in batches and a sample of true events.
+
+    Warning:
+        The reference must be independent of the generators. Against its own training data even a poor generator looks
+        good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
+
+    Args:
+        members: For each member an iterable of batches of events, shape (n, dim) or (n,).
+        reference: True events, shape (n_ref, dim) or (n_ref,); about n_train of them are a good choice.
+        n_gen: Events to use of each member: one number, or increasing ones to trace the curve of Fig. 6.
+        n_train: Training events.
+        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
+        level: Confidence level of the interval.
+        reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
+        max_lost: Largest tolerated share of a member's events whose summary is not finite.
+        progress: Called with (member, events done) after each batch.
+
+    Raises:
+        ValueError: If an argument is not as described, or a stream ends early.
+    """
+    sizes = prefix_sizes(n_gen)
+    comparison = Comparison(summary, summarise(summary, reference))
+    distances, n_lost = [], 0
+    for member, batches in enumerate(members):
+        report = None if progress is None else partial(progress, member)
+        one = trace(batches, [comparison], sizes, max_lost=max_lost, member=member, progress=report)
+        distances.append(one.distances[0])
+        n_lost += int(one.n_lost[0])
+    if not distances:
+        raise ValueError("members is empty: expected at least 1 stream of batches")
+    notes = (f"{n_lost} events with a non-finite summary were taken as above all others",) if n_lost else ()
+    n_ref = np.size(comparison.reference)
+    return from_distances(distances, sizes, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+
+
+def from_distances(
+    distances: ArrayLike,
+    n_gen: ArrayLike,
+    n_ref: float,
+    n_train: int,
+    *,
+    level: float = 0.683,
+    reference_is: Literal["holdout", "training"] = "holdout",
+    notes: tuple[str, ...] = (),
+) -> Amplification:
+    """Estimate G from Kolmogorov-Smirnov distances to one reference sample.
+
+    Args:
+        distances: Distances of each member, shape (members, steps), or (members,) for a single n_gen.
+        n_gen: Generated events behind the distances, increasing, shape (steps,). G is read off the last. If a cut
+            lets through different numbers for the members, their means.
+        n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
+        n_train: Training events.
+        level: Confidence level of the interval, above 0.57.
+        reference_is: See `from_stream`.
+        notes: Warnings to hand on with the result.
+
+    Raises:
+        ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
+    """
+    sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
+    if sizes.ndim != 1 or not ((np.diff(sizes, prepend=0) > 0).all() and np.isfinite(sizes).all()):
+        raise ValueError(f"n_gen must be positive and increasing, got {sizes}")
+    table = np.asarray(distances, dtype=np.float64)
+    if table.ndim == 1 and sizes.size == 1:
+        table = table[:, None]
+    if table.ndim != 2 or table.shape[1] != sizes.size or len(table) == 0:
+        raise ValueError(f"distances must have shape (members, {sizes.size}), got {np.shape(distances)}")
+    if not ((table >= 0) & (table <= 1)).all():
+        raise ValueError("distances must lie between 0 and 1, as differences of distribution functions do")
+    if reference_is not in ("holdout", "training"):
+        raise ValueError(f'reference_is must be "holdout" or "training", got {reference_is!r}')
+    if not (np.isfinite(n_ref) and n_ref >= 1):
+        raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
+    if reference_is == "training":
+        notes = (REUSED, *notes)
+    curve = DifferentialCurve(sizes, table, float(n_ref))
+    return _amplification(curve, n_train, level, len(table), notes, _standard_error(curve))
+
+
+def combine(results: Sequence[Amplification]) -> Amplification:
+    """One result from several that were found with independent reference samples of about equal size.
+
+    With K-fold cross-fitting each generator is tested against the fold of its training events that it did not see; this
+    averages their distances. No events need to be kept aside, but each fold is small, and G is that of generators
+    trained on the rest: n_train of the results must be the number of events that each was trained on.
+
+    Distances are averaged, and not events pooled: in a pooled sample the deviations of the folds cancel (a generator
+    that misses its fold upwards was trained on events that lie too low), and G would be too large.
+
+    Raises:
+        ValueError: If there are fewer than 2 results, or they are not differential, or differ in the number of steps or
+            in level, or by more than 10 % in n_train, n_gen or the size of the reference.
+    """
+    if len(results) < 2:
+        raise ValueError(f"expected at least 2 results to combine, got {len(results)}")
+    curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve) and r.curve.folds == 1]
+    if len(curves) != len(results):
+        raise ValueError("only differential results with a single reference each can be combined")
+    first, n_ref = results[0], float(np.mean([c.n_ref for c in curves]))
+    if any(
+        c.n_gen.size != curves[0].n_gen.size or r.level != first.level for c, r in zip(curves, results, strict=True)
+    ):
+        raise ValueError("the results differ in the number of steps or in level")
+    n_train, n_gen = round(float(np.mean([r.n_train for r in results]))), np.mean([c.n_gen for c in curves], axis=0)
+    if not all(
+        np.allclose([r.n_train, c.n_ref, *c.n_gen], [n_train, n_ref, *n_gen], rtol=0.1, atol=0)
+        for r, c in zip(results, curves, strict=True)
+    ):
+        raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
+    curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, folds=len(curves))
+    errors = [_standard_error(c) / len(curves) for c in curves]
+    own = [set(_warnings(c, r.state)) for c, r in zip(curves, results, strict=True)]
+    # warnings about the data hold for the whole; those about a single reference are made anew
+    notes = dict.fromkeys(note for r, made in zip(results, own, strict=True) for note in r.notes if note not in made)
+    members = sum(r.n_members for r in results)
+    return _amplification(curve, n_train, first.level, members, tuple(notes), float(np.linalg.norm(errors)))
+
+
+def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
+    """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
+
+    Args:
+        distance: Distance of ``n_gen`` generated events to the reference.
+        n_ref: Events in the reference, ``inf`` if the distance is to the true density.
+        n_gen: Generated events; their own fluctuation is taken off, so that few of them estimate the same limit.
+
+    Returns:
+        ``inf`` if the distance is not larger than expected for true events.
+
+    Raises:
+        ValueError: If the distance is not between 0 and 1, or a number of events not positive.
+    """
+    if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
+        raise ValueError(
+            f"expected a distance between 0 and 1 and positive numbers of events, got distance {distance}, "
+            f"n_ref {n_ref}, n_gen {n_gen}"
+        )
+    return _worth(_excess(distance, 1 / n_ref + 1 / n_gen))
+
+
+def _worth(distance: float) -> float:
+    """True events that are expected to lie as far from the true density, Eq. (35) with n_2 = infinity."""
+    return (kolmogorov.MEAN / distance) ** 2 if distance > 0 else np.inf
+
+
+def _excess(distance: float, noise: float, K: float = kolmogorov.MEAN) -> float:
+    """Distance D whose n_equiv, with the samples' variance 1/n_ref + 1/n_gen, puts this measured one at K, Eq. (36)."""
+    return kolmogorov.MEAN * float(np.sqrt(max((distance / K) ** 2 - noise, 0.0)))
+
+
+def _amplification(
+    curve: DifferentialCurve,
+    n_train: int,
+    level: float,
+    n_members: int,
+    notes: tuple[str, ...],
+    standard_error: float,
+) -> Amplification:
+    if not (np.isfinite(n_train) and n_train >= 1):
+        raise ValueError(f"n_train must be a positive number of events, got {n_train}")
+    if not 0.57 < level < 1:  # below, the interval would not hold the estimate: P(K < <K>) = 0.56
+        raise ValueError(f"level must lie between 0.57 and 1, got {level}")
+    spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))
+    ends = distance_interval(curve, level, spread)
+    estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])
+    state = State.VALUE if ends.low > 0 else State.UNBOUNDED if np.isfinite(estimate) else State.LOWER_LIMIT
+    return Amplification(
+        method="differential",
+        n_train=int(n_train),
+        n_equiv=estimate,
+        n_equiv_interval=Interval(_worth(ends.high), _worth(ends.low)),
+        level=level,
+        state=state,
+        curve=curve,
+        n_members=n_members,
+        notes=notes + _warnings(curve, state),
+    )
+
+
+def distance_interval(curve: DifferentialCurve, level: float, members: float = 0.0) -> Interval:
+    """Confidence interval of the distance D between the generated and the true density, from the last step.
+
+    *Lower end.* The measured distance M exceeds D by no more than the distance between the reference and the truth
+    (triangle inequality), which is K / sqrt(n_ref). So D > M - c / sqrt(n_ref) with the upper quantile c of K. This is
+    exact for D = 0.
+
+    *Upper end*, the smaller of two. There, n_equiv true events would be as close as M with a probability of only
+    (1 - level) / 2: the crossing with the lower edge of the band. And at the place where the densities differ most the
+    reference fluctuates normally with a standard deviation of at most 1 / (2 sqrt(n_ref)). A distance below that
+    expected of true events is raised to it first: a fluctuation must not claim more than the sensitivity. The crossing
+    is with the band of one reference even if there are several: a narrow difference makes distances shorter on average
+    than those of n_equiv true events, and the mean of several would exclude the right n_equiv.
+
+    Generated events add their variance to that of the reference, 1/n_ref + 1/n_gen.
+
+    Args:
+        curve: The distances.
+        level: Confidence level.
+        members: Half-width of the interval of the mean distance from the spread of the members. It is added in
+            quadrature and does not shrink the rest, since all members share the reference.
+    """
+    noise = 1 / curve.n_ref + 1 / curve.n_gen[-1]
+    unit, tail, distance = np.sqrt(noise), (1 - level) / 2, float(curve.mean[-1])
+    estimate = _excess(distance, noise)
+    low = max(distance - kolmogorov.quantile(level, curve.folds) * unit, 0.0)
+    raised = max(distance, kolmogorov.MEAN * unit)
+    crossing = _excess(raised, noise, kolmogorov.quantile(tail))
+    normal = raised + stats.norm.isf(tail) * 0.5 * unit / np.sqrt(curve.folds)
+    low = estimate - float(np.hypot(estimate - low, members))
+    high = estimate + float(np.hypot(min(crossing, normal) - estimate, members))
+    return Interval(max(low, 0.0), min(high, 1.0))
+
+
+def _standard_error(curve: DifferentialCurve) -> float:
+    """Of the mean distance over members; it leaves out the reference, which they share."""
+    last = curve.distances[:, -1]
+    return float(last.std(ddof=1) / np.sqrt(last.size)) if last.size > 1 else 0.0
+
+
+def _warnings(curve: DifferentialCurve, state: State) -> tuple[str, ...]:
+    notes = []
+    if state is State.LOWER_LIMIT:
+        notes.append("compatible with the true density: G has only a lower limit")
+    elif state is State.UNBOUNDED:
+        notes.append(f"below resolution: {curve.n_ref:.0f} reference events cannot tell the generator from the truth")
+    if curve.n_gen[-1] < 10 * curve.n_ref:
+        notes.append(
+            f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "
+            "their own fluctuation is part of the interval; raise n_gen"
+        )
+    K = curve.mean[-1] / np.sqrt(1 / curve.n_ref + 1 / curve.n_gen[-1])
+    if kolmogorov.quantile(1e-3, curve.folds) > K:
+        notes.append("closer to the reference than independent samples are (1 in 1000): was it used in the training?")
+    return tuple(notes)

@@ -1,0 +1,170 @@
+# %% [markdown]
+# (sec-crossfit)=
+# # Cross-fitting the generator
+#
+# A holdout costs events that could have been trained on. Cross-fitting needs none: divide the training events into folds, train a generator without each, and test it against the fold that it did not see. The distances
+# are averaged (`differential.combine`), and their law is that of a mean of independent $K$. The price is that each fold is a small reference, that the networks are trained several times, and that the result is about generators with fewer training events.
+#
+# The folds must not be pooled into one sample. A fold that happens to lie high leaves a training set that lies low, the generator follows, and in the sum the deviations cancel: pooling is the training data as reference in disguise.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+
+# %% tags=["hide-input"]
+import numpy as np
+from scipy import stats
+
+from gampl import differential
+from gampl.amplification import Amplification
+from gampl.comparison import Summary
+from gampl.pages import Page, markdown_table
+from gampl.processes import GaussianRing
+from gampl.ring_comparisons import compare_members, true_log_ratio
+from gampl.studies import crossfit, ring, trainings
+from gampl.summaries import radius
+from gampl.training import left_out_events, train_or_load
+
+page = Page("cross_fitting", profile, seed)
+plan = trainings(profile, seed)
+n_train = 1000
+repetitions = page.settings["pseudo_experiments"]
+page.record("pseudo_experiments", repetitions)
+UNLIMITED = 10**9  # generated events, where the distance is computed from the density itself
+
+# %% [markdown]
+# ## Size and power
+#
+# To measure size and power, take Gaussians whose mean is fitted and whose width is fixed at a value that is right or wrong.
+
+
+# %% tags=["hide-input"]
+def distances(reference: np.ndarray, mean: np.ndarray, width: float = 1.0) -> np.ndarray:
+    """Distances of references, shape (..., n_ref), to Gaussians of the given means, shape (...)."""
+    events = np.sort(reference, axis=-1)
+    n_ref = events.shape[-1]
+    below, up_to = stats.norm.cdf(events, mean[..., None], width), np.arange(1, n_ref + 1) / n_ref
+    return np.maximum((up_to - below).max(-1), (below - up_to + 1 / n_ref).max(-1))
+
+
+def estimate(distance: float, n_ref: int, trained_on: int = n_train, level: float = 0.683) -> Amplification:
+    return differential.from_distances([distance], UNLIMITED, n_ref, trained_on, level=level)
+
+
+FOLDS, WIDTHS = 5, (1.0, 1.03, 1.06, 1.1, 1.15)
+rng = page.rng(1)
+events = rng.normal(size=(repetitions, FOLDS, n_train // FOLDS))
+holdout = rng.normal(size=(repetitions, n_train))
+fold_means = (events.sum(axis=(1, 2))[:, None] - events.sum(axis=2)) / (n_train * (1 - 1 / FOLDS))
+
+
+def excluded(results: list[Amplification]) -> float:
+    """Share of the experiments whose 95 % interval does not reach to an unlimited G."""
+    return float(np.mean([np.isfinite(r.interval.high) for r in results]))
+
+
+def folded(means: np.ndarray, width: float) -> list[Amplification]:
+    rest = n_train - n_train // FOLDS
+    table = distances(events, means, width)
+    return [differential.combine([estimate(d, n_train // FOLDS, rest, 0.95) for d in row]) for row in table]
+
+
+def held_out(means: np.ndarray, width: float) -> list[Amplification]:
+    return [estimate(d, n_train, level=0.95) for d in distances(holdout, means, width)]
+
+
+perfect = np.zeros((repetitions, FOLDS))
+shares = {"perfect": (excluded(folded(perfect, 1.0)), excluded(held_out(perfect[:, 0], 1.0)))}
+for width in WIDTHS:
+    fitted = events.mean(axis=(1, 2))
+    shares[f"width {width:g}"] = (excluded(folded(fold_means, width)), excluded(held_out(fitted, width)))
+page.record("size_folds", 100 * shares["perfect"][0], digits=2)
+page.record("size_holdout", 100 * shares["perfect"][1], digits=2)
+page.record("power_folds", 100 * shares["width 1.1"][0], digits=2)
+page.record("power_holdout", 100 * shares["width 1.1"][1], digits=2)
+rows = [[name, *(f"{100 * share:.1f} %" for share in pair)] for name, pair in shares.items()]
+markdown_table(
+    ["generator", f"{FOLDS} folds exclude $G=\\infty$ (95 %)", "holdout of $n_{\\rm train}$ excludes it"], rows
+)
+
+
+# %% tags=["nbval-check-output"]
+def has_size(share: float) -> bool:
+    return abs(share - 0.05) < 0.01 + 4 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
+print(
+    f"a perfect generator is excluded as often as 95 % say: folds {has_size(shares['perfect'][0])}, holdout {has_size(shares['perfect'][1])}"
+)
+pooled = distances(events.reshape(repetitions, -1), fold_means.mean(axis=1))
+print(f"pooled folds would look closer than true events: {pooled.mean() * np.sqrt(n_train) < 0.8}")
+
+# %% [markdown]
+# Both have their size (nominal 5 %: {glue:text}`cross_fitting_size_folds` and {glue:text}`cross_fitting_size_holdout` % for the perfect generator). For a width that is wrong by 10 % the holdout notices in {glue:text}`cross_fitting_power_holdout` % of the
+# experiments, the folds in {glue:text}`cross_fitting_power_folds` %. Cross-fitting is what remains when there are no events to spare. On the rings, with the networks trained anew without each fold:
+
+# %% tags=["hide-input"]
+folds, members, n_gen = plan[crossfit(0, 1)].folds, page.settings["members"], page.settings["n_gen"]
+SUMMARIES = {"radius": "radius $R$", "ratio": "true likelihood ratio"}
+
+
+def tested(name: str, reference: np.ndarray, stream_seed: int) -> dict[str, Amplification]:
+    """Results of a trained posterior for both summaries."""
+    outcome = train_or_load(plan[name])
+    page.count_training(outcome.history.seconds, outcome.history.device)
+
+    def summaries(member: int) -> dict[str, Summary]:
+        return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
+
+    found = compare_members(outcome, {"fold": reference}, n_gen, summaries, members=members, seed=stream_seed)
+    return {summary: result for (summary, _), result in found.items()}
+
+
+rows = []
+for k in sorted({int(name.split("/")[-1]) for name in plan if "/crossfit/" in name}):
+    by_fold = [
+        tested(name, left_out_events(plan[name]), seed + fold) for fold in range(folds) for name in [crossfit(fold, k)]
+    ]
+    fresh = tested(ring(2, "bayesian", k), GaussianRing(2).sample(n_train, page.rng(100 + k)), seed)
+    for summary, title in SUMMARIES.items():
+        combined = differential.combine([found[summary] for found in by_fold])
+        page.record(f"{summary}_{k}", combined.G, combined.interval, combined.level, digits=2)
+        page.record(f"fresh_{summary}_{k}", fresh[summary].G, fresh[summary].interval, fresh[summary].level, digits=2)
+        rows.append([k, title, f"$G$ {combined.words}", f"$G$ {fresh[summary].words}"])
+markdown_table(["training set (2D)", "summary", f"{folds} folds", "$n_{\\rm train}$ fresh events"], rows)
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise}
+# :label: ex-reference-pool
+# Show for the Gaussian fit that the difference between the mean of the pooled folds and the mean of their generators vanishes.
+# ```
+#
+# ````{solution} ex-reference-pool
+# :class: dropdown
+# With fold means $m_j$ the generator of fold $k$ has the mean $(\sum_j m_j - m_k)/(K-1)$. Averaged over $k$ this is $\sum_j m_j/K$, the mean of the pooled events. So to first order nothing is left to see.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+print(f"largest difference: {np.abs(fold_means.mean(axis=1) - events.mean(axis=(1, 2))).max():.1e}")
+
+# %% [markdown]
+# ```{exercise}
+# :label: ex-crossfit-power
+# How large is a holdout that notices a wrong density as well as five folds of $\ntrain/5$ events each do, in the limit of a small difference?
+# ```
+#
+# ````{solution} ex-crossfit-power
+# :class: dropdown
+# Not five times a fold. For a small distance $D$ the mean of $K$ grows only in second order, by an amount proportional to $n_{\rm ref}D^2$, because the largest fluctuation hides a smaller difference elsewhere. The mean of five folds scatters $\sqrt5$ times less than one
+# $K$, but its signal is that of a reference of $\ntrain/5$. So it does what a single reference of $\sqrt5\,\ntrain/5\approx0.45\,\ntrain$ would. The cell compares the powers (95 %).
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+part = rng.normal(size=(repetitions, round(n_train / np.sqrt(FOLDS))))
+for width in (1.06, 1.1):
+    single = excluded([estimate(d, part.shape[1], level=0.95) for d in distances(part, np.zeros(repetitions), width)])
+    print(
+        f"width {width}: {part.shape[1]} events {100 * single:.0f} %, folds {100 * excluded(folded(perfect, width)):.0f} %"
+    )

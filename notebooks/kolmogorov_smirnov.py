@@ -1,0 +1,274 @@
+# %% [markdown]
+# (sec-ks)=
+# # A ruler for densities: the Kolmogorov-Smirnov test
+#
+# The averaging amplification asks about one integral at a time, and does not notice what happens inside a region. The *differential* amplification
+# of section 4 of {cite:t}`forecasting` asks whether the density is right everywhere: it measures a distance between generated and true events, and asks how many true
+# events would be as far away by chance. This page builds the ruler and tests it where the answer is known.
+# The {ref}`next pages <sec-ratios>` apply it to the rings.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import stats
+
+from gampl import differential, kolmogorov, plots
+from gampl.comparison import Comparison, trace
+from gampl.kolmogorov import MEAN
+from gampl.pages import Page, markdown_table, rounded
+from gampl.processes import GaussianRing
+from gampl.summaries import coordinate, radius
+
+page = Page("kolmogorov_smirnov", profile, seed)
+LEVELS = (0.683, 0.95)
+UNLIMITED = 10**9  # generated events, where the distance is computed from the density itself
+
+# %% [markdown]
+# ## The distance and its law
+#
+# Make one number of each event, a *summary* such as the radius. The empirical distribution function $F(y)$ of a sample is the fraction of
+# its events below $y$, and the Kolmogorov-Smirnov distance between two samples is the largest difference of the two,
+#
+# ```{math}
+# :label: eq-ks
+# M = \sup_y |F_1(y) - F_2(y)| .
+# ```
+#
+# If both samples come from the same density, whichever, the rescaled distance follows one universal law, that of Kolmogorov:
+#
+# ```{math}
+# :label: eq-kolmogorov
+# \sqrt{\frac{n_1 n_2}{n_1+n_2}}\; M = K \sim p_K, \qquad \langle K\rangle = \sqrt{\frac{\pi}{2}} \ln 2 \approx 0.869 .
+# ```
+#
+# So the distance of true events to a *reference sample* of $n_{\rm ref}$ other true events is known before anything is measured: on average it is
+# $\langle K\rangle \sqrt{1/\ngen + 1/n_{\rm ref}}$. A generator whose density is a distance $D$ off follows this curve only as long as its own fluctuations hide the difference. Then it
+# levels off. The number of true events that would be expected at the same distance is $\nequiv$:
+#
+# ```{math}
+# :label: eq-ks-crossing
+# \langle K\rangle \sqrt{\frac{1}{\nequiv} + \frac{1}{n_{\rm ref}}} = \lim_{\ngen\to\infty} \langle M \rangle .
+# ```
+#
+# {numref}`fig-ks-idea` shows this for a generator that we can write down: a unit Gaussian, shifted by $\delta$. The largest difference of the distribution functions is in the
+# middle, $D = 2\Phi(\delta/2)-1$, and with an unlimited reference the crossing is at $\nequiv = (\langle K\rangle/D)^2$.
+
+
+# %% tags=["hide-input"]
+def shift_for(G: float, n_train: int) -> float:
+    """Shift of a unit Gaussian whose amplification is G."""
+    return 2 * stats.norm.ppf((1 + MEAN / np.sqrt(G * n_train)) / 2)
+
+
+n_train, G_idea = 1000, 0.5
+rng = page.rng(1)
+n_gen = np.geomspace(100, page.settings["n_gen_max"], 25).round().astype(int)
+reference = rng.normal(size=n_train)
+stream = (rng.normal(shift_for(G_idea, n_train), size=100_000) for _ in range(1 + n_gen[-1] // 100_000))
+idea = differential.from_stream([stream], reference, n_gen, n_train)
+page.record("idea_G_true", G_idea)
+page.record("idea_G", idea.G, idea.interval, idea.level)
+page.record("mean_K", stats.kstwobign.mean(), digits=4)
+
+
+# %% mystnb={"figure": {"name": "fig-ks-idea", "caption": "The idea of the differential amplification (Fig. 6 of the paper), for a shifted Gaussian and a reference of as many events as the training set had. Black line and grey bands: distance of true events to the reference, mean and 68.3, 95.4 and 99.7 % intervals of the Kolmogorov distribution. Blue: distance of the generated events. Where the black line has fallen to the level at which the blue one ends lies n_equiv. Beyond n_train the black line bends and becomes flat: a small error of the distance is a large one of n_equiv."}, "image": {"alt": "Log-log plot of the distance against generated events: grey bands fall and flatten, the blue curve follows them and levels off above; a vertical line marks n_equiv with a wide shaded interval."}} tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(7.5, 4.4))
+idea.plot(ax)
+page.figure(
+    figure,
+    "ks_idea",
+    {"n_gen": n_gen, "distance": idea.curve.mean, "true_events": MEAN * np.sqrt(1 / n_gen + 1 / n_train)},
+)
+
+# %% [markdown]
+# The true value here is $G=$ {glue:text}`kolmogorov_smirnov_idea_G_true`; this one reference sample says $G=$ {glue:text}`kolmogorov_smirnov_idea_G`, with a 68 % interval of
+# {glue:text}`kolmogorov_smirnov_idea_G_low` to {glue:text}`kolmogorov_smirnov_idea_G_high`. In code it is one call, and the stream may be as long as you like:
+# only the reference is kept in memory, because the largest difference is always found at one of its points.
+
+# %%
+stream = (rng.normal(0.05, 1.0, size=10_000) for _ in range(100))  # anything that yields arrays
+print(differential.from_stream([stream], reference, n_gen=1_000_000, n_train=1000))
+
+# %% tags=["nbval-check-output"]
+few = rng.normal(0.3, 1.0, size=500).round(1)  # with ties
+one_pass = trace([few[:123], few[123:]], [Comparison(coordinate, reference)], few.size).distances[0, 0]
+print(f"the same as scipy.stats.ks_2samp: {abs(one_pass - stats.ks_2samp(reference, few).statistic) < 1e-12}")
+
+# %% [markdown]
+# (sec-ks-band)=
+# ## The band of Eq. (37)
+#
+# How far may $K$ be from its mean? The paper's Eq. (37) draws the band $\langle K\rangle \pm c(\alpha)$ with $c(\alpha) = \sqrt{\ln(2/\alpha)/2}$ and says that it holds $K$ with probability
+# $1-\alpha$. But this $c(\alpha)$ is already the upper quantile of $K$ itself, $P(K < c(\alpha)) \approx 1-\alpha$, not of its deviation from the mean. With
+# the mean added the band is far too wide: what it calls 68.3 % is {glue:text}`kolmogorov_smirnov_printed_coverage` %. We use equal-tailed quantiles of $p_K$;
+# `band="paper"` draws the printed band.
+
+# %% tags=["hide-input"]
+printed, equal_tailed = kolmogorov.printed_band(0.683), kolmogorov.band(0.683)
+coverage_of = {
+    name: 100 * float(np.diff(stats.kstwobign.cdf(np.maximum(ends, 0)))[0])
+    for name, ends in {"printed": printed, "equal_tailed": equal_tailed}.items()
+}
+page.record("printed_coverage", coverage_of["printed"], digits=4)
+page.record("equal_tailed_coverage", coverage_of["equal_tailed"])
+page.record("band_low", equal_tailed.low)
+page.record("band_high", equal_tailed.high)
+page.record("half_width", kolmogorov.half_width(0.683))
+
+# %% mystnb={"figure": {"name": "fig-ks-band", "caption": "Left: density of the Kolmogorov distribution with the equal-tailed 68.3 % interval (dark) and the one that Eq. (37) prints for the same level (light). Right: the figure above with the printed bands of 1 to 3 sigma."}, "image": {"alt": "Left: a skewed bump with a narrow dark and a wide light shaded interval. Right: log-log plot of distances with bands that reach down to zero and far above the curve."}} tags=["hide-input"]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+K = np.linspace(0.2, 2.2, 201)
+density = stats.kstwobign.pdf(K)
+left.plot(K, density, color=plots.TRUE)
+for ends, shade, name in ((printed, "0.88", "Eq. (37)"), (equal_tailed, "0.7", "equal-tailed")):
+    label = f"{name}: holds {coverage_of['printed' if ends is printed else 'equal_tailed']:.4g} %"
+    left.fill_between(K, density, where=(ends.low <= K) & (ends.high >= K), color=shade, lw=0, label=label)
+left.axvline(MEAN, color=plots.TRUE, lw=0.8, ls=":", label=r"$\langle K\rangle$")
+left.set(xlabel="$K$", ylabel="density", ylim=(0, 2.6))
+left.legend(loc="upper right")
+idea.plot(right, band="paper", legend=False)
+right.set_ylim(5e-3, 0.5)
+page.figure(figure, "ks_band", {"K": K, "density": density})
+
+# %% [markdown]
+# ### Check: true events against true events
+#
+# Draw a reference of {glue:text}`kolmogorov_smirnov_n_ref` ring events and a stream of others, take the radius, and look whether the distance lies in the band, at every length of the stream.
+# The same is done for the $G$ interval that is explained below: for a perfect generator it has to reach to infinity.
+
+# %% tags=["hide-input"]
+repetitions, n_ref = page.settings["pseudo_experiments"], page.settings["n_ref"]
+ring, rng = GaussianRing(2), page.rng(2)
+prefixes = np.array([1, 3, 10, 20]) * n_ref
+distances = np.array(
+    [
+        trace(
+            [ring.sample(prefixes[-1], rng)], [Comparison(radius, radius(ring.sample(n_ref, rng)))], prefixes
+        ).distances[0]
+        for _ in range(repetitions)
+    ]
+)
+rescaled = distances / np.sqrt(1 / prefixes + 1 / n_ref)
+page.record("pseudo_experiments", repetitions)
+page.record("n_ref", n_ref)
+null, rows = {}, []
+for level in LEVELS:
+    low, high = kolmogorov.band(level)
+    inside = ((rescaled >= low) & (rescaled <= high)).mean(axis=0)
+    unlimited = [
+        np.isinf(differential.from_distances(d[None], prefixes, n_ref, n_ref, level=level).interval.high)
+        for d in distances
+    ]
+    null[level] = [*inside, np.mean(unlimited)]
+    error = 100 * np.sqrt(level * (1 - level) / repetitions)
+    rows.append([f"{100 * level:.3g} %", *(f"{100 * share:.1f}" for share in null[level]), f"± {error:.1f}"])
+    page.record(f"null_band_{1000 * level:.0f}", inside[-1])
+    page.record(f"null_unlimited_{1000 * level:.0f}", null[level][-1])
+markdown_table(["nominal", *(f"band at {n // n_ref} $n_{{\\rm ref}}$" for n in prefixes), "$G$ unlimited", "(%)"], rows)
+
+
+# %% tags=["nbval-check-output"]
+def agrees(share: float, level: float) -> bool:
+    """Within 4 standard deviations and 1.5 % for the discreteness of small samples."""
+    return abs(share - level) < 0.015 + 4 * np.sqrt(level * (1 - level) / repetitions)
+
+
+for level in LEVELS:
+    print(
+        f"{100 * level:.3g} %: band and interval have their nominal size: {all(agrees(s, level) for s in null[level])}"
+    )
+
+# %% [markdown]
+# (sec-ks-interval)=
+# ## From the distance to an interval of $G$
+#
+# What we want to know is the distance $D$ between the two *densities*; what we have is the distance $M$ to one reference sample, which itself lies $K/\sqrt{n_{\rm ref}}$ from the truth. Three facts turn one into
+# the other.
+#
+# - *Triangle inequality.* $M$ cannot exceed $D$ by more than the reference is off. So $D > M - c/\sqrt{n_{\rm ref}}$ with the upper quantile $c$ of $K$. This is where the $c(\alpha)$ of Eq. (37) has its place.
+#   For a perfect generator, $D=0$, the statement is exact.
+# - *Crossing.* If the generator were worth few events, so small an $M$ would be unlikely: the crossing with the lower edge of the band is a lower limit of $\nequiv$. A distance below the average of true events
+#   is raised to the average first, so that a lucky reference cannot claim more than it is able to see.
+# - *Binomial.* At the place where the densities differ most, the reference fluctuates normally with a standard deviation of at most $1/(2\sqrt{n_{\rm ref}})$. For large $D$ this gives the better lower limit.
+#
+# With $\nequiv = (\langle K\rangle/D)^2$ these become an interval of $G$. None of the three knows where or how the densities differ, so it holds for any generator; the price is that it is too long
+# for some. The table counts how often it contains the closed-form $G$ of a shifted Gaussian.
+
+# %% tags=["hide-input"]
+rng = page.rng(3)
+rows, coverages = [], {}
+for n in (300, 1000):
+    for G in (0.03, 0.3, 1.0, 3.0, 30.0):
+        sorted_events = np.sort(rng.normal(size=(repetitions, n)), axis=1)
+        below = stats.norm.cdf(sorted_events, loc=shift_for(G, n))
+        up_to = np.arange(1, n + 1) / n  # the reference's distribution function at its points, and 1/n less just below
+        M = np.maximum((up_to - below).max(axis=1), (below - up_to + 1 / n).max(axis=1))
+        shares = []
+        for level in LEVELS:
+            intervals = np.array([differential.from_distances([m], UNLIMITED, n, n, level=level).interval for m in M])
+            coverages[n, G, level] = np.mean((intervals[:, 0] <= G) & (intervals[:, 1] >= G))
+            shares.append(f"{100 * coverages[n, G, level]:.1f} %")
+        page.record(f"coverage_{n}_{G:g}".replace(".", "p"), coverages[n, G, 0.683])
+        rows.append([n, f"{G:g}", rounded(shift_for(G, n), 2), *shares])
+for level in LEVELS:
+    page.record(f"lowest_coverage_{1000 * level:.0f}", min(c for (_, _, at), c in coverages.items() if at == level))
+markdown_table(["$n_{\\rm ref} = n_{\\rm train}$", "$G$", "$\\delta$", "68.3 % interval holds $G$", "95 %"], rows)
+
+
+# %% tags=["nbval-check-output"]
+def covers(level: float) -> bool:
+    """No coverage lies below the nominal one by more than 4 standard deviations."""
+    return all(
+        c > level - 4 * np.sqrt(level * (1 - level) / repetitions) for (_, _, at), c in coverages.items() if at == level
+    )
+
+
+for level in LEVELS:
+    print(f"{100 * level:.3g} %: the interval holds the closed-form G at least as often as it says: {covers(level)}")
+
+# %% [markdown]
+# The lowest coverage of the nominal 68.3 % is {glue:text}`kolmogorov_smirnov_lowest_coverage_683`, that of 95 % {glue:text}`kolmogorov_smirnov_lowest_coverage_950`.
+# A shift is a kind case: its difference has a single broad maximum. Where the difference has several, $M$ picks the one at which the reference fluctuates most, and the lower end of the interval of $D$ is needed as it is.
+#
+# Several members of a posterior are averaged, and the spread of their distances is added to the interval. It does *not* shrink like $1/\sqrt N$ as a whole: all members are compared with the same reference,
+# and its fluctuation is common to them.
+#
+# ## Exercises
+#
+# ```{exercise}
+# :label: ex-ks-best
+# A perfect generator is tested against $n_{\rm ref}=\ntrain$ events, and comes out as lucky as you like. What is the largest lower limit of $G$ that the test can give at 68.3 %, and what at 95 %?
+# ```
+#
+# ````{solution} ex-ks-best
+# :class: dropdown
+# The distance is raised to $\langle K\rangle/\sqrt{n_{\rm ref}}$ and crosses the lower edge $K_-$ of the band: $1/\nequiv + 1/n_{\rm ref} = (\langle K\rangle/K_-)^2/n_{\rm ref}$, so $G = K_-^2/(\langle K\rangle^2-K_-^2)$.
+# However good the generator, a reference as large as the training set cannot certify more than about $G\ge1$.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+for level in LEVELS:
+    low = kolmogorov.band(level).low
+    by_hand = low**2 / (MEAN**2 - low**2)
+    result = differential.from_distances([0.001], UNLIMITED, 1000, 1000, level=level)
+    print(f"{100 * level:.3g} %: by hand {by_hand:.3f}, package {result.interval.low:.3f}")
+
+# %% [markdown]
+# ```{exercise}
+# :label: ex-ks-monotone
+# Does the distance change if the radius is replaced by its square, or a likelihood ratio by its logarithm?
+# ```
+#
+# ````{solution} ex-ks-monotone
+# :class: dropdown
+# No. A strictly increasing function moves the points of both samples alike, so at corresponding points the distribution functions are the same. A summary is only an *ordering* of the events.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+events, others = ring.sample(500, rng), 1.01 * ring.sample(5000, rng)
+summaries = (radius, lambda x: radius(x) ** 2, lambda x: np.log(radius(x)))
+print([trace([others], [Comparison(s, s(events))], len(others)).distances[0, 0] for s in summaries])
