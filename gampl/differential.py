@@ -84,7 +84,8 @@ def from_distances(
     Args:
         distances: Distances of each member, shape (members, steps), or (members,) for a single n_gen.
         n_gen: Generated events behind the distances, increasing, shape (steps,). G is read off the last. If a cut
-            lets through different numbers for the members, their means.
+            lets through different numbers for the members, their means. ``inf`` for distances to the members'
+            densities themselves, see `gampl.kolmogorov.distance_to_density`.
         n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
         n_train: Training events.
         level: Confidence level of the interval, above 0.57.
@@ -95,8 +96,8 @@ def from_distances(
         ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    if sizes.ndim != 1 or not ((np.diff(sizes, prepend=0) > 0).all() and np.isfinite(sizes).all()):
-        raise ValueError(f"n_gen must be positive and increasing, got {sizes}")
+    if sizes.ndim != 1 or not (np.diff(sizes, prepend=0) > 0).all() or (sizes.size > 1 and np.isinf(sizes[-1])):
+        raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
         table = table[:, None]

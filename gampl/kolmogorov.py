@@ -88,6 +88,26 @@ class KolmogorovSmirnov:
         return float(max(at_points.max(), just_below.max()))
 
 
+def distance_to_density(probabilities: ArrayLike) -> Floats:
+    """Distance of samples to a density whose distribution function is known: Eq. (33) with one sample unlimited.
+
+    Args:
+        probabilities: The distribution function at the events of each sample, in any order, shape (..., n).
+
+    Returns:
+        Distances, shape (...).
+
+    Raises:
+        ValueError: If there are no events, or a number is no probability.
+    """
+    given = np.asarray(probabilities, dtype=np.float64)
+    if given.ndim == 0 or given.shape[-1] == 0 or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError(f"probabilities must lie between 0 and 1, shape (..., n >= 1), got shape {given.shape}")
+    below, n = np.sort(given, axis=-1), given.shape[-1]
+    up_to = np.arange(1, n + 1) / n  # the sample's own function at its events; just below it is 1/n less
+    return np.asarray(np.maximum((up_to - below).max(axis=-1), (below - up_to + 1 / n).max(axis=-1)))
+
+
 class _Grid:
     """Equal cells that cover the bulk of some points; the outer two reach to infinity.
 
@@ -99,8 +119,9 @@ class _Grid:
         n_cells = min(64 * points.size, 1 << 16)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             self._low, self._high = np.quantile(points, [0.01, 0.99]).astype(np.float32)
-            self._scale = np.float32(n_cells - 1) / (self._high - self._low)
-        if not np.isfinite([self._low, self._high, self._scale]).all():  # equal points, or beyond single precision
+            span = self._high - self._low
+            self._scale = np.float32(n_cells - 1) / span
+        if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
             self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
         self.cell_of_point = self.cells(points)
         self.holds_point = np.zeros(n_cells, dtype=bool)

@@ -97,12 +97,14 @@ def differential_curve(
         reach: First and last n_gen for which the law is drawn; by default those of the curve.
     """
     ax = _axes(ax)
-    left, right = reach or (curve.n_gen[0], curve.n_gen[-1])
+    is_exact = not np.isfinite(curve.n_gen[-1])  # distances to the densities themselves
+    left, right = reach or ((0.1 * curve.n_ref, 100 * curve.n_ref) if is_exact else (curve.n_gen[0], curve.n_gen[-1]))
     kolmogorov_law(ax, np.geomspace(left, right, 100), curve.n_ref, curve.folds, band)
-    marker = "o" if curve.n_gen.size == 1 else ""  # a single point makes no line
+    n_gen, repeats = (np.array([left, right]), 2) if is_exact else (curve.n_gen, 1)
+    marker = "o" if n_gen.size == 1 else ""  # a single point makes no line
     if len(curve.distances) > 1:
-        ax.plot(curve.n_gen, curve.distances.T, color=color, lw=0.5, alpha=0.35, marker=marker)
-    ax.plot(curve.n_gen, curve.mean, color=color, lw=2, marker=marker, label=label)
+        ax.plot(n_gen, curve.distances.T.repeat(repeats, axis=0), color=color, lw=0.5, alpha=0.35, marker=marker)
+    ax.plot(n_gen, curve.mean.repeat(repeats), color=color, lw=2, marker=marker, label=label)
     ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="Kolmogorov-Smirnov distance")
     return ax
 
@@ -132,8 +134,10 @@ def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool
     ax = _axes(ax)
     low, high = result.n_equiv_interval
     n_gen = result.curve.n_gen
-    marks = [n for n in (result.n_train, result.n_equiv, low, high) if np.isfinite(n)]
-    left, right = 0.7 * min(n_gen[0], *marks), 1.4 * max(n_gen[-1], *marks)
+    marks = [n for n in (*n_gen, result.n_train, result.n_equiv, low) if np.isfinite(n)]
+    if high < 100 * max(marks):  # an upper end farther away would press the rest together
+        marks.append(high)
+    left, right = 0.7 * min(marks), 1.4 * max(marks)
     if isinstance(result.curve, DifferentialCurve):
         options = {"reach": (left, right)} | options
         ax.hlines(result.curve.mean[-1], left, right, color=options.get("color", ESTIMATE), lw=0.9, ls="--")

@@ -18,6 +18,7 @@ from gampl import plots
 from gampl.amplification import Amplification
 from gampl.calibration import differential_over_training_sets
 from gampl.comparison import Cut, Summary
+from gampl.kolmogorov import MEAN
 from gampl.likelihood_ratio import LearnedRatio, held_out
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
@@ -120,13 +121,15 @@ for dim in RING_DIMENSIONS:
 def curves(ax: Axes, dim: int, sample: str, reference: str, data: dict) -> None:
     """Distances with all summaries, each over its own law of true events: references may differ in size."""
     found = {s: results[dim, 1][sample, s, reference] for s in SUMMARIES if (sample, s, reference) in results[dim, 1]}
-    plots.kolmogorov_law(ax, np.geomspace(50, 2 * found["R"].curve.n_gen[-1], 100), found["R"].curve.n_ref)
+    plots.kolmogorov_law(
+        ax, np.geomspace(0.8 * found["R"].curve.n_gen[0], 1.5 * found["R"].curve.n_gen[-1], 100), found["R"].curve.n_ref
+    )
     for summary, result in found.items():
         curve, color = result.curve, COLOURS[summary]
         ax.plot(curve.n_gen, curve.distances.T, color=color, lw=0.4, alpha=0.25)
         ax.plot(curve.n_gen, curve.mean, color=color, lw=2, label=f"{SUMMARIES[summary]}")
         if curve.n_ref != found["R"].curve.n_ref:  # half of the reference trained the classifier
-            law = 0.8687 * np.sqrt(1 / curve.n_gen + 1 / curve.n_ref)
+            law = MEAN * np.sqrt(1 / curve.n_gen + 1 / curve.n_ref)
             ax.plot(
                 curve.n_gen, law, color=color, lw=0.9, ls=":", label=f"true events, reference of {SUMMARIES[summary]}"
             )

@@ -18,14 +18,13 @@ from scipy import stats
 
 from gampl import differential, kolmogorov, plots
 from gampl.comparison import Comparison, trace
-from gampl.kolmogorov import MEAN
+from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
 from gampl.summaries import coordinate, radius
 
 page = Page("kolmogorov_smirnov", profile, seed)
 LEVELS = (0.683, 0.95)
-UNLIMITED = 10**9  # generated events, where the distance is computed from the density itself
 
 # %% [markdown]
 # ## The distance and its law
@@ -203,13 +202,10 @@ rng = page.rng(3)
 rows, coverages = [], {}
 for n in (300, 1000):
     for G in (0.03, 0.3, 1.0, 3.0, 30.0):
-        sorted_events = np.sort(rng.normal(size=(repetitions, n)), axis=1)
-        below = stats.norm.cdf(sorted_events, loc=shift_for(G, n))
-        up_to = np.arange(1, n + 1) / n  # the reference's distribution function at its points, and 1/n less just below
-        M = np.maximum((up_to - below).max(axis=1), (below - up_to + 1 / n).max(axis=1))
+        M = distance_to_density(stats.norm.cdf(rng.normal(size=(repetitions, n)), loc=shift_for(G, n)))
         shares = []
         for level in LEVELS:
-            intervals = np.array([differential.from_distances([m], UNLIMITED, n, n, level=level).interval for m in M])
+            intervals = np.array([differential.from_distances([m], np.inf, n, n, level=level).interval for m in M])
             coverages[n, G, level] = np.mean((intervals[:, 0] <= G) & (intervals[:, 1] >= G))
             shares.append(f"{100 * coverages[n, G, level]:.1f} %")
         page.record(f"coverage_{n}_{G:g}".replace(".", "p"), coverages[n, G, 0.683])
@@ -254,7 +250,7 @@ for level in LEVELS:
 for level in LEVELS:
     low = kolmogorov.band(level).low
     by_hand = low**2 / (MEAN**2 - low**2)
-    result = differential.from_distances([0.001], UNLIMITED, 1000, 1000, level=level)
+    result = differential.from_distances([0.001], np.inf, 1000, 1000, level=level)
     print(f"{100 * level:.3g} %: by hand {by_hand:.3f}, package {result.interval.low:.3f}")
 
 # %% [markdown]

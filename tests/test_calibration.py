@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
+from gampl import differential
+from gampl.calibration import differential_over_training_sets, expected_rms_pull, over_training_sets, pulls, rms_pull
 
 
 @pytest.mark.parametrize("width", [0.5, 1.0, 2.0])
@@ -39,6 +40,23 @@ def test_geometric_mean():
     assert over_training_sets([1.0, 4.0])[0] == pytest.approx(stats.gmean([1.0, 4.0]))
 
 
+def distance_of(distance):
+    return differential.from_distances([distance], 10**5, 1000, 1000)
+
+
+def test_differential_results_over_training_sets():
+    G, interval = differential_over_training_sets([distance_of(d) for d in (0.1, 0.12)])
+    typical = over_training_sets([0.1, 0.12])
+    expected = [differential.n_equiv(min(d, 1.0), 1000, 1e5) / 1000 for d in (typical[0], *typical[1])]
+    assert pytest.approx(expected[0]) == G
+    assert interval == pytest.approx((expected[2], expected[1]))  # a large distance is a small G
+
+
+def test_compatible_training_sets_have_no_upper_end():
+    G, interval = differential_over_training_sets([distance_of(d) for d in (0.02, 0.021, 0.019)])
+    assert G == interval.high == np.inf
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -51,6 +69,7 @@ def test_geometric_mean():
         (lambda: over_training_sets([1.0]), "at least 2 positive"),
         (lambda: over_training_sets([1.0, 0.0]), "at least 2 positive"),
         (lambda: over_training_sets([1.0, np.inf]), "at least 2 positive"),
+        (lambda: differential_over_training_sets([distance_of(0.1)]), "at least 2 differential results, got 1 of 1"),
     ],
 )
 def test_bad_input_is_named(call, message):

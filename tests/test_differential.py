@@ -295,6 +295,15 @@ def test_a_single_n_gen_is_a_visible_point():
     mpl.pyplot.close(ax.figure)
 
 
+def test_distances_to_the_density_itself():
+    exact, sampled = from_distances([FAR], np.inf, 1000, 1000), from_distances([FAR], 10**9, 1000, 1000)
+    assert exact.interval == pytest.approx(sampled.interval, rel=1e-4)
+    ax = from_distances([FAR, 0.11], np.inf, 1000, 1000).plot()
+    assert np.isfinite(ax.get_xlim()).all()
+    assert sum(np.ptp(line.get_ydata()) == 0 and len(line.get_ydata()) == 2 for line in ax.lines) >= 3
+    mpl.pyplot.close(ax.figure)
+
+
 def test_the_printed_bands_are_wider():
     axes = {band: result(FAR).curve.plot(band=band) for band in ("kolmogorov", "paper")}
     bands = {name: reach(ax) for name, ax in axes.items()}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from gampl import kolmogorov
-from gampl.kolmogorov import KolmogorovSmirnov
+from gampl.kolmogorov import KolmogorovSmirnov, distance_to_density
 
 EXACT = 1e-12
 
@@ -219,3 +219,15 @@ def test_c_is_the_leading_term_and_a_bound_of_the_upper_quantile(level):
     assert exact <= c < exact + 2 * np.exp(-6 * c**2) / (4 * c)
     for n in (5, 100):
         assert stats.kstwo.sf(c / np.sqrt(n), n) <= 1 - level
+
+
+def test_distance_to_a_density_is_that_of_scipy():
+    events = np.random.default_rng(11).normal(size=(20, 37)).round(1)  # with ties
+    by_scipy = [stats.ks_1samp(row, stats.norm(0.2).cdf, method="asymp").statistic for row in events]
+    assert distance_to_density(stats.norm.cdf(events, 0.2)) == pytest.approx(by_scipy, abs=1e-12)
+
+
+@pytest.mark.parametrize("probabilities", [[], 0.5, [0.5, np.nan], [0.5, 1.5]])
+def test_what_is_no_probability_is_refused(probabilities):
+    with pytest.raises(ValueError, match="probabilities must lie between 0 and 1"):
+        distance_to_density(probabilities)

@@ -66,6 +66,14 @@ def test_what_nbval_cannot_compare_is_refused(output):
         reduced(executed(output), "page")
 
 
+def test_text_that_came_in_pieces_is_joined():
+    pieces = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("one\n", "two\n")]
+    notebook = executed(pieces[0])
+    notebook.cells[-1].outputs = pieces
+    (cell,) = [cell for cell in reduced(notebook, "page").cells if cell.outputs]
+    assert [output.text for output in cell.outputs] == ["one\ntwo\n"]
+
+
 def test_changed_code_is_noticed(tmp_path):
     source = tmp_path / "page.py"
     source.write_text("# %%\nprint(1)\n")
