@@ -101,14 +101,16 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
         level: Probability content of the interval.
 
     Raises:
-        ValueError: If there are fewer than 2 results, or one is not differential.
+        ValueError: If there are fewer than 2 results, one is not differential, or the references differ by more than a
+            factor of 5.
     """
     curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve)]
     if len(curves) < len(results) or len(curves) < 2:
         raise ValueError(f"expected at least 2 differential results, got {len(curves)} of {len(results)}")
-    n_ref, n_gen, n_train = np.mean(
-        [(c.n_ref, c.n_gen[-1], r.n_train) for c, r in zip(curves, results, strict=True)], axis=0
-    )
+    sizes = np.array([(c.n_ref, c.n_gen[-1], r.n_train) for c, r in zip(curves, results, strict=True)])
+    n_ref, n_gen, n_train = stats.hmean(sizes)  # variances are averaged
+    if sizes[:, 0].max() > 5 * sizes[:, 0].min():
+        raise ValueError(f"the references differ too much in size for a common mean distance: n_ref {sizes[:, 0]}")
     centre, (nearest, farthest) = over_training_sets([c.mean[-1] for c in curves], level)
     G = [n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest)]
     return G[0], Interval(G[1], G[2])

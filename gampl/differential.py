@@ -2,7 +2,7 @@ r"""Differential amplification: G from the Kolmogorov-Smirnov distance to true e
 
 A summary makes one number of each event. As more events are generated, the distance between their distribution and that
 of a reference sample of true events levels off. n_equiv is the number of true events whose expected distance is as
-large, Eq. (36). The reference must not have been used to train the generator, or the distance is far too small.
+large, Eq. (36). The reference must not have been used to train the generator, or the distance can be far too small.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -96,7 +96,12 @@ def from_distances(
         ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    if sizes.ndim != 1 or not (np.diff(sizes, prepend=0) > 0).all() or (sizes.size > 1 and np.isinf(sizes[-1])):
+    if (
+        sizes.ndim != 1
+        or sizes.size == 0
+        or not (np.diff(sizes, prepend=0) > 0).all()
+        or (sizes.size > 1 and np.isinf(sizes[-1]))
+    ):
         raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
@@ -122,8 +127,8 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     averages their distances. No events need to be kept aside, but each fold is small, and G is that of generators
     trained on the rest: n_train of the results must be the number of events that each was trained on.
 
-    Distances are averaged, and not events pooled: in a pooled sample the deviations of the folds cancel (a generator
-    that misses its fold upwards was trained on events that lie too low), and G would be too large.
+    Distances are averaged, and not events pooled: every fold has also trained the generators of the others, so that in
+    a pooled sample the differences between the folds and their generators cancel, and G would be too large.
 
     Raises:
         ValueError: If there are fewer than 2 results, or they are not differential, or differ in the number of steps or
@@ -194,7 +199,7 @@ def _amplification(
     notes: tuple[str, ...],
     standard_error: float,
 ) -> Amplification:
-    if not (np.isfinite(n_train) and n_train >= 1):
+    if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")
     if not 0.57 < level < 1:  # below, the interval would not hold the estimate: P(K < <K>) = 0.56
         raise ValueError(f"level must lie between 0.57 and 1, got {level}")
@@ -229,7 +234,9 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     is with the band of one reference even if there are several: a narrow difference makes distances shorter on average
     than those of n_equiv true events, and the mean of several would exclude the right n_equiv.
 
-    Generated events add their variance to that of the reference, 1/n_ref + 1/n_gen.
+    Generated events add their variance to that of the reference, 1/n_ref + 1/n_gen. The coverage was checked for many
+    shapes of the difference. It is at least nominal at 68.3 % and from 95 % on; for the least favourable shape, a
+    narrow bump, it falls short by up to 1.7 % in between.
 
     Args:
         curve: The distances.
@@ -260,7 +267,9 @@ def _warnings(curve: DifferentialCurve, state: State) -> tuple[str, ...]:
     if state is State.LOWER_LIMIT:
         notes.append("compatible with the true density: G has only a lower limit")
     elif state is State.UNBOUNDED:
-        notes.append(f"below resolution: {curve.n_ref:.0f} reference events cannot tell the generator from the truth")
+        notes.append(
+            f"below resolution: {curve.n_ref:.0f} reference events cannot exclude a perfect generator at this level"
+        )
     if curve.n_gen[-1] < 10 * curve.n_ref:
         notes.append(
             f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "

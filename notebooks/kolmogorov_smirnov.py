@@ -37,7 +37,7 @@ LEVELS = (0.683, 0.95)
 # M = \sup_y |F_1(y) - F_2(y)| .
 # ```
 #
-# If both samples come from the same density, whichever, the rescaled distance follows one universal law, that of Kolmogorov:
+# If both samples come from the same density, whichever, the rescaled distance of large samples follows one law, that of Kolmogorov (for a summary without ties; with ties it is smaller):
 #
 # ```{math}
 # :label: eq-kolmogorov
@@ -194,8 +194,10 @@ for level in LEVELS:
 #   is raised to the average first, so that a lucky reference cannot claim more than it is able to see.
 # - *Binomial.* At the place where the densities differ most, the reference fluctuates normally with a standard deviation of at most $1/(2\sqrt{n_{\rm ref}})$. For large $D$ this gives the better lower limit.
 #
-# With $\nequiv = (\langle K\rangle/D)^2$ these become an interval of $G$. None of the three knows where or how the densities differ, so it holds for any generator; the price is that it is too long
-# for some. The table counts how often it contains the closed-form $G$ of a shifted Gaussian.
+# With $\nequiv = (\langle K\rangle/D)^2$ these become an interval of $G$. None of the three knows where or how the densities differ; the price is that the interval is too long
+# for most generators. (Our tests try other shapes. The least favourable is a narrow bump: 68.3 % and 95 % still hold, while between 75 and 90 % the coverage falls short by up to 1.7 %.) The table counts how often it contains the closed-form $G$ of a shifted Gaussian.
+#
+# The value itself, {eq}`eq-ks-crossing`, subtracts the fluctuation of the reference in quadrature. That is right on average for a generator that differs from the truth like a random sample does. For a shift it is too low, as the column "typical" shows: the crossing for the mean distance (at $G=30$, far beyond the resolution, it fluctuates with the mean of the pseudo-experiments).
 
 # %% tags=["hide-input"]
 rng = page.rng(3)
@@ -209,10 +211,14 @@ for n in (300, 1000):
             coverages[n, G, level] = np.mean((intervals[:, 0] <= G) & (intervals[:, 1] >= G))
             shares.append(f"{100 * coverages[n, G, level]:.1f} %")
         page.record(f"coverage_{n}_{G:g}".replace(".", "p"), coverages[n, G, 0.683])
-        rows.append([n, f"{G:g}", rounded(shift_for(G, n), 2), *shares])
+        typical = differential.n_equiv(M.mean(), n) / n
+        page.record(f"typical_{n}_{G:g}".replace(".", "p"), typical)
+        rows.append([n, f"{G:g}", rounded(shift_for(G, n), 2), rounded(typical, 2), *shares])
 for level in LEVELS:
     page.record(f"lowest_coverage_{1000 * level:.0f}", min(c for (_, _, at), c in coverages.items() if at == level))
-markdown_table(["$n_{\\rm ref} = n_{\\rm train}$", "$G$", "$\\delta$", "68.3 % interval holds $G$", "95 %"], rows)
+markdown_table(
+    ["$n_{\\rm ref} = n_{\\rm train}$", "$G$", "$\\delta$", "typical", "68.3 % interval holds $G$", "95 %"], rows
+)
 
 
 # %% tags=["nbval-check-output"]
@@ -243,7 +249,7 @@ for level in LEVELS:
 # ````{solution} ex-ks-best
 # :class: dropdown
 # The distance is raised to $\langle K\rangle/\sqrt{n_{\rm ref}}$ and crosses the lower edge $K_-$ of the band: $1/\nequiv + 1/n_{\rm ref} = (\langle K\rangle/K_-)^2/n_{\rm ref}$, so $G = K_-^2/(\langle K\rangle^2-K_-^2)$.
-# However good the generator, a reference as large as the training set cannot certify more than about $G\ge1$.
+# However good the generator, a reference as large as the training set cannot certify more than about $G\ge1$ at 68.3 % and $G\ge0.44$ at 95 %.
 # ````
 
 # %% tags=["hide-input", "hide-output"]

@@ -98,7 +98,7 @@ def test_one_dimensional_events_are_their_own_summary():
     ("distance", "state", "words", "note"),
     [
         (FAR, State.VALUE, " to ", ""),
-        (RESOLVED, State.UNBOUNDED, "at least", "below resolution: 1000 reference events cannot tell"),
+        (RESOLVED, State.UNBOUNDED, "at least", "below resolution: 1000 reference events cannot exclude"),
         (CLOSE, State.LOWER_LIMIT, "≥", "compatible with the true density: G has only a lower limit"),
     ],
 )
