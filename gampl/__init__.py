@@ -5,16 +5,19 @@ amplification factor is G = n_equiv / n_train (Eq. (4) of *Forecasting Generativ
 
 The rooms of the package follow the path of the data, and imports run from right to left only::
 
-    processes -> generators -> posterior -> summaries, regions -> averaging -> amplification -> plots
+    processes -> generators -> posterior -> summaries, regions -> averaging, differential -> amplification
 
 A *generator* is anything with ``sample``; a *posterior* is several of them that share a training set, and each of
-them is a *member*. The estimators take counts, integrals or streams of batches and need NumPy and SciPy only::
+them is a *member*. The estimators take counts, integrals or streams of batches and need NumPy and SciPy only (and
+Matplotlib, when they are plotted)::
 
-    from gampl import averaging
+    from gampl import averaging, differential
 
     result = averaging.from_counts(counts, n_gen=100_000, n_train=1_000)
     print(result)
     result.plot()
+
+    result = differential.from_stream([batches], holdout, n_gen=1_000_000, n_train=1_000, summary=observable)
 """
 
 __version__ = "0.1.0"
