@@ -5,7 +5,7 @@
 # A holdout costs events that could have been trained on. Cross-fitting needs none: divide the training events into folds, train a generator without each, and test it against the fold that it did not see. The distances
 # are averaged (`differential.combine`), and their law is that of a mean of independent $K$. The price is that each fold is a small reference, that the networks are trained several times, and that the result is about generators with fewer training events.
 #
-# The folds must not be pooled into one sample. Every fold has also trained the generators of the others, and in the sum what distinguishes a fold from its own generator cancels: pooling is the training data as reference in disguise (second exercise).
+# The folds must not be pooled into one sample. Every fold has also trained the generators of the others, and in the sum what distinguishes a fold from its own generator cancels: pooling is the training data as reference in disguise (first exercise).
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"

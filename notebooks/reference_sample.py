@@ -195,7 +195,7 @@ markdown_table(["", "summary", *(f"median $G$, {name}" for name in REFERENCES.va
 # %% [markdown]
 # The radius is a coarse look at the density, and a network has little freedom to adapt it to single events. The likelihood ratio looks everywhere at once, and sees where the network has followed its training events. Against them it finds a median $G$ of {glue:text}`reference_sample_G_ring2d_ratio_training` in 2D and
 # {glue:text}`reference_sample_G_ring4d_ratio_training` in 4D, where the large holdout says {glue:text}`reference_sample_G_ring2d_ratio_large` and {glue:text}`reference_sample_G_ring4d_ratio_large`: a factor of {glue:text}`reference_sample_excess_ring2d_ratio` and {glue:text}`reference_sample_excess_ring4d_ratio`. For the radius the factors are
-# {glue:text}`reference_sample_excess_ring2d_radius` and {glue:text}`reference_sample_excess_ring4d_radius`. The fresh sample of $\ntrain$ events says {glue:text}`reference_sample_G_ring2d_ratio_fresh` and {glue:text}`reference_sample_G_ring4d_ratio_fresh` for the likelihood ratio. **So the reference has to be independent; it need not be large.**
+# {glue:text}`reference_sample_excess_ring2d_radius` and {glue:text}`reference_sample_excess_ring4d_radius`. The fresh sample of $\ntrain$ events says {glue:text}`reference_sample_G_ring2d_ratio_fresh` and {glue:text}`reference_sample_G_ring4d_ratio_fresh` for the likelihood ratio. **So the reference has to be independent; to see this it need not be large.**
 #
 # (sec-resolution)=
 # ## What a reference can resolve
