@@ -275,7 +275,6 @@ def _warnings(curve: DifferentialCurve, state: State) -> tuple[str, ...]:
             f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "
             "their own fluctuation is part of the interval; raise n_gen"
         )
-    K = curve.mean[-1] / np.sqrt(1 / curve.n_ref + 1 / curve.n_gen[-1])
-    if kolmogorov.quantile(1e-3, curve.folds) > K:
+    if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < kolmogorov.quantile(1e-3, curve.folds):
         notes.append("closer to the reference than independent samples are (1 in 1000): was it used in the training?")
     return tuple(notes)

@@ -88,6 +88,11 @@ class KolmogorovSmirnov:
         return float(max(at_points.max(), just_below.max()))
 
 
+def rescaled(distance: ArrayLike, n_ref: ArrayLike, n_gen: ArrayLike) -> Floats:
+    """K of Eq. (34), the distance in units of the fluctuation of samples of n_ref and n_gen events."""
+    return np.asarray(np.asarray(distance) / np.sqrt(1 / np.asarray(n_ref) + 1 / np.asarray(n_gen)))
+
+
 def distance_to_density(probabilities: ArrayLike) -> Floats:
     """Distance of samples to a density whose distribution function is known: Eq. (33) with one sample unlimited.
 

@@ -10,15 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.kolmogorov import KolmogorovSmirnov
+from gampl.kolmogorov import KolmogorovSmirnov, rescaled
 from gampl.likelihood_ratio import LearnedRatio, cross_fit
 
 Floats = NDArray[np.float64]
-
-
-def rescaled(distance: ArrayLike, n_ref: float, n_gen: float) -> Floats:
-    """K of Eq. (34), the distance in units of the fluctuation of samples of n_ref and n_gen events."""
-    return np.asarray(distance) / np.sqrt(1 / n_ref + 1 / n_gen)
 
 
 def null_values(

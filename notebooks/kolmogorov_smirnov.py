@@ -151,13 +151,13 @@ distances = np.array(
         for _ in range(repetitions)
     ]
 )
-rescaled = distances / np.sqrt(1 / prefixes + 1 / n_ref)
+K = kolmogorov.rescaled(distances, n_ref, prefixes)
 page.record("pseudo_experiments", repetitions)
 page.record("n_ref", n_ref)
 null, rows = {}, []
 for level in LEVELS:
     low, high = kolmogorov.band(level)
-    inside = ((rescaled >= low) & (rescaled <= high)).mean(axis=0)
+    inside = ((low <= K) & (high >= K)).mean(axis=0)
     unlimited = [
         np.isinf(differential.from_distances(d[None], prefixes, n_ref, n_ref, level=level).interval.high)
         for d in distances

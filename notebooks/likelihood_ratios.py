@@ -122,7 +122,7 @@ for dim in RING_DIMENSIONS:
     sizes = dict(zip(CASES, (np.size(c.reference) for c in comparisons), strict=True))
     for case, values in curves.items():
         null_curves[dim, case] = np.array(values)
-        K = null_curves[dim, case][:, -1] / np.sqrt(1 / sizes[case] + 1 / n_test[-1])
+        K = kolmogorov.rescaled(null_curves[dim, case][:, -1], sizes[case], n_test[-1])
         name = case.replace(",", "").replace(" ", "_").replace("-", "_")
         page.record(f"K_ring{dim}d_{name}", K.mean())
         page.record(f"below_ring{dim}d_{name}", stats.kstwobign.cdf(K.mean()))
@@ -135,7 +135,7 @@ for ax, dim in zip(axes, RING_DIMENSIONS, strict=True):
         ax.axhspan(*kolmogorov.band(2 * stats.norm.cdf(sigmas) - 1), color=shade, lw=0)
     ax.axhline(kolmogorov.MEAN, color=plots.TRUE, lw=0.8)
     for case, color in CASES.items():
-        K = null_curves[dim, case] / np.sqrt(1 / sizes[case] + 1 / n_test)
+        K = kolmogorov.rescaled(null_curves[dim, case], sizes[case], n_test)
         ax.plot(n_test, K.mean(axis=0), color=color, label=case)
         ax.fill_between(n_test, *np.quantile(K, [0.16, 0.84], axis=0), color=color, alpha=0.25, lw=0)
         data[f"{dim}d {case}"] = K.mean(axis=0)

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from gampl.comparison import Comparison, trace
+from gampl.kolmogorov import rescaled
 from gampl.likelihood_ratio import (
     ROWS,
     cross_fit,
@@ -16,7 +17,6 @@ from gampl.likelihood_ratio import (
     held_out,
     small_network,
 )
-from gampl.null_values import rescaled
 from gampl.processes import GaussianLine, GaussianRing
 
 TRUE, SHIFTED = GaussianLine(), GaussianLine(mean=0.5)
