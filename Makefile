@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 PROFILE ?= laptop
+SIZE ?= bundled
 
 PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test lint reference keep bench lock clean distclean
+.PHONY: help environment book test lint reference keep events bench lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
@@ -15,6 +16,7 @@ help:
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
 	@echo "make keep        keep this run's numbers, PROFILE=..., in book/results for the claims page"
+	@echo "make events      make LHC events; SIZE=bundled (those in data/, an hour of one core) or paper (42 hours)"
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"
@@ -43,6 +45,9 @@ reference: environment
 keep:
 	@mkdir -p book/results/$(PROFILE)
 	cp _build/$(PROFILE)/results/*.json book/results/$(PROFILE)/
+
+events: environment
+	@$(PROJECT_PYTHON) -m snakemake events --profile workflow/profiles/default --config size=$(SIZE)
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s

@@ -73,6 +73,13 @@ TRAINED = sorted({receipt for notebook in NOTEBOOKS for receipt in receipts(note
 wildcard_constraints:
     notebook="[^/]+",
     profile="[^/]+",
+    size="[^/]+",
+    folder="[^/]+",
+    seed="[0-9]+",
+    name="[^/]+",
+
+
+include: "workflow/events.smk"
 
 
 localrules:
@@ -126,7 +133,7 @@ rule notebook:
     input:
         RUNNING_NOTEBOOKS,
         lambda w: SOURCES[w.notebook],
-        lambda w: studies.notebook_data(w.notebook),
+        lambda w: studies.notebook_data(w.notebook, PROFILE),
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
     output:
@@ -154,7 +161,7 @@ rule nbval:
         "tests/nbval_sanitize.cfg",
         "notebooks/{notebook}.py",
         lambda w: SOURCES[w.notebook],
-        lambda w: studies.notebook_data(w.notebook),
+        lambda w: studies.notebook_data(w.notebook, CHECKED),
         lambda w: receipts(w.notebook, CHECKED) if SEED == CHECKED_SEED else [],
         lambda w: [path for path in [f"tests/reference/{w.notebook}.ipynb"] if os.path.exists(path)],
     output:

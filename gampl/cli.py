@@ -1,10 +1,11 @@
-"""The command line: ``gampl train`` and ``gampl claims``, the plain commands behind the book's work."""
+"""The command line: ``gampl train``, ``claims`` and ``events``, the plain commands behind the book's work."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gampl.cli_events import add_commands as add_events_commands
 from gampl.profiles import PROFILES
 
 
@@ -29,14 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--profile", choices=PROFILES, default="laptop")
     train.add_argument("--seed", type=int, default=1)
 
+    add_events_commands(commands)
+
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
         print(f"gampl: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("gampl: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("gampl: interrupted; the same command goes on from what is already done", file=sys.stderr)
         return 130
 
 

@@ -33,6 +33,7 @@ class Events:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "momenta", np.asarray(self.momenta, dtype=np.float64))
         expected = (len(self.particles), len(COORDINATES))
         if self.momenta.ndim != 3 or self.momenta.shape[1:] != expected:
             raise ValueError(

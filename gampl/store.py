@@ -14,8 +14,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from gampl.atomic import sync_folder, write_bytes
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: see `_locked`
-    fcntl = None  # type: ignore[assignment]
+from gampl.locking import locked
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
 
@@ -72,7 +68,7 @@ class Store:
         found = self._load(name)
         if found is not None:
             return found
-        with self._locked(name):
+        with locked(self.root / "locks" / f"{name}.lock"):
             found = self._load(name)  # another process may have made it in the meantime
             if found is not None:
                 return found
@@ -133,20 +129,6 @@ class Store:
                 sync_folder(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """Holds the lock of an artifact; it goes away with the process, even if that is killed.
-
-        On file systems without locks it does nothing, which `get_or_make` can live with.
-        """
-        path = self.root / "locks" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            if fcntl is not None:
-                with suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def key_digest(key: Mapping[str, Any]) -> str:

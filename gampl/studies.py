@@ -6,7 +6,11 @@ from gampl.profiles import section
 from gampl.settings import POSTERIORS, Fit, Network, Training
 
 RING_DIMENSIONS = (2, 4)
-_DATA: dict[str, list[str]] = {}
+EVENT_FILES = {  # of the pages that read events
+    "making_events": ("top_pair_0j",),
+    "top_pair_events": ("top_pair_0j", "top_pair_4j"),
+    "z_jets": ("z_jets",),
+}
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
@@ -83,9 +87,14 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
     return []
 
 
-def notebook_data(notebook: str) -> list[str]:
-    """Bundled data files that a notebook reads, relative to the project; none do today."""
-    return _DATA.get(notebook, [])
+def notebook_data(notebook: str, profile: str) -> list[str]:
+    """Files of events that a notebook reads, relative to the project."""
+    return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())]
+
+
+def event_file(name: str, profile: str) -> str:
+    """Where a file of events lies, relative to the project: bundled ones in ``data``, others are made."""
+    return f"_build/events/paper/{name}.h5" if profile == "paper" else f"data/{name}.h5"
 
 
 def _training(settings: dict[str, int | float], seed: int, dim: int, posterior: str, training_set: int) -> Training:

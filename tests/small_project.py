@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 OURS = ["Snakefile", "tools", "workflow", "tests/nbval_sanitize.cfg", "gampl/provenance.py", "gampl/profiles.py"]
+OURS += [f"gampl/simulation/{name}" for name in ("__init__.py", "plans.py", "plans.toml")]
 
 PAGE = """\
 # %% [markdown]
@@ -56,7 +57,7 @@ def jobs(profile, seed):
 def notebook_trainings(notebook, profile, seed):
     return ["toy/one"] if notebook == "beta" else []
 
-def notebook_data(notebook):
+def notebook_data(notebook, profile):
     return ["data/events.csv"] if notebook == "alpha" else []
 """,
     "gampl/cli.py": "",

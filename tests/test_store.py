@@ -136,12 +136,12 @@ RIVAL = textwrap.dedent("""
     import sys, time
     from pathlib import Path
     import numpy as np
-    from gampl import store
+    from gampl import locking
     from gampl.store import Artifact, Store
 
     root, log, locks = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     if locks == "without":
-        store.fcntl = None
+        locking.fcntl = None
 
     def make(checkpoints):
         with log.open("a") as file:

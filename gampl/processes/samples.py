@@ -1,0 +1,157 @@
+"""What processes that are known by files of events have in common: finding, loading, drawing and cutting them."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gampl.events import Events
+from gampl.kinematics import delta_r
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Phase-space cuts on jets.
+
+    Args:
+        pt_min: Smallest transverse momentum in GeV.
+        eta_max: Largest absolute value of eta.
+        delta_r_min: Smallest distance of two jets; None if there is no cut on it.
+        n_b: Number of b-jets; None if it does not matter.
+    """
+
+    pt_min: float
+    eta_max: float
+    delta_r_min: float | None = None
+    n_b: int | None = None
+
+
+def default_folder() -> Path:
+    """Where the bundled files are: the environment variable GAMPL_DATA, else `data` in the project's checkout.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    if chosen := os.environ.get("GAMPL_DATA"):
+        return Path(chosen)
+    project = Path(__file__).resolve().parents[2]
+    if (project / "pyproject.toml").exists():
+        return project / "data"
+    raise FileNotFoundError(
+        "the bundled events come with the project's checkout, not with the installed package: name their folder in the "
+        "environment variable GAMPL_DATA, or a file in path="
+    )
+
+
+def batches(
+    path: Path | str | None, bundled: str, sample: str | None, particles: tuple[str, ...], batch: int
+) -> Iterator[Events]:
+    """Events of one sample of a file, a batch at a time.
+
+    Args:
+        path: The file; if None the bundled one.
+        bundled: Name of the bundled file.
+        sample: Name of the sample: ``train``, ``holdout``; None if the file has only one.
+        particles: Which particles the file must hold.
+        batch: Events in each batch but the last.
+
+    Raises:
+        FileNotFoundError: If there is no such file; says how to make it.
+        EventFileError: If it is damaged, lacks the sample or holds other particles.
+    """
+    file = default_folder() / bundled if path is None else Path(path)
+    if not file.exists():
+        hint = "the folder of the bundled files in the environment variable GAMPL_DATA" if path is None else "another"
+        raise FileNotFoundError(
+            f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name {hint}"
+        )
+    return _checked(file, sample, particles, batch)
+
+
+def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: int) -> Iterator[Events]:
+    # here, so that observables and cuts need no library for files
+    from gampl.event_files import EventFileError
+    from gampl.event_files import batches as of_file
+
+    n_events = 0
+    for events in of_file(file, sample=sample, batch=batch):
+        n_events += len(events)
+        if events.particles != particles:
+            raise EventFileError(
+                f"{file}: expected the particles {', '.join(particles)}, got {', '.join(events.particles)}"
+            )
+        yield events
+    if n_events == 0:
+        raise EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
+
+
+def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
+    """Draws different events in random order, all with the same weight.
+
+    Where the column ``weight`` differs from event to event, an event is first kept with a probability of its weight
+    over the largest one; this leaves fewer events.
+
+    Args:
+        events: What is drawn from.
+        n: How many.
+        rng: Source of randomness.
+
+    Returns:
+        Momenta, shape (n, particles, 4).
+
+    Raises:
+        ValueError: If there are fewer, or a weight is negative or not finite.
+    """
+    rows = np.arange(len(events))
+    weights = events.columns.get("weight")
+    if weights is not None and weights.size and weights.min() != weights.max():
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError("events can be drawn with weights that are finite and not negative only")
+        rows = rows[rng.random(rows.size) * weights.max() < weights]
+    if not 0 <= n <= rows.size:
+        of_equal = " of equal weight" if rows.size < len(events) else ""
+        raise ValueError(
+            f"n must be between 0 and the {rows.size} different events{of_equal} that there are, got {n}; "
+            "`gampl events make` makes more"
+        )
+    return np.asarray(events.momenta[rng.choice(rows, n, replace=False)])
+
+
+def passes(
+    jets: ArrayLike,
+    *,
+    pt_min: float | None = None,
+    eta_max: float | None = None,
+    delta_r_min: float | None = None,
+) -> NDArray[np.bool_]:
+    """Which events have only jets that pass the cuts that are given; absent jets pass, NaN does not.
+
+    Generated events can be cut alike: ``functools.partial(passes, eta_max=2.5)`` is a `keep` of
+    `gampl.comparison.Comparison`.
+
+    Args:
+        jets: (pT, phi, eta, m), shape (n, jets, 4).
+        pt_min: Transverse momenta must be above this, in GeV.
+        eta_max: The absolute value of eta must be below this.
+        delta_r_min: The distance of any two jets must be above this.
+
+    Returns:
+        Mask of shape (n,).
+    """
+    momenta = np.asarray(jets, dtype=np.float64)
+    absent = momenta[..., 0] == 0
+    passed = np.ones(len(momenta), dtype=np.bool_)
+    if pt_min is not None:
+        passed &= (absent | (momenta[..., 0] > pt_min)).all(axis=1)
+    if eta_max is not None:
+        passed &= (absent | (np.abs(momenta[..., 2]) < eta_max)).all(axis=1)
+    if delta_r_min is not None:
+        for a, b in combinations(range(momenta.shape[1]), 2):
+            passed &= absent[:, a] | absent[:, b] | (delta_r(momenta[:, a], momenta[:, b]) > delta_r_min)
+    return passed

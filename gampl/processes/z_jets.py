@@ -1,0 +1,188 @@
+"""Z bosons that decay to muons, with 0 to 8 jets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.events import Events
+from gampl.observables import Observable, observable
+from gampl.processes import samples
+from gampl.processes.samples import Cuts
+from gampl.regions import Intervals
+
+MUONS = ("mu-", "mu+")
+MAX_JETS = 8
+
+COMPOSITES: Mapping[str, tuple[str, ...]] = MappingProxyType({"mumu": MUONS})
+
+CUTS = Cuts(pt_min=20.0, eta_max=5.0)
+
+
+@dataclass(frozen=True)
+class ZJets:
+    """pp -> Z -> mu- mu+ with jets, known by files of events.
+
+    An event is (pT, phi, eta, m) of ``mu- mu+ j1 ... j8``, jets by falling pT; the rows of jets that an event does not
+    have are zeros. Events with many jets are rare. The files have more of them than nature does, and the column
+    ``weight`` undoes it: the weights of a sample add up to the cross section in pb. Only `sample` gives events of equal
+    weight.
+
+    Args:
+        n_jets: Only events with exactly so many jets, and only their rows; all events if left out.
+
+    Raises:
+        ValueError: If ``n_jets`` is outside its range.
+    """
+
+    n_jets: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_jets is not None and self.n_jets not in range(MAX_JETS + 1):
+            raise ValueError(f"n_jets must be 0 to {MAX_JETS} or None, got {self.n_jets}")
+
+    @property
+    def particles(self) -> tuple[str, ...]:
+        """Names of the particles, in the order of the rows of an event."""
+        return MUONS + self._jets
+
+    @property
+    def _jets(self) -> tuple[str, ...]:
+        return _jets(MAX_JETS if self.n_jets is None else self.n_jets)
+
+    @property
+    def composites(self) -> Mapping[str, tuple[str, ...]]:
+        """Sums of particles that have names: mumu, the Z boson."""
+        return COMPOSITES
+
+    @property
+    def cuts(self) -> Cuts:
+        """The cuts on jets that all events have passed."""
+        return CUTS
+
+    def observable(self, name: str) -> Observable:
+        """One number of each event, by name: ``m_mumu``, ``pT(j1)``, ``HT``, ``n_jets``; see `gampl.observables`.
+
+        HT and n_jets are about jets, not muons.
+
+        Raises:
+            ValueError: If there is none of that name; says where, and what there is.
+        """
+        return observable(name, self.particles, self.composites, self._jets)
+
+    def region(self, low: float, high: float, observable: str) -> Intervals:
+        """The events with an observable in [low, high)."""
+        return Intervals(np.array([low]), np.array([high]), self.observable(observable))
+
+    def batches(
+        self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
+    ) -> Iterator[Events]:
+        """Events of a file, read a batch at a time; arguments and errors are those of `load`."""
+        found = samples.batches(path, "z_jets.h5", sample, MUONS + _jets(MAX_JETS), batch)
+        return found if self.n_jets is None else (_with_jets(events, self.n_jets) for events in found)
+
+    def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
+        """All events of one sample of a file, with their weights.
+
+        Args:
+            sample: ``train`` or ``holdout``, or what else the file has; None if it has only one.
+            path: The file, of any kind that `gampl.event_files` reads; the bundled one, ``z_jets.h5``, if left out.
+
+        Raises:
+            FileNotFoundError: If there is no such file; says how to make it.
+            EventFileError: If it is damaged, lacks the sample or holds other particles.
+        """
+        return Events.concatenate(list(self.batches(sample, path)))
+
+    def sample(self, n: int, rng: np.random.Generator, path: Path | str | None = None) -> NDArray[np.float64]:
+        """Draw ``n`` different events of equal weight from the training sample, shape (n, particles, 4).
+
+        Raises:
+            ValueError: If the file has fewer, see `gampl.processes.samples.draw`.
+            FileNotFoundError: As for `load`.
+        """
+        return samples.draw(self.load("train", path), n, rng)
+
+    def select(
+        self,
+        events: Events,
+        *,
+        pt_min: float | None = None,
+        eta_max: float | None = None,
+        delta_r_min: float | None = None,
+    ) -> Events:
+        """Events all of whose jets pass tighter cuts; see `gampl.processes.samples.passes`.
+
+        Raises:
+            ValueError: If the particles are not those of this process.
+        """
+        if events.particles != self.particles:
+            raise ValueError(
+                f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
+            )
+        jets = events.momenta[:, len(MUONS) :]
+        return events[samples.passes(jets, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)]
+
+
+@dataclass(frozen=True, eq=False)
+class Staircase:
+    """How often there are how many jets.
+
+    Args:
+        n_jets: 0 to the largest number of jets found, shape (k,).
+        probability: P(n), the share of events with n jets, shape (k,).
+        error: Its statistical uncertainty.
+        ratio: R(n+1/n) = P(n+1) / P(n), shape (k - 1,); NaN where there are no events with n or n + 1 jets.
+        ratio_error: Its statistical uncertainty.
+    """
+
+    n_jets: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    error: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    ratio_error: NDArray[np.float64]
+
+
+def staircase(events: Events) -> Staircase:
+    """Exclusive jet rates and their ratios, with the weights of the events.
+
+    In Z + jets R(n+1/n) = sigma_{n+1} / sigma_n hardly depends on n, "staircase scaling" (Ellis, Kleiss and Stirling,
+    Phys. Lett. B 154 (1985) 435; Gerwick, Plehn, Schumann and Schichtel, arXiv:1208.3676). Sums of weights S_n are
+    independent of each other with variance sum of w² (Poisson), which is propagated to P(n) = S_n / S and R(n+1/n).
+
+    Args:
+        events: Of `ZJets`, with a column ``weight`` or all alike.
+
+    Raises:
+        ValueError: If there are no events, the first two particles are not the muons, or no weight is positive.
+    """
+    if events.particles[: len(MUONS)] != MUONS:
+        raise ValueError(f"expected events of {', '.join(MUONS)} and jets, got events of {', '.join(events.particles)}")
+    n_jets = events.multiplicity - len(MUONS)
+    weights = events.columns.get("weight", np.ones(len(events)))
+    if not len(events) or not weights.sum() > 0 or n_jets.min() < 0:
+        raise ValueError(f"expected events with two muons each and positive weights, got {len(events)} events")
+    rates, variances = np.bincount(n_jets, weights), np.bincount(n_jets, weights**2)
+    share = rates / rates.sum()
+    # d P(n) = ((1 - P(n)) dS_n - P(n) d(all the others)) / S
+    error = np.sqrt((1 - share) ** 2 * variances + share**2 * (variances.sum() - variances)) / rates.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = variances / rates**2  # NaN where there are no events
+        ratio = np.where(rates[1:] > 0, rates[1:] / rates[:-1], np.nan)
+        ratio = np.where(rates[:-1] > 0, ratio, np.nan)
+        ratio_error = ratio * np.sqrt(relative[1:] + relative[:-1])
+    return Staircase(np.arange(rates.size), share, error, ratio, ratio_error)
+
+
+def _jets(number: int) -> tuple[str, ...]:
+    return tuple(f"j{k}" for k in range(1, number + 1))
+
+
+def _with_jets(events: Events, n_jets: int) -> Events:
+    """The events with exactly so many jets, without the rows of the others."""
+    found = events[events.multiplicity == len(MUONS) + n_jets]
+    particles = events.particles[: len(MUONS) + n_jets]
+    return Events(found.momenta[:, : len(particles)], particles, found.columns, found.about)

@@ -1,0 +1,177 @@
+"""Calorimeter towers with the response that the Delphes card of ATLAS describes.
+
+Geometry, resolutions and thresholds are those of ``cards/delphes_card_ATLAS.tcl`` of Delphes 3 (de Favereau et al.
+2014, arXiv:1307.6346), in which jets are made of towers: the efficiency of the tracker plays no part. Particles start
+at the centre of the detector (the card: at their true vertex). K0S and Lambda, whose energy the card splits between
+the two calorimeters, have decayed before they arrive.
+
+All functions take the particles of a whole batch of events at once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.simulation.pythia import Particles
+
+FIELD, RADIUS, HALF_LENGTH = 2.0, 1.15, 3.51  # T, m, m
+CURVATURE = 0.299792458  # GeV / (T m): pT = 0.3 B r
+NEITHER_TOWER = (12, 13, 14, 16)  # muons and neutrinos leave no energy
+ELECTROMAGNETIC = (11, 22)
+# of the charged particles that live long enough to arrive; antiparticles have the opposite
+CHARGE = {11: -1, 13: -1, 211: 1, 321: 1, 2212: 1, 3112: -1, 3222: 1, 3312: -1, 3334: -1}
+SIGNIFICANCE = 2.0  # towers below this many standard deviations of the noise are dropped
+
+Array = NDArray[np.float64]
+
+
+class Towers(NamedTuple):
+    """Energy deposits of a batch, ordered by event, shape (towers,) each."""
+
+    event: NDArray[np.int64]
+    energy: Array  # GeV
+    eta: Array
+    phi: Array
+
+    @property
+    def momenta(self) -> Array:
+        """(E, px, py, pz) of massless particles, shape (towers, 4)."""
+        pt = self.energy / np.cosh(self.eta)
+        return np.stack([self.energy, pt * np.cos(self.phi), pt * np.sin(self.phi), pt * np.sinh(self.eta)], axis=-1)
+
+
+class Grid:
+    """Cells in (eta, phi).
+
+    Args:
+        edges: Edges of the rings in eta, with the number of cells in phi of the ring *below* each edge, as in Delphes.
+    """
+
+    def __init__(self, *edges: tuple[Array, int]) -> None:
+        eta = np.concatenate([values for values, _ in edges])
+        cells = np.concatenate([np.full(len(values), n_phi) for values, n_phi in edges])
+        order = np.argsort(eta, kind="stable")
+        self.edges, self.cells = eta[order], cells[order]
+        self.stride = int(cells.max())
+        self.size = self.edges.size * self.stride
+
+    def index(self, eta: Array, phi: Array) -> NDArray[np.int64]:
+        """The cell of each direction, -1 outside the grid."""
+        ring = np.searchsorted(self.edges, eta, side="left")
+        covered = (ring > 0) & (ring < self.edges.size)
+        n_phi = self.cells[np.where(covered, ring, 0)]
+        column = np.minimum((n_phi * (phi + np.pi) / (2 * np.pi)).astype(np.int64), n_phi - 1)
+        return np.where(covered, ring * self.stride + column, -1)
+
+    def centre(self, index: NDArray[np.int64]) -> Array:
+        """Middle of cells in eta."""
+        ring = index // self.stride
+        return np.asarray((self.edges[ring - 1] + self.edges[ring]) / 2)
+
+    def scatter(self, index: NDArray[np.int64], rng: np.random.Generator) -> tuple[Array, Array]:
+        """A uniform (eta, phi) in each of some cells."""
+        ring, column = np.divmod(index, self.stride)
+        u, v = rng.random((2, index.size))
+        eta = self.edges[ring - 1] + u * (self.edges[ring] - self.edges[ring - 1])
+        return np.asarray(eta), np.asarray(-np.pi + (column + v) * 2 * np.pi / self.cells[ring])
+
+
+def _ecal() -> Grid:
+    step = 0.0174
+    steps = step * np.arange(1, 85)
+    fine = np.concatenate([-2.958 + steps, step * np.arange(-85, 87), 1.4964 + steps])
+    outer = np.array([3.3, 3.475, 3.65, 3.825, 4.0, 4.175, 4.35, 4.525, 4.7, 5.0])
+    return Grid((fine, 360), (np.concatenate([-outer, [-3.125, -2.958, 3.125], outer]), 36))
+
+
+def _hcal() -> Grid:
+    fine = np.concatenate([[-3.2], np.arange(-25, 27) / 10, [3.3]])
+    outer = np.array([3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, 4.9])
+    return Grid((fine, 36), (np.concatenate([-outer, [-3.3, -3.0, -2.8, -2.6, 2.8, 3.0, 3.2], outer]), 18))
+
+
+ECAL, HCAL = _ecal(), _hcal()
+
+
+def ecal_resolution(eta: Array, energy: Array) -> Array:
+    """Standard deviation of an electromagnetic tower's energy, in GeV."""
+    central = np.hypot(0.0017 * energy, 0.101 * np.sqrt(energy))
+    forward = np.hypot(0.035 * energy, 0.285 * np.sqrt(energy))
+    return _by_eta(eta, (3.2, central), (4.9, forward))
+
+
+def hcal_resolution(eta: Array, energy: Array) -> Array:
+    """Standard deviation of a hadronic tower's energy, in GeV."""
+    root = np.sqrt(energy)
+    barrel = np.sqrt((0.0302 * energy) ** 2 + (0.5205 * root) ** 2 + 1.59**2)
+    endcap = np.hypot(0.05 * energy, 0.706 * root)
+    forward = np.hypot(0.0942 * energy, root)
+    return _by_eta(eta, (1.7, barrel), (3.2, endcap), (4.9, forward))
+
+
+def _by_eta(eta: Array, *pieces: tuple[float, Array]) -> Array:
+    """The piece of the first limit that the absolute value of eta does not exceed, zero beyond the last."""
+    distance = np.abs(eta)
+    return np.select([distance <= limit for limit, _ in pieces], [values for _, values in pieces], 0.0)
+
+
+def charges(pdg: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Electric charge of particles of the final state in units of e."""
+    codes = np.array(sorted(CHARGE))
+    values = np.array([CHARGE[code] for code in codes])
+    nearest = np.minimum(np.searchsorted(codes, np.abs(pdg)), codes.size - 1)
+    return np.where(codes[nearest] == np.abs(pdg), values[nearest] * np.sign(pdg), 0)
+
+
+def propagate(px: Array, py: Array, pz: Array, charge: NDArray[np.int64]) -> tuple[Array, Array]:
+    """(eta, phi) where particles from the centre meet the calorimeter's cylinder, charged ones on a helix."""
+    pt = np.maximum(np.hypot(px, py), 1e-9)  # GeV; along the beam the length below is finite all the same
+    radius = pt / (CURVATURE * FIELD)  # of the helix, in m
+    chord = RADIUS / (2 * radius)
+    with np.errstate(invalid="ignore"):  # of particles that turn before they reach the barrel: arcsin(> 1) is NaN
+        arc = np.where(chord < 1, 2 * radius * np.arcsin(chord), np.inf)
+    to_barrel = np.where(charge == 0, RADIUS, arc)
+    to_end = HALF_LENGTH * pt / np.maximum(np.abs(pz), 1e-9)
+    length = np.minimum(to_barrel, to_end)  # of the path's projection on the transverse plane
+    turn = np.where(charge == 0, 0.0, length / (2 * radius))  # half the angle by which the momentum has turned
+    r = np.where(charge == 0, length, 2 * radius * np.abs(np.sin(turn)))
+    phi = np.arctan2(py, px) - charge * turn + np.where(np.sin(turn) < 0, np.pi, 0.0)
+    eta = np.arcsinh(length * pz / pt / np.maximum(r, 1e-9))
+    return np.asarray(eta), np.asarray((phi + np.pi) % (2 * np.pi) - np.pi)
+
+
+def towers(final: Particles, rng: np.random.Generator) -> Towers:
+    """Energies and directions that the two calorimeters report for particles of the final state.
+
+    The energies in each cell are added; the sum fluctuates as a log-normal variable with the cell's resolution, and
+    its direction is uniform in the cell.
+    """
+    seen = final.where(~np.isin(np.abs(final.pdg), NEITHER_TOWER))
+    eta, phi = propagate(seen.px, seen.py, seen.pz, charges(seen.pdg))
+    is_electromagnetic = np.isin(np.abs(seen.pdg), ELECTROMAGNETIC)
+    parts = []
+    for grid, mask, resolution, lowest in (
+        (ECAL, is_electromagnetic, ecal_resolution, 0.5),
+        (HCAL, ~is_electromagnetic, hcal_resolution, 1.0),
+    ):
+        cell = grid.index(eta[mask], phi[mask])
+        hit = cell >= 0
+        keys, members = np.unique(seen.event[mask][hit] * grid.size + cell[hit], return_inverse=True)
+        event, cell = np.divmod(keys, grid.size)
+        true_energy = np.zeros(keys.size)
+        np.add.at(true_energy, members, seen.energy[mask][hit])
+        centre = grid.centre(cell)
+        energy = _log_normal(true_energy, resolution(centre, true_energy), rng)
+        tower_eta, tower_phi = grid.scatter(cell, rng)
+        above = (energy >= lowest) & (energy >= SIGNIFICANCE * resolution(centre, energy))
+        parts.append(Towers(event[above], energy[above], tower_eta[above], tower_phi[above]))
+    joined = [np.concatenate(values) for values in zip(*parts, strict=True)]
+    order = np.argsort(joined[0], kind="stable")
+    return Towers(*(values[order] for values in joined))
+
+
+def _log_normal(mean: Array, deviation: Array, rng: np.random.Generator) -> Array:
+    """Positive numbers with given means and standard deviations, shape (n,)."""
+    variance = np.log1p((deviation / mean) ** 2)  # of the logarithm
+    return np.asarray(mean * np.exp(np.sqrt(variance) * rng.standard_normal(mean.size) - variance / 2))

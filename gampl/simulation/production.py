@@ -1,0 +1,123 @@
+"""Many shards, on all cores and with progress."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context, parent_process
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from gampl.simulation import shards
+from gampl.simulation.recipes import Recipe
+from gampl.simulation.shards import EVENTS_PER_SHARD, Shard
+from gampl.simulation.top_pair import TopPairRecipe
+from gampl.simulation.z_jets import ZJetsRecipe
+
+RECIPES: dict[str, type[TopPairRecipe] | type[ZJetsRecipe]] = {
+    recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)
+}
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_shards(
+    folder: Path,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    n_events: int = EVENTS_PER_SHARD,
+    processes: int = 1,
+    show_progress: bool = True,
+) -> list[Shard]:
+    """Makes the shards of some seeds, those that are missing; several processes or machines may share a folder.
+
+    Returns:
+        The shards in the order of the seeds.
+
+    Raises:
+        ValueError: If the folder has shards of another recipe, or a seed is there twice.
+    """
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("each seed must be named once")
+    shards.prepare(folder, recipe, n_events)
+    total = n_events * len(seeds)
+    with tqdm(total=total, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress) as bar:
+        # first what nobody else is making, then wait for the others
+        for wait_for_others in (False, True):
+            missing = [seed for seed in seeds if wait_for_others or shards.find(folder, seed) is None]
+            if not wait_for_others:
+                bar.update(n_events * (len(seeds) - len(missing)))
+            made = _run(folder, recipe, missing, n_events, processes, wait_for_others, bar)
+            if all(made):
+                break
+    return shards.read_all(folder, seeds)
+
+
+def _run(
+    folder: Path,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    n_events: int,
+    processes: int,
+    wait_for_others: bool,
+    bar: Any,
+) -> list[bool]:
+    """Goes through the seeds once; says which shards are there afterwards."""
+    # a shard that was found complete moves the bar, too; in the second round it has done so already
+    report: Callable[[int], object] = (lambda _: None) if wait_for_others else bar.update
+    if processes == 1 or len(seeds) == 1:
+        return [shards.make(folder, recipe, s, n_events, report, wait_for_others) is not None for s in seeds]
+    context = get_context("spawn")
+    counter = context.Value("q", 0)
+    # the workers ignore the interrupt key: the pool ends them once this process has heard it
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(counter,))
+    try:
+        jobs = [pool.submit(_work, folder, recipe, s, n_events, wait_for_others) for s in seeds]
+        seen, waiting = 0, set[Future[bool]](jobs)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for job in done:
+                job.result()  # raises what the worker raised
+            seen, before = counter.value, seen
+            report(seen - before)
+        return [job.result() for job in jobs]
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_counter: "Synchronized[int] | None" = None
+
+
+def _start_worker(counter: "Synchronized[int]") -> None:
+    global _counter
+    _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that has started it is gone, killed perhaps."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(folder: Path, recipe: Recipe, seed: int, n_events: int, wait_for_others: bool) -> bool:
+    def report(size: int) -> None:
+        if _counter is not None:
+            with _counter.get_lock():
+                _counter.value += size
+
+    return shards.make(folder, recipe, seed, n_events, report, wait_for_others) is not None

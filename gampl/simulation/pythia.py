@@ -1,0 +1,87 @@
+"""Pythia 8, event after event in batches of flat arrays."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import awkward as ak
+import numpy as np
+import pythia8mc
+from numpy.typing import NDArray
+
+COMMON = ("Print:quiet = on", "Next:numberCount = 0", "Beams:idA = 2212", "Beams:idB = 2212")
+LARGEST_SEED = 900_000_000  # Pythia's
+
+
+class Particles(NamedTuple):
+    """All entries of the event records of a batch, shape (entries,) each; energies and momenta in GeV."""
+
+    n_events: int
+    event: NDArray[np.int64]  # row number of the event that an entry belongs to
+    pdg: NDArray[np.int32]
+    status: NDArray[np.int32]  # positive for particles of the final state
+    energy: NDArray[np.float64]
+    px: NDArray[np.float64]
+    py: NDArray[np.float64]
+    pz: NDArray[np.float64]
+    m_hat: NDArray[np.float64]  # invariant mass of the hard process, shape (n_events,)
+
+    def where(self, mask: NDArray[np.bool_]) -> "Particles":
+        """Some of the entries, of the same events."""
+        chosen = {name: getattr(self, name)[mask] for name in self._fields if name not in ("n_events", "m_hat")}
+        return self._replace(**chosen)
+
+    @property
+    def momenta(self) -> NDArray[np.float64]:
+        """(E, px, py, pz), shape (entries, 4)."""
+        return np.stack([self.energy, self.px, self.py, self.pz], axis=-1)
+
+
+class EventRecord:
+    """A Pythia run.
+
+    Args:
+        settings: Lines as Pythia reads them, such as ``"Top:gg2ttbar = on"``.
+        seed: Of all of Pythia's random numbers, 1 to 900 000 000.
+
+    Raises:
+        ValueError: If the seed is outside its range or Pythia does not know a setting.
+        RuntimeError: If Pythia cannot start with these settings.
+    """
+
+    def __init__(self, settings: Sequence[str], seed: int) -> None:
+        if not 1 <= seed <= LARGEST_SEED:
+            raise ValueError(f"seed must be from 1 to {LARGEST_SEED}, got {seed}")
+        self._pythia = pythia8mc.Pythia("", False)
+        for line in (*COMMON, "Random:setSeed = on", f"Random:seed = {seed}", *settings):
+            if not self._pythia.readString(line):
+                raise ValueError(f"Pythia does not accept the setting {line!r}")
+        if not self._pythia.init():
+            raise RuntimeError(f"Pythia does not start with the settings {', '.join(settings)}")
+
+    def batch(self, n_events: int) -> Particles:
+        """The next events; fewer than asked for where Pythia gave up on some, which is rare."""
+        records = self._pythia.nextBatch(n_events)
+        entries = records.prt
+        momentum = entries.p
+        return Particles(
+            n_events=len(records),
+            event=np.repeat(np.arange(len(records)), ak.to_numpy(ak.num(entries.id))),
+            pdg=_flat(entries.id),
+            status=_flat(entries.status),
+            energy=_flat(momentum.e),
+            px=_flat(momentum.px),
+            py=_flat(momentum.py),
+            pz=_flat(momentum.pz),
+            m_hat=ak.to_numpy(records.info.mHat),
+        )
+
+    @property
+    def cross_section(self) -> tuple[float, float]:
+        """Cross section so far and its Monte Carlo error, in pb."""
+        info = self._pythia.infoPython()
+        millibarn = 1e9  # in pb
+        return info.sigmaGen() * millibarn, info.sigmaErr() * millibarn
+
+
+def _flat(jagged: ak.Array) -> NDArray[Any]:
+    return np.asarray(ak.to_numpy(ak.flatten(jagged)))

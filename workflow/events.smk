@@ -1,0 +1,53 @@
+# Events: shards, one job for each seed, and files that they are merged to. What there is to make says
+# gampl/simulation/plans.toml; `make events SIZE=paper`, or a page of the paper profile, asks for it.
+#
+# A shard is whole as soon as its description (.json) is there, and never made twice. That is why the package's code is
+# not among the inputs: a changed comment would make 5200 shards anew. What was made with which versions stands in each
+# file, and a folder refuses shards of another recipe.
+
+from gampl.simulation import plans
+
+EVENTS = "_build/events"
+
+
+rule shard:
+    output:
+        f"{EVENTS}/{{size}}/{{folder}}/seed_{{seed}}.json",
+    log:
+        f"{EVENTS}/{{size}}/logs/{{folder}}/seed_{{seed}}.log",
+    params:
+        recipe=lambda w: plans.shards(w.size)[w.folder].recipe,
+        options=lambda w: [f"'{option}'" for option in plans.shards(w.size)[w.folder].options],
+        seed=lambda w: int(w.seed),
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    message: "events of seed {wildcards.seed} of {wildcards.folder} ({wildcards.size})"
+    shell:
+        "{PYTHON} -m gampl events make {params.recipe} {params.options} --folder {EVENTS}/{wildcards.size}/{wildcards.folder}"
+        " --seeds {params.seed} --cores 1 --quiet > {log} 2>&1"
+
+
+rule event_file:
+    input:
+        lambda w: [
+            f"{EVENTS}/{w.size}/{folder}/seed_{seed:09d}.json" for folder, seed in plans.needed_shards(w.size, w.name)
+        ],
+    output:
+        f"{EVENTS}/{{size}}/{{name}}.h5",
+    log:
+        f"{EVENTS}/{{size}}/logs/{{name}}.log",
+    params:
+        options=lambda w: plans.merge_options(w.size, w.name, f"{EVENTS}/{w.size}"),
+    resources:
+        mem_mb=16000,
+        runtime=120,
+    message: "file of events {wildcards.name} ({wildcards.size})"
+    shell:
+        "{PYTHON} -m gampl events merge {params.options} --output {output} > {log} 2>&1"
+
+
+rule events:
+    input:
+        [f"{EVENTS}/{config.get('size', 'bundled')}/{name}.h5" for name in plans.files(config.get("size", "bundled"))],
+    message: "events of size {config[size]}"
