@@ -53,39 +53,30 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
         ValueError: If a shard is missing or damaged, a seed is used twice or versions differ.
     """
     _check_seeds(sources)
-    recipes = [shards.recipe(source.folder) for source in sources]
+    said: list[dict[str, Any]] = [{"recipe": shards.recipe(source.folder)} for source in sources]
     samples: dict[str, Events] = {}
     origin: dict[str, NDArray[np.int64]] = {}
-    passed: dict[str, list[dict[str, int]]] = {}
-    cross_sections: dict[str, float] = {}
     versions: list[dict[str, str]] = []
     for part in PARTS:
         rows, events = [], []
-        for source in sources:
+        for source, about in zip(sources, said, strict=True):
             found = shards.read_all(source.folder, source.seeds(part))
             if not found:
                 continue
             cross_section = _cross_section(found)
             generated = sum(shard.generated for shard in found)
+            about[part] = {"cross_section_pb": cross_section, "passed": _total([shard.passed for shard in found])}
             for shard in found:
                 made = _read(source.folder, shard, sample, cross_section / generated)
                 rows.append((shard.seed, shard.generated, len(made)))
                 events.append(made)
                 versions.append(shard.versions)
-            passed.setdefault(part, []).append(_total([shard.passed for shard in found]))
-            cross_sections[part] = cross_sections.get(part, 0.0) + cross_section
         if events:
             samples[part], origin[part] = Events.concatenate(events), np.array(rows, dtype=np.int64)
     if any(version != versions[0] for version in versions):
         raise ValueError(f"the shards were made with different versions of {', '.join(_differing(versions))}")
-    about: dict[str, Any] = {
-        "recipes": recipes,
-        "sample": sample,
-        "passed": passed,
-        "cross_section_pb": cross_sections,
-        "versions": versions[0],
-    }
-    hdf5.write(output, samples, str(recipes[0]["recipe"]), about, origin)
+    process = str(said[0]["recipe"]["recipe"])
+    hdf5.write(output, samples, process, {"sources": said, "sample": sample, "versions": versions[0]}, origin)
     return {part: len(events) for part, events in samples.items()}
 
 
