@@ -3,7 +3,8 @@
 The workflow redoes a step, and the artifact store makes an artifact anew, when one of these changes and only then.
 Standard library only: planning the work must be quick and must not import what it plans.
 
-What cannot be seen: imports by a name that is computed at run time. The package has none.
+What cannot be seen: imports by a name that is computed at run time. The package has none of files that nothing else
+imports.
 """
 
 import ast

@@ -46,7 +46,7 @@ def chunks(module: str, path: Path, *, sample: str | None, layout: Layout, rows:
                     raise EventFileError(said["error"])
                 ended = "end" in said
                 if not ended:
-                    yield _receive(said, stream)
+                    yield _receive(path, said, stream)
             if not ended:
                 raise EventFileError(
                     f"{path}: the process that read it crashed (status {process.wait()}), expected an undamaged file"
@@ -55,7 +55,7 @@ def chunks(module: str, path: Path, *, sample: str | None, layout: Layout, rows:
             process.kill()
 
 
-def _receive(said: dict[str, Any], stream: IO[bytes]) -> Chunk:
+def _receive(path: Path, said: dict[str, Any], stream: IO[bytes]) -> Chunk:
     arrays = {}
     for name, (dtype, shape) in said["arrays"].items():
         content = bytearray(int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize)
@@ -63,7 +63,9 @@ def _receive(said: dict[str, Any], stream: IO[bytes]) -> Chunk:
         while n_read < len(content):
             n = stream.readinto(view[n_read:])  # type: ignore[attr-defined]
             if not n:
-                raise EventFileError("the process that read it crashed in the middle of an array")
+                raise EventFileError(
+                    f"{path}: the process that read it crashed, expected {len(content)} bytes of {name}"
+                )
             n_read += n
         arrays[name] = np.frombuffer(content, dtype=dtype).reshape(shape)
     values = arrays.pop(VALUES)

@@ -1,24 +1,24 @@
 """One way to read files of events, whatever their kind."""
 
-import importlib
 import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from gampl.event_files.checks import Chunk, EventFileError, checked
 from gampl.event_files.layout import Layout
 from gampl.events import Events
 
-# kind: (module, endings)
-KINDS = {
-    "gampl": ("hdf5", ()),
-    "top_pair": ("public", ()),
-    "numpy": ("arrays", (".npy", ".npz")),
-    "parquet": ("parquet", (".parquet", ".pq")),
-    "root": ("root", (".root",)),
-    "lhe": ("lhe", (".lhe", ".lhe.gz")),
-    "hepmc": ("hepmc", (".hepmc", ".hepmc2", ".hepmc3", ".hepmc.gz", ".hepmc2.gz", ".hepmc3.gz")),
+# kind: endings of the files' names
+KINDS: dict[str, tuple[str, ...]] = {
+    "gampl": (),
+    "top_pair": (),
+    "numpy": (".npy", ".npz"),
+    "parquet": (".parquet", ".pq"),
+    "root": (".root",),
+    "lhe": (".lhe", ".lhe.gz"),
+    "hepmc": (".hepmc", ".hepmc2", ".hepmc3", ".hepmc.gz", ".hepmc2.gz", ".hepmc3.gz"),
 }
 SELF_DESCRIBING = ("gampl", "top_pair")
 WITHOUT_SAMPLES = ("parquet", "lhe", "hepmc")
@@ -110,9 +110,8 @@ def batches(
 def _batches(
     path: Path, kind: str, sample: str | None, layout: Layout, checksums: Path | str | None, batch: int
 ) -> Iterator[Events]:
-    name = KINDS[kind][0]
     try:
-        module = importlib.import_module(f"gampl.event_files.{name}")
+        module = _module(kind)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{path}: files of kind {kind!r} are read with {error.name}, which is not installed: "
@@ -132,6 +131,37 @@ def _batches(
             yield events
     if n_events == 0 and kind != "gampl":
         raise EventFileError(f"{path}: holds no events, expected at least one")
+
+
+def _module(kind: str) -> ModuleType:
+    """The reader of a kind, imported when it is needed; written out, as `gampl.provenance` reads imports as text."""
+    if kind == "gampl":
+        from gampl.event_files import hdf5
+
+        return hdf5
+    if kind == "top_pair":
+        from gampl.event_files import public
+
+        return public
+    if kind == "numpy":
+        from gampl.event_files import arrays
+
+        return arrays
+    if kind == "parquet":
+        from gampl.event_files import parquet
+
+        return parquet
+    if kind == "root":
+        from gampl.event_files import root
+
+        return root
+    if kind == "lhe":
+        from gampl.event_files import lhe
+
+        return lhe
+    from gampl.event_files import hepmc
+
+    return hepmc
 
 
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
@@ -179,8 +209,8 @@ def recognise(path: Path, layout: Layout | None = None) -> str:
         return "lhe"
     if b"HepMC::" in text:
         return "hepmc"
-    for kind, (_, endings) in KINDS.items():
-        if path.name.lower().endswith(tuple(endings)):
+    for kind, endings in KINDS.items():
+        if path.name.lower().endswith(endings):
             return kind
     raise EventFileError(
         f"{path}: neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
@@ -188,5 +218,5 @@ def recognise(path: Path, layout: Layout | None = None) -> str:
 
 
 def _is_ours(path: Path) -> bool:
-    hdf5 = importlib.import_module("gampl.event_files.hdf5")
+    hdf5 = _module("gampl")
     return bool(hdf5.is_ours(path))

@@ -4,6 +4,7 @@ Only branches of plain numbers are looked at. Objects, whose description a file 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iter
         tree = _tree(path, file, sample)
         kinds = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
         where = plan(path, {name: lists for name, lists in kinds.items() if lists is not None}, layout)
+        if hasattr(tree, "page_link_list"):
+            _check_sizes(path, tree)
         for name in where.needed:
             # fields of an RNTuple do not count their own
             if getattr(tree[name], "num_entries", tree.num_entries) != tree.num_entries:
@@ -48,6 +51,20 @@ def _tree(path: Path, file: Any, sample: str | None) -> Any:
         asked = "" if sample is None else f", not {sample!r}"
         raise EventFileError(f"{path}: {held}{asked}; expected one, or sample= to be one of them")
     return file[sample]
+
+
+def _check_sizes(path: Path, tree: Any) -> None:
+    """Refuses an RNTuple that says it has more numbers than its file has bits: memory would be set aside for them all.
+
+    Its list of pages is the one part of which the library does not verify the checksum.
+    """
+    most = 8 * path.stat().st_size
+    said: Counter[int] = Counter()
+    for cluster in tree.page_link_list:
+        for column, pages in enumerate(cluster):
+            said[column] += sum(page.num_elements for page in pages.pages)
+    if said and max(said.values()) > most:
+        raise EventFileError(f"{path}: a list of pages says {max(said.values())} numbers, expected {most} at the most")
 
 
 def _has_lists(branch: Any) -> bool | None:

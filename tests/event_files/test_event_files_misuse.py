@@ -2,12 +2,23 @@
 
 import pickle
 import re
+import struct
 import sys
 import zipfile
 
 import numpy as np
 import pytest
-from event_samples import KINDS, Z_JETS, top_pairs, write_npz, write_public, z_jets
+from event_samples import (
+    KINDS,
+    LISTS,
+    Z_JETS,
+    read_or_error,
+    top_pairs,
+    write_npz,
+    write_public,
+    write_rntuple,
+    z_jets,
+)
 
 from gampl import event_files
 from gampl.event_files import EventFileError, Layout
@@ -101,3 +112,15 @@ def test_no_file_is_left_open_when_reading_stops_early(tmp_path):
     found = event_files.batches(tmp_path / "a.hdf5", batch=10)
     assert len(next(found)) == 10
     found.close()
+
+
+def test_an_rntuple_cannot_claim_memory_that_it_does_not_fill(tmp_path):
+    n = 1234
+    write_rntuple(tmp_path / "a.root", z_jets(n))
+    content = (tmp_path / "a.root").read_bytes()
+    said = struct.pack("<i", n)
+    found = []
+    for place in [match.start() for match in re.finditer(re.escape(said), content)]:
+        (tmp_path / "b.root").write_bytes(content[: place + 3] + b"\x7f" + content[place + 4 :])
+        found.append(str(read_or_error(tmp_path / "b.root", layout=LISTS)))
+    assert any(re.search("a list of pages says 213.* numbers, expected .* at the most", text) for text in found)

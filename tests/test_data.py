@@ -1,0 +1,89 @@
+"""The bundled events: as their README says, and made by the code that is here."""
+
+import hashlib
+import re
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gampl.event_files import hdf5
+from gampl.processes.top_pair import TopPair
+from gampl.processes.z_jets import ZJets
+from gampl.simulation import plans
+from gampl.simulation.recipes import describe
+from gampl.simulation.shards import generate
+from gampl.simulation.top_pair import TopPairRecipe
+from gampl.simulation.z_jets import ZJetsRecipe
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+FILES = {name: DATA / f"{name}.h5" for name in plans.files("bundled")}
+MB = 1_000_000
+
+
+def test_checksums_and_sizes_are_those_of_the_readme():
+    readme = (DATA / "README.md").read_text()
+    said = dict(re.findall(r"`(\w+)\.h5` \|.*`([0-9a-f]{64})`", readme))
+    assert said == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in FILES.items()}
+    assert {path.name for path in DATA.iterdir()} == {"README.md"} | {path.name for path in FILES.values()}
+    assert sum(path.stat().st_size for path in FILES.values()) <= 15 * MB
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_made_of_what_its_plan_says(name):
+    plan = plans.files("bundled")[name]
+    for sample, column in (("train", 1), ("holdout", 2)):
+        seeds, about, n_events = [], None, 0
+        for events in hdf5.batches(FILES[name], sample):
+            about, n_events = events.about, n_events + len(events)
+        seeds = hdf5.read_shards(FILES[name], sample)[:, 0].tolist()
+        assert seeds == [seed for source in plan.sources for seed in plans.seeds(source[column])]
+        assert hdf5.read_shards(FILES[name], sample)[:, 2].sum() == n_events
+        for source, said in zip(plan.sources, about["sources"], strict=True):
+            recipe = plans.shards("bundled")[source[0]]
+            assert said["recipe"]["recipe"] == recipe.recipe
+            assert {key: said["recipe"][key] for key in recipe.settings} == dict(recipe.settings)
+
+
+def same_versions(path) -> bool:
+    """Whether Pythia and FastJet are those that made a file."""
+    versions = next(hdf5.batches(path, "train", batch=1)).about["versions"]
+    return all(metadata.version(name) == versions[name] for name in ("pythia8mc", "fastjet"))
+
+
+@pytest.mark.parametrize("name", ["top_pair_0j", "z_jets"])
+def test_the_first_events_come_out_again(name):
+    path = FILES[name]
+    if not same_versions(path):
+        pytest.skip("the bundled events were made with other versions of Pythia or FastJet")
+    recipe, sample, seed = {
+        "top_pair_0j": (TopPairRecipe(), "extra_jets_0", 1),
+        "z_jets": (ZJetsRecipe(max_jets=4), "events", 1001),
+    }[name]
+    stored = next(hdf5.batches(path, "train"))
+    assert stored.about["sources"][0]["recipe"] == describe(recipe) | {"events_per_shard": 20_000}
+    made = generate(recipe, seed, n_events=2000)[0][sample]
+    assert len(made) > 100
+    # float32 on disk; the last bits of a processor's sines and square roots may differ, events may not
+    np.testing.assert_allclose(made.momenta, stored.momenta[: len(made)], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("process", "least"), [(TopPair(0), 55_000), (TopPair(4), 2_000), (ZJets(), 20_000)])
+def test_samples_that_the_book_needs(process, least):
+    for sample in ("train", "holdout"):
+        events = process.load(sample)
+        assert len(events) >= least
+        assert np.isfinite(events.momenta).all()
+        jets = events.momenta[:, 2:] if isinstance(process, ZJets) else events.momenta
+        present = jets[..., 0] > 0
+        assert jets[present][:, 0].min() > process.cuts.pt_min * (1 - 1e-6)
+        assert np.abs(jets[present][:, 2]).max() < process.cuts.eta_max * (1 + 1e-6)
+
+
+def test_training_sample_and_holdout_share_no_event():
+    for process in (TopPair(0), TopPair(4), ZJets()):
+        train, holdout = (process.load(sample).momenta[:, 0, :3] for sample in ("train", "holdout"))
+        both = np.concatenate([train, holdout])
+        # three float32 coordinates of a particle do not come out alike by chance
+        assert len(np.unique(both, axis=0)) == len(both)
