@@ -8,6 +8,7 @@
 from gampl.simulation import plans
 
 EVENTS = "_build/events"
+SIZE = config.get("size", "bundled")
 
 
 rule shard:
@@ -49,5 +50,5 @@ rule event_file:
 
 rule events:
     input:
-        [f"{EVENTS}/{config.get('size', 'bundled')}/{name}.h5" for name in plans.files(config.get("size", "bundled"))],
-    message: "events of size {config[size]}"
+        [f"{EVENTS}/{SIZE}/{name}.h5" for name in plans.files(SIZE)],
+    message: "all files of events"

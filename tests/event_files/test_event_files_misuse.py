@@ -78,6 +78,7 @@ def test_bad_arguments_are_named_at_once(name, options, message, tmp_path):
 def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "uproot", None)
     monkeypatch.delitem(sys.modules, "gampl.event_files.root", raising=False)
+    monkeypatch.delattr("gampl.event_files.root", raising=False)
     (tmp_path / "a.root").write_bytes(b"root")
     with pytest.raises(ModuleNotFoundError, match=r"a.root: .* read with uproot, .*pip install 'gampl\[events\]'"):
         event_files.read(tmp_path / "a.root")
