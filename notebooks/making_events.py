@@ -74,14 +74,14 @@ steps = [
     ("jets", "FastJet", f"{in_jets:.1f} jets"),
     ("event", r"cuts, $b$-tags, $\chi^2$", "6 to 10 jets in order"),
 ]
-figure, ax = plt.subplots(figsize=(9, 1.9))
+figure, ax = plt.subplots(figsize=(9, 1.4))
 for k, (name, by, number) in enumerate(steps):
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": plots.MODEL, "linewidth": 1.5}
     ax.text(k, 0.62, f"{name}\n{number}", ha="center", va="center", bbox=box, fontsize=9)
     ax.text(k, 0.06, by, ha="center", va="center", color=plots.STAT, fontsize=9)
     if k:
         ax.annotate("", (k - 0.42, 0.62), (k - 0.58, 0.62), arrowprops={"arrowstyle": "->", "lw": 1.5})
-ax.set(xlim=(-0.55, len(steps) - 0.45), ylim=(-0.1, 1.1))
+ax.set(xlim=(-0.55, len(steps) - 0.4), ylim=(-0.05, 0.95))
 ax.axis("off")
 page.figure(figure, "chain", {"step": [step[0] for step in steps], "number": [step[2] for step in steps]})
 
@@ -118,9 +118,9 @@ masses = {name: float(process.observable(name)(ordered[None])[0]) for name in ("
 
 # %% mystnb={"figure": {"name": "fig-event", "caption": "One event in the plane of pseudorapidity and azimuth: towers (dots) and jets (circles, blue for the top with the harder $b$-jet, orange for the other; full for $b$-jets). The azimuth closes on itself: upper and lower edge are the same."}, "image": {"alt": "Scatter of towers with six circles, each around a cluster of large dots, labelled b1, q1, q2, b2, q3 and q4."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(8, 4.9))
-ax.scatter(eta, phi, s=4 * np.sqrt(energy), color=plots.STAT, alpha=0.6, lw=0)
+ax.scatter(eta, phi, s=4 * np.sqrt(energy), color="0.45", alpha=0.7, lw=0)
 for k, (name, (pt, jet_phi, jet_eta, _)) in enumerate(zip(process.particles, ordered, strict=True)):
-    color = plots.MODEL if k < 3 else plots.ESTIMATE
+    color = plots.ESTIMATE if k < 3 else plots.MODEL
     for turn in (-2 * np.pi, 0, 2 * np.pi):
         ax.add_patch(
             Circle(
@@ -133,7 +133,8 @@ for k, (name, (pt, jet_phi, jet_eta, _)) in enumerate(zip(process.particles, ord
                 lw=1.6,
             )
         )
-    ax.annotate(f"{name}, {pt:.0f} GeV", (jet_eta + 0.42, jet_phi), color=color, fontsize=9, va="center")
+    above = 0.5 if name[0] == "q" else -0.5
+    ax.text(jet_eta, jet_phi + above, f"{name}, {pt:.0f} GeV", color=color, fontsize=9, ha="center", va="center")
 ax.set(xlabel=r"$\eta$", ylabel=r"$\phi$", xlim=(-5, 5), ylim=(-np.pi, np.pi), aspect="equal")
 page.figure(figure, "event", {"eta": eta, "phi": phi, "energy": energy})
 
@@ -149,8 +150,9 @@ markdown_table(
 # {ref}`The bundled files <sec-top-events>` were made by the same code. The table compares the few events of this page, detector and cuts included, with the many behind those files.
 
 # %% tags=["hide-input"]
-stored = next(hdf5.batches(root() / event_file("top_pair_0j", profile), "train", batch=1)).about
-passed = {name: sum(part[0][name] for part in stored["passed"].values()) for name in stored["passed"]["train"][0]}
+stored = hdf5.read_about(root() / event_file("top_pair_0j", profile))
+parts = [stored["sources"][0][sample] for sample in ("train", "holdout")]
+passed = {step: sum(part["passed"][step] for part in parts) for step in parts[0]["passed"]}
 _, live, (cross_section, _) = generate(recipe, 910_000 + seed, n_live)
 names = {
     "generated": "generated",

@@ -10,11 +10,14 @@ profile: str = "laptop"
 seed: int = 1
 
 # %% tags=["hide-input"]
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
 from gampl import plots
+from gampl.kinematics import delta_r
 from gampl.pages import Page, markdown_table, root, rounded
 from gampl.processes.top_pair import M_TT_REGION, TopPair
 from gampl.studies import event_file
@@ -52,6 +55,20 @@ for extra, samples in events.items():
             [rf"$t\bar t$ + {extra} jets", sample, len(found), rounded(wanted, 1), f"{len(found) / wanted:.2g}"]
         )
 markdown_table(["", "sample", "events here", "in the paper", "ratio"], rows)
+
+# %% [markdown]
+# All of them have passed the cuts of Eq. (38), and reach up to them:
+
+# %% tags=["hide-input"]
+momenta = np.concatenate([events[0][s].momenta for s in ("train", "holdout")])
+closest = min(delta_r(momenta[:, i], momenta[:, k]).min() for i, k in combinations(range(6), 2))
+page.record("smallest_pt", momenta[..., 0].min(), digits=4)
+page.record("smallest_delta_r", closest, digits=4)
+page.record("largest_eta", np.abs(momenta[..., 2]).max(), digits=3)
+markdown_table(
+    ["smallest $p_T$", r"smallest $\Delta R$", r"largest $\|\eta\|$"],
+    [[f"{momenta[..., 0].min():.3f} GeV", f"{closest:.4f}", f"{np.abs(momenta[..., 2]).max():.2f}"]],
+)
 
 # %% [markdown]
 # ## Masses and momenta
@@ -244,7 +261,6 @@ markdown_table(["", "events in the region", "share in $10^{-4}$, 95 %", "paper"]
 # hard process that made them, which the simulation knows.
 
 # %% tags=["hide-input"]
-momenta = np.concatenate([events[0][s].momenta for s in ("train", "holdout")])
 column = {
     name: np.concatenate([events[0][s].columns[name] for s in ("train", "holdout")]) for name in ("chi2", "m_hat")
 }
