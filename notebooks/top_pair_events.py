@@ -213,7 +213,7 @@ for (top, bottom), extra in zip(axes.T, events, strict=True):
     bottom.errorbar(((edges[1:] + edges[:-1]) / 2)[filled], ratio, error, fmt=".", ms=3, lw=0.8, color=COLORS[extra])
     bottom.axhline(1, color=plots.STAT, lw=1)
     for ax in (top, bottom):
-        ax.axvspan(low, high, color="0.88", lw=0)
+        ax.axvspan(low, high, color="0.88", lw=0, zorder=0)
     top.set(yscale="log", title=rf"$t\bar t$ + {extra} jets", ylabel="density [1/GeV]")
     bottom.set(xlabel=PROCESSES[extra].observable("m_tt").axis, ylim=(0, 2), ylabel="train / holdout")
     top.legend()
@@ -313,7 +313,7 @@ for name, found in {
 # | $\chi^2<1000$ | {glue:text}`top_pair_events_kept_chi2_1000` | {glue:text}`top_pair_events_region_chi2_1000` ({glue:text}`top_pair_events_region_chi2_1000_low` to {glue:text}`top_pair_events_region_chi2_1000_high`) |
 # | $\chi^2<3000$ | {glue:text}`top_pair_events_kept_chi2_3000` | {glue:text}`top_pair_events_region_chi2_3000` ({glue:text}`top_pair_events_region_chi2_3000_low` to {glue:text}`top_pair_events_region_chi2_3000_high`) |
 #
-# Central jets alone would bring the share near to the paper's 8, and so would a cut on $\chi^2$. Whether the published chain has one of the two, or its matrix elements with additional partons (MadGraph) make softer forward jets than Pythia's shower, we cannot tell: the paper's cuts are
+# Central jets alone bring the share down to the paper's 8 and below, and so does a cut on $\chi^2$ of a few thousand. Whether the published chain has one of the two, or its matrix elements with additional partons (MadGraph) make softer forward jets than Pythia's shower, we cannot tell: the paper's cuts are
 # those of Eq. (38), without either. So this book does not claim to have the paper's sample. It keeps Eq. (38) as printed and offers both cuts: `TopPair().select(events, eta_max=2.5, chi2_max=1000)`.
 #
 # What this means for amplification: the estimates compare a generator with *its* training sample. They can be made with any sample, and the region of Eq. (43) holds {glue:text}`top_pair_events_inside_0j` events here.
