@@ -187,6 +187,14 @@ for k in range(4):
 print("ratios, ours:     ", "  ".join(f"{x:.2f}" for x in ours[1:] / ours[:-1]))
 print("ratios, published:", "  ".join(f"{x:.2f}" for x in published[1:] / published[:-1]))
 
+# %% mystnb={"figure": {"name": "fig-multiplicity", "caption": "Number of additional jets in our production and in the published sample, relative to none. Our statistical errors are smaller than the points."}, "image": {"alt": "Two falling lines of points that nearly coincide, from 1 to about 0.05 at four jets."}} tags=["hide-input"]
+figure, ax = plt.subplots(figsize=(5.6, 3.2))
+ax.plot(range(5), published / published[0], "s--", color=plots.TRUE, mfc="none", label="published")
+ax.plot(range(5), ours / ours[0], "o-", ms=4, color=plots.ESTIMATE, label="ours")
+ax.set(yscale="log", xlabel="additional jets", ylabel="events, relative to none", xticks=range(5))
+ax.legend()
+page.figure(figure, "multiplicity", {"jets": range(5), "ours": ours, "published": published * 1e6})
+
 # %% [markdown]
 # One choice matters for that. The Delphes card drops jets below 20 GeV *before* their energy is corrected, and the correction of a soft jet is a factor 1.2: the cut at 22 GeV would not be sharp and jets of 20 to 24 GeV would be missing.
 # The recipe keeps jets from 15 GeV on until they are corrected (`raw_pt_min`).
