@@ -9,7 +9,7 @@ RING_DIMENSIONS = (2, 4)
 EVENT_FILES = {  # of the pages that read events
     "making_events": ("top_pair_0j",),
     "top_pair_events": ("top_pair_0j", "top_pair_4j"),
-    "z_jets": ("z_jets",),
+    "z_jets": ("z_jets", "z_jets_inclusive"),
 }
 
 

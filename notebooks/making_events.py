@@ -133,8 +133,11 @@ for k, (name, (pt, jet_phi, jet_eta, _)) in enumerate(zip(process.particles, ord
                 lw=1.6,
             )
         )
-    above = 0.5 if name[0] == "q" else -0.5
-    ax.text(jet_eta, jet_phi + above, f"{name}, {pt:.0f} GeV", color=color, fontsize=9, ha="center", va="center")
+    label = f"{name}, {pt:.0f} GeV"
+    if name[0] == "b":
+        ax.text(jet_eta - 0.5, jet_phi, label, color=color, fontsize=9, ha="right", va="center")
+    else:
+        ax.text(jet_eta, jet_phi + 0.5, label, color=color, fontsize=9, ha="center", va="center")
 ax.set(xlabel=r"$\eta$", ylabel=r"$\phi$", xlim=(-5, 5), ylim=(-np.pi, np.pi), aspect="equal")
 page.figure(figure, "event", {"eta": eta, "phi": phi, "energy": energy})
 
