@@ -16,7 +16,7 @@ help:
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
 	@echo "make keep        keep this run's numbers, PROFILE=..., in book/results for the claims page"
-	@echo "make events      make LHC events; SIZE=bundled (those in data/, an hour of one core) or paper (42 hours)"
+	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"

@@ -109,8 +109,7 @@ def _merge(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     with _further_packages():
         from gampl.simulation import shards
-    shards.recipe(options.folder)
-    seeds = sorted(int(path.stem.removeprefix("seed_")) for path in options.folder.glob("seed_*.json"))
+    seeds = shards.seeds(options.folder)
     for shard in shards.read_all(options.folder, seeds):
         shards.verify(options.folder, shard)
     print(f"{options.folder}: {len(seeds)} shards agree with their checksums")

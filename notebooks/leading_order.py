@@ -264,7 +264,7 @@ markdown_table(["spectrum", r"$\chi^2$", "degrees of freedom", "$p$-value"], row
 # ## The region of Eq. (43), and the line $G=1$
 #
 # The probability of $2.0\leq m<2.2$ TeV is {glue:text}`leading_order_region`$\cdot 10^{-4}$, to all digits shown and more. Pythia's second run finds {glue:text}`leading_order_region_ratio` times that ({glue:text}`leading_order_region_ratio_low` to {glue:text}`leading_order_region_ratio_high` at 95 %). It is far less than after simulation and reconstruction:
-# the paper's sample has $8\cdot 10^{-4}$, {glue:text}`leading_order_paper_over_region` times as much, and {ref}`our reconstructed sample <sec-mtt>` more than ten times as much. {ref}`There <sec-differs>` most events of the region are lighter pairs, with a forward jet of initial-state radiation taken for a decay jet; here nothing radiates. A region that is easier for small training samples is that above {glue:text}`leading_order_one_percent` GeV, with 1 % of the events.
+# the paper's sample has $8\cdot 10^{-4}$, {glue:text}`leading_order_paper_over_region` times as much, and {ref}`our reconstructed sample <sec-mtt>` far more. {ref}`There <sec-differs>` most events of the region are lighter pairs, with a forward jet of initial-state radiation taken for a decay jet; here nothing radiates. A region that is easier for small training samples is that above {glue:text}`leading_order_one_percent` GeV, with 1 % of the events.
 #
 # The simplest generator needs no network. It returns its training events, again and again, and its integral is $\bar I=k/\ntrain$ with $k$ training events in the region. Over many training sets this scatters around the true $I$ with
 #

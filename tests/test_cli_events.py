@@ -51,7 +51,7 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--seeds", "0"], "seeds must be a range of positive numbers, got '0'"),
+        (["--seeds", "0"], "seeds must be a range of numbers from 1 to 900000000, got '0'"),
         (["--seeds", "one"], "seeds must be a number or a range such as 1-37, got 'one'"),
         (["--seeds", "1", "--events", "0"], "--events must be positive, got 0"),
         (["--seeds", "1", "--cores", "-1"], "--cores must be positive, got -1"),
@@ -59,8 +59,11 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
         (["--seeds", "1", "--set", "colour=1"], "got 'colour=1'"),
         (["--seeds", "1", "--set", "pt_min=high"], "--set pt_min: expected a value as JSON, such as 20.0; got 'high'"),
         (["--seeds", "1", "--set", "pt_min=true"], "--set pt_min: expected something like 20.0, got true"),
-        (["--seeds", "1", "--set", "kept=[2.0]"], "kept fractions must be in (0, 1], got (2.0,)"),
-        (["--seeds", "999999999", "--events", "10"], "seed must be from 1 to 900000000"),
+        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], got (2.0,)"),
+        (["--seeds", "1", "--set", 'kept=["a"]'], "kept must be numbers in brackets"),
+        (["--seeds", "1", "--set", "pt_slice=20"], "pt_slice must be 2 numbers in brackets, got 20"),
+        (["--seeds", "1-99999999999"], "seeds must be a range of numbers from 1 to 900000000"),
+        (["--seeds", "1-9999999"], "expected at most 1000000 seeds"),
     ],
 )
 def test_bad_input(arguments, sentence, tmp_path, capsys):
@@ -77,6 +80,10 @@ def test_other_bad_input(folder, tmp_path, capsys):
     assert "lacks 1 of 2 shards, the first of seed 3" in capsys.readouterr().err
     assert run("merge", "--from", folder, "1", "2", "--sample", "extra_jets_0", "--output", tmp_path / "x.h5") == 1
     assert "extra_jets_0" in capsys.readouterr().err
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "recipe.json").write_text("{}")
+    assert run("verify", empty) == 1
+    assert "has no shards yet" in capsys.readouterr().err
     (broken := tmp_path / "broken").mkdir()
     (broken / "recipe.json").write_text(json.dumps([1]))
     assert run("verify", broken) == 1

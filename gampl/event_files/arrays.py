@@ -81,6 +81,8 @@ def _particles(path: Path, shape: tuple[int, ...], layout: Layout, said: tuple[s
     names = tuple(layout.particles) or said or tuple(f"p{k}" for k in range(1, n + 1))
     if len(names) != n:
         raise EventFileError(f"{path}: momenta have shape {shape}, that is {n} particles, expected {', '.join(names)}")
+    if len(set(names)) < n:
+        raise EventFileError(f"{path}: expected particles with different names, got {', '.join(names)}")
     return names
 
 

@@ -35,7 +35,9 @@ def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iter
         return
     found = _FILE_NAME.fullmatch(path.name)
     if found is None or sample is not None:
-        raise EventFileError(f"{path}: expected a name like ttbar_0j.npy, which says the number of jets, and no sample")
+        raise EventFileError(
+            f"{path}: expected a name like ttbar_0j.npy, which says the number of jets, and sample=None"
+        )
     yield from _chunks(path, np.load(path, mmap_mode="r", allow_pickle=False), int(found[1]), rows)
 
 

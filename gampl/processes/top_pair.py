@@ -94,14 +94,18 @@ class TopPair:
         """
         return Events.concatenate(list(self.batches(sample, path)))
 
-    def sample(self, n: int, rng: np.random.Generator, path: Path | str | None = None) -> NDArray[np.float64]:
-        """Draw ``n`` different events of the training sample in random order, shape (n, 6 + extra_jets, 4).
+    def sample(
+        self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
+    ) -> NDArray[np.float64]:
+        """Draw ``n`` different events of a sample of a file in random order, shape (n, 6 + extra_jets, 4).
+
+        `path` and `sample` are those of `load`.
 
         Raises:
             ValueError: If the file has fewer.
             FileNotFoundError: As for `load`.
         """
-        return samples.draw(self.load("train", path), n, rng)
+        return samples.draw(self.load(sample, path), n, rng)
 
     def select(
         self,

@@ -28,7 +28,7 @@ class ZJets:
 
     An event is (pT, phi, eta, m) of ``mu- mu+ j1 ... j8``, jets by falling pT; the rows of jets that an event does not
     have are zeros. Events with many jets are rare. The files have more of them than nature does, and the column
-    ``weight`` undoes it: the weights of a sample add up to the cross section in pb. Only `sample` gives events of equal
+    ``weight`` undoes it: it is the cross section in pb that an event stands for. Only `sample` gives events of equal
     weight.
 
     Args:
@@ -97,14 +97,18 @@ class ZJets:
         """
         return Events.concatenate(list(self.batches(sample, path)))
 
-    def sample(self, n: int, rng: np.random.Generator, path: Path | str | None = None) -> NDArray[np.float64]:
-        """Draw ``n`` different events of equal weight from the training sample, shape (n, particles, 4).
+    def sample(
+        self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
+    ) -> NDArray[np.float64]:
+        """Draw ``n`` different events of equal weight from a sample of a file, shape (n, particles, 4).
+
+        Of five jets and more the weights vary much, and few events are left. `path` and `sample` as for `load`.
 
         Raises:
             ValueError: If the file has fewer, see `gampl.processes.samples.draw`.
             FileNotFoundError: As for `load`.
         """
-        return samples.draw(self.load("train", path), n, rng)
+        return samples.draw(self.load(sample, path), n, rng)
 
     def select(
         self,

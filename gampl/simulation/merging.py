@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gampl.simulation import shards
 from gampl.simulation.shards import Shard
 
 PARTS = ("train", "holdout")
+DIVIDING = {"pt_slice", "min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ class Source:
 def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int]:
     """Writes the events of one sample of some shards to a file, the checksum of each shard verified.
 
-    Where events have weights, those become cross sections: the weights of each part add up to the cross section of its
-    sources, in pb.
+    Where events have weights, those become cross sections: in each part an event has that of its source over the number
+    of events generated for it, over the fraction that was kept of its kind. Folders of the same recipe count as one
+    source.
 
     Args:
-        sources: Folders of shards; several if a process was made in slices that exclude each other.
+        sources: Folders of shards; of several recipes only where events have weights and the recipes share no event:
+            slices, or other numbers of jets.
         sample: Which of the shards' samples, such as ``extra_jets_0`` or ``events``.
         output: The file.
 
@@ -50,24 +54,33 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
         Number of events of each part.
 
     Raises:
-        ValueError: If a shard is missing or damaged, a seed is used twice or versions differ.
+        ValueError: If a shard is missing or damaged, a seed is used twice, versions differ or recipes do not go
+            together.
     """
     _check_seeds(sources)
-    said: list[dict[str, Any]] = [{"recipe": shards.recipe(source.folder)} for source in sources]
+    recipes = [shards.recipe(source.folder) for source in sources]
+    kinds = [recipe for k, recipe in enumerate(recipes) if recipe not in recipes[:k]]
+    _check_recipes(kinds)
+    said: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]
     samples: dict[str, Events] = {}
     origin: dict[str, NDArray[np.int64]] = {}
     versions: list[dict[str, str]] = []
     for part in PARTS:
         rows, events = [], []
-        for source, about in zip(sources, said, strict=True):
-            found = shards.read_all(source.folder, source.seeds(part))
+        for about in said:
+            found = [
+                (source.folder, shard)
+                for source, recipe in zip(sources, recipes, strict=True)
+                if recipe == about["recipe"]
+                for shard in shards.read_all(source.folder, source.seeds(part))
+            ]
             if not found:
                 continue
-            cross_section = _cross_section(found)
-            generated = sum(shard.generated for shard in found)
-            about[part] = {"cross_section_pb": cross_section, "passed": _total([shard.passed for shard in found])}
-            for shard in found:
-                made = _read(source.folder, shard, sample, cross_section / generated)
+            cross_section = _cross_section([shard for _, shard in found])
+            generated = sum(shard.generated for _, shard in found)
+            about[part] = {"cross_section_pb": cross_section, "passed": _total([shard.passed for _, shard in found])}
+            for folder, shard in found:
+                made = _read(folder, shard, about["recipe"], sample, cross_section / generated)
                 rows.append((shard.seed, shard.generated, len(made)))
                 events.append(made)
                 versions.append(shard.versions)
@@ -75,9 +88,29 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
             samples[part], origin[part] = Events.concatenate(events), np.array(rows, dtype=np.int64)
     if any(version != versions[0] for version in versions):
         raise ValueError(f"the shards were made with different versions of {', '.join(_differing(versions))}")
-    process = str(said[0]["recipe"]["recipe"])
-    hdf5.write(output, samples, process, {"sources": said, "sample": sample, "versions": versions[0]}, origin)
+    if len(kinds) > 1 and any("weight" not in events.columns for events in samples.values()):
+        raise ValueError("events without weights can be merged from one recipe only")
+    about_file = {"sources": said, "sample": sample, "versions": versions[0]}
+    hdf5.write(output, samples, str(kinds[0]["recipe"]), about_file, origin)
     return {part: len(events) for part, events in samples.items()}
+
+
+def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
+    """Refuses recipes of which both could make the same event, or which are not of the same process and cuts."""
+    for a, b in combinations(kinds, 2):
+        differing = {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
+        if differing - DIVIDING:
+            names = ", ".join(sorted(differing - DIVIDING))
+            raise ValueError(f"recipes that differ in {names} cannot be merged: their events do not go together")
+        jets_overlap = a["min_jets"] <= b["max_jets"] and b["min_jets"] <= a["max_jets"]
+        slices = [(0.0, np.inf) if recipe["pt_slice"] is None else recipe["pt_slice"] for recipe in (a, b)]
+        slices_overlap = slices[0][0] < slices[1][1] and slices[1][0] < slices[0][1]
+        if jets_overlap and slices_overlap:
+            raise ValueError(
+                "recipes whose events overlap cannot be merged, their cross sections would count twice: jets"
+                f" {a['min_jets']} to {a['max_jets']} and {b['min_jets']} to {b['max_jets']},"
+                f" slices {a['pt_slice']} and {b['pt_slice']}"
+            )
 
 
 def _check_seeds(sources: Sequence[Source]) -> None:
@@ -95,10 +128,14 @@ def _cross_section(found: Sequence[Shard]) -> float:
     return float(np.average([shard.cross_section for shard in found], weights=weights))
 
 
-def _read(folder: Path, shard: Shard, sample: str, unit: float) -> Events:
+def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit: float) -> Events:
     """The events of a shard; `unit` is the cross section of an event of weight one, in pb."""
     shards.verify(folder, shard)
-    events = Events.concatenate(list(hdf5.batches(shards.events_path(folder, shard.seed), sample)))
+    path = shards.events_path(folder, shard.seed)
+    events = Events.concatenate(list(hdf5.batches(path, sample)))
+    made_by = {name: value for name, value in recipe.items() if name != "events_per_shard"}
+    if events.about["seed"] != shard.seed or events.about["recipe"] != made_by:
+        raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")
     if "weight" not in events.columns:
         return events
     columns = dict(events.columns) | {"weight": events.columns["weight"] * unit}

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gampl.simulation import shards
+from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import Recipe
 from gampl.simulation.shards import EVENTS_PER_SHARD, Shard
 from gampl.simulation.top_pair import TopPairRecipe
@@ -46,6 +47,9 @@ def make_shards(
     """
     if len(set(seeds)) < len(seeds):
         raise ValueError("each seed must be named once")
+    if not seeds:
+        raise ValueError("seeds must name at least one seed")
+    EventRecord(recipe.pythia_settings(), seeds[0])  # what Pythia does not like is said before anything is written
     shards.prepare(folder, recipe, n_events)
     total = n_events * len(seeds)
     with tqdm(total=total, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress) as bar:

@@ -8,8 +8,9 @@ import numpy as np
 import pythia8mc
 from numpy.typing import NDArray
 
+from gampl.simulation.plans import LARGEST_SEED
+
 COMMON = ("Print:quiet = on", "Next:numberCount = 0", "Beams:idA = 2212", "Beams:idB = 2212")
-LARGEST_SEED = 900_000_000  # Pythia's
 
 
 class Particles(NamedTuple):

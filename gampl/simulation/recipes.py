@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -42,3 +43,26 @@ def describe(recipe: Recipe) -> dict[str, Any]:
 def on_off(switch: bool) -> str:
     """A switch as Pythia reads it."""
     return "on" if switch else "off"
+
+
+def check_numbers(recipe: object, positive: tuple[str, ...]) -> None:
+    """Raises ValueError unless some fields of a recipe are finite numbers above zero."""
+    for name in positive:
+        value = getattr(recipe, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a number above zero, got {value!r}")
+
+
+def as_numbers(name: str, values: Any, length: int | None = None) -> tuple[float, ...]:
+    """Values as a tuple of finite numbers.
+
+    Raises:
+        ValueError: If they are something else, or of another length.
+    """
+    wanted = "numbers" if length is None else f"{length} numbers"
+    is_list = isinstance(values, tuple | list) and (length is None or len(values) == length)
+    if not is_list or not all(
+        isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in values
+    ):
+        raise ValueError(f"{name} must be {wanted} in brackets, got {values!r}")
+    return tuple(float(x) for x in values)

@@ -14,10 +14,10 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
@@ -102,6 +102,19 @@ def recipe(folder: Path) -> dict[str, Any]:
     return _read_json(path)
 
 
+def seeds(folder: Path) -> list[int]:
+    """The seeds whose shards are in a folder, in order.
+
+    Raises:
+        ValueError: If the folder is not one of shards, or has none.
+    """
+    recipe(folder)
+    found = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
+    if not found:
+        raise ValueError(f"{folder} has no shards yet: make them with gampl events make")
+    return found
+
+
 def make(
     folder: Path,
     plan: Recipe,
@@ -144,10 +157,15 @@ def find(folder: Path, seed: int) -> Shard | None:
     path = events_path(folder, seed).with_suffix(".json")
     if not path.exists():
         return None
-    try:
-        shard = Shard(**_read_json(path))
-    except TypeError as error:
-        raise ValueError(f"{path} does not describe a shard: {error}; delete it to make the shard anew") from None
+    said = _read_json(path)
+    # the annotations are types or, for dictionaries, have one as their origin
+    kinds = {field.name: get_origin(field.type) or field.type for field in fields(Shard)}
+    wrong = [name for name, kind in kinds.items() if type(said.get(name)) is not kind]
+    if wrong or said.keys() != kinds.keys() or "generated" not in said["passed"]:
+        raise ValueError(f"{path} does not describe a shard; delete it to make the shard anew")
+    shard = Shard(**said)
+    if shard.seed != seed:
+        raise ValueError(f"{path} describes the shard of seed {shard.seed}, not of {seed}: it was copied or renamed")
     if not events_path(folder, seed).exists():
         raise ValueError(f"{events_path(folder, seed)} is missing; delete {path} to make it anew")
     return shard

@@ -15,7 +15,7 @@ from gampl.processes.top_pair import CUTS, DECAY_JETS, MAX_EXTRA_JETS
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.calorimeter import Towers
 from gampl.simulation.pythia import Particles
-from gampl.simulation.recipes import Made, on_off
+from gampl.simulation.recipes import Made, check_numbers, on_off
 
 Array = NDArray[np.float64]
 
@@ -38,6 +38,9 @@ class TopPairRecipe:
         w_sigma: See there.
         top_sigma: See there.
         batch: Events at a time.
+
+    Raises:
+        ValueError: If a number is not positive, or `raw_pt_min` is above `pt_min`.
     """
 
     name: ClassVar[str] = "top_pair"
@@ -54,6 +57,14 @@ class TopPairRecipe:
     w_sigma: float = top_reconstruction.W_SIGMA
     top_sigma: float = top_reconstruction.TOP_SIGMA
     batch: int = 200
+
+    def __post_init__(self) -> None:
+        check_numbers(self, ("energy", "radius", "raw_pt_min", "pt_min", "eta_max", "batch"))
+        check_numbers(self, ("delta_r_min", "w_mass", "w_sigma", "top_sigma"))
+        if self.raw_pt_min > self.pt_min:
+            raise ValueError(f"raw_pt_min must not be above pt_min = {self.pt_min}, got {self.raw_pt_min}")
+        if self.max_extra_jets not in range(MAX_EXTRA_JETS + 1):
+            raise ValueError(f"max_extra_jets must be 0 to {MAX_EXTRA_JETS}, got {self.max_extra_jets}")
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia: both leading-order processes, W bosons to quarks."""

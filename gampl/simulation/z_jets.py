@@ -15,7 +15,7 @@ from gampl.kinematics import cylindrical
 from gampl.processes.z_jets import CUTS, MAX_JETS, MUONS
 from gampl.simulation import jets
 from gampl.simulation.pythia import Particles
-from gampl.simulation.recipes import Made, on_off
+from gampl.simulation.recipes import Made, as_numbers, check_numbers, on_off
 
 MUON, MUON_MASS = 13, 0.10566  # PDG code, GeV
 NEUTRINOS = (12, 14, 16)
@@ -45,7 +45,7 @@ class ZJetsRecipe:
         batch: Events at a time.
 
     Raises:
-        ValueError: If a kept fraction is not in (0, 1], the slice is empty or the range of multiplicities is.
+        ValueError: If a number is outside its range.
     """
 
     name: ClassVar[str] = "z_jets"
@@ -65,16 +65,20 @@ class ZJetsRecipe:
     batch: int = 1000
 
     def __post_init__(self) -> None:
+        check_numbers(self, ("energy", "start_scale", "mass_min", "mass_max", "radius", "pt_min", "eta_max", "batch"))
         if not 0 <= self.min_jets <= self.max_jets <= MAX_JETS:
             raise ValueError(
                 f"expected 0 <= min_jets <= max_jets <= {MAX_JETS}, got {self.min_jets} and {self.max_jets}"
             )
-        if not all(0 < fraction <= 1 for fraction in self.kept):
-            raise ValueError(f"kept fractions must be in (0, 1], got {self.kept}")
+        kept = as_numbers("kept", self.kept)
+        if len(kept) > MAX_JETS + 1 or not all(0 < fraction <= 1 for fraction in kept):
+            raise ValueError(f"kept must be up to {MAX_JETS + 1} fractions in (0, 1], got {self.kept}")
+        object.__setattr__(self, "kept", kept)
         if self.pt_slice is not None:
-            low, high = self.pt_slice
+            low, high = as_numbers("pt_slice", self.pt_slice, length=2)
             if not 0 < low < high:
                 raise ValueError(f"pt_slice must have 0 < low < high, got {self.pt_slice}")
+            object.__setattr__(self, "pt_slice", (low, high))
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia; muons do not radiate, since a photon would make a massless jet."""

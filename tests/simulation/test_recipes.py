@@ -132,17 +132,27 @@ def test_describe_says_everything():
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    ("recipe", "fields", "sentence"),
     [
-        ({"kept": (0.0, 0.5)}, r"kept fractions must be in \(0, 1\]"),
-        ({"pt_slice": (100.0, 50.0)}, "0 < low < high"),
-        ({"max_jets": 9}, "0 <= min_jets <= max_jets <= 8"),
-        ({"min_jets": 3, "max_jets": 2}, "min_jets <= max_jets"),
+        (ZJetsRecipe, {"kept": (0.0, 0.5)}, r"kept must be up to 9 fractions in \(0, 1\]"),
+        (ZJetsRecipe, {"kept": (0.5,) * 10}, "up to 9 fractions"),
+        (ZJetsRecipe, {"kept": (0.5, "a")}, "kept must be numbers in brackets"),
+        (ZJetsRecipe, {"pt_slice": (100.0, 50.0)}, "0 < low < high"),
+        (ZJetsRecipe, {"pt_slice": 20}, "pt_slice must be 2 numbers in brackets, got 20"),
+        (ZJetsRecipe, {"pt_slice": (20.0,)}, "pt_slice must be 2 numbers"),
+        (ZJetsRecipe, {"max_jets": 9}, "0 <= min_jets <= max_jets <= 8"),
+        (ZJetsRecipe, {"min_jets": 3, "max_jets": 2}, "min_jets <= max_jets"),
+        (ZJetsRecipe, {"batch": 0}, "batch must be a number above zero, got 0"),
+        (TopPairRecipe, {"radius": -0.4}, "radius must be a number above zero"),
+        (TopPairRecipe, {"pt_min": float("nan")}, "pt_min must be a number above zero, got nan"),
+        (TopPairRecipe, {"w_sigma": 0.0}, "w_sigma must be a number above zero"),
+        (TopPairRecipe, {"pt_min": 10.0}, "raw_pt_min must not be above pt_min = 10.0, got 15.0"),
+        (TopPairRecipe, {"max_extra_jets": -1}, "max_extra_jets must be 0 to 4"),
     ],
 )
-def test_bad_recipes(fields, sentence):
+def test_bad_recipes(recipe, fields, sentence):
     with pytest.raises(ValueError, match=sentence):
-        ZJetsRecipe(**fields)
+        recipe(**fields)
 
 
 def test_bad_runs_of_pythia():

@@ -17,6 +17,7 @@ from gampl.events import Events
 from gampl.simulation import shards
 from gampl.simulation.merging import Source, merge
 from gampl.simulation.production import make_shards
+from gampl.simulation.recipes import describe
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
@@ -48,7 +49,9 @@ def test_a_shard_says_what_it_is(made):
     assert shard.generated == N_EVENTS
     (events,) = hdf5.batches(shards.events_path(made, 3), "events")
     assert len(events) == shard.passed["kept"]
-    assert json.loads(events.about["recipe"]) if isinstance(events.about["recipe"], str) else events.about["recipe"]
+    assert events.about["recipe"] == describe(RECIPE)
+    assert shards.recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
+    assert shards.seeds(made) == [1, 2, 3, 4]
     assert shard.versions["pythia8mc"] == "8.317.2"
     assert shard.seconds > 0
 
@@ -92,9 +95,28 @@ def test_damage_is_found(copy):
     (copy / "seed_000000004.json").write_text("{half")
     with pytest.raises(ValueError, match=r"seed_000000004.json is not readable as JSON"):
         shards.find(copy, 4)
-    (copy / "seed_000000004.json").write_text("{}")
-    with pytest.raises(ValueError, match="does not describe a shard"):
-        shards.find(copy, 4)
+    described = json.loads((copy / "seed_000000001.json").read_text())
+    for damaged in ({}, described | {"passed": {}}, described | {"passed": []}, described | {"colour": 1}):
+        (copy / "seed_000000004.json").write_text(json.dumps(damaged))
+        with pytest.raises(ValueError, match="does not describe a shard"):
+            shards.find(copy, 4)
+
+
+def test_a_copied_shard_is_not_another(copy):
+    for ending in ("h5", "json"):
+        shutil.copy(copy / f"seed_000000001.{ending}", copy / f"seed_000000009.{ending}")
+    with pytest.raises(ValueError, match="describes the shard of seed 1, not of 9"):
+        merge([Source(copy, [1], [9])], "events", copy / "merged.h5")
+    path = copy / "seed_000000009.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seed": 9}))
+    with pytest.raises(ValueError, match=r"seed_000000009\.h5 was made from another seed or by another recipe"):
+        merge([Source(copy, [1], [9])], "events", copy / "merged.h5")
+
+
+def test_what_pythia_refuses_leaves_no_folder_behind(tmp_path):
+    with pytest.raises(ValueError, match="seed must be from 1"):
+        make_shards(tmp_path / "new", RECIPE, [999_999_999], N_EVENTS, show_progress=False)
+    assert not (tmp_path / "new").exists()
 
 
 COMMAND = [sys.executable, "-m", "gampl", "events", "make", "z_jets", "--events", str(N_EVENTS), "--set", "batch=100"]
@@ -179,16 +201,41 @@ def test_merged_files_are_split_by_seed_and_weighted_by_cross_section(made, tmp_
     assert (tmp_path / "again.h5").read_bytes() == output.read_bytes()
 
 
-def test_merging_slices_adds_cross_sections(made, tmp_path):
-    other = tmp_path / "slice"
-    recipe = ZJetsRecipe(pt_slice=(200.0, 6500.0), min_jets=3, kept=(), batch=100)
-    (shard,) = make_shards(other, recipe, [7], N_EVENTS, show_progress=False)
-    merge([Source(made, [1], []), Source(other, [7], [])], "events", tmp_path / "both.h5")
+def test_merging_slices_adds_cross_sections(tmp_path):
+    few, many = replace(RECIPE, max_jets=2), replace(RECIPE, pt_slice=(200.0, 6500.0), min_jets=3, kept=())
+    make_shards(tmp_path / "few", few, [6], N_EVENTS, show_progress=False)
+    (shard,) = make_shards(tmp_path / "many", many, [7], N_EVENTS, show_progress=False)
+    merge([Source(tmp_path / "few", [6], []), Source(tmp_path / "many", [7], [])], "events", tmp_path / "both.h5")
     (events,) = hdf5.batches(tmp_path / "both.h5", "train")
-    from_slice = events[events.columns["weight"] == events.columns["weight"].min()]
+    from_slice = events[events.multiplicity - 2 >= 3]
     assert len(from_slice) == shard.passed["kept"]
     expected = shard.cross_section * shard.passed["kept"] / N_EVENTS
     assert from_slice.columns["weight"].sum() == pytest.approx(expected, rel=1e-5)
+
+
+def test_two_folders_of_one_recipe_are_one_source(made, tmp_path):
+    other = tmp_path / "other machine"
+    make_shards(other, RECIPE, [8], N_EVENTS, show_progress=False)
+    merge([Source(made, [1, 2], []), Source(other, [8], [])], "events", tmp_path / "both.h5")
+    (events,) = hdf5.batches(tmp_path / "both.h5", "train")
+    (source,) = events.about["sources"]
+    assert source["train"]["passed"]["generated"] == 3 * N_EVENTS
+    weights = events.columns["weight"]
+    assert abs(weights.sum() - source["train"]["cross_section_pb"]) < 5 * np.sqrt((weights**2).sum())
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (replace(RECIPE, pt_min=40.0), "recipes that differ in pt_min cannot be merged"),
+        (replace(RECIPE, kept=()), "would count twice"),
+        (replace(RECIPE, pt_slice=(20.0, 50.0), min_jets=4), "would count twice"),
+    ],
+)
+def test_merging_refuses_recipes_that_do_not_go_together(made, tmp_path, other, sentence):
+    shards.prepare(tmp_path / "other", other, N_EVENTS)
+    with pytest.raises(ValueError, match=sentence):
+        merge([Source(made, [1], []), Source(tmp_path / "other", [9], [])], "events", tmp_path / "both.h5")
 
 
 def test_merging_refuses(made, tmp_path):
