@@ -169,7 +169,7 @@ for key, text in names.items():
     share, here = passed[key] / passed["generated"], live[key] / n_live
     error = np.sqrt(share * (1 - share) / n_live)
     pull = "" if key == "generated" else f"{(here - share) / error:+.1f}"
-    rows.append([text, f"{passed[key]:,}".replace(",", " "), f"{100 * share:.3g} %", f"{100 * here:.3g} %", pull])
+    rows.append([text, f"{passed[key]:,}".replace(",", "\u202f"), f"{100 * share:.3g} %", f"{100 * here:.3g} %", pull])
     if key != "generated":
         page.record(f"share_{key.replace(' ', '_')}", 100 * share)
 page.record("cross_section", cross_section)
