@@ -20,10 +20,10 @@ from gampl.atomic import write_bytes
 from gampl.event_files import elsewhere
 from gampl.event_files.checks import Chunk, EventFileError
 from gampl.event_files.layout import CARTESIAN, Layout
+from gampl.event_files.reading import TOP_PAIR_FILE
 
 TOP_DECAYS = ("b1", "q1", "q2", "b2", "q3", "q4")
 _KEY = re.compile(r"ttbar\+(\d+)jet")
-_FILE_NAME = re.compile(r"ttbar_(\d+)j\w*\.npy")
 
 
 def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
@@ -33,7 +33,7 @@ def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iter
     if is_hdf5:
         yield from elsewhere.chunks("public", path, sample=sample, layout=layout, rows=rows)
         return
-    found = _FILE_NAME.fullmatch(path.name)
+    found = TOP_PAIR_FILE.fullmatch(path.name)
     if found is None or sample is not None:
         raise EventFileError(
             f"{path}: expected a name like ttbar_0j.npy, which says the number of jets, and sample=None"

@@ -30,7 +30,7 @@ _MAGIC = {
     b"PAR1": "parquet",
     b"root": "root",
 }
-_PUBLIC_NAME = re.compile(r"ttbar_\d+j\w*\.npy")
+TOP_PAIR_FILE = re.compile(r"ttbar_(\d+)j\w*\.npy")  # says the number of additional jets
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
 
@@ -197,7 +197,7 @@ def recognise(path: Path, layout: Layout | None = None) -> str:
         return "gampl" if _is_ours(path) else "top_pair"
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):
-            public = _PUBLIC_NAME.fullmatch(path.name) and layout is None
+            public = TOP_PAIR_FILE.fullmatch(path.name) and layout is None
             return "top_pair" if public else kind
     text = start
     if start.startswith(b"\x1f\x8b"):

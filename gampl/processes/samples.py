@@ -91,6 +91,12 @@ def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: 
         raise EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
 
 
+def require(events: Events, particles: tuple[str, ...]) -> None:
+    """Raises ValueError if events are not of these particles."""
+    if events.particles != particles:
+        raise ValueError(f"expected events of {', '.join(particles)}, got events of {', '.join(events.particles)}")
+
+
 def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
     """Draws different events in random order, all with the same weight.
 

@@ -131,10 +131,7 @@ class TopPair:
         Raises:
             ValueError: If the particles are not those of this process, or ``chi2`` is needed and missing.
         """
-        if events.particles != self.particles:
-            raise ValueError(
-                f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
-            )
+        samples.require(events, self.particles)
         passed = samples.passes(events.momenta, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)
         if chi2_max is not None:
             if "chi2" not in events.columns:

@@ -123,10 +123,7 @@ class ZJets:
         Raises:
             ValueError: If the particles are not those of this process.
         """
-        if events.particles != self.particles:
-            raise ValueError(
-                f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
-            )
+        samples.require(events, self.particles)
         jets = events.momenta[:, len(MUONS) :]
         return events[samples.passes(jets, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)]
 
