@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)  # right even where the checkout was moved after its installation
-from gampl import provenance, studies
+from gampl import event_studies, provenance, studies
 from gampl.profiles import section
 
 PYTHON = sys.executable
@@ -24,8 +24,10 @@ CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made wit
 BUILD = f"_build/{PROFILE}"
 
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.py"))
-TRAININGS = {profile: studies.trainings(profile, SEED) for profile in {PROFILE, CHECKED}}
-JOBS = {profile: studies.jobs(profile, SEED) for profile in {PROFILE, CHECKED}}
+PROFILES = {PROFILE, CHECKED}
+STUDIES = (studies, event_studies)  # of the rings, of LHC events
+TRAININGS = {p: {name: t for study in STUDIES for name, t in study.trainings(p, SEED).items()} for p in PROFILES}
+JOBS = {p: {job: names for study in STUDIES for job, names in study.jobs(p, SEED).items()} for p in PROFILES}
 
 
 def sources(file):
@@ -40,20 +42,40 @@ def lock(file):
 
 SOURCES = {name: sources(f"notebooks/{name}.py") for name in NOTEBOOKS}
 LOCKS = {name: lock(f"notebooks/{name}.py") for name in NOTEBOOKS}
-TRAINING_SOURCES, TRAINING_LOCK = sources("gampl/training.py"), lock("gampl/training.py")
+# what trains the rings, and what trains generators of events and lets them generate
+TRAINS = {True: "gampl/training.py", False: "gampl/event_ensembles.py"}
+TRAINING_SOURCES = {is_ring: sources(file) for is_ring, file in TRAINS.items()}
+TRAINING_LOCKS = {is_ring: lock(file) for is_ring, file in TRAINS.items()}
 RUNNING_NOTEBOOKS = ["tools/run_notebook.py", "tools/notebook_env.py"]
 CHECKING_NOTEBOOKS = ["tools/check_notebook.py", "tools/make_reference.py", "tools/notebook_env.py"]
 
 
 def receipts(notebook, profile):
     """Receipts of the trainings that a notebook uses."""
-    needed = set(studies.notebook_trainings(notebook, profile, SEED))
+    needed = {name for study in STUDIES for name in study.notebook_trainings(notebook, profile, SEED)}
     return [f"_build/{profile}/receipts/{job}.json" for job, names in JOBS[profile].items() if needed & set(names)]
+
+
+def is_ring(job):
+    """Whether a job trains networks of the rings."""
+    return job.startswith("ring")
+
+
+def of_event_training(job, profile):
+    """What decides, besides the training itself, what a job of event generators makes, and the files that it reads."""
+    ensemble = job.rpartition("/")[0]
+    made = {
+        "solver": asdict(event_studies.solver(profile)),
+        "n_gen": event_studies.n_gen(profile, ensemble),
+        "chunk": event_studies.chunk(profile),
+    }
+    return made, event_studies.data_files(ensemble, profile)
 
 
 def settings(notebook, profile, seed):
     """Everything but files that decides what a notebook shows."""
-    return {"settings": section(profile, notebook), "seed": seed, "lock": LOCKS[notebook]}
+    shared = section(profile, "event_trainings") if event_studies.notebook_trainings(notebook, profile, seed) else {}
+    return {"settings": section(profile, notebook), "events": shared, "seed": seed, "lock": LOCKS[notebook]}
 
 
 def files(folder):
@@ -109,7 +131,8 @@ rule notebooks:
 # the trained networks themselves go to the artifact store; the receipt says what was trained and where it is
 rule train:
     input:
-        TRAINING_SOURCES,
+        lambda w: TRAINING_SOURCES[is_ring(w.job)],
+        lambda w: [] if is_ring(w.job) else of_event_training(w.job, w.profile)[1],
     output:
         "_build/{profile}/receipts/{job}.json",
     log:
@@ -117,7 +140,8 @@ rule train:
     params:
         made_of=lambda w: {
             "trainings": {name: asdict(TRAININGS[w.profile][name]) for name in JOBS[w.profile][w.job]},
-            "lock": TRAINING_LOCK,
+            "generated": {} if is_ring(w.job) else of_event_training(w.job, w.profile)[0],
+            "lock": TRAINING_LOCKS[is_ring(w.job)],
         },
         names=lambda w: JOBS[w.profile][w.job],
     resources:

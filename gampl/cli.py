@@ -1,12 +1,16 @@
 """The command line: ``gampl train``, ``claims`` and ``events``, the plain commands behind the book's work."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from gampl.atomic import write_bytes
 from gampl.cli_events import add_commands as add_events_commands
 from gampl.profiles import PROFILES
+from gampl.settings import Training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,8 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    train = commands.add_parser("train", help="train posteriors of the book, or find them in the store")
-    train.add_argument("names", nargs="+", metavar="name", help="such as ring2d/deep/1; see gampl.studies")
+    train = commands.add_parser("train", help="train networks of the book, or find them in the store")
+    train.add_argument(
+        "names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3, which generates, too"
+    )
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
     train.set_defaults(run=_train)
 
@@ -44,24 +50,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from gampl.studies import trainings
-    from gampl.training import train_or_load, write_receipt
+    from gampl import event_studies, studies
 
-    plan = trainings(options.profile, options.seed)
+    rings = studies.trainings(options.profile, options.seed)
+    events = event_studies.trainings(options.profile, options.seed)
     for name in options.names:
-        if name not in plan:
-            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(plan)}")
-    done = {}
+        if name not in rings and name not in events:
+            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(rings | events)}")
+    receipt: dict[str, dict[str, object]] = {}
     for name in options.names:
-        done[name] = train_or_load(plan[name], label=name)
-        print(f"{name}: {done[name].summary()}", flush=True)
+        receipt[name] = _train_ring(rings[name], name) if name in rings else _train_events(name, options)
     if options.receipt is not None:
-        write_receipt(options.receipt, done)
+        write_bytes(options.receipt, (json.dumps(receipt, indent=1) + "\n").encode())
     return 0
 
 
+def _train_ring(training: Training, name: str) -> dict[str, object]:
+    from gampl.training import train_or_load
+
+    done = train_or_load(training, label=name)
+    print(f"{name}: {done.summary()}", flush=True)
+    return {"training": asdict(training), "data": done.data_digest, "artifact": done.artifact}
+
+
+def _train_events(name: str, options: argparse.Namespace) -> dict[str, object]:
+    from gampl.event_ensembles import generate, train_member
+
+    done = train_member(name, options.profile, options.seed)
+    print(f"{name}: {done.summary()}", flush=True)
+    if not done.failure:
+        print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
+    return {"training": asdict(done.training), "data": done.data_digest, "artifact": done.artifact}
+
+
 def _claims(options: argparse.Namespace) -> int:
-    from gampl.atomic import write_bytes
     from gampl.claims import evaluate, load, page, read_results
 
     results = read_results(options.build, options.archive)

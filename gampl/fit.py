@@ -147,6 +147,7 @@ class _Run:
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
         self.records: list[Tensor] = []  # each (1 + 2 members,): step, train losses, validation losses
         self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.running_mean = {name: p.clone() for name, p in self.best.items()} if settings.ema else {}
         self.best_loss = torch.full((self.members,), math.inf)
         self.best_step = torch.zeros(self.members, dtype=torch.int64)
         self.stale = torch.zeros(self.members, dtype=torch.int64)  # validations since the best one
@@ -184,6 +185,8 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = factor * group["peak_rate"]
         self.optimiser.step()
+        for name, mean in self.running_mean.items():
+            mean.lerp_(self.parameters[name].detach(), 1 - self.settings.ema)
         self.loss_sum += losses.cpu()
         self.done += 1
 
@@ -202,6 +205,7 @@ class _Run:
         """Writes the losses down and keeps the weights of members that are better than before."""
         steps_before = int(self.records[-1][0]) if self.records else 0
         train = self.loss_sum / (self.done - steps_before)
+        self._swap_running_mean()
         held_back = self.trainable.validation_losses()
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
         self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
@@ -217,6 +221,14 @@ class _Run:
         for name, p in self.parameters.items():
             mask = where.view(-1, *[1] * (p.ndim - 1))
             self.best[name] = torch.where(mask, p.detach(), self.best[name])
+        self._swap_running_mean()
+
+    def _swap_running_mean(self) -> None:
+        """Exchanges the weights and their running mean, if there is one."""
+        for name, mean in self.running_mean.items():
+            p, last = self.parameters[name], mean.clone()
+            mean.copy_(p)
+            p.copy_(last)
 
     @torch.no_grad()
     def finish(self) -> History:
@@ -249,6 +261,7 @@ class _Run:
         for name, p in self.parameters.items():
             tensors |= {f"weights {name}": p.detach(), f"best {name}": self.best[name]}
             tensors |= {f"adam {key} {name}": value for key, value in self.optimiser.state[p].items()}
+        tensors |= {f"mean {name}": mean for name, mean in self.running_mean.items()}
         about = {"fingerprint": self._fingerprint(), "done": str(self.done), "seconds": repr(seconds)}
         write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}, about))
 
@@ -272,6 +285,8 @@ class _Run:
         for name, p in self.parameters.items():
             p.copy_(tensors[f"weights {name}"])
             self.best[name] = tensors[f"best {name}"].to(self.device)
+            if self.running_mean:
+                self.running_mean[name].copy_(tensors[f"mean {name}"])
             moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
 

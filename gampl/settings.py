@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 POSTERIORS = ("bayesian", "deep", "bootstrap", "repulsive")
 
 
-def _at_least(owner: object, lowest: float, *names: str) -> None:
+def at_least(owner: object, lowest: float, *names: str) -> None:
     """Raises ValueError for the first of the named fields that is below `lowest` (or NaN)."""
     for name in names:
         value = getattr(owner, name)
@@ -16,7 +16,7 @@ def _at_least(owner: object, lowest: float, *names: str) -> None:
             raise ValueError(f"{type(owner).__name__}.{name} must be at least {lowest}, got {value}")
 
 
-def _positive(owner: object, *names: str) -> None:
+def positive(owner: object, *names: str) -> None:
     """Raises ValueError for the first of the named fields that is not above zero."""
     for name in names:
         value = getattr(owner, name)
@@ -41,7 +41,7 @@ class Network:
     components: int = 8
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "width", "layers", "heads", "components")
+        at_least(self, 1, "width", "layers", "heads", "components")
         if self.width % self.heads:
             raise ValueError(f"Network.width {self.width} must be a multiple of Network.heads {self.heads}")
 
@@ -60,6 +60,8 @@ class Fit:
         clip: Largest gradient norm of a member.
         validate_every: Steps between two validations, where a part of the events is held back.
         patience: Validations without improvement after which a member stops.
+        ema: Decay per step of the running mean of the weights that is validated and kept in their place; 0 keeps the
+            weights themselves.
         checkpoint_seconds: Seconds between two checkpoints. Does not change the result.
     """
 
@@ -71,12 +73,15 @@ class Fit:
     clip: float = 5.0
     validate_every: int = 50
     patience: int = 6
+    ema: float = 0.0
     checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "steps", "batch_size", "validate_every", "patience")
-        _at_least(self, 0, "warmup", "checkpoint_seconds")
-        _positive(self, "learning_rate", "logvar_learning_rate", "clip")
+        at_least(self, 1, "steps", "batch_size", "validate_every", "patience")
+        at_least(self, 0, "warmup", "checkpoint_seconds", "ema")
+        if self.ema >= 1:
+            raise ValueError(f"Fit.ema must be below 1, got {self.ema}")
+        positive(self, "learning_rate", "logvar_learning_rate", "clip")
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,9 @@ class Training:
             raise ValueError(f'Training.process must be "ring", got "{self.process}"')
         if self.posterior not in POSTERIORS:
             raise ValueError(f'Training.posterior must be one of {POSTERIORS}, got "{self.posterior}"')
-        _at_least(self, 1, "dim", "members", "folds")
-        _at_least(self, 2, "n_train")
-        _at_least(self, 0, "data_seed", "seed", "kl_weight", "repulsion", "leave_out")
+        at_least(self, 1, "dim", "members", "folds")
+        at_least(self, 2, "n_train")
+        at_least(self, 0, "data_seed", "seed", "kl_weight", "repulsion", "leave_out")
         if self.leave_out >= self.folds or self.folds > self.n_train // 2:
             raise ValueError(
                 f"Training.leave_out must be below Training.folds, and these at most half of n_train, got "

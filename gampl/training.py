@@ -1,6 +1,5 @@
 """Train or load: one call from the plain numbers of a training to its posterior."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -12,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from gampl import provenance
-from gampl.atomic import write_bytes
 from gampl.fit import History, pick_device
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
@@ -61,15 +59,6 @@ class Trained:
             f"{len(self.posterior)} members, best steps {history.best_step.min()} to {history.best_step.max()}, "
             f"{history.seconds:.0f} s on {history.device}, artifact {self.artifact[:12]}"
         )
-
-
-def write_receipt(path: Path, trained: Mapping[str, Trained]) -> None:
-    """Writes what was trained on which events, and where it lies, by name as JSON."""
-    receipt = {
-        name: {"training": asdict(one.training), "data": one.data_digest, "artifact": one.artifact}
-        for name, one in trained.items()
-    }
-    write_bytes(path, (json.dumps(receipt, indent=1) + "\n").encode())
 
 
 def training_events(training: Training) -> NDArray[np.float64]:

@@ -72,6 +72,22 @@ def test_members_do_not_see_each_other():
     assert torch.equal(alone.parameters["p"][0], pair.parameters["p"][0])
 
 
+def test_the_running_mean_is_what_is_validated_and_kept():
+    parabolas, plain = Parabolas([[1.0, -2.0], [0.0, 3.0]]), Parabolas([[1.0, -2.0], [0.0, 3.0]])
+    validated = []
+    parabolas.validation_losses = lambda: validated.append(parabolas.parameters["p"].detach().clone())
+    fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
+
+    mean, expected = plain.parameters["p"].detach().clone(), []
+    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5), {})
+    for _ in range(30):
+        run.step()
+        mean = 0.9 * mean + 0.1 * plain.parameters["p"].detach()
+        expected.append(mean)
+    torch.testing.assert_close(torch.stack(validated), torch.stack(expected[9::10]))
+    torch.testing.assert_close(parabolas.parameters["p"].detach(), expected[-1])
+
+
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
     run = fit_module._Run(parabolas, Fit(clip=5.0), {})
@@ -156,14 +172,15 @@ def test_an_unknown_device_is_named(monkeypatch):
 # ---- checkpoints
 
 
-@pytest.mark.parametrize("step", [0, 1, 10, 57, 119])
-def test_an_interrupted_training_ends_at_the_same_weights(step, tmp_path):
+@pytest.mark.parametrize(("step", "ema"), [(0, 0.0), (1, 0.0), (10, 0.0), (57, 0.0), (119, 0.0), (57, 0.9)])
+def test_an_interrupted_training_ends_at_the_same_weights(step, ema, tmp_path):
+    quick = Fit(**{**vars(QUICK), "ema": ema})
     file = tmp_path / "checkpoint.safetensors"
     targets, curves = [[1.0, 2.0], [3.0, -1.0]], [[float(v), float(v**2)] for v in (5, 3, 2, 4, 6, 1, 7, 8, 9, 1, 2, 3)]
     through = Parabolas(targets, curves)
-    expected = fit(through, QUICK)
+    expected = fit(through, quick)
 
-    settings = Fit(**{**vars(QUICK), "checkpoint_seconds": 0})
+    settings = Fit(**{**vars(quick), "checkpoint_seconds": 0})
     with pytest.raises(KeyboardInterrupt):
         fit(Parabolas(targets, curves, interrupt_at=step), settings, checkpoint=file)
     resumed = Parabolas(targets, curves[step // 10 :])

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm, pad
+from torch.nn.functional import gelu, layer_norm, pad, scaled_dot_product_attention
 
 from gampl.generators.mixture import Mixture
 
 # Smaller ones are slower on a CPU, where each operation costs its call; larger ones no faster.
 BATCH_SIZE = 16384
+FEW_TOKENS = 8  # up to which attention is written out
 
 KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
 
@@ -181,6 +182,9 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     training by a quarter in two dimensions), whose fast kernel moreover has no rule for torch.func.vmap.
     """
     tokens, seen, width = query.shape[-2], key.shape[-2], query.shape[-1]
+    if FEW_TOKENS < tokens == seen:
+        q, k, v = (part.reshape(*part.shape[:-1], heads, -1).transpose(-2, -3) for part in (query, key, value))
+        return scaled_dot_product_attention(q, k, v, is_causal=True).transpose(-2, -3).flatten(-2)
     # a 0/1 matrix that adds up the numbers of each head: quicker than a sum over rows of four
     of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(
         width // heads, 0

@@ -46,7 +46,7 @@ def oracle_mixture(model: AutoregressiveTransformer, prefix: torch.Tensor) -> Mi
     return MixtureSameFamily(Categorical(logits=logits), Normal(means, log_sigmas.clamp(*LOG_SIGMA_RANGE).exp()))
 
 
-@pytest.mark.parametrize("features", [1, 2, 4])
+@pytest.mark.parametrize("features", [1, 2, 4, 10])  # attention is another for many tokens
 @pytest.mark.parametrize("size", [{}, {"width": 12, "layers": 2, "heads": 3, "components": 2}])
 def test_log_prob_equals_a_slow_independent_oracle(features, size):
     model, x = network(features, **size).double(), events(5, features).double()
@@ -110,7 +110,7 @@ def test_bad_sizes_are_named():
 # ---- sampling
 
 
-@pytest.mark.parametrize("features", [1, 2, 4])
+@pytest.mark.parametrize("features", [1, 2, 4, 10])  # attention is another for many tokens
 def test_cached_sampling_equals_a_loop_that_computes_the_prefix_anew(features):
     model = network(features, layers=2).double()
     generator = torch.Generator().manual_seed(3)

@@ -1,0 +1,76 @@
+"""Events and trained ensembles of the book's pages on LHC generators, by the names of `gampl.event_studies`."""
+
+import time
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl import event_studies
+from gampl.event_settings import EventTraining, LeadingOrder
+from gampl.event_training import TrainedMember, train_or_load
+from gampl.posterior.generators import EventEnsemble, GeneratedEvents
+from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
+from gampl.processes.top_pair import TopPair
+from gampl.store import Store
+from gampl.studies import event_file
+
+Floats = NDArray[np.float64]
+
+
+def training_events(training: EventTraining, profile: str) -> Floats:
+    """The events that all members of an ensemble are trained on: (n_train, *event_shape).
+
+    Of top pairs the first of the training sample, of the leading-order process draws with the training's seed.
+
+    Raises:
+        ValueError: If the file has fewer.
+    """
+    process = training.process
+    if isinstance(process, LeadingOrder):
+        rng = np.random.default_rng([training.seed, training.n_train, zlib.crc32(b"leading order")])
+        return leading_order(process).sample(training.n_train, rng)
+    events = TopPair(process.extra_jets).load("train", _file(process.extra_jets, profile)).momenta
+    if len(events) < training.n_train:
+        raise ValueError(f"n_train is {training.n_train}, but the file has {len(events)} training events")
+    return np.asarray(events[: training.n_train])
+
+
+def holdout_events(extra_jets: int, n_train: int, profile: str) -> Floats:
+    """True top pairs that no generator has seen: the holdout and the rest of the training sample, (n, particles, 4)."""
+    process, path = TopPair(extra_jets), _file(extra_jets, profile)
+    return np.concatenate([process.load("holdout", path).momenta, process.load("train", path).momenta[n_train:]])
+
+
+def leading_order(process: LeadingOrder) -> LeadingOrderTopPair:
+    """The process with the exact density."""
+    return LeadingOrderTopPair(energy=process.energy, top_mass=process.top_mass, m_max=process.m_max)
+
+
+def train_member(name: str, profile: str, seed: int) -> TrainedMember:
+    """Train or load a member by name."""
+    training = event_studies.trainings(profile, seed)[name]
+    events, solver = training_events(training, profile), event_studies.solver(profile)
+    return train_or_load(training, events, solver=solver, label=name)
+
+
+def generate(name: str, member: TrainedMember, profile: str, seed: int) -> str:
+    """Make the events that the pages want of a member, and say so in words."""
+    ensemble = name.rpartition("/")[0]
+    n, chunk = event_studies.n_gen(profile, ensemble), event_studies.chunk(profile)
+    start = time.monotonic()
+    lost = GeneratedEvents(member, Store(), chunk).lost(n, seed)
+    return f"{n} generated events, {lost} of them not finite, {time.monotonic() - start:.0f} s"
+
+
+def ensemble(name: str, profile: str, seed: int) -> EventEnsemble:
+    """All members of an ensemble that did not fail, with their generated events screened for lost ones."""
+    names = [member for member in event_studies.trainings(profile, seed) if member.rpartition("/")[0] == name]
+    members = [train_member(member, profile, seed) for member in names]
+    n, chunk = event_studies.n_gen(profile, name), event_studies.chunk(profile)
+    return EventEnsemble(members, chunk=chunk, screened=n, seed=seed)
+
+
+def _file(extra_jets: int, profile: str) -> str | None:
+    file = event_file(f"top_pair_{extra_jets}j", profile)
+    return None if file.startswith("data/") else file

@@ -1,0 +1,127 @@
+"""Which generators of LHC events the book trains, and which page uses them; needs no torch, see `gampl.studies`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gampl.event_settings import DENSITIES, EventTraining, Generator, LeadingOrder, Solver, TopPairJets
+from gampl.profiles import section
+from gampl.settings import Fit
+from gampl.studies import event_file
+
+TITLES = {
+    "transformer": "transformer",
+    "lgatr": "L-GATr",
+    "lgatr_slim": "L-GATr-slim",
+    "lloca": "LLoCa",
+    "autoregressive": "autoregressive",
+    "spline": "spline flow",
+}
+EXTRA_JETS = (0, 4)
+# what a page uses: top pairs, the leading-order process
+_PAGES = {
+    "top_pair_generators": ("top_pair",),
+    "top_pair_averaging": ("top_pair",),
+    "top_pair_differential": ("top_pair",),
+    "known_truth": ("leading_order",),
+}
+
+
+def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
+    """All members by name, such as ``top_pair_0j/lloca/3`` or ``leading_order_4000/spline/0``."""
+    plan = {}
+    for ensemble in ensembles(profile):
+        for member in range(int(section(profile, "event_trainings")["members"])):
+            plan[f"{ensemble}/{member}"] = _training(profile, seed, ensemble, member)
+    return plan
+
+
+def ensembles(profile: str) -> list[str]:
+    """Names of all ensembles, such as ``top_pair_0j/lloca``."""
+    settings = section(profile, "event_trainings")
+    top_pairs = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
+    pairs = [
+        (n, kind) for n in settings["leading_order"]["n_train"] for kind in settings["leading_order"]["generators"]
+    ]
+    return top_pairs + [leading_order(n, kind) for n, kind in pairs]
+
+
+def top_pair(extra_jets: int, kind: str) -> str:
+    """Name of the ensemble of one kind of generator of top pairs."""
+    return f"top_pair_{extra_jets}j/{kind}"
+
+
+def leading_order(n_train: int, kind: str) -> str:
+    """Name of the ensemble of one kind of generator of the leading-order process."""
+    return f"leading_order_{n_train}/{kind}"
+
+
+def jobs(profile: str, seed: int) -> dict[str, list[str]]:
+    """The members in groups that are worth a process of their own, named by their first and last."""
+    size = int(section(profile, "event_trainings")["members_per_job"])
+    families: dict[str, list[str]] = {}
+    for name in trainings(profile, seed):
+        families.setdefault(name.rpartition("/")[0], []).append(name)
+    grouped = [names[i : i + size] for names in families.values() for i in range(0, len(names), size)]
+    return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
+
+
+def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
+    """Names of the members that a notebook uses."""
+    return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, ("-",)))]
+
+
+def solver(profile: str) -> Solver:
+    """How the flows of a profile generate events."""
+    return Solver(**section(profile, "event_trainings")["solver"])
+
+
+def n_gen(profile: str, ensemble: str) -> int:
+    """Events that each member of an ensemble generates."""
+    return int(section(profile, "event_trainings")[_process(ensemble)]["n_gen"])
+
+
+def chunk(profile: str) -> int:
+    """Events that are generated and stored together."""
+    return int(section(profile, "event_trainings")["chunk"])
+
+
+def data_files(ensemble: str, profile: str) -> Sequence[str]:
+    """Files with the training events of an ensemble, relative to the project; none where they are drawn."""
+    process = _process(ensemble)
+    return [] if process == "leading_order" else [event_file(process, profile)]
+
+
+def _process(ensemble: str) -> str:
+    """The section of the profile: ``top_pair_0j``, ``top_pair_4j`` or ``leading_order``."""
+    name = ensemble.split("/")[0]
+    return "leading_order" if name.startswith("leading_order") else name
+
+
+def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTraining:
+    settings = section(profile, "event_trainings")
+    process, kind = _process(ensemble), ensemble.split("/")[1]
+    here = settings[process]
+    size: dict[str, Any] = dict(settings["generators"][kind])
+    own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
+    source: TopPairJets | LeadingOrder
+    if process == "leading_order":
+        source, n_train = LeadingOrder(), int(ensemble.split("/")[0].rpartition("_")[2])
+        size["base"] = "normal"
+    else:
+        source, n_train = TopPairJets(extra_jets=int(process[-2])), int(here["n_train"])
+    steps = int(here["steps"])
+    fit = Fit(
+        steps=steps,
+        batch_size=int(own.pop("batch_size", settings["batch_size"])),
+        learning_rate=own.pop("learning_rate", settings["learning_rate"]),
+        warmup=min(100, steps // 5) if profile != "paper" else 1000,
+        validate_every=int(settings["validate_every"]),
+        patience=int(settings["patience"]),
+        ema=settings["ema"],
+    )
+    return EventTraining(source, n_train, Generator(kind, **size), member=member, seed=seed, fit=fit, **own)
+
+
+def is_density(kind: str) -> bool:
+    """Whether a kind of generator has an explicit density and needs no solver."""
+    return kind in DENSITIES

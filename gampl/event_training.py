@@ -1,0 +1,196 @@
+"""Train or load: one call from the plain numbers of a training to a generator of LHC events."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gampl import provenance
+from gampl.event_settings import EventTraining, Solver
+from gampl.fit import History, fit, pick_device
+from gampl.generators.events import AnyGenerator, is_flow, make_generator
+from gampl.generators.flow_matching import FlowMatching
+from gampl.generators.randomness import torch_generator
+from gampl.posterior.ensemble import Split, hold_out
+from gampl.store import Artifact, Store, array_digest, key_digest
+
+PACKAGES = ("lgatr", "lloca", "numpy", "torch", "torchdiffeq", "zuko")
+VALIDATION_REPEATS = 4  # times at which each held-back event is looked at, for flows
+VALIDATION_BATCH = 2048
+
+_HISTORY = "history."
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """The outcome of a training.
+
+    Attributes:
+        training: What was asked for.
+        generator: On the CPU; untrained where the training failed.
+        history: How it went; None if it stopped on a loss that was not finite.
+        failure: Why this member must not be used, by the rule of `failure`; empty for a good one.
+        data_digest: SHA-256 of the training events.
+        artifact: Name of the artifact in the store.
+    """
+
+    training: EventTraining
+    generator: AnyGenerator
+    history: History | None
+    failure: str
+    data_digest: str
+    artifact: str
+
+    def summary(self) -> str:
+        """One line for people."""
+        if self.history is None:
+            return f"EXCLUDED: {self.failure}, artifact {self.artifact[:12]}"
+        history, excluded = self.history, f"EXCLUDED: {self.failure}; " if self.failure else ""
+        return (
+            f"{excluded}best step {history.best_step[0]} of {history.steps[-1]}, {history.seconds:.0f} s on "
+            f"{history.device}, artifact {self.artifact[:12]}"
+        )
+
+
+def train_or_load(
+    training: EventTraining,
+    events: NDArray[np.float64],
+    store: Store | None = None,
+    *,
+    solver: Solver | None = None,
+    device: str | torch.device | None = None,
+    label: str = "training",
+) -> TrainedMember:
+    """Finds a training's outcome in the store or trains; an interrupted training goes on where it was.
+
+    A training that diverges is an outcome as any other: it is stored with its reason, and not tried again.
+
+    Args:
+        training: What to train.
+        events: The training events, (n_train, *event_shape).
+        store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
+        solver: How a flow is to be solved when it generates. It does not count as a difference of the training.
+        device: Where to train, see `gampl.fit.pick_device`. The device does not count as a difference.
+        label: What to call this training in messages.
+
+    Raises:
+        ValueError: If there are not n_train events, or they are outside phase space.
+    """
+    if len(events) != training.n_train:
+        raise ValueError(f"{label}: n_train is {training.n_train}, but there are {len(events)} events")
+    store = store or Store()
+    key = artifact_key(training, events)
+
+    def make(checkpoints: Path) -> Artifact:
+        return train(training, events, checkpoints / "checkpoint.safetensors", label, pick_device(device))
+
+    artifact = store.get_or_make(key, make)
+    generator = make_generator(training, torch.from_numpy(events), solver)
+    weights = {name: torch.from_numpy(a) for name, a in artifact.arrays.items() if not name.startswith(_HISTORY)}
+    if weights:
+        generator.load_state_dict(weights)
+    return TrainedMember(
+        training, generator.eval(), _history(artifact), artifact.about["failure"], key["data"], key_digest(key)
+    )
+
+
+def artifact_key(training: EventTraining, events: NDArray[np.float64]) -> dict[str, Any]:
+    """All that the trained weights depend on: settings, events, the source of this module and below, versions."""
+    settings = asdict(replace(training, fit=replace(training.fit, checkpoint_seconds=0.0)))
+    return {
+        "training": settings | {"process": {"name": type(training.process).__name__, **asdict(training.process)}},
+        "data": array_digest(events),
+        "source": provenance.digest(provenance.source_files(Path(__file__))),
+        # without local labels such as "+cpu": a GPU machine finds what was trained without one
+        "versions": {name: version(name).split("+")[0] for name in PACKAGES},
+    }
+
+
+def train(
+    training: EventTraining, events: NDArray[np.float64], checkpoint: Path, label: str, device: torch.device
+) -> Artifact:
+    """Trains on events (n_train, *event_shape) and returns what is to be stored."""
+    generator = make_generator(training, torch.from_numpy(events)).to(device)
+    x = generator.coordinates.to_network(torch.from_numpy(events).to(device))
+    split = hold_out(len(x), torch_generator(training.seed, "split", training.member))
+    member = Member(generator, x, split, training)
+    untrained = float(member.validation_losses())
+    try:
+        history = fit(member, training.fit, checkpoint=checkpoint, label=label)
+    except FloatingPointError as error:
+        return Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})
+    curves = {_HISTORY + name: value for name, value in vars(history).items() if isinstance(value, np.ndarray)}
+    weights = {name: p.detach().cpu().numpy() for name, p in generator.state_dict().items()}
+    about = {"seconds": history.seconds, "device": history.device, "failure": failure(history, untrained)}
+    return Artifact(weights | curves, about)
+
+
+def failure(history: History, untrained: float) -> str:
+    """Why a member must not be used; empty for a good one.
+
+    The rule looks at each member alone: a comparison with the others would cut into the spread that is measured.
+
+    Args:
+        history: Of its training.
+        untrained: Its loss on the held-back events before the first step.
+    """
+    losses = history.validation_loss[:, 0]
+    best = float(np.min(losses[np.isfinite(losses)], initial=np.inf))
+    if best < untrained:
+        return ""
+    return f"learned nothing: the best loss on held-back events is {best:.3g}, before training it was {untrained:.3g}"
+
+
+class Member:
+    """One generator as something that `gampl.fit.fit` can train.
+
+    Args:
+        generator: On the device to train on.
+        x: Network coordinates of the training events, (n_train, d), on that device.
+        split: Which of them it is trained on and which it holds back.
+        training: Batch size, seed, precision and whether to compile.
+    """
+
+    members = 1
+
+    def __init__(self, generator: AnyGenerator, x: Tensor, split: Split, training: EventTraining) -> None:
+        self.generator, self.x, self.split, self.training = generator, x, split, training
+        self.parameters = {name: p for name, p in generator.named_parameters() if p.requires_grad}
+        self.streams: Sequence[torch.Generator] = [torch_generator(training.seed, "batches", training.member)]
+        on_gpu = x.device.type == "cuda"
+        self.lower_precision = on_gpu and training.precision == "bfloat16"
+        if on_gpu and training.compile and isinstance(generator, FlowMatching):
+            generator.velocity.compile()
+
+    def _loss(self, x: Tensor, stream: torch.Generator) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lower_precision):
+            return self.generator.loss(x, stream).float()
+
+    def losses(self) -> Tensor:
+        """Mean loss of a batch, (1,)."""
+        rows, stream = self.split.train, self.streams[0]
+        chosen = rows[torch.randint(len(rows), (self.training.fit.batch_size,), generator=stream)]
+        return self._loss(self.x[chosen.to(self.x.device)], stream).mean().unsqueeze(0)
+
+    @torch.no_grad()
+    def validation_losses(self) -> Tensor:
+        """Mean loss of the held-back events, (1,), always at the same times and latent events."""
+        stream = torch_generator(self.training.seed, "validation", self.training.member)
+        rows = self.split.held_back.repeat(VALIDATION_REPEATS if is_flow(self.training) else 1)
+        parts = torch.split(rows.to(self.x.device), VALIDATION_BATCH)
+        losses = torch.cat([self._loss(self.x[part], stream) for part in parts])
+        return losses.mean().unsqueeze(0).cpu()
+
+
+def _history(artifact: Artifact) -> History | None:
+    if _HISTORY + "steps" not in artifact.arrays:
+        return None
+    names = ("steps", "train_loss", "validation_loss", "best_step")
+    curves = {name: artifact.arrays[_HISTORY + name] for name in names}
+    return History(**curves, seconds=artifact.about["seconds"], device=artifact.about["device"])

@@ -1,0 +1,142 @@
+r"""Conditional flow matching, Eqs. (40)-(42): a network learns the velocity that carries a latent event to an event.
+
+On the straight path from an event x_0 at t = 0 to a latent event x_1 at t = 1 the velocity is x_1 - x_0; the network
+v_theta(x, t) that minimises
+
+    L = < |v_theta(x_t, t) - (x_1 - x_0)|² / 2 >,    x_t = x_0 + t (x_1 - x_0)
+
+per coordinate is the velocity of Eq. (40) for the density as a whole (Lipman et al. 2022, arXiv:2210.02747). Angles
+take the shorter way around.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torchdiffeq import odeint
+
+from gampl.event_settings import Solver
+from gampl.generators.coordinates import Coordinates, wrapped
+
+BATCH_SIZE = 4096  # on a CPU larger ones are no faster
+
+
+class Base(Protocol):
+    """A latent distribution, see `gampl.generators.base`."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draws n latent events: (n, d)."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density: (n, d) -> (n,)."""
+
+
+class FlowMatching(nn.Module):
+    """A generator of events by conditional flow matching.
+
+    Args:
+        coordinates: Map from events to network coordinates and back.
+        velocity: Network (x, t) -> dx/dt with shapes (n, d), (n,) -> (n, d).
+        base: Latent distribution at t = 1.
+        solver: How `stream` and `log_prob` solve the differential equation.
+    """
+
+    def __init__(self, coordinates: Coordinates, velocity: nn.Module, base: Base, solver: Solver | None = None) -> None:
+        super().__init__()
+        self.coordinates, self.velocity, self.base = coordinates, velocity, base
+        self.solver = solver or Solver()
+
+    def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The loss L of events at fresh times and latent events: (n, d) -> (n,)."""
+        t = torch.rand(len(x), generator=generator, dtype=torch.float64).to(x.device)
+        difference = wrapped(self.base.sample(len(x), generator) - x, self.coordinates.angles)
+        path = wrapped(x + t.unsqueeze(-1) * difference, self.coordinates.angles)
+        error = self._rate(path, t) - difference
+        return 0.5 * error.square().mean(-1)
+
+    def _rate(self, x: Tensor, t: Tensor) -> Tensor:
+        """dx/dt in the type of x, which is double: an event's kinematics must not be lost to round-off."""
+        rate: Tensor = self.velocity(x, t)
+        return rate.to(x.dtype)
+
+    @torch.no_grad()
+    def transport(self, x: Tensor, solver: Solver | None = None) -> Tensor:
+        """Carries latent events at t = 1 to network coordinates of events at t = 0: (n, d) -> (n, d)."""
+        solver = solver or self.solver
+        times = torch.tensor([1.0, 0.0], dtype=x.dtype, device=x.device)
+
+        def rate(t: Tensor, x: Tensor) -> Tensor:
+            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)))
+
+        end = odeint(rate, x, times, method=solver.method, options={"step_size": 1 / solver.steps})[-1]
+        return wrapped(end, self.coordinates.angles)
+
+    def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
+        """Yields n events in batches of (batch_size, *event_shape), the last one may be shorter.
+
+        The first events do not depend on n. Events that the solver lost are not finite; whoever counts events counts
+        them.
+        """
+        if n < 1 or batch_size < 1:
+            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+        for start in range(0, n, batch_size):
+            latent = self.base.sample(batch_size, generator)[: n - start]
+            with torch.no_grad():
+                yield self.coordinates.to_events(self.transport(latent))
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draws n events: (n, *event_shape)."""
+        return torch.cat(list(self.stream(n, generator)))
+
+    def log_prob(
+        self,
+        events: Tensor,
+        *,
+        solver: Solver | None = None,
+        probes: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Log density of events, from the continuity equation (40): (n, *event_shape) -> (n,).
+
+        Along the flow, d log p / dt = - div v. The divergence is exact with d further evaluations of the network, or
+        estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many.
+
+        Args:
+            events: On the device of the network.
+            solver: By default that of the generator.
+            probes: Random directions for each event; None for the exact divergence.
+            generator: Source of the probes.
+
+        Raises:
+            ValueError: If there is no `generator` for the probes.
+        """
+        if probes is not None and generator is None:
+            raise ValueError("probes are random: log_prob needs a generator for them")
+        solver = solver or self.solver
+        x = self.coordinates.to_network(events)
+        if probes is None:
+            directions = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)  # (d, 1, d)
+        else:
+            signs = torch.randint(2, (probes, *x.shape), generator=generator, dtype=x.dtype)
+            directions = (2 * signs - 1).to(x.device)
+        weight = 1.0 if probes is None else 1.0 / probes
+
+        def rate(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
+                v = self._rate(here, t.expand(len(here)))
+                divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
+            return v.detach(), weight * divergence.detach()
+
+        times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
+        start = (x, torch.zeros_like(x[:, 0]))
+        path, change = odeint(rate, start, times, method=solver.method, options={"step_size": 1 / solver.steps})
+        latent = wrapped(path[-1], self.coordinates.angles)
+        return self.base.log_prob(latent) + change[-1] + self.coordinates.log_jacobian(x)
+
+
+def _along(v: Tensor, x: Tensor, direction: Tensor) -> Tensor:
+    """e^T (dv/dx) e for each event: (n, d), (n, d), (n or 1, d) -> (n,)."""
+    (gradient,) = torch.autograd.grad(v, x, direction.expand_as(v), retain_graph=True)
+    return (gradient * direction).sum(-1)

@@ -1,0 +1,54 @@
+"""L-GATr, arXiv:2411.00446: a transformer whose tokens are multivectors of the geometric algebra of space-time."""
+
+from typing import Any, Self
+
+import torch
+from lgatr import LGATr, MLPConfig, PrimitivesConfig, SelfAttentionConfig, embed_vector, extract_vector
+from torch import Tensor
+
+from gampl.event_settings import Generator
+from gampl.generators.coordinates import Coordinates
+from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+
+
+class LGATrVelocity(EquivariantVelocity):
+    """Velocities from L-GATr: the references are multivectors of every particle beside its momentum.
+
+    Shapes:
+        x, t: (n, d), (n,) -> (n, d)
+    """
+
+    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool) -> None:
+        super().__init__(coordinates, references)
+        self.net = LGATr(
+            num_blocks=settings.blocks,
+            in_mv_channels=1 + len(self.references),
+            out_mv_channels=1,
+            hidden_mv_channels=settings.vectors,
+            in_s_channels=self.scalar_features,
+            out_s_channels=coordinates.scalars,
+            hidden_s_channels=settings.width,
+            # the ratios of the published network; lgatr's defaults have changed since and would make another size
+            attention=SelfAttentionConfig(num_heads=settings.heads, attn_ratio=2),
+            mlp=MLPConfig(mlp_ratio=2),
+            primitives=PrimitivesConfig(sparse_gp=False),
+            norm_elementwise_affine=False,  # a linear layer follows each norm and can do the same
+        )
+        begin_small(self.net.linear_out)
+        # It makes the scalar part of the last multivector from scalars, and of that only the vector is used.
+        self.net.linear_out.s2mvs.requires_grad_(False)
+        # Vectors have no scalar part that the first layer could take.
+        self.net.linear_in.mvs2s.weight.requires_grad_(False)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:
+        """Takes the way to the geometric product that suits the device: on a CPU the dense one is faster by half."""
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.net.primitives.sparse_gp = self.references.is_cuda
+        return self
+
+    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """See `EquivariantVelocity`."""
+        references = self.references.expand(*momenta.shape[:2], -1, -1)
+        vectors = torch.cat([momenta.unsqueeze(-2), references.to(momenta)], -2)  # (n, P, 1 + R, 4)
+        multivectors, scalars = self.net(embed_vector(vectors.to(self.labels.dtype)), self.scalars(momenta, t))
+        return extract_vector(multivectors).squeeze(-2), scalars

@@ -1,0 +1,40 @@
+"""L-GATr-slim: a transformer whose tokens are scalars and four-vectors, without the rest of the multivectors."""
+
+import torch
+from lgatr import LGATrSlim
+from torch import Tensor
+
+from gampl.event_settings import Generator
+from gampl.generators.coordinates import Coordinates
+from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+
+
+class LGATrSlimVelocity(EquivariantVelocity):
+    """Velocities from L-GATr-slim: the references are vectors of every particle beside its momentum.
+
+    Shapes:
+        x, t: (n, d), (n,) -> (n, d)
+    """
+
+    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool) -> None:
+        super().__init__(coordinates, references)
+        self.net = LGATrSlim(
+            num_blocks=settings.blocks,
+            in_v_channels=1 + len(self.references),
+            out_v_channels=1,
+            hidden_v_channels=settings.vectors,
+            in_s_channels=self.scalar_features,
+            out_s_channels=coordinates.scalars,
+            hidden_s_channels=settings.width,
+            num_heads=settings.heads,
+            mlp_ratio=2,
+            norm_elementwise_affine=False,  # a linear layer follows each norm and can do the same
+        )
+        begin_small(self.net.linear_out)
+
+    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """See `EquivariantVelocity`."""
+        references = self.references.expand(*momenta.shape[:2], -1, -1)
+        vectors = torch.cat([momenta.unsqueeze(-2), references.to(momenta)], -2)  # (n, P, 1 + R, 4)
+        vectors, scalars = self.net(vectors.to(self.labels.dtype), self.scalars(momenta, t))
+        return vectors.squeeze(-2), scalars

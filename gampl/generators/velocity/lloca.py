@@ -1,0 +1,164 @@
+"""LLoCa, arXiv:2505.20280: a transformer that sees each particle in a frame of its own, which moves with the event."""
+
+import math
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, pad
+
+from gampl.event_settings import Generator
+from gampl.generators.coordinates import Coordinates
+from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+
+with warnings.catch_warnings():  # torch-geometric, which lloca imports, still compiles with torch.jit.script
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from lloca.backbone.transformer import Transformer
+    from lloca.framesnet import Frames, InverseFrames
+    from lloca.reps import TensorReps, TensorRepsTransform
+    from lloca.utils.autocast import minimum_autocast_precision
+    from lloca.utils.orthogonalize_3d import orthogonalize_gramschmidt_3d
+    from lloca.utils.polar_decomposition import restframe_boost
+
+
+class LLoCaVelocity(EquivariantVelocity):
+    """Velocities from a LLoCa transformer: the references are particles too, but only for the net that finds frames.
+
+    Shapes:
+        x, t: (n, d), (n,) -> (n, d)
+    """
+
+    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool, x: Tensor) -> None:
+        super().__init__(coordinates, references)
+        self.pairs = PairVectors(self.scalar_features, settings.frames)
+        self.pairs.standardise(coordinates.momenta(x), self.references)
+        scalars_of_head = settings.width // settings.heads - 4 * settings.vectors
+        self.net = Transformer(
+            in_channels=4 + self.scalar_features,
+            attn_reps=f"{scalars_of_head}x0n+{settings.vectors}x1n",
+            out_channels=4 + coordinates.scalars,
+            num_blocks=settings.blocks,
+            num_heads=settings.heads,
+            mlp_factor=2,
+            preserve_variance=False,
+        )
+        begin_small(self.net.linear_out)
+        self.transform = VectorTransform(TensorReps("1x1n"))
+        self.net.attention.transform = VectorTransform(self.net.attention.transform.reps)
+
+    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """See `EquivariantVelocity`."""
+        momenta = momenta.double()
+        scalars = self.scalars(momenta, t)  # (n, P, P + 9)
+        with torch.autocast(momenta.device.type, enabled=False):  # the vectors begin nearly equal: digits must not go
+            frames = proper(polar_frames(self.pairs(momenta, self.references, scalars)))
+        # Seen from its frame a particle may be fast; asinh is linear for slow and a logarithm for fast ones.
+        local = self.transform(momenta, frames).asinh().to(scalars.dtype)  # (n, P, 4)
+        out = self.net(torch.cat([local, scalars], -1), proper(frames.matrices.to(scalars.dtype)))
+        return self.transform(out[..., :4].double(), InverseFrames(frames)), out[..., 4:]
+
+
+class VectorTransform(TensorRepsTransform):  # type: ignore[misc]
+    """The library's transform of scalars and vectors by frames, as one product of matrices.
+
+    The library sums element by element, for tensors of any order; on a CPU a training step with that takes a quarter
+    longer.
+
+    Shapes:
+        tensor: (..., s + 4 v), frames: (..., 4, 4) -> (..., s + 4 v)
+    """
+
+    @minimum_autocast_precision(torch.float32)  # type: ignore[untyped-decorator]
+    def forward(self, tensor: Tensor, frames: Frames) -> Tensor:
+        """See the class."""
+        scalars, vectors = tensor[..., : self.dim_scalars], tensor[..., self.dim_scalars :]
+        rows = vectors.reshape(*frames.shape[:-2], -1, 4)  # (..., v, 4)
+        turned = rows @ frames.matrices.to(tensor.dtype).transpose(-1, -2)
+        return torch.cat([scalars, turned.reshape(vectors.shape)], -1)
+
+
+class PairVectors(nn.Module):
+    """Three time-like vectors for each particle: means of its pairs' momenta with weights that a perceptron finds.
+
+    The same as `lloca.equivectors.MLPVectors`, but for events with one number of particles: without the lists of
+    pairs, without frames for the references, and the first layer is applied to particles rather than to pairs.
+
+    Shapes:
+        momenta, references, scalars: (n, P, 4) in float64, (R, 4), (n, P, S) -> (n, P, 3, 4) in float64
+
+    Args:
+        scalars: S.
+        hidden: Nodes of both hidden layers.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, scalars: int, hidden: int) -> None:
+        super().__init__()
+        self.of_particle = nn.Linear(scalars, hidden)
+        self.of_other = nn.Linear(scalars, hidden, bias=False)
+        self.of_mass = nn.Linear(1, hidden, bias=False)
+        self.middle = nn.Linear(hidden, hidden)
+        self.weigh = nn.Linear(hidden, 3)
+        self.register_buffer("mean", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("std", torch.ones(1, dtype=torch.float64))
+
+    def standardise(self, momenta: Tensor, references: Tensor) -> None:
+        """Takes mean and spread of the pairs' log m² from training events: (n, P, 4), (R, 4)."""
+        _, log_mass2 = _pairs(momenta, references)
+        values = log_mass2[:, ~_with_itself(log_mass2)]
+        self.mean.fill_(values.mean())
+        self.std.fill_(values.std().clamp_min(1e-5))
+
+    def forward(self, momenta: Tensor, references: Tensor, scalars: Tensor) -> Tensor:
+        """See the class."""
+        pairs, log_mass2 = _pairs(momenta, references)  # (n, P, P + R, 4), (n, P, P + R)
+        # References have no scalars, what the layer makes of them is zero: (n, P + R, hidden).
+        other = pad(self.of_other(scalars), (0, 0, 0, len(references)))
+        mass = self.of_mass(((log_mass2 - self.mean) / self.std).unsqueeze(-1).to(scalars.dtype))
+        hidden = gelu(self.of_particle(scalars).unsqueeze(2) + other.unsqueeze(1) + mass)  # (n, P, P + R, hidden)
+        weights = self.weigh(gelu(self.middle(hidden))).double()  # (n, P, P + R, 3)
+        itself = _with_itself(log_mass2)
+        weights = weights.masked_fill(itself.unsqueeze(-1), -math.inf).softmax(2)
+        vectors = weights.transpose(-1, -2) @ (pairs / (0.5 * log_mass2).exp().unsqueeze(-1))  # (n, P, 3, 4)
+        return vectors / _square(vectors).sum(-1).clamp_min(1e-10).sqrt()[..., None, None]
+
+
+def _pairs(momenta: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
+    """Momenta of each particle and another particle or reference, and their log m²: (n, P, P + R, 4), (n, P, P + R)."""
+    others = torch.cat([momenta, references.to(momenta).expand(len(momenta), -1, -1)], 1)
+    pairs = momenta.unsqueeze(2) + others.unsqueeze(1)
+    return pairs, _square(pairs).clamp_min(1e-10).log()
+
+
+def _with_itself(of_pairs: Tensor) -> Tensor:
+    """Which pairs are a particle and itself: (n, P, P + R) -> (P, P + R)."""
+    return torch.eye(*of_pairs.shape[1:], dtype=torch.bool, device=of_pairs.device)
+
+
+def _square(vectors: Tensor) -> Tensor:
+    """E² - p²: (..., 4) -> (...)."""
+    e, px, py, pz = vectors.unbind(-1)
+    return e * e - px * px - py * py - pz * pz
+
+
+def polar_frames(vectors: Tensor) -> Tensor:
+    """Lorentz transformations to the rest frame of the first vector, there turned to where the other two point.
+
+    What `lloca.framesnet.LearnedPDFrames` does, without its noise for vectors that point the same way exactly, which
+    it would draw from the global random stream.
+
+    Shapes:
+        (..., 3, 4) -> (..., 4, 4)
+    """
+    boost = restframe_boost(vectors[..., 0, :])
+    axes = orthogonalize_gramschmidt_3d((vectors[..., 1:, :] @ boost.transpose(-1, -2))[..., 1:], eps_norm=1e-15)
+    turned = axes @ boost[..., 1:, :]
+    return torch.cat([boost[..., :1, :], turned], -2)
+
+
+def proper(matrices: Tensor) -> Frames:
+    """The library's frames, for matrices whose determinant is known to be 1: (..., 4, 4)."""
+    one = matrices.new_ones(matrices.shape[:-2])
+    return Frames(matrices=matrices, det=one, parity=one)

@@ -1,0 +1,390 @@
+"""Velocity networks: symmetries, gradients and reproducible weights; torch's and the libraries' layers as oracles."""
+
+import math
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from gampl.event_settings import FLOWS, Generator
+from gampl.generators.jet_coordinates import JetCoordinates
+from gampl.generators.randomness import torch_generator
+from gampl.generators.velocity import Velocity, make_velocity
+from gampl.generators.velocity.transformer import Block
+
+JETS, EVENTS = 6, 40
+EQUIVARIANT = FLOWS[1:]
+SIZES = {"lgatr": {"blocks": 1, "vectors": 4, "width": 16}, "lloca": {"width": 52, "vectors": 2}}
+SINGLE, DOUBLE = torch.float32, torch.float64
+
+
+def random(*shape: int, seed: int = 1, normal: bool = False) -> torch.Tensor:
+    draw = torch.randn if normal else torch.rand
+    return draw(shape, generator=torch_generator(seed), dtype=DOUBLE)
+
+
+def some_events(n: int = EVENTS, seed: int = 1) -> torch.Tensor:
+    """Jets with pT > 22 GeV, most of them central, of 5 to 10 GeV, and one in twenty massless."""
+    pt, phi, m, massless = random(n, JETS, 4, seed=seed).unbind(-1)
+    eta = 1.3 * random(n, JETS, seed=seed + 1, normal=True)
+    mass = torch.where(massless < 0.05, 0.0, 5 + 5 * m)
+    return torch.stack([22 - 60 * torch.log(pt), math.pi * (2 * phi - 1), eta, mass], -1)
+
+
+COORDINATES = JetCoordinates.of(some_events(1000), 22.0)
+X, T = COORDINATES.to_network(some_events(seed=5)), random(EVENTS, seed=6)
+MOMENTA = COORDINATES.momenta(X)
+
+
+def network(kind: str, seed: int = 1, member: int = 0, coordinates=COORDINATES, references: bool = True) -> nn.Module:
+    settings = Generator(kind, **SIZES.get(kind, {}))
+    return make_velocity(settings, coordinates, X, seed=seed, member=member, references=references)
+
+
+kinds = pytest.mark.parametrize("kind", FLOWS)
+equivariant_kinds = pytest.mark.parametrize("kind", EQUIVARIANT)
+precisions = pytest.mark.parametrize("dtype", [SINGLE, DOUBLE], ids=["single", "double"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """For so few numbers two threads mostly wait for each other, on a busy machine for long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# ---- the interface
+
+
+@kinds
+@pytest.mark.parametrize("n", [1, 5])
+def test_shape_and_type(kind, n):
+    for weights in (SINGLE, DOUBLE):
+        v: Velocity = network(kind).to(weights)
+        assert COORDINATES.mean.dtype == DOUBLE  # the casts must not reach the coordinates
+        with torch.no_grad():
+            for dtype in (SINGLE, DOUBLE):
+                rate = v(X[:n].to(dtype), T[:n].to(dtype))
+                assert rate.shape == (n, 4 * JETS)
+                assert rate.dtype == dtype
+                assert rate.isfinite().all()
+
+
+@kinds
+def test_events_do_not_see_each_other(kind):
+    v = network(kind).double()
+    with torch.no_grad():
+        one_by_one = torch.cat([v(x, t) for x, t in zip(X[:4].split(1), T[:4].split(1), strict=True)])
+        torch.testing.assert_close(v(X[:4], T[:4]), one_by_one, rtol=1e-9, atol=1e-12)
+
+
+@kinds
+def test_depends_on_the_time(kind):
+    v = network(kind).double()
+    with torch.no_grad():
+        assert ((v(X, T) - v(X, T + 0.3)).square().mean() > 1e-4 * v(X, T).square().mean()).item()
+
+
+def test_other_kinds_are_refused():
+    with pytest.raises(ValueError, match="spline"):
+        network("spline")
+
+
+def test_libraries_are_imported_only_where_needed():
+    code = (
+        "import sys, torch; from gampl.event_settings import Generator; "
+        "from gampl.generators.jet_coordinates import JetCoordinates as C; "
+        "from gampl.generators.velocity import make_velocity; "
+        "c = C(torch.zeros(2, 4), torch.ones(2, 4), 22.0); x = torch.rand(9, 8); "
+        "make_velocity(Generator('transformer'), c, x, seed=0, member=0); assert 'lgatr' not in sys.modules; "
+        "make_velocity(Generator('lgatr_slim'), c, x, seed=0, member=0); assert 'lloca' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+# ---- weights
+
+
+@kinds
+def test_weights_depend_on_seed_and_member_only(kind):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = network(kind)
+    first(X, T).sum().backward()
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(4)
+    again, *others = (network(kind, *path) for path in ((1, 0), (1, 1), (2, 0)))
+    for (name, a), b in zip(first.state_dict().items(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    for other in others:
+        assert not torch.equal(other(X, T), first(X, T))
+        same = [name for name, p in first.named_parameters() if torch.equal(p, other.get_parameter(name))]
+        assert all("bias" in name for name in same), same  # the libraries begin some of them at zero
+
+
+@kinds
+def test_every_parameter_is_trained(kind):
+    v = network(kind)
+    (v(X, T) - 1).square().mean().backward()
+    trained = {name: p for name, p in v.named_parameters() if p.requires_grad}
+    assert [name for name, p in trained.items() if p.grad is None or not p.grad.any()] == []
+    assert all(p.ndim > 0 for p in v.parameters())
+    frozen = {name for name, p in v.named_parameters() if not p.requires_grad}
+    of_lgatr = {"net.linear_in.mvs2s.weight", "net.linear_out.s2mvs.weight", "net.linear_out.s2mvs.bias"}
+    assert frozen == (of_lgatr if kind == "lgatr" else set())
+
+
+@kinds
+def test_frozen_parameters_do_not_matter(kind):
+    v = network(kind).double()
+    before = v(X, T)
+    for p in v.parameters():
+        if not p.requires_grad:
+            p.data.add_(1.0)
+    assert torch.equal(v(X, T), before)
+
+
+@kinds
+def test_velocities_begin_near_zero(kind):
+    target = random(*X.shape, seed=8, normal=True)
+    with torch.no_grad():
+        rate = network(kind)(X, T)
+    assert 0 < rate.square().mean().sqrt().item() < 0.05
+    assert math.isclose((rate - target).square().mean(), target.square().mean(), rel_tol=0.01)
+
+
+@kinds
+def test_weights_survive_a_file(kind):
+    first, other = network(kind), network(kind, seed=2)
+    other.load_state_dict({name: p.clone() for name, p in first.state_dict().items()})
+    assert torch.equal(first(X, T), other(X, T))
+
+
+# ---- gradients
+
+
+@kinds
+def test_gradients_along_a_direction_agree_with_differences(kind):
+    """e^T (dv/dx) e, of which the divergence in the exact density consists."""
+    v = network(kind).double()
+    e = random(*X.shape, seed=9, normal=True)
+    x = X.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(v(x, T), x, e)
+    _, pull_back = torch.func.vjp(lambda x: v(x, T), X)
+    torch.testing.assert_close(pull_back(e)[0], gradient)
+
+    @torch.no_grad()
+    def difference(step: float) -> torch.Tensor:
+        return ((v(X + step * e, T) - v(X - step * e, T)) / (2 * step) * e).sum(-1)
+
+    differences = (4 * difference(1e-5) - difference(2e-5)) / 3  # without the third derivative
+    # a massless jet sits at a kink of the mass, where the difference is half of one side's
+    massive = (COORDINATES.to_events(X - 1e-4 * e.abs())[..., 3] > 0).all(-1)
+    assert massive.sum() > EVENTS / 2
+    along = (gradient * e).sum(-1)
+    assert (along - differences)[massive].abs().max() < 1e-5 * along.abs().mean()
+
+
+# ---- symmetries
+
+
+def exponential(times_axes: dict[tuple[int, int], torch.Tensor]) -> torch.Tensor:
+    """Lorentz transformations from their generators, which are symmetric for boosts: (n, 4, 4)."""
+    generator = torch.zeros(EVENTS, 4, 4, dtype=DOUBLE)
+    for (i, j), amount in times_axes.items():
+        generator[:, i, j] += amount
+        generator[:, j, i] += amount if i == 0 else -amount
+    return torch.linalg.matrix_exp(generator)
+
+
+ANGLES, DIRECTIONS = 3 * random(EVENTS, 3, seed=2, normal=True), random(EVENTS, 3, seed=3, normal=True)
+RAPIDITIES = 0.5 * random(EVENTS, 1, seed=4, normal=True) * DIRECTIONS / DIRECTIONS.norm(dim=-1, keepdim=True)
+BOOSTS = exponential({(0, i + 1): RAPIDITIES[:, i] for i in range(3)})
+ROTATIONS = exponential({(1, 2): ANGLES[:, 0], (1, 3): ANGLES[:, 1], (2, 3): ANGLES[:, 2]})
+ABOUT_THE_BEAM = exponential({(1, 2): ANGLES[:, 0]})
+
+
+def transformed(vectors: torch.Tensor, transformations: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("nij,npj->npi", transformations, vectors.double())
+
+
+@torch.no_grad()
+def violations(v: nn.Module, transformations: torch.Tensor) -> torch.Tensor:
+    """By how much the core's outputs miss those of the transformed events, relative to their size: (2, n, P)."""
+    vectors, scalars = v.core(MOMENTA, T)
+    vectors_of, scalars_of = v.core(transformed(MOMENTA, transformations), T)
+    expected = transformed(vectors, transformations)
+    of_vectors = (vectors_of.double() - expected).norm(dim=-1) / expected.norm(dim=-1)
+    of_scalars = (scalars_of - scalars).abs().amax(-1) / scalars.std()
+    return torch.stack([of_vectors, of_scalars.double()])
+
+
+# ten times what was measured; L-GATr's invariants are small differences of large numbers
+@pytest.mark.parametrize(
+    ("kind", "dtype", "median", "largest"),
+    [
+        ("lgatr", SINGLE, 1e-5, 2e-2),
+        ("lgatr_slim", SINGLE, 3e-6, 1e-3),
+        ("lloca", SINGLE, 3e-6, 3e-4),
+        ("lgatr", DOUBLE, 1e-12, 3e-9),
+        ("lgatr_slim", DOUBLE, 1e-12, 3e-9),
+        ("lloca", DOUBLE, 5e-12, 3e-9),
+    ],
+)
+def test_without_references_the_core_is_lorentz_equivariant(kind, dtype, median, largest):
+    v = network(kind, references=False).to(dtype)
+    for transformations in (ROTATIONS @ BOOSTS, BOOSTS):
+        missed = violations(v, transformations)
+        assert missed.flatten(1).median(1).values.max() < median
+        assert missed.max() < largest
+
+
+ROTATION_TOLERANCE = {SINGLE: 2e-4, DOUBLE: 1e-9}
+
+
+@precisions
+@equivariant_kinds
+def test_with_references_the_core_turns_about_the_beam(kind, dtype):
+    v = network(kind).to(dtype)
+    assert violations(v, ABOUT_THE_BEAM).max() < ROTATION_TOLERANCE[dtype]
+    # and about nothing else
+    for others in (BOOSTS, ROTATIONS):
+        assert violations(v, others)[0].median() > 0.05
+        assert violations(v, others)[1].max() > 0.05
+
+
+@precisions
+@equivariant_kinds
+def test_a_wrong_reference_breaks_the_symmetry(kind, dtype):
+    v = network(kind).to(dtype)
+    v.references[0] = torch.tensor([1.0, 1.0, 0.0, 0.0])
+    assert violations(v, ABOUT_THE_BEAM)[0].median() > 100 * ROTATION_TOLERANCE[dtype]
+
+
+@precisions
+@kinds
+def test_rates_do_not_change_when_the_event_is_turned_about_the_beam(kind, dtype):
+    v = network(kind).to(dtype)
+    turned = X.unflatten(-1, (JETS, 4)).clone()
+    turned[..., 1] += ANGLES[:, :1]
+    with torch.no_grad():
+        rate = v(X, T)
+        missed = (v(turned.flatten(1), T) - rate).abs() / rate.std()
+    if kind == "transformer":
+        assert missed.median() > 0.1
+    else:
+        assert missed.max() < ROTATION_TOLERANCE[dtype]
+
+
+@kinds
+def test_particles_are_told_apart_by_their_slots_alone(kind):
+    coordinates = JetCoordinates(COORDINATES.mean[:1].expand(JETS, 4), COORDINATES.std[:1].expand(JETS, 4), 22.0)
+    v, order = network(kind, coordinates=coordinates).double(), torch.tensor([3, 0, 1, 5, 4, 2])
+
+    def permuted(x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(-1, (JETS, 4))[:, order].flatten(1)
+
+    with torch.no_grad():
+        expected, with_own_slots = permuted(v(X, T)), v(permuted(X), T)
+        v.labels.register_forward_hook(lambda _module, _inputs, labels: labels[:, order])
+        with_given_slots = v(permuted(X), T)
+    torch.testing.assert_close(with_given_slots, expected, rtol=1e-8, atol=1e-12)
+    assert (with_own_slots - expected).square().mean() > 1e-3 * expected.square().mean()
+
+
+@equivariant_kinds
+def test_masses_of_slow_and_fast_jets_are_seen_in_single_precision(kind):
+    """10 GeV more in the mass of a jet of a TeV changes E by 1e-4 of itself, and the velocities visibly."""
+    light = some_events()
+    light[..., 0], light[..., 3] = 1000.0, 1.0
+    heavy = light.clone()
+    heavy[..., 3] = 11.0
+    v = network(kind)
+    x_light, x_heavy = COORDINATES.to_network(light), COORDINATES.to_network(heavy)
+    with torch.no_grad():
+        change = v(x_heavy, T) - v(x_light, T)
+    assert change.std() > 0.02 * v(x_light, T).std()
+
+
+# ---- independent oracles
+
+
+def test_block_agrees_with_torchs_encoder_layer():
+    width, heads = 32, 4
+    block = Block(width, heads)
+    layer = nn.TransformerEncoderLayer(width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True)
+    layer.self_attn.in_proj_weight.data = block.attend.weight
+    for ours, theirs in (
+        (block.mix, layer.self_attn.out_proj),
+        (block.expand, layer.linear1),
+        (block.contract, layer.linear2),
+    ):
+        theirs.load_state_dict(ours.state_dict())
+    h = random(EVENTS, JETS, width, normal=True).float()
+    torch.testing.assert_close(block(h), layer(h), rtol=1e-4, atol=1e-5)
+
+
+def test_frames_agree_with_those_of_the_library():
+    v = network("lloca").double()  # the module imports the library without its warnings
+    from lloca.equivectors import MLPVectors
+    from lloca.framesnet import LearnedPDFrames
+
+    from gampl.generators.velocity.lloca import polar_frames
+
+    pairs, features = v.pairs, v.scalar_features
+    theirs = LearnedPDFrames(
+        partial(MLPVectors, num_scalars=features, hidden_channels=pairs.middle.in_features, num_layers_mlp=2)
+    ).double()
+    block = theirs.equivectors.block
+    first, _, middle, _, last = block.mlp.mlp
+    first.weight.data = torch.cat([pairs.of_particle.weight, pairs.of_other.weight, pairs.of_mass.weight], 1)
+    first.bias.data = pairs.of_particle.bias.data
+    middle.load_state_dict(pairs.middle.state_dict())
+    last.load_state_dict(pairs.weigh.state_dict())
+
+    def with_references(x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, v.references.expand(len(x), -1, -1)], 1)
+
+    theirs.equivectors.init_standardization(with_references(MOMENTA))
+    with torch.no_grad():
+        scalars = v.scalars(MOMENTA, T)
+        # the library's statistics are also of pairs of references, the same three numbers in every event
+        pairs.mean.copy_(block.edge_mean)
+        pairs.std.copy_(block.edge_std)
+        ours = polar_frames(pairs(MOMENTA, v.references, scalars))
+        no_scalars = scalars.new_zeros(len(scalars), 3, features)
+        expected = theirs(with_references(MOMENTA), scalars=torch.cat([scalars, no_scalars], 1)).matrices[:, :JETS]
+    torch.testing.assert_close(ours, expected, rtol=1e-7, atol=1e-8)
+    metric = torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=DOUBLE))
+    torch.testing.assert_close(ours @ metric @ ours.mT, metric.expand_as(ours), rtol=0, atol=1e-9)
+
+
+def test_masses_of_pairs_are_standardised():
+    v, logs = network("lloca"), []
+    for event in MOMENTA:
+        others = [*event, *v.references]
+        for i, j in ((i, j) for i in range(JETS) for j in range(len(others)) if i != j):
+            p = event[i] + others[j]
+            logs.append(math.log(p[0] ** 2 - p[1:].square().sum()))
+    logs = torch.tensor(logs, dtype=DOUBLE)
+    torch.testing.assert_close(v.pairs.mean.double(), logs.mean().expand(1), rtol=0, atol=1e-6)
+    torch.testing.assert_close(v.pairs.std.double(), logs.std().expand(1), rtol=0, atol=1e-6)
+
+
+def test_transform_agrees_with_that_of_the_library():
+    network("lloca")
+    from lloca.framesnet import Frames
+    from lloca.reps import TensorReps, TensorRepsTransform
+
+    from gampl.generators.velocity.lloca import VectorTransform
+
+    frames = Frames(matrices=BOOSTS @ ROTATIONS)
+    for reps in ("5x0n+2x1n", "1x1n"):
+        tensor = random(EVENTS, TensorReps(reps).dim, normal=True)
+        ours, theirs = VectorTransform(TensorReps(reps)), TensorRepsTransform(TensorReps(reps))
+        torch.testing.assert_close(ours(tensor, frames), theirs(tensor, frames))
