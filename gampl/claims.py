@@ -33,11 +33,11 @@ class Claim:
         where: Place in the paper, or "check" for a check of our own against an independent calculation.
         text: What is claimed.
         reason: Why this tolerance or interval is the right one.
-        paper: The number; for ``below`` claims the bound.
+        paper: The number; for ``below`` and ``above`` claims the bound.
         printed: How the paper prints it, where that differs from ``paper``.
         result: ``notebook.number`` that answers it; empty if it is not attempted.
         tolerance: Largest absolute difference that counts as reproduced.
-        below: Whether the claim is that the number lies below ``paper``.
+        below, above: Whether the claim is that the number lies below, or above, ``paper``.
         expect: Verdicts that a run of a profile may have; a profile that is not named may have any.
     """
 
@@ -50,6 +50,7 @@ class Claim:
     result: str = ""
     tolerance: float | None = None
     below: bool = False
+    above: bool = False
     expect: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def judge(self, value: float, interval: Sequence[float] | None) -> Verdict:
@@ -58,7 +59,7 @@ class Claim:
         Raises:
             ValueError: If there is nothing to compare with: neither a tolerance nor an interval.
         """
-        if interval is None and self.tolerance is None and not self.below:
+        if interval is None and self.tolerance is None and not (self.below or self.above):
             raise ValueError(
                 f"claim {self.id}: {self.result} was recorded without an interval, so it needs a tolerance"
             )
@@ -67,6 +68,10 @@ class Claim:
             if high < self.paper:
                 return Verdict.REPRODUCED
             return Verdict.CONSISTENT if low < self.paper else Verdict.DIFFERS
+        if self.above:
+            if low > self.paper:
+                return Verdict.REPRODUCED
+            return Verdict.CONSISTENT if high > self.paper else Verdict.DIFFERS
         if self.tolerance is not None and abs(value - self.paper) <= self.tolerance:
             return Verdict.REPRODUCED
         return Verdict.CONSISTENT if interval and low <= self.paper <= high else Verdict.DIFFERS
@@ -218,7 +223,7 @@ def _table(judged: Sequence[Judged], ours: Sequence[str], profile: str) -> list[
         [
             j.claim.where,
             j.claim.text,
-            j.claim.printed or f"{'< ' if j.claim.below else ''}{j.claim.paper:g}",
+            j.claim.printed or f"{'< ' if j.claim.below else '> ' if j.claim.above else ''}{j.claim.paper:g}",
             *(str(j.answers.get(p, "–")) for p in ours),
             (f"± {j.claim.tolerance:g}: " if j.claim.tolerance is not None else "") + j.claim.reason,
             f"**{j.answers[profile].verdict}**" if profile in j.answers else "–",

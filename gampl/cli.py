@@ -54,9 +54,10 @@ def _train(options: argparse.Namespace) -> int:
 
     rings = studies.trainings(options.profile, options.seed)
     events = event_studies.trainings(options.profile, options.seed)
+    known = rings | events
     for name in options.names:
-        if name not in rings and name not in events:
-            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(rings | events)}")
+        if name not in known:
+            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(known)}")
     receipt: dict[str, dict[str, object]] = {}
     for name in options.names:
         receipt[name] = _train_ring(rings[name], name) if name in rings else _train_events(name, options)

@@ -122,6 +122,11 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
     return EventTraining(source, n_train, Generator(kind, **size), member=member, seed=seed, fit=fit, **own)
 
 
+def recorded(kinds: Sequence[str]) -> dict[str, str]:
+    """Under which names the results of kinds are recorded: L-GATr-slim stands for L-GATr where this is left out."""
+    return {kind: "lgatr" if kind == "lgatr_slim" and "lgatr" not in kinds else kind for kind in kinds}
+
+
 def is_density(kind: str) -> bool:
     """Whether a kind of generator has an explicit density and needs no solver."""
     return kind in DENSITIES

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -106,10 +107,15 @@ def artifact_key(training: EventTraining, events: NDArray[np.float64]) -> dict[s
     return {
         "training": settings | {"process": {"name": type(training.process).__name__, **asdict(training.process)}},
         "data": array_digest(events),
-        "source": provenance.digest(provenance.source_files(Path(__file__))),
+        "source": _source(),
         # without local labels such as "+cpu": a GPU machine finds what was trained without one
         "versions": {name: version(name).split("+")[0] for name in PACKAGES},
     }
+
+
+@cache
+def _source() -> str:
+    return provenance.digest(provenance.source_files(Path(__file__)))
 
 
 def train(

@@ -38,6 +38,9 @@ def claim(**changes) -> Claim:
         ({"below": True, "paper": 1}, 0.4, (0.2, 1.8), Verdict.CONSISTENT),
         ({"below": True, "paper": 1}, 1.4, (1.2, 1.8), Verdict.DIFFERS),
         ({"below": True, "paper": 1}, 0.4, None, Verdict.REPRODUCED),
+        ({"above": True, "paper": 1}, 1.4, (1.2, 1.8), Verdict.REPRODUCED),
+        ({"above": True, "paper": 1}, 1.4, (0.8, 1.8), Verdict.CONSISTENT),
+        ({"above": True, "paper": 1}, 0.4, (0.2, 0.8), Verdict.DIFFERS),
     ],
 )
 def test_verdicts(changes, value, interval, verdict):

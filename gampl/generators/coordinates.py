@@ -41,7 +41,7 @@ class Coordinates(Protocol):
 
     @property
     def angles(self) -> Tensor:
-        """Which coordinates are angles in [-pi, pi), shape (d,) of bool."""
+        """Which coordinates are angles in [-pi, pi], shape (d,) of bool."""
 
     def to_network(self, events: Tensor) -> Tensor:
         """Network coordinates of events, (n, *event_shape) -> (n, d)."""
@@ -76,6 +76,6 @@ class Coordinates(Protocol):
 
 
 def wrapped(x: Tensor, angles: Tensor) -> Tensor:
-    """The same with angles brought to [-pi, pi): (n, d), (d,) -> (n, d)."""
+    """The same with angles brought to [-pi, pi], (n, d), (d,) -> (n, d); pi itself by rounding only."""
     turned = torch.remainder(x + math.pi, 2 * math.pi) - math.pi
     return torch.where(angles, turned, x)

@@ -37,7 +37,9 @@ class JetCoordinates(nn.Module):
         self.event_shape, self.d = (self.particles, 4), 4 * self.particles
         self.register_buffer("mean", mean.double())
         self.register_buffer("std", std.double())
-        self.register_buffer("angles", torch.tensor([False, True, False, False]).repeat(self.particles))
+        self.register_buffer(
+            "angles", torch.tensor([False, True, False, False], device=mean.device).repeat(self.particles)
+        )
 
     @classmethod
     def of(cls, events: Tensor, pt_min: float) -> "JetCoordinates":

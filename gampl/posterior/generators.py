@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -142,5 +143,6 @@ class EventEnsemble:
         return np.stack(values)
 
 
+@cache
 def _source() -> str:
     return provenance.digest(provenance.source_files(Path(__file__)))
