@@ -42,10 +42,9 @@ def lock(file):
 
 SOURCES = {name: sources(f"notebooks/{name}.py") for name in NOTEBOOKS}
 LOCKS = {name: lock(f"notebooks/{name}.py") for name in NOTEBOOKS}
-# what trains the rings, and what trains generators of events and lets them generate
-TRAINS = {True: "gampl/training.py", False: "gampl/event_ensembles.py"}
-TRAINING_SOURCES = {is_ring: sources(file) for is_ring, file in TRAINS.items()}
-TRAINING_LOCKS = {is_ring: lock(file) for is_ring, file in TRAINS.items()}
+STUDY_OF = {p: {job: study for study in STUDIES for job in study.jobs(p, SEED)} for p in PROFILES}
+TRAINING_SOURCES = {study: sources(study.TRAINED_BY) for study in STUDIES}
+TRAINING_LOCKS = {study: lock(study.TRAINED_BY) for study in STUDIES}
 RUNNING_NOTEBOOKS = ["tools/run_notebook.py", "tools/notebook_env.py"]
 CHECKING_NOTEBOOKS = ["tools/check_notebook.py", "tools/make_reference.py", "tools/notebook_env.py"]
 
@@ -56,20 +55,9 @@ def receipts(notebook, profile):
     return [f"_build/{profile}/receipts/{job}.json" for job, names in JOBS[profile].items() if needed & set(names)]
 
 
-def is_ring(job):
-    """Whether a job trains networks of the rings."""
-    return job.startswith("ring")
-
-
-def of_event_training(job, profile):
-    """What decides, besides the training itself, what a job of event generators makes, and the files that it reads."""
-    ensemble = job.rpartition("/")[0]
-    made = {
-        "solver": asdict(event_studies.solver(profile)),
-        "n_gen": event_studies.n_gen(profile, ensemble),
-        "chunk": event_studies.chunk(profile),
-    }
-    return made, event_studies.data_files(ensemble, profile)
+def study_of(w):
+    """The module that has planned a job."""
+    return STUDY_OF[w.profile][w.job]
 
 
 def settings(notebook, profile, seed):
@@ -131,8 +119,8 @@ rule notebooks:
 # the trained networks themselves go to the artifact store; the receipt says what was trained and where it is
 rule train:
     input:
-        lambda w: TRAINING_SOURCES[is_ring(w.job)],
-        lambda w: [] if is_ring(w.job) else of_event_training(w.job, w.profile)[1],
+        lambda w: TRAINING_SOURCES[study_of(w)],
+        lambda w: study_of(w).training_data(w.job, w.profile),
     output:
         "_build/{profile}/receipts/{job}.json",
     log:
@@ -140,13 +128,13 @@ rule train:
     params:
         made_of=lambda w: {
             "trainings": {name: asdict(TRAININGS[w.profile][name]) for name in JOBS[w.profile][w.job]},
-            "generated": {} if is_ring(w.job) else of_event_training(w.job, w.profile)[0],
-            "lock": TRAINING_LOCKS[is_ring(w.job)],
+            "generated": study_of(w).generated(w.job, w.profile),
+            "lock": TRAINING_LOCKS[study_of(w)],
         },
         names=lambda w: JOBS[w.profile][w.job],
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=lambda w: 16000 if w.profile == "paper" and study_of(w) is event_studies else 2000,
+        runtime=lambda w: 2880 if w.profile == "paper" and study_of(w) is event_studies else 240,
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
         "{PYTHON} -m gampl train {params.names} --profile {wildcards.profile} --seed {SEED}"
@@ -169,7 +157,7 @@ rule notebook:
     params:
         made_of=lambda w: settings(w.notebook, PROFILE, SEED),
     resources:
-        mem_mb=4000,
+        mem_mb=16000 if PROFILE == "paper" else 4000,
         runtime=240,
     message: "notebook {wildcards.notebook}"
     shell:

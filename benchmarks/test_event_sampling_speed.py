@@ -6,6 +6,7 @@ import torch
 from scipy import stats
 from side_by_side import report, seconds
 
+from gampl import event_studies
 from gampl.event_settings import EventTraining, Generator, Solver, TopPairJets
 from gampl.event_training import train_or_load
 from gampl.processes.top_pair import TopPair
@@ -13,7 +14,7 @@ from gampl.settings import Fit
 from gampl.store import Store
 
 PUBLIC = Solver("rk4", 50)  # 200 evaluations
-OURS = Solver("rk4", 3)  # 12, the laptop profile's
+OURS = event_studies.solver("laptop")
 OBSERVABLES = ("m_tt", "m_W1", "m_t1", "pT(q2)", "eta(b1)", "deltaR(q1,q2)")
 EVENTS = 2000
 SIZES = {

@@ -81,7 +81,12 @@ def _train_events(name: str, options: argparse.Namespace) -> dict[str, object]:
     print(f"{name}: {done.summary()}", flush=True)
     if not done.failure:
         print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
-    return {"training": asdict(done.training), "data": done.data_digest, "artifact": done.artifact}
+    return {
+        "training": asdict(done.training),
+        "data": done.data_digest,
+        "artifact": done.artifact,
+        "failure": done.failure,
+    }
 
 
 def _claims(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def training_events(training: EventTraining, profile: str) -> Floats:
     process = training.process
     if isinstance(process, LeadingOrder):
         rng = np.random.default_rng([training.seed, training.n_train, zlib.crc32(b"leading order")])
-        return leading_order(process).sample(training.n_train, rng)
+        return leading_order_process(process).sample(training.n_train, rng)
     events = TopPair(process.extra_jets).load("train", _file(process.extra_jets, profile)).momenta
     if len(events) < training.n_train:
         raise ValueError(f"n_train is {training.n_train}, but the file has {len(events)} training events")
@@ -42,7 +42,7 @@ def holdout_events(extra_jets: int, n_train: int, profile: str) -> Floats:
     return np.concatenate([process.load("holdout", path).momenta, process.load("train", path).momenta[n_train:]])
 
 
-def leading_order(process: LeadingOrder) -> LeadingOrderTopPair:
+def leading_order_process(process: LeadingOrder) -> LeadingOrderTopPair:
     """The process with the exact density."""
     return LeadingOrderTopPair(energy=process.energy, top_mass=process.top_mass, m_max=process.m_max)
 
@@ -65,10 +65,12 @@ def generate(name: str, member: TrainedMember, profile: str, seed: int) -> str:
 
 def ensemble(name: str, profile: str, seed: int) -> EventEnsemble:
     """All members of an ensemble that did not fail, with their generated events screened for lost ones."""
-    names = [member for member in event_studies.trainings(profile, seed) if member.rpartition("/")[0] == name]
-    members = [train_member(member, profile, seed) for member in names]
+    plan = event_studies.trainings(profile, seed)
+    members = [member for member in plan if member.rpartition("/")[0] == name]
+    events, solver = training_events(plan[members[0]], profile), event_studies.solver(profile)
+    trained = [train_or_load(plan[member], events, solver=solver, label=member) for member in members]
     n, chunk = event_studies.n_gen(profile, name), event_studies.chunk(profile)
-    return EventEnsemble(members, chunk=chunk, screened=n, seed=seed)
+    return EventEnsemble(trained, chunk=chunk, screened=n, seed=seed)
 
 
 def _file(extra_jets: int, profile: str) -> str | None:

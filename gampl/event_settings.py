@@ -39,6 +39,11 @@ class Generator:
     components: int = 8
     base: str = "cut_aware"
 
+    @property
+    def is_flow(self) -> bool:
+        """Whether it is trained by flow matching, and needs a solver to generate."""
+        return self.kind in FLOWS
+
     def __post_init__(self) -> None:
         for name, allowed in (("kind", FLOWS + DENSITIES), ("base", BASES)):
             if getattr(self, name) not in allowed:
@@ -119,8 +124,8 @@ class EventTraining:
         member: Number of the member. It decides initial weights, batches and the events held back.
         seed: Seed of everything random, and of the training events where they are drawn.
         fit: How the weights are fitted.
-        precision: Of the network's arithmetic on a GPU: "float32" or "bfloat16". On a CPU always the first.
-        compile: Whether to compile the network on a GPU.
+        precision: Of a velocity network's arithmetic on a GPU: "float32" or "bfloat16". On a CPU always the first.
+        compile: Whether to compile a velocity network on a GPU.
     """
 
     process: TopPairJets | LeadingOrder
@@ -137,5 +142,7 @@ class EventTraining:
             raise ValueError(f'EventTraining.precision must be one of {PRECISIONS}, got "{self.precision}"')
         if isinstance(self.process, LeadingOrder) and self.generator.base != "normal":
             raise ValueError('EventTraining.generator.base must be "normal" for LeadingOrder: it has no jets to cut on')
+        if not self.generator.is_flow and (self.precision != "float32" or self.compile):
+            raise ValueError("EventTraining.precision and compile are for flows, not for explicit densities")
         at_least(self, 10, "n_train")
         at_least(self, 0, "member", "seed")

@@ -1,9 +1,10 @@
 """Which generators of LHC events the book trains, and which page uses them; needs no torch, see `gampl.studies`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from gampl.event_settings import DENSITIES, EventTraining, Generator, LeadingOrder, Solver, TopPairJets
+from gampl.event_settings import EventTraining, Generator, LeadingOrder, Solver, TopPairJets
 from gampl.profiles import section
 from gampl.settings import Fit
 from gampl.studies import event_file
@@ -17,6 +18,7 @@ TITLES = {
     "spline": "spline flow",
 }
 EXTRA_JETS = (0, 4)
+TRAINED_BY = "gampl/event_ensembles.py"
 # what a page uses: top pairs, the leading-order process
 _PAGES = {
     "top_pair_generators": ("top_pair",),
@@ -38,11 +40,9 @@ def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
 def ensembles(profile: str) -> list[str]:
     """Names of all ensembles, such as ``top_pair_0j/lloca``."""
     settings = section(profile, "event_trainings")
-    top_pairs = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
-    pairs = [
-        (n, kind) for n in settings["leading_order"]["n_train"] for kind in settings["leading_order"]["generators"]
-    ]
-    return top_pairs + [leading_order(n, kind) for n, kind in pairs]
+    exact = settings["leading_order"]
+    names = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
+    return names + [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
 
 
 def top_pair(extra_jets: int, kind: str) -> str:
@@ -70,6 +70,15 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
     return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, ("-",)))]
 
 
+def generated(job: str, profile: str) -> dict[str, Any]:
+    """What, besides its trainings, decides what a job makes."""
+    return {
+        "solver": asdict(solver(profile)),
+        "n_gen": n_gen(profile, job.rpartition("/")[0]),
+        "chunk": chunk(profile),
+    }
+
+
 def solver(profile: str) -> Solver:
     """How the flows of a profile generate events."""
     return Solver(**section(profile, "event_trainings")["solver"])
@@ -85,9 +94,9 @@ def chunk(profile: str) -> int:
     return int(section(profile, "event_trainings")["chunk"])
 
 
-def data_files(ensemble: str, profile: str) -> Sequence[str]:
-    """Files with the training events of an ensemble, relative to the project; none where they are drawn."""
-    process = _process(ensemble)
+def training_data(job: str, profile: str) -> list[str]:
+    """Files with the training events of a job, relative to the project; none where they are drawn."""
+    process = _process(job)
     return [] if process == "leading_order" else [event_file(process, profile)]
 
 
@@ -114,7 +123,7 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
         steps=steps,
         batch_size=int(own.pop("batch_size", settings["batch_size"])),
         learning_rate=own.pop("learning_rate", settings["learning_rate"]),
-        warmup=min(100, steps // 5) if profile != "paper" else 1000,
+        warmup=min(int(settings["warmup"]), steps // 5),
         validate_every=int(settings["validate_every"]),
         patience=int(settings["patience"]),
         ema=settings["ema"],
@@ -125,8 +134,3 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
 def recorded(kinds: Sequence[str]) -> dict[str, str]:
     """Under which names the results of kinds are recorded: L-GATr-slim stands for L-GATr where this is left out."""
     return {kind: "lgatr" if kind == "lgatr_slim" and "lgatr" not in kinds else kind for kind in kinds}
-
-
-def is_density(kind: str) -> bool:
-    """Whether a kind of generator has an explicit density and needs no solver."""
-    return kind in DENSITIES

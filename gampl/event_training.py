@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gampl import provenance
-from gampl.event_settings import EventTraining, Solver
+from gampl.event_settings import EventTraining, LeadingOrder, Solver
 from gampl.fit import History, fit, pick_device
-from gampl.generators.events import AnyGenerator, is_flow, make_generator
+from gampl.generators.events import AnyGenerator, make_generator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
 from gampl.posterior.ensemble import Split, hold_out
@@ -81,10 +81,13 @@ def train_or_load(
         label: What to call this training in messages.
 
     Raises:
-        ValueError: If there are not n_train events, or they are outside phase space.
+        ValueError: If there are not n_train events, or they have the wrong shape or are outside phase space.
     """
     if len(events) != training.n_train:
         raise ValueError(f"{label}: n_train is {training.n_train}, but there are {len(events)} events")
+    expected = (4,) if isinstance(training.process, LeadingOrder) else (6 + training.process.extra_jets, 4)
+    if events.shape[1:] != expected:
+        raise ValueError(f"{label}: events must have shape (n, {', '.join(map(str, expected))}), got {events.shape}")
     store = store or Store()
     key = artifact_key(training, events)
 
@@ -188,7 +191,7 @@ class Member:
     def validation_losses(self) -> Tensor:
         """Mean loss of the held-back events, (1,), always at the same times and latent events."""
         stream = torch_generator(self.training.seed, "validation", self.training.member)
-        rows = self.split.held_back.repeat(VALIDATION_REPEATS if is_flow(self.training) else 1)
+        rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.generator.is_flow else 1)
         parts = torch.split(rows.to(self.x.device), VALIDATION_BATCH)
         losses = torch.cat([self._loss(self.x[part], stream) for part in parts])
         return losses.mean().unsqueeze(0).cpu()

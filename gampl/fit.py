@@ -102,7 +102,7 @@ def fit(
         label: What to call this training in messages.
 
     Raises:
-        FloatingPointError: If a loss or gradient is not finite; names the member and the step.
+        FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.
         ValueError: If the checkpoint belongs to another training.
     """
     run = _Run(trainable, settings, learning_rates or {})
@@ -177,16 +177,18 @@ class _Run:
         losses = losses.detach()
         if not bool((losses + norms).isfinite().all()):
             member = int((losses + norms).isfinite().logical_not().nonzero()[0])
+            who = f"member {member}: " if self.members > 1 else ""
             raise FloatingPointError(
-                f"member {member}: loss {losses[member]:g} with gradient norm {norms[member]:g} in step {self.done}; "
+                f"{who}loss {losses[member]:g} with gradient norm {norms[member]:g} in step {self.done}; "
                 "a smaller learning rate may help, and the training events should be finite and of order 1"
             )
         factor = learning_rate_factor(self.done, self.settings)
         for group in self.optimiser.param_groups:
             group["lr"] = factor * group["peak_rate"]
         self.optimiser.step()
+        decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))  # at first the mean forgets quickly
         for name, mean in self.running_mean.items():
-            mean.lerp_(self.parameters[name].detach(), 1 - self.settings.ema)
+            mean.lerp_(self.parameters[name].detach(), 1 - decay)
         self.loss_sum += losses.cpu()
         self.done += 1
 

@@ -60,8 +60,8 @@ class Fit:
         clip: Largest gradient norm of a member.
         validate_every: Steps between two validations, where a part of the events is held back.
         patience: Validations without improvement after which a member stops.
-        ema: Decay per step of the running mean of the weights that is validated and kept in their place; 0 keeps the
-            weights themselves.
+        ema: Decay per step of the running mean of the weights that is validated and kept in their place, smaller in
+            the first steps, so that the initial weights are forgotten; 0 keeps the weights themselves.
         checkpoint_seconds: Seconds between two checkpoints. Does not change the result.
     """
 

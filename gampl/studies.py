@@ -6,6 +6,7 @@ from gampl.profiles import section
 from gampl.settings import POSTERIORS, Fit, Network, Training
 
 RING_DIMENSIONS = (2, 4)
+TRAINED_BY = "gampl/training.py"
 EVENT_FILES = {  # of the pages that read events
     "making_events": ("top_pair_0j",),
     "top_pair_events": ("top_pair_0j", "top_pair_4j"),
@@ -50,6 +51,16 @@ def jobs(profile: str, seed: int) -> dict[str, list[str]]:
         families.setdefault(name.rpartition("/")[0], []).append(name)
     grouped = [names[i : i + size] for names in families.values() for i in range(0, len(names), size)]
     return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
+
+
+def generated(job: str, profile: str) -> dict[str, object]:  # noqa: ARG001 - like that of gampl.event_studies
+    """What, besides its trainings, decides what a job makes: nothing."""
+    return {}
+
+
+def training_data(job: str, profile: str) -> list[str]:  # noqa: ARG001
+    """Files with the training events of a job: none, they are drawn."""
+    return []
 
 
 def ring(dim: int, posterior: str, training_set: int) -> str:

@@ -64,6 +64,7 @@ class TopPairStudy:
             page.record(f"n_gen_{extra}j", study.n_gen[extra])
             page.record(f"n_holdout_{extra}j", len(study.holdout[extra]))
         page.record("members", int(section(profile, "event_trainings")["members"]))
+        page.record("fewest_members", min(map(len, study.ensembles.values())))
         page.record("left_out", len(study.left_out()))
         return study
 

@@ -54,11 +54,31 @@ def trainings(profile, seed):
 def jobs(profile, seed):
     return {"toy/one": ["toy/one"]}
 
+TRAINED_BY = "gampl/training.py"
+
+def generated(job, profile):
+    return {}
+
+def training_data(job, profile):
+    return []
+
 def notebook_trainings(notebook, profile, seed):
     return ["toy/one"] if notebook == "beta" else []
 
 def notebook_data(notebook, profile):
     return ["data/events.csv"] if notebook == "alpha" else []
+""",
+    "gampl/event_studies.py": """\
+TRAINED_BY = "gampl/training.py"
+
+def trainings(profile, seed):
+    return {}
+
+def jobs(profile, seed):
+    return {}
+
+def notebook_trainings(notebook, profile, seed):
+    return []
 """,
     "gampl/cli.py": "",
     # gampl train; it lasts as long as there is a file "hold"

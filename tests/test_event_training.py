@@ -125,6 +125,8 @@ def test_settings_are_checked():
         Generator("transformer", heads=4, width=30)
     with pytest.raises(ValueError, match=r'base must be "normal" for LeadingOrder'):
         replace(QUICK, process=LeadingOrder())
+    with pytest.raises(ValueError, match="are for flows"):
+        replace(QUICK, generator=SMALL["spline"], compile=True)
     with pytest.raises(ValueError, match=r'EventTraining\.precision.*"float16"'):
         replace(QUICK, precision="float16")
 
@@ -132,6 +134,8 @@ def test_settings_are_checked():
 def test_events_are_checked(store):
     with pytest.raises(ValueError, match="n_train is 200, but there are 150 events"):
         train_or_load(QUICK, jets(150), store)
+    with pytest.raises(ValueError, match=r"events must have shape \(n, 10, 4\), got \(200, 6, 4\)"):
+        train_or_load(replace(QUICK, process=TopPairJets(extra_jets=4)), jets(), store)
     low = jets()
     low[3, 2, 0] = 21.0
     with pytest.raises(ValueError, match="jet 2 has pT <= 22"):
@@ -145,7 +149,7 @@ def test_a_member_that_diverges_is_kept_with_its_reason_and_excluded(store, monk
     wild = replace(QUICK, member=1, fit=replace(FIT, learning_rate=1e18, clip=1e30, warmup=0))
     members = [train_or_load(training, jets(), store) for training in (QUICK, wild)]
     assert members[0].failure == ""
-    assert members[1].failure.startswith(("stopped: member 0", "learned nothing"))
+    assert members[1].failure.startswith(("stopped: loss", "learned nothing"))
     assert members[1].summary().startswith("EXCLUDED")
     monkeypatch.setattr(event_training, "train", pytest.fail)  # its failure is an outcome: it is not tried again
     assert train_or_load(wild, jets(), store).failure == members[1].failure
@@ -161,7 +165,7 @@ def test_a_loss_that_is_not_finite_is_a_failure(store, monkeypatch):
     losses = Member.losses
     monkeypatch.setattr(Member, "losses", lambda self: losses(self) * float("nan"))
     member = train_or_load(QUICK, jets(), store)
-    assert member.failure.startswith("stopped: member 0: loss nan")
+    assert member.failure.startswith("stopped: loss nan")
     assert member.history is None
     assert "EXCLUDED: stopped" in member.summary()
 

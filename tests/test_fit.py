@@ -80,9 +80,10 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 
     mean, expected = plain.parameters["p"].detach().clone(), []
     run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5), {})
-    for _ in range(30):
+    for step in range(30):
         run.step()
-        mean = 0.9 * mean + 0.1 * plain.parameters["p"].detach()
+        decay = min(0.9, (1 + step) / (10 + step))
+        mean = decay * mean + (1 - decay) * plain.parameters["p"].detach()
         expected.append(mean)
     torch.testing.assert_close(torch.stack(validated), torch.stack(expected[9::10]))
     torch.testing.assert_close(parabolas.parameters["p"].detach(), expected[-1])

@@ -65,12 +65,15 @@ class CutAwareNormal(nn.Module):
             x, passed = self._try(2 * (n - found) + 64, generator)
             parts.append(x[passed])
             found += len(parts[-1])
-        return torch.cat(parts)[:n]
+        return torch.cat(parts)[:n].to(self.coordinates.mean.device)
 
     def _try(self, trials: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Events before the cuts, (trials, 4 jets), and which of them pass, (trials,)."""
+        """Events before the cuts, (trials, 4 jets), and which of them pass, (trials,).
+
+        On the CPU: a GPU that decides a borderline case otherwise would draw other events from there on.
+        """
         shape = (trials, self.coordinates.particles, 4)
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64).to(self.coordinates.mean.device)
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
         px, py, pz, mass = normal.unbind(-1)
         pt = torch.hypot(px, py)
         phi, eta = torch.atan2(py, px), torch.asinh(pz / pt)
@@ -78,7 +81,7 @@ class CutAwareNormal(nn.Module):
         for a, b in combinations(range(self.coordinates.particles), 2):
             delta_phi = torch.remainder(phi[:, a] - phi[:, b] + math.pi, 2 * math.pi) - math.pi
             passed &= torch.hypot(delta_phi, eta[:, a] - eta[:, b]) > self.delta_r_min
-        mean, std = self.coordinates.mean[:, 0], self.coordinates.std[:, 0]
+        mean, std = self.coordinates.mean[:, 0].cpu(), self.coordinates.std[:, 0].cpu()
         log_pt = (torch.log(UNIT * pt - self.coordinates.pt_min) - mean) / std  # NaN where the cut has it drawn again
         return torch.stack([log_pt, phi, eta, mass], -1).flatten(1), passed
 

@@ -11,10 +11,10 @@ import torch
 import zuko
 from torch import Tensor, nn
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.autoregressive import BATCH_SIZE, AutoregressiveTransformer
 from gampl.generators.coordinates import Coordinates, wrapped
+from gampl.generators.randomness import global_stream
 
-BATCH_SIZE = 16_384
 SPLINE_HIDDEN_LAYERS = 2
 
 
@@ -39,8 +39,8 @@ class _Density(nn.Module):
         """Log density of standardised coordinates, (n, d) -> (n,)."""
         raise NotImplementedError
 
-    def _draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """Standardised coordinates, (n, d)."""
+    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
+        """The first n of a batch of standardised coordinates, (n, d)."""
         raise NotImplementedError
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 - that of a flow needs one
@@ -53,7 +53,7 @@ class _Density(nn.Module):
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
         for start in range(0, n, batch_size):
             with torch.no_grad():
-                z = self._draw(batch_size, generator)[: n - start]
+                z = self._draw(min(batch_size, n - start), generator, batch_size)
                 x = z.to(self.mean) * self.std + self.mean
                 yield self.coordinates.to_events(wrapped(x, self.coordinates.angles))
 
@@ -88,8 +88,8 @@ class AutoregressiveEvents(_Density):
     def _log_density(self, z: Tensor) -> Tensor:
         return self.network.log_prob(z)
 
-    def _draw(self, n: int, generator: torch.Generator) -> Tensor:
-        return next(self.network.stream(n, generator, n))
+    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
+        return next(self.network.stream(n, generator, batch_size))
 
 
 class SplineEvents(_Density):
@@ -98,13 +98,14 @@ class SplineEvents(_Density):
     Args:
         coordinates, x: See `_Density`.
         blocks, width, bins: Couplings, hidden nodes of each, and bins of the splines.
-        seed: Of the initial weights.
+        generator: Random stream of the initial weights.
     """
 
-    def __init__(self, coordinates: Coordinates, x: Tensor, *, blocks: int, width: int, bins: int, seed: int) -> None:
+    def __init__(
+        self, coordinates: Coordinates, x: Tensor, *, blocks: int, width: int, bins: int, generator: torch.Generator
+    ) -> None:
         super().__init__(coordinates, x)
-        with torch.random.fork_rng(devices=[]):  # zuko's layers draw from the global stream
-            torch.manual_seed(seed)
+        with global_stream(generator):
             hidden = (width,) * SPLINE_HIDDEN_LAYERS
             self.flow = zuko.flows.NSF(
                 coordinates.d, bins=bins, transforms=blocks, passes=2, randperm=True, hidden_features=hidden
@@ -114,7 +115,8 @@ class SplineEvents(_Density):
         log_density: Tensor = self.flow().log_prob(z)
         return log_density
 
-    def _draw(self, n: int, generator: torch.Generator) -> Tensor:
-        normal = torch.randn(n, self.coordinates.d, generator=generator)  # on the CPU: a GPU draws the same events
+    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
+        # on the CPU: a GPU draws the same events
+        normal = torch.randn(batch_size, self.coordinates.d, generator=generator)[:n]
         z: Tensor = self.flow().transform.inv(normal.to(self.mean.device).float())
         return z

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gampl.event_settings import DENSITIES, EventTraining, LeadingOrder, Solver
+from gampl.event_settings import EventTraining, LeadingOrder, Solver
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.densities import AutoregressiveEvents, SplineEvents
@@ -42,14 +42,9 @@ def make_generator(training: EventTraining, events: Tensor, solver: Solver | Non
         return AutoregressiveEvents(coordinates, x, network)
     if size.kind == "spline":
         return SplineEvents(
-            coordinates, x, blocks=size.blocks, width=size.width, bins=size.components, seed=weights.initial_seed()
+            coordinates, x, blocks=size.blocks, width=size.width, bins=size.components, generator=weights
         )
     velocity = make_velocity(size, coordinates, x, seed=training.seed, member=training.member)
     if isinstance(coordinates, JetCoordinates) and not isinstance(process, LeadingOrder) and size.base == "cut_aware":
         return FlowMatching(coordinates, velocity, CutAwareNormal(coordinates, process.delta_r_min), solver)
     return FlowMatching(coordinates, velocity, Normal(coordinates.angles), solver)
-
-
-def is_flow(training: EventTraining) -> bool:
-    """Whether a training's generator is a flow, whose sampling needs a solver."""
-    return training.generator.kind not in DENSITIES

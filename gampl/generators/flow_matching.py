@@ -10,7 +10,7 @@ take the shorter way around.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +69,7 @@ class FlowMatching(nn.Module):
         def rate(t: Tensor, x: Tensor) -> Tensor:
             return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)))
 
-        end = odeint(rate, x, times, method=solver.method, options={"step_size": 1 / solver.steps})[-1]
+        end = odeint(rate, x, times, method=solver.method, options=_steps(solver))[-1]
         return wrapped(end, self.coordinates.angles)
 
     def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
@@ -131,9 +131,20 @@ class FlowMatching(nn.Module):
 
         times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
         start = (x, torch.zeros_like(x[:, 0]))
-        path, change = odeint(rate, start, times, method=solver.method, options={"step_size": 1 / solver.steps})
+        path, change = odeint(rate, start, times, method=solver.method, options=_steps(solver))
         latent = wrapped(path[-1], self.coordinates.angles)
         return self.base.log_prob(latent) + change[-1] + self.coordinates.log_jacobian(x)
+
+
+def _steps(solver: Solver) -> dict[str, Any]:
+    """What makes torchdiffeq take that many steps; a step size of 1 / steps gives one more where it rounds."""
+
+    def grid(_: object, __: Tensor, times: Tensor) -> Tensor:
+        return torch.linspace(
+            float(times[0]), float(times[-1]), solver.steps + 1, dtype=times.dtype, device=times.device
+        )
+
+    return {"grid_constructor": grid}
 
 
 def _along(v: Tensor, x: Tensor, direction: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """Independent random streams that depend on nothing but a seed and a name."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -15,3 +17,14 @@ def torch_generator(seed: int, *path: int | str) -> torch.Generator:
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
     state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))
+
+
+@contextmanager
+def global_stream(stream: torch.Generator) -> Iterator[None]:
+    """Lets what draws from the CPU's global random stream draw from this one; torch's and other libraries' layers do.
+
+    Not `torch.manual_seed`, which would also reset the streams of GPUs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(stream.get_state())
+        yield

@@ -86,7 +86,7 @@ def densities():
     network = AutoregressiveTransformer(4, 8, 1, 2, 4, generator=torch.Generator().manual_seed(4))
     return [
         AutoregressiveEvents(coordinates, x, network),
-        SplineEvents(coordinates, x, blocks=2, width=16, bins=4, seed=5),
+        SplineEvents(coordinates, x, blocks=2, width=16, bins=4, generator=torch.Generator().manual_seed(5)),
     ]
 
 

@@ -1,15 +1,12 @@
 """Velocity networks of conditional flow matching, Eqs. (40)-(42): one interface, one file for each architecture."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from gampl.event_settings import FLOWS, Generator
 from gampl.generators.coordinates import Coordinates
-from gampl.generators.randomness import torch_generator
+from gampl.generators.randomness import global_stream, torch_generator
 
 
 class Velocity(Protocol):
@@ -38,7 +35,7 @@ def make_velocity(
     """
     if settings.kind not in FLOWS:
         raise ValueError(f'settings.kind must be one of {FLOWS} for a velocity network, got "{settings.kind}"')
-    with _global_stream(torch_generator(seed, "velocity", member)):
+    with global_stream(torch_generator(seed, "velocity", member)):
         # each library is imported only where it is needed: lloca's takes seconds
         if settings.kind == "transformer":
             from gampl.generators.velocity.transformer import TransformerVelocity
@@ -55,14 +52,3 @@ def make_velocity(
         from gampl.generators.velocity.lloca import LLoCaVelocity
 
         return LLoCaVelocity(settings, coordinates, references, x)
-
-
-@contextmanager
-def _global_stream(stream: torch.Generator) -> Iterator[None]:
-    """Lets what draws from the CPU's global random stream draw from this one; torch's and the libraries' layers do.
-
-    Not `torch.manual_seed`, which would also reset the streams of GPUs.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(stream.get_state())
-        yield

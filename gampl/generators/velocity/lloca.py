@@ -21,6 +21,9 @@ with warnings.catch_warnings():  # torch-geometric, which lloca imports, still c
     from lloca.utils.polar_decomposition import restframe_boost
 
 
+STANDARDISED = 10_000  # events that give the scale of the invariant masses
+
+
 class LLoCaVelocity(EquivariantVelocity):
     """Velocities from a LLoCa transformer: the references are particles too, but only for the net that finds frames.
 
@@ -31,7 +34,7 @@ class LLoCaVelocity(EquivariantVelocity):
     def __init__(self, settings: Generator, coordinates: Coordinates, references: bool, x: Tensor) -> None:
         super().__init__(coordinates, references)
         self.pairs = PairVectors(self.scalar_features, settings.frames)
-        self.pairs.standardise(coordinates.momenta(x), self.references)
+        self.pairs.standardise(coordinates.momenta(x[:STANDARDISED]), self.references)
         scalars_of_head = settings.width // settings.heads - 4 * settings.vectors
         self.net = Transformer(
             in_channels=4 + self.scalar_features,
