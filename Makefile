@@ -31,7 +31,7 @@ book: environment
 
 test: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke
-	@$(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: environment
 	@$(PROJECT_PYTHON) -m ruff check .

@@ -59,6 +59,7 @@ class Page:
         default = root() / "_build" / profile / "interactive" / notebook
         self.folder = Path(os.environ.get("GAMPL_OUTPUT") or default)
         self._numbers: dict[str, Any] = {}
+        self._made_of: dict[str, Any] = {"settings": self.settings}
         self._start = time.monotonic()
         self._trained_seconds, self._trained_on = 0.0, set[str]()
         self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
@@ -74,6 +75,10 @@ class Page:
         """Add the time that a network took to train, perhaps in an earlier run, to the figures' run time."""
         self._trained_seconds += seconds
         self._trained_on.add(device)
+
+    def made_of(self, **facts: Any) -> None:
+        """Keep with the recorded numbers what they were made of: settings of trainings, checksums of data."""
+        self._made_of |= _plain(facts)
 
     def record(
         self,
@@ -94,7 +99,7 @@ class Page:
             for end, x in zip(("low", "high"), interval, strict=True):
                 glue(f"{self.notebook}_{name}_{end}", rounded(x, digits), display=False)
         self._numbers[name] = entry
-        content = self._provenance | self._effort() | {"numbers": self._numbers}
+        content = self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
         write_bytes(self.folder / "results.json", json.dumps(content, indent=1, allow_nan=False).encode())
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:

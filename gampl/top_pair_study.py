@@ -13,6 +13,7 @@ from gampl.pages import Page
 from gampl.posterior.generators import EventEnsemble
 from gampl.processes.top_pair import TopPair
 from gampl.profiles import section
+from gampl.store import array_digest
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +60,9 @@ class TopPairStudy:
                 history = generated.member.history
                 if history is not None:
                     page.count_training(history.seconds, history.device)
+        events = {f"training {extra}j": array_digest(e) for extra, e in study.training.items()}
+        events |= {f"holdout {extra}j": array_digest(e) for extra, e in study.holdout.items()}
+        page.made_of(event_trainings=section(profile, "event_trainings"), sha256_of_events=events)
         for extra in EXTRA_JETS:
             page.record(f"n_train_{extra}j", len(study.training[extra]))
             page.record(f"n_gen_{extra}j", study.n_gen[extra])

@@ -48,6 +48,14 @@ def test_numbers_are_recorded_as_strict_json(page):
     assert {"notebook", "commit", "profile", "seed", "device", "page_seconds"} <= content.keys()
 
 
+def test_numbers_say_what_they_were_made_of(page):
+    page.made_of(sha256_of_events={"train": "ab"})
+    page.record("G", 2.5)
+    made_of = json.loads((page.folder / "results.json").read_text())["made_of"]
+    assert made_of == {"settings": page.settings, "sha256_of_events": {"train": "ab"}}
+    assert page.settings["pseudo_experiments"] == made_of["settings"]["pseudo_experiments"]
+
+
 def test_figure_data_as_csv_with_provenance(page):
     page.figure(plt.figure(), "f", {"n": [1, 2], "y": np.array([0.5, np.nan])})
     lines = (page.folder / "figures" / "f.csv").read_text().splitlines()
