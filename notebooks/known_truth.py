@@ -2,7 +2,7 @@
 # (sec-known-truth)=
 # # With known truth
 #
-# How far can an estimated amplification be trusted? On LHC events the paper compares it with a holdout, as far as that reaches. Here the generators learn the {ref}`leading-order process <sec-leading-order>`, whose density is known exactly, so that every estimate has a true value beside it: of both estimators, for {glue:text}`known_truth_kinds` kinds of generator, and for {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events. This is the validation that the paper could not do on a physics process. Do the estimates agree with the truth? Do their intervals hold it as often as promised? And which generator amplifies most?
+# How far can an estimated amplification be trusted? On LHC events the paper compares it with a holdout, as far as that reaches. Here {glue:text}`known_truth_kinds` kinds of generator learn the {ref}`leading-order process <sec-leading-order>`, whose density is known exactly, from {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events. Every estimate has the true value beside it, with both estimators: the validation that the paper could not do on a physics process. Do the estimates agree with the truth? Do their intervals hold it as often as promised? And which generator amplifies most?
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"
@@ -38,9 +38,9 @@ LABELS = dict(zip(process.observables, ("$m$", "$Y$", r"$\cos\theta^*$", r"$\phi
 # %% [markdown]
 # ## Questions and generators
 #
-# *Regions:* {glue:text}`known_truth_regions` intervals of about equal probability in each of the four coordinates, mass $m$ and rapidity $Y$ of the pair, $\cos\theta^*$ and $\phi$, and in the transverse momentum $p_T$ of the tops; as on the rings the outer two are left out. And one region of large mass. That of Eq. (43), 2.0 to 2.2 TeV, has a probability of $2.8\cdot10^{-4}$ here ({ref}`sec-lo-region`), too few events for this size. We take the {glue:text}`known_truth_tail_percent` % above {glue:text}`known_truth_tail_edge` GeV. All probabilities come from quadrature. *Summaries:* the mass, and the true likelihood ratio.
+# *Regions:* {glue:text}`known_truth_regions` intervals of about equal probability in each of the four coordinates, mass $m$ and rapidity $Y$ of the pair, $\cos\theta^*$ and $\phi$, and in the transverse momentum $p_T$ of the tops; as on the rings the outer two are left out. And one region of large mass: the {glue:text}`known_truth_tail_percent` % of events above {glue:text}`known_truth_tail_edge` GeV. That of Eq. (43) has too few events for this size ({ref}`sec-lo-region`). All probabilities come from quadrature. *Summaries:* the mass, and the true likelihood ratio.
 #
-# All members of an ensemble have the same training events. Each makes {glue:text}`known_truth_n_gen` events, and is left out if its training failed or more than one in a thousand of its events is not finite; they are listed here. Each ensemble gets a *fresh* reference of its own, as many true events as it was trained on.
+# The members of an ensemble share their training events. Each makes {glue:text}`known_truth_n_gen` events; those whose training failed, or that lost more than one event in a thousand, are left out and listed here. Each ensemble gets a *fresh* reference of its own, as many true events as it was trained on.
 
 # %% tags=["hide-input"]
 truth_sample = process.sample(n_truth, page.rng(0))
@@ -48,9 +48,6 @@ VALUES = {o: np.sort(observable(truth_sample)) for o, observable in process.obse
 REGIONS = {o: Intervals.quantiles(truth_sample, n_regions, process.observables[o]) for o in VALUES}
 EXACT = {o: process.integrals(regions) for o, regions in REGIONS.items()}
 INNER = {o: (REGIONS[o][1:-1], EXACT[o][1:-1]) for o in VALUES}
-TRAINING = {
-    t.n_train: event_ensembles.training_events(t, profile) for t in {t.n_train: t for t in plan.values()}.values()
-}
 large = Intervals(np.quantile(VALUES["m_tt"], 1 - tail), np.inf, m_tt)
 INNER["tail"] = large, process.integrals(large)
 
@@ -69,7 +66,8 @@ def read(kind, n_train, stream):
     found["events"] = [x[:n_ratio] for x in events]
     found["m"] = [np.sort(m_tt(x)) for x in events]
     found["LR"] = [ratio(x) for ratio, x in zip(ratios, found["events"], strict=True)]
-    for name, reference in (("fresh", process.sample(n_train, page.rng(stream))), ("training", TRAINING[n_train])):
+    training = event_ensembles.training_events(plan[f"{name}/0"], profile)
+    for name, reference in (("fresh", process.sample(n_train, page.rng(stream))), ("training", training)):
         found["m", name] = [m_tt(reference)] * len(ensemble)
         found["LR", name] = [ratio(reference[:n_ratio]) for ratio in ratios]
     for one in ensemble.members:
@@ -79,10 +77,9 @@ def read(kind, n_train, stream):
 
 ensembles = {key: read(*key, 1 + i) for i, key in enumerate(product(TITLES, SIZES))}
 N = min(len(here["ensemble"]) for here in ensembles.values())
-sizes = {f"n_{place}": n for n, place in PLACES.items()} | {"n_middle": MIDDLE, "n_gen": N_GEN, "n_ratio": n_ratio}
-sizes |= {"members": N, "ensembles": len(ensembles), "references": n_references, "regions": n_regions}
-sizes |= {"kinds": len(TITLES), "growth_n": SIZES[-1] // SIZES[0], "tail_edge": large.low[0]}
-for name, value in sizes.items():
+sizes = {f"n_{place}": n for n, place in PLACES.items()} | {"n_middle": MIDDLE, "n_gen": N_GEN, "members": N}
+sizes |= {"ensembles": len(ensembles), "kinds": len(TITLES), "growth_n": SIZES[-1] // SIZES[0]}
+for name, value in (page.settings | sizes | {"tail_edge": large.low[0]}).items():
     page.record(name, value)
 page.record("tail_percent", 100 * INNER["tail"][1][0], digits=2)
 left_out = [(TITLES[kind], n, here["ensemble"].excluded) for (kind, n), here in ensembles.items()]
@@ -92,7 +89,7 @@ print("members that are left out, with the reason:", [found for found in left_ou
 # (sec-known-density)=
 # ## Is the generators' density right?
 #
-# The likelihood ratio needs $p_{\rm gen}$: of a flow by integrating the divergence of its velocity, and of all generators with the Jacobian of the coordinates. A mistake there would look like a bad generator. But generated events with weights $w=p_{\rm true}/p_{\rm gen}$ follow the *true* density, however bad the generator: the mean weight is one, and the weighted distribution of each coordinate the exact one. The table tests this with {glue:text}`known_truth_n_ratio` events of each member for $\ntrain=$ {glue:text}`known_truth_n_middle`: Kolmogorov-Smirnov distances with the effective number of events $(\sum w)^2/\sum w^2$. Every second row leaves out the Jacobian on purpose.
+# The likelihood ratio needs $p_{\rm gen}$: of a flow by integrating the divergence of its velocity, and of all generators with the Jacobian of the coordinates. A mistake there would look like a bad generator. But generated events with weights $w=p_{\rm true}/p_{\rm gen}$ follow the *true* density, however bad the generator: the mean weight is one, and the weighted distribution of each coordinate is the exact one. The table tests this with {glue:text}`known_truth_n_ratio` events of each member for $\ntrain=$ {glue:text}`known_truth_n_middle`, by Kolmogorov-Smirnov distances with $(\sum w)^2/\sum w^2$ events. Every second row leaves out the Jacobian on purpose.
 
 
 # %% tags=["hide-input"]
@@ -123,13 +120,14 @@ for kind, title in TITLES.items():
         p_values.append([weighted_p_value(o, events, weights) for o in list(LABELS)[:4]])
         off[kind, name] = abs(mean - 1) / error
         rows.append([title, name, f"{mean:.3g} ± {error:.1g}", *(f"{p:.1g}" for p in p_values[-1])])
-        if name == "complete":
-            page.record(f"weight_{kind}", mean, [mean - 1.96 * error, mean + 1.96 * error], 0.95)
+        page.record(f"weight_{kind}_{name.split()[0]}", mean, [mean - 1.96 * error, mean + 1.96 * error], 0.95)
 markdown_table(["generator", "density", "mean weight", *(f"$p$ of {o}" for o in list(LABELS.values())[:4])], rows)
 
 # %% tags=["nbval-check-output", "hide-input"]
-explicit = max(off[kind, "complete"] for kind in TITLES if kind in DENSITIES)
-print("mean weights of the explicit densities within 4 standard errors of one:", explicit < 4)
+print(
+    "mean weights of explicit densities within 4 standard errors of one:",
+    max(off[k, "complete"] for k in DENSITIES) < 4,
+)
 print("weighted events follow all four exact distributions, p-values above 1e-4:", np.min(p_values[::2]) > 1e-4)
 print("without the Jacobian none is:", min(value for (_, name), value in off.items() if name != "complete") > 4)
 
@@ -213,7 +211,7 @@ page.figure(figure, "known_averaging", data)
 # %% [markdown]
 # In the mass most estimates are near the truth; in $p_T$ those of the transformer are not. With {glue:text}`known_truth_n_largest` training events it is said to be worth {glue:text}`known_truth_pT_top_transformer_largest` training samples ({glue:text}`known_truth_pT_top_transformer_largest_low` to {glue:text}`known_truth_pT_top_transformer_largest_high`), and is worth {glue:text}`known_truth_pT_top_transformer_largest_true`. {numref}`fig-known-shared` shows why: its members agree with each other better than with the truth. Their networks are alike and were all trained for the same few steps, and what they have in common no spread can reveal. It is what {ref}`the tail of the rings <sec-averaging>` showed, but in the bulk.
 #
-# The intervals are made for the members' own spread. That of a calibrated ensemble of {glue:text}`known_truth_members` holds the truth of a single region in {glue:text}`known_truth_holds_expected` % of cases. Found, of {glue:text}`known_truth_ensembles` each: {glue:text}`known_truth_m_tt_holds` in $m$, {glue:text}`known_truth_y_tt_holds` in $Y$, {glue:text}`known_truth_cos_theta_holds` in $\cos\theta^*$, {glue:text}`known_truth_phi_holds` in $\phi$, {glue:text}`known_truth_pT_top_holds` in $p_T$ and {glue:text}`known_truth_tail_holds` for large mass; the questions to one ensemble are not independent.
+# The intervals are made for the members' own spread. That of {glue:text}`known_truth_members` calibrated members holds the truth of a single region in {glue:text}`known_truth_holds_expected` % of cases. Found, of {glue:text}`known_truth_ensembles` each: {glue:text}`known_truth_m_tt_holds` in $m$, {glue:text}`known_truth_y_tt_holds` in $Y$, {glue:text}`known_truth_cos_theta_holds` in $\cos\theta^*$, {glue:text}`known_truth_phi_holds` in $\phi$, {glue:text}`known_truth_pT_top_holds` in $p_T$, {glue:text}`known_truth_tail_holds` for large mass. (The questions to one ensemble are not independent.)
 
 # %% mystnb={"figure": {"name": "fig-known-shared", "caption": "Integrals of the members over the regions of the transverse momentum, divided by the exact ones, for the largest training samples. Grey: statistical uncertainty of as many true events."}, "image": {"alt": "One panel for each generator with a line for each member around one. Those of the transformer share a wave that is several times wider than their spread."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, len(TITLES), figsize=(3.7 * len(TITLES), 3.5), sharey=True)
@@ -223,7 +221,7 @@ for ax, (kind, title) in zip(axes, TITLES.items(), strict=True):
     share = ensembles[kind, SIZES[-1]]["integrals", "pT_top"] / exact
     ax.fill_between(data["region"], 1 - error, 1 + error, color="0.85", lw=0)
     ax.plot(data["region"], share.T, color=plots.GENERATORS[kind], lw=0.8, marker=".", ms=4)
-    ax.set(xlabel="region of $p_T$", ylabel="integral / exact", title=title)
+    ax.set(xlabel="region of $p_T$", ylabel="integral / exact", title=title, xticks=range(2, n_regions, 4))
     ax.label_outer()
     data |= {f"{kind} {k}": values for k, values in enumerate(share)}
 page.figure(figure, "known_shared", data)
@@ -262,7 +260,7 @@ for summary, ((kind, n), here) in product(SUMMARIES, ensembles.items()):
     rows.append([SUMMARIES[summary], TITLES[kind], n, f"{true} ({low} to {high})"])
     for name, label in (("fresh", "holdout"), ("training", "training")):
         distances = [ks(*pair) for pair in zip(here[summary, name], here[summary], strict=True)]
-        n_ref, n_gen = here[summary, name][0].size, here[summary][0].size
+        n_gen, n_ref = here[summary][0].size, here[summary, name][0].size
         result = differential.from_distances(distances, n_gen, n_ref, n, reference_is=label)
         tested.setdefault((summary, name), {})[kind, n] = result
         rows[-1].append(f"$G${result.words}")
@@ -279,7 +277,9 @@ plots.shared_legend(axes, columns=len(TITLES))
 page.figure(figure, "known_differential", data)
 
 # %% [markdown]
-# With fresh references {glue:text}`known_truth_m_fresh_holds` of {glue:text}`known_truth_ensembles` intervals hold the truth in the mass and {glue:text}`known_truth_LR_fresh_holds` in the likelihood ratio; 68.3 % are promised. So few throws say little, but in the mass a new reference costs next to nothing: with {glue:text}`known_truth_references` for each training size {glue:text}`known_truth_coverage` % of the intervals hold it, for the least favourable ensemble {glue:text}`known_truth_coverage_worst` %. With the training data as reference {glue:text}`known_truth_m_training_holds` and {glue:text}`known_truth_LR_training_holds` do. The smallest transformer reaches $G=$ {glue:text}`known_truth_LR_training_transformer_smallest` (at least {glue:text}`known_truth_LR_training_transformer_smallest_low`) in the likelihood ratio, where {glue:text}`known_truth_LR_training_transformer_smallest_true` is right: training has drawn it towards these very events, and the most sensitive summary shows it most. With more training events the bias becomes smaller, but not for all: the largest spline flow still gets {glue:text}`known_truth_LR_training_spline_largest` (at least {glue:text}`known_truth_LR_training_spline_largest_low`) instead of {glue:text}`known_truth_LR_training_spline_largest_true`.
+# With fresh references {glue:text}`known_truth_m_fresh_holds` of {glue:text}`known_truth_ensembles` intervals hold the truth in the mass, and {glue:text}`known_truth_LR_fresh_holds` in the likelihood ratio; 68.3 % are promised. In the mass a new reference costs next to nothing. With {glue:text}`known_truth_references` for each training size {glue:text}`known_truth_coverage` % of the intervals hold it, and {glue:text}`known_truth_coverage_worst` % for the least favourable ensemble: they are made for the worst shape of the difference ({ref}`sec-ks-interval`), and are longer than need be for this one.
+#
+# With the training data as reference only {glue:text}`known_truth_LR_training_holds` hold it in the likelihood ratio. The transformer with the fewest training events reaches $G=$ {glue:text}`known_truth_LR_training_transformer_smallest` (at least {glue:text}`known_truth_LR_training_transformer_smallest_low`), where {glue:text}`known_truth_LR_training_transformer_smallest_true` is right: training has drawn it towards these very events, and the most sensitive summary shows it most. More training events do not always help: the spline flow with the most has at least {glue:text}`known_truth_LR_training_spline_largest_low` instead of {glue:text}`known_truth_LR_training_spline_largest_true`. In the mass the bias is smaller than the intervals.
 
 # %% tags=["nbval-check-output", "hide-input"]
 covered, rng = dict.fromkeys(ensembles, 0.0), page.rng(101)
@@ -299,7 +299,7 @@ print("no summary is as sharp as the likelihood ratio:", all(truths["LR"][k][0] 
 # (sec-known-answers)=
 # ## Which generator amplifies most?
 #
-# It depends on the question and on the number of training events, as {numref}`fig-known-answers` shows: for regions most ensembles lie above the line $G=1$, for the likelihood ratio all lie far below it. From {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events $n_{\rm equiv}$ in the likelihood ratio grows by a factor {glue:text}`known_truth_growth_LR_transformer` for the transformer, {glue:text}`known_truth_growth_LR_autoregressive` for the autoregressive generator and {glue:text}`known_truth_growth_LR_spline` for the spline flow; $G$ stays constant if it grows by {glue:text}`known_truth_growth_n`. So $G$ falls: these networks have few parameters and few steps, and what limits them with many training events is not the events.
+# It depends on the question and on the number of training events, see {numref}`fig-known-answers`. For regions most ensembles lie above the line $G=1$, for the likelihood ratio all lie far below. For $G$ to stay constant from {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events, $n_{\rm equiv}$ would have to grow by a factor {glue:text}`known_truth_growth_n`. In the likelihood ratio it grows by {glue:text}`known_truth_growth_LR_transformer` for the transformer, {glue:text}`known_truth_growth_LR_autoregressive` for the autoregressive generator and {glue:text}`known_truth_growth_LR_spline` for the spline flow, so that $G$ falls. What limits the transformer is not the number of events: its training has ended before it could use them.
 
 # %% mystnb={"figure": {"name": "fig-known-answers", "caption": "True number of equivalent events against training events; on the line $G=1$. Left: averaging. Right: differential."}, "image": {"alt": "Four log-log panels of true n_equiv against n_train for three generators. In regions of mass and transverse momentum most points are above the diagonal, for the distance in the mass around it, for the likelihood ratio far below."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9), sharey=True)
@@ -320,7 +320,7 @@ plots.shared_legend(axes, columns=len(TITLES))
 page.figure(figure, "known_answers", data)
 
 # %% [markdown]
-# *What the laptop size cannot show.* {glue:text}`known_truth_members` members resolve $G$ to a factor of about six, and there is one training set for each size. The networks are small and trained for minutes: the order of the generators says nothing about what they can do at the sizes of the paper, for which there is the profile *paper*. With {glue:text}`known_truth_n_gen` events larger $n_{\rm equiv}$ than that are counted only roughly, and the paper's region of mass cannot be tested at all.
+# *What the laptop size cannot show.* {glue:text}`known_truth_members` members resolve $G$ poorly, as the bars show, and there is one training set for each size. The networks are small and trained for seconds: the order of the generators says nothing about what they can do at the sizes of the profile *paper*. An $n_{\rm equiv}$ above {glue:text}`known_truth_n_gen`, the number of generated events, is known only roughly, be it estimated or true, and the region of Eq. (43) cannot be tested.
 #
 # ## Exercises
 #

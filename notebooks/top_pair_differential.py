@@ -233,12 +233,12 @@ page.figure(figure, "differential_summary", data)
 # %% [markdown]
 # ### What to make of it
 #
-# *The classifier* tells generated from true events nearly one by one, so that its distance is close to one whatever the number of events. $\nequiv=(\langle K\rangle/D)^2$ is then the number of true events that could lie as far away *by chance*: about one, and $G$ about $1/\ntrain$. That is a statement about small generators trained for minutes. The paper finds
+# *The classifier.* Where it tells generated from true events nearly one by one, its distance is close to one whatever the number of events. $\nequiv=(\langle K\rangle/D)^2$ is then the number of true events that could lie as far away *by chance*: about one, and $G$ about $1/\ntrain$. That is a statement about these generators and the time they were trained for ({ref}`sec-top-generators`). The paper finds
 # $G\approx0.1$ for L-GATr and LLoCa and $0.01$ for its transformer, with all events without additional jets.
 #
 # *The mass* is one of many numbers that a generator has to get right, and the same generators are worth many more events in it: an amplification factor belongs to a question. Compare with the averaging estimate for the {ref}`same mass <sec-top-averaging>`.
 #
-# *The region* holds few of our events, {glue:text}`top_pair_differential_n_train_0j` training events are not $5\cdot10^5$. A test with few events sees little, so that its $G$, in units of the training events inside, has a wide interval. The paper's right panel of Fig. 15, $G\approx5$ with no deviation to be seen, is of this kind.
+# *The region* holds few events of a sample that begins with {glue:text}`top_pair_differential_n_train_0j` training events instead of $5\cdot10^5$. A test with few events sees little, so that its $G$, in units of the training events inside, has a wide interval. The paper's right panel of Fig. 15, $G\approx5$ with no deviation to be seen, is of this kind.
 
 # %% tags=["nbval-check-output", "hide-input"]
 print("results:", len(results))
