@@ -63,8 +63,7 @@ def read(kind, n_train, stream):
         found["averaging"][o] = averaging.from_counts(counts, grid, n_train, truth=truth)
         found["integrals", o] = counts[-1] / N_GEN  # (members, regions)
     ratios = [exact_log_ratio(process.log_prob, one.log_prob) for one in ensemble.members]
-    found["events"] = [x[:n_ratio] for x in events]
-    found["m"] = [np.sort(m_tt(x)) for x in events]
+    found["events"], found["m"] = [x[:n_ratio] for x in events], [np.sort(m_tt(x)) for x in events]
     found["LR"] = [ratio(x) for ratio, x in zip(ratios, found["events"], strict=True)]
     training = event_ensembles.training_events(plan[f"{name}/0"], profile)
     for name, reference in (("fresh", process.sample(n_train, page.rng(stream))), ("training", training)):
@@ -82,8 +81,7 @@ sizes |= {"ensembles": len(ensembles), "kinds": len(TITLES), "growth_n": SIZES[-
 for name, value in (page.settings | sizes | {"tail_edge": large.low[0]}).items():
     page.record(name, value)
 page.record("tail_percent", 100 * INNER["tail"][1][0], digits=2)
-left_out = [(TITLES[kind], n, here["ensemble"].excluded) for (kind, n), here in ensembles.items()]
-print("members that are left out, with the reason:", [found for found in left_out if found[2]] or "none")
+print("left out:", [(*key, e["ensemble"].excluded) for key, e in ensembles.items() if e["ensemble"].excluded] or "none")
 
 # %% [markdown]
 # (sec-known-density)=
@@ -115,7 +113,7 @@ for kind, title in TITLES.items():
     x = generator.coordinates.to_network(torch.from_numpy(events))
     log_jacobian = generator.coordinates.log_jacobian(x).numpy()
     for name, missing in (("complete", 0.0), ("without Jacobian", log_jacobian)):
-        weights = np.exp(np.concatenate(here["LR"]) + missing)
+        weights = np.nan_to_num(np.exp(np.concatenate(here["LR"]) + missing))  # a lost event has none
         mean, error = weights.mean(), weights.std() / np.sqrt(weights.size)
         p_values.append([weighted_p_value(o, events, weights) for o in list(LABELS)[:4]])
         off[kind, name] = abs(mean - 1) / error
@@ -124,10 +122,7 @@ for kind, title in TITLES.items():
 markdown_table(["generator", "density", "mean weight", *(f"$p$ of {o}" for o in list(LABELS.values())[:4])], rows)
 
 # %% tags=["nbval-check-output", "hide-input"]
-print(
-    "mean weights of explicit densities within 4 standard errors of one:",
-    max(off[k, "complete"] for k in DENSITIES) < 4,
-)
+print("mean weights of explicit densities are one, within 4 errors:", max(off[k, "complete"] for k in DENSITIES) < 4)
 print("weighted events follow all four exact distributions, p-values above 1e-4:", np.min(p_values[::2]) > 1e-4)
 print("without the Jacobian none is:", min(value for (_, name), value in off.items() if name != "complete") > 4)
 
@@ -252,7 +247,7 @@ for summary, ((kind, n), here) in product(SUMMARIES, ensembles.items()):
         result = differential.combine([differential.from_distances([d], np.inf, N_GEN, n) for d in distances])
         true_n_equiv = result.n_equiv, *result.n_equiv_interval
     else:
-        parts = np.maximum(0, 1 - np.exp(here["LR"]))
+        parts = 1 - np.exp(np.minimum(np.nan_to_num(here["LR"], nan=-np.inf), 0))  # lost events are not true
         error = np.sqrt(parts.var(axis=1).sum() / parts.shape[1]) / len(parts)
         true_n_equiv = tuple((MEAN / (parts.mean() + shift)) ** 2 for shift in (0, error, -error))
     truths.setdefault(summary, {})[kind, n] = true_n_equiv
@@ -264,8 +259,7 @@ for summary, ((kind, n), here) in product(SUMMARIES, ensembles.items()):
         result = differential.from_distances(distances, n_gen, n_ref, n, reference_is=label)
         tested.setdefault((summary, name), {})[kind, n] = result
         rows[-1].append(f"$G${result.words}")
-header = ["summary", "generator", r"$n_\mathrm{train}$", "true $G$", "fresh reference", "training data (biased)"]
-markdown_table(header, rows)
+markdown_table(["", "generator", r"$n_\mathrm{train}$", "true $G$", "fresh reference", "training data (biased)"], rows)
 
 # %% mystnb={"figure": {"name": "fig-known-differential", "caption": "Differential estimates against truth, with 68.3 % intervals; markers as before."}, "image": {"alt": "Four log-log panels of estimated against true number of equivalent events, for mass and likelihood ratio. With fresh references the points lie around the diagonal, with the training data most lie above it."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 4.2), sharex=True, sharey=True)
@@ -286,11 +280,10 @@ covered, rng = dict.fromkeys(ensembles, 0.0), page.rng(101)
 for n, _ in product(SIZES, range(n_references)):
     reference = m_tt(process.sample(n, rng))
     for kind in TITLES:
-        distances = [ks(reference, masses) for masses in ensembles[kind, n]["m"]]
-        low, high = differential.from_distances(distances, N_GEN, n, n).n_equiv_interval
+        streams = [[x] for x in ensembles[kind, n]["m"]]
+        low, high = differential.from_stream(streams, reference, N_GEN, n).n_equiv_interval
         covered[kind, n] += (low <= truths["m"][kind, n][0] <= high) / n_references
-mean = np.mean(list(covered.values()))
-page.record("coverage", 100 * mean, digits=2)
+page.record("coverage", 100 * (mean := np.mean(list(covered.values()))), digits=2)
 page.record("coverage_worst", 100 * min(covered.values()), digits=2)
 print("intervals hold the truth in the mass at least as often as promised:", mean > 0.683)
 print("no summary is as sharp as the likelihood ratio:", all(truths["LR"][k][0] < truths["m"][k][2] for k in ensembles))
@@ -303,17 +296,13 @@ print("no summary is as sharp as the likelihood ratio:", all(truths["LR"][k][0] 
 
 # %% mystnb={"figure": {"name": "fig-known-answers", "caption": "True number of equivalent events against training events; on the line $G=1$. Left: averaging. Right: differential."}, "image": {"alt": "Four log-log panels of true n_equiv against n_train for three generators. In regions of mass and transverse momentum most points are above the diagonal, for the distance in the mass around it, for the likelihood ratio far below."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9), sharey=True)
-questions = {o: f"regions of {LABELS[o]}" for o in ("m_tt", "pT_top")}
-questions |= {summary: f"distance in {title}" for summary, title in SUMMARIES.items()}
-data = {"n_train": SIZES}
-for ax, (question, title) in zip(axes, questions.items(), strict=True):
+titles, data = ("regions of $m$", "regions of $p_T$", "distance in $m$", "distance in LR$_{truth}$"), {"n_train": SIZES}
+for ax, question, title in zip(axes, ("m_tt", "pT_top", *SUMMARIES), titles, strict=True):
     ax.plot(SIZES, SIZES, color=plots.TRUE, lw=0.8)
     for kind in TITLES:
-        data[f"{question} {kind}"] = [truths[question][kind, n][0] for n in SIZES]
-        page.record(
-            f"growth_{question}_{kind}", data[f"{question} {kind}"][-1] / data[f"{question} {kind}"][0], digits=2
-        )
-        ax.plot(SIZES, data[f"{question} {kind}"], color=plots.GENERATORS[kind], marker="o", label=TITLES[kind])
+        values = data[f"{question} {kind}"] = [truths[question][kind, n][0] for n in SIZES]
+        page.record(f"growth_{question}_{kind}", values[-1] / values[0], digits=2)
+        ax.plot(SIZES, values, color=plots.GENERATORS[kind], marker="o", label=TITLES[kind])
     ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm train}$", ylabel=r"$n_{\rm equiv}$ true", title=title)
     ax.label_outer()
 plots.shared_legend(axes, columns=len(TITLES))
@@ -337,9 +326,10 @@ page.figure(figure, "known_answers", data)
 # %% tags=["hide-input", "hide-output"]
 for kind, title in TITLES.items():
     references, generated = ensembles[kind, MIDDLE]["LR", "fresh"], ensembles[kind, MIDDLE]["LR"]
-    means = [np.maximum(0, 1 - np.exp(values)).mean() for values in (generated, -np.array(references))]
+    of_true = (1 - np.exp(np.minimum(-np.array(references), 0))).mean()
     distance = np.mean([ks(*pair) for pair in zip(references, generated, strict=True)])
-    print(f"{title}: {means[0]:.3f} from generated, {means[1]:.3f} from true events; samples {distance:.3f}")
+    of_generated = MEAN / truths["LR"][kind, MIDDLE][0] ** 0.5
+    print(f"{title}: {of_generated:.3f} from generated, {of_true:.3f} from true events; samples {distance:.3f}")
 
 # %% [markdown]
 # ```{exercise}
