@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ def holdout_events(extra_jets: int, n_train: int, profile: str) -> Floats:
     return np.concatenate([process.load("holdout", path).momenta, process.load("train", path).momenta[n_train:]])
 
 
+@cache
 def leading_order_process(process: LeadingOrder) -> LeadingOrderTopPair:
     """The process with the exact density."""
     return LeadingOrderTopPair(energy=process.energy, top_mass=process.top_mass, m_max=process.m_max)
