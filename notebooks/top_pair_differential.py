@@ -227,7 +227,7 @@ for ax, extra in zip(axes, PROCESSES, strict=True):
     ax.set(xscale="log", xlabel="amplification factor $G$ against the holdout", title=process_title(extra))
 axes[0].set_yticks(range(len(KINDS)), [TITLES[kind] for kind in KINDS])
 axes[0].invert_yaxis()
-axes[0].legend(fontsize=7, loc="upper left")
+plots.shared_legend(axes, columns=4)
 page.figure(figure, "differential_summary", data)
 
 # %% [markdown]
