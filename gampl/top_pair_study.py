@@ -1,10 +1,12 @@
 """The generators of top pairs and the events they are held against, as the pages of section 5 need them."""
 
+import warnings
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import TqdmWarning
 
 from gampl import event_studies
 from gampl.event_ensembles import ensemble, holdout_events, training_events
@@ -14,6 +16,10 @@ from gampl.posterior.generators import EventEnsemble
 from gampl.processes.top_pair import TopPair
 from gampl.profiles import section
 from gampl.store import array_digest
+
+with warnings.catch_warnings():  # lloca's libraries import this, and in a notebook it complains about missing widgets
+    warnings.simplefilter("ignore", TqdmWarning)
+    import tqdm.auto  # noqa: F401
 
 Floats = NDArray[np.float64]
 

@@ -67,7 +67,8 @@ for kind in KINDS:
         found = [one.member for one in ensembles[extra, kind].members]
         per_member = np.mean([member.history.seconds for member in found])
         page.record(f"seconds_{extra}j_{KEYS[kind]}", per_member, digits=2)
-        row += [weights(found[0].generator), f"{per_member:.0f}", sorted(int(m.history.best_step[0]) for m in found)]
+        best = [int(member.history.best_step[0]) for member in found]
+        row += [weights(found[0].generator), f"{per_member:.0f}", f"{min(best)} to {max(best)}"]
     rows.append(row)
 markdown_table(
     ["generator", "weights, 0 jets", "s per member", "best steps", "weights, 4 jets", "s per member", "best steps"],
