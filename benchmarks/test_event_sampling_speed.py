@@ -16,7 +16,7 @@ from gampl.store import Store
 PUBLIC = Solver("rk4", 50)  # 200 evaluations
 OURS = event_studies.solver("laptop")
 OBSERVABLES = ("m_tt", "m_W1", "m_t1", "pT(q2)", "eta(b1)", "deltaR(q1,q2)")
-EVENTS = 2000
+EVENTS = 500
 SIZES = {
     "transformer": Generator("transformer", blocks=2, heads=4, width=32),
     "lgatr_slim": Generator("lgatr_slim", blocks=2, heads=4, width=32, vectors=8),
@@ -26,7 +26,11 @@ SIZES = {
 
 @pytest.mark.parametrize("kind", SIZES)
 def test_sampling_at_equal_accuracy(benchmark, kind, tmp_path):
-    """Equal: the largest Kolmogorov-Smirnov distance to the 200 evaluations is far below that to true events."""
+    """Equal: with the same noise, observables are nearer to those of 200 evaluations than further samples would be.
+
+    The largest Kolmogorov-Smirnov distance of six observables is below half of the 0.055 that two independent samples of
+    500 events have on average, and far below that to true events.
+    """
     torch.set_num_threads(1)
     process = TopPair()
     true = process.load("train").momenta
@@ -43,7 +47,7 @@ def test_sampling_at_equal_accuracy(benchmark, kind, tmp_path):
 
     quick, slow = generate(OURS), generate(PUBLIC)
     to_public, to_truth = distance(quick, slow), distance(slow, true)
-    taken = seconds(lambda: generate(OURS), lambda: generate(PUBLIC), rounds=3)
+    taken = seconds(lambda: generate(OURS), lambda: generate(PUBLIC), rounds=1)
     report(
         benchmark,
         "times cheaper than 200 evaluations",
@@ -52,7 +56,7 @@ def test_sampling_at_equal_accuracy(benchmark, kind, tmp_path):
         distance_to_200_evaluations=to_public,
         distance_to_true_events=to_truth,
     )
-    benchmark.pedantic(lambda: generate(OURS), rounds=2)
-    assert to_public < 0.01
-    assert to_public < 0.2 * to_truth
+    benchmark.pedantic(lambda: generate(OURS), rounds=1)
+    assert to_public < 0.5 * 0.055
+    assert to_public < 0.15 * to_truth
     assert taken[1] / taken[0] >= 5
