@@ -28,8 +28,8 @@ SIZES = {
 def test_sampling_at_equal_accuracy(benchmark, kind, tmp_path):
     """Equal: with the same noise, observables are nearer to those of 200 evaluations than further samples would be.
 
-    The largest Kolmogorov-Smirnov distance of six observables is below half of the 0.055 that two independent samples of
-    500 events have on average, and far below that to true events.
+    The largest Kolmogorov-Smirnov distance of six observables is below half of the 0.055 that two independent samples
+    of 500 events have on average, and far below that to true events.
     """
     torch.set_num_threads(1)
     process = TopPair()
