@@ -66,7 +66,6 @@ for kind in KINDS:
     for extra in PROCESSES:
         found = [one.member for one in ensembles[extra, kind].members]
         per_member = np.mean([member.history.seconds for member in found])
-        page.record(f"seconds_{extra}j_{KEYS[kind]}", per_member, digits=2)
         best = [int(member.history.best_step[0]) for member in found]
         row += [weights(found[0].generator), f"{per_member:.0f}", f"{min(best)} to {max(best)}"]
     rows.append(row)
