@@ -15,7 +15,7 @@ help:
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
-	@echo "make keep        keep this run's numbers, PROFILE=..., in book/results for the claims page"
+	@echo "make keep        keep this run's numbers, PROFILE=..., in data/results"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
@@ -43,8 +43,8 @@ reference: environment
 	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 
 keep:
-	@mkdir -p book/results/$(PROFILE)
-	cp _build/$(PROFILE)/results/*.json book/results/$(PROFILE)/
+	@mkdir -p data/results/$(PROFILE)
+	cp _build/$(PROFILE)/results/*.json data/results/$(PROFILE)/
 
 events: environment
 	@$(PROJECT_PYTHON) -m snakemake events --profile workflow/profiles/default --config size=$(SIZE)

@@ -146,6 +146,7 @@ rule notebook:
         RUNNING_NOTEBOOKS,
         lambda w: SOURCES[w.notebook],
         lambda w: studies.notebook_data(w.notebook, PROFILE),
+        lambda w: studies.kept_results(w.notebook),
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
     output:
@@ -174,6 +175,7 @@ rule nbval:
         "notebooks/{notebook}.py",
         lambda w: SOURCES[w.notebook],
         lambda w: studies.notebook_data(w.notebook, CHECKED),
+        lambda w: studies.kept_results(w.notebook),
         lambda w: receipts(w.notebook, CHECKED) if SEED == CHECKED_SEED else [],
         lambda w: [path for path in [f"tests/reference/{w.notebook}.ipynb"] if os.path.exists(path)],
     output:
@@ -198,6 +200,7 @@ rule book:
         VALID,
         OTHER_RESULTS,
         files("book"),
+        files("data/results"),
         "_config.yml",
         "_toc.yml",
         "tools/stage.py",

@@ -192,7 +192,7 @@ def page(judged: Sequence[Judged], profile: str, results: Results) -> str:
             "(sec-claims)=",
             "# Claims",
             "",
-            f"Every number that the paper states in its sections 1 to 4, beside ours. Profile *{profile}*: {summary}.",
+            f"Every number that the paper states in its sections 1 to 5, beside ours. Profile *{profile}*: {summary}.",
             "",
             "- *reproduced*: within the tolerance, which is given with its reason;",
             "- *consistent*: not within it, but our interval contains the paper's number;",

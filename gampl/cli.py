@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     claims = commands.add_parser("claims", help="compare the paper's numbers with a run's results")
     claims.add_argument("--build", type=Path, default=Path("_build"), help="folder of the runs (default: _build)")
-    claims.add_argument("--archive", type=Path, default=Path("book/results"), help="folder of results that are kept")
+    claims.add_argument("--archive", type=Path, default=Path("data/results"), help="folder of results that are kept")
     claims.add_argument("--ledger", type=Path, default=Path("book/claims.yml"))
     claims.add_argument("--page", type=Path, help="write the ledger as a page of the book to this file")
     claims.set_defaults(run=_claims)

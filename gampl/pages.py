@@ -24,6 +24,7 @@ from gampl.profiles import section
 PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
+    "workstation": "as laptop, with more and longer trained generators of LHC events",
     "paper": "the paper's n_train, members and n_gen",
 }
 
@@ -99,8 +100,12 @@ class Page:
             for end, x in zip(("low", "high"), interval, strict=True):
                 glue(f"{self.notebook}_{name}_{end}", rounded(x, digits), display=False)
         self._numbers[name] = entry
-        content = self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
-        write_bytes(self.folder / "results.json", json.dumps(content, indent=1, allow_nan=False).encode())
+        write_bytes(self.folder / "results.json", json.dumps(self.recorded, indent=1, allow_nan=False).encode())
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """All that ``results.json`` holds: the numbers so far, and what they come from."""
+        return self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
         """Show a figure with a line of provenance and its data for download.

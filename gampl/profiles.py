@@ -1,11 +1,12 @@
-"""The three sizes of the book, read from ``profiles.toml``."""
+"""The sizes of the book, read from ``profiles.toml``."""
 
 import tomllib
 from functools import cache
 from importlib import resources
 from typing import Any
 
-PROFILES = ("smoke", "laptop", "paper")
+PROFILES = ("smoke", "laptop", "workstation", "paper")
+BASED_ON = {"workstation": "laptop"}  # a profile that says only what it changes in another one
 
 
 def section(profile: str, name: str) -> dict[str, Any]:
@@ -16,7 +17,18 @@ def section(profile: str, name: str) -> dict[str, Any]:
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: expected one of {', '.join(PROFILES)}")
-    return dict(_table()[profile].get(name, {}))
+    own = _table()[profile].get(name, {})
+    return _changed(section(BASED_ON[profile], name), own) if profile in BASED_ON else dict(own)
+
+
+def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some of them changed, those within tables, too."""
+    nested = {
+        name: _changed(settings[name], value)
+        for name, value in changes.items()
+        if isinstance(value, dict) and isinstance(settings.get(name), dict)
+    }
+    return settings | changes | nested
 
 
 @cache

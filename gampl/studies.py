@@ -1,6 +1,7 @@
 """Which networks the book trains, and which page uses them; needs no torch, so that planning the work is quick."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from gampl.profiles import section
 from gampl.settings import POSTERIORS, Fit, Network, Training
@@ -12,6 +13,8 @@ EVENT_FILES = {  # of the pages that read events
     "top_pair_events": ("top_pair_0j", "top_pair_4j"),
     "z_jets": ("z_jets", "z_jets_inclusive"),
 }
+KEPT_RESULTS = "data/results"  # see `gampl.kept_results`
+LARGER = ("workstation", "paper")  # than the profiles that a reader runs
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
@@ -101,6 +104,11 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
 def notebook_data(notebook: str, profile: str) -> list[str]:
     """Files of events that a notebook reads, relative to the project."""
     return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())]
+
+
+def kept_results(notebook: str) -> list[str]:
+    """Results of larger runs of a notebook that are kept, relative to the project, where they are."""
+    return [str(path) for path in (Path(KEPT_RESULTS, p, f"{notebook}.json") for p in LARGER) if path.exists()]
 
 
 def event_file(name: str, profile: str) -> str:

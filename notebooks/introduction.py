@@ -125,7 +125,7 @@ print(result)
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
 #   it is compared with, and {ref}`sec-which` lines the two estimates up.
-# - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 4 beside ours, with a verdict.
+# - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 5 beside ours, with a verdict.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes

@@ -14,10 +14,12 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 from scipy import stats
 
 from gampl import averaging, plots
 from gampl.event_studies import TITLES
+from gampl.kept_results import beside, same_events
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.regions import Intervals
@@ -205,6 +207,22 @@ axes[0].set_yticks(range(len(KINDS)), [TITLES[kind] for kind in KINDS])
 axes[0].invert_yaxis()
 axes[0].legend(fontsize=8)
 page.figure(figure, "top_averaging_summary", data)
+
+# %% [markdown]
+# ### Larger runs
+#
+# This page can be run at other sizes, `make book PROFILE=...`. Results of larger runs are kept in `data/results` with their settings, seeds, commit, device, time and checksums of the events, and are shown here beside those of this run; nothing else on this page comes from them. Region and holdout are those of each run's own profile.
+
+# %% tags=["hide-input"]
+NUMBERS = {
+    f"{process_title(extra)}, {TITLES[kind]}, {words}": f"{symbol}_region_{extra}j_{KEYS[kind]}"
+    for extra, kind in product(PROCESSES, KINDS)
+    for words, symbol in (("$G$ in the region", "G"), ("true $G$", "G_true"))
+    if (extra, kind, "region") in results and (symbol == "G" or extra == 0)
+}
+display(beside(page, NUMBERS))
+if same := same_events(page):
+    print(f"trained on the same events as this run: {', '.join(same)}")
 
 # %% [markdown]
 # ### What to make of it

@@ -13,11 +13,13 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 
 from gampl import differential, plots
 from gampl.comparison import Comparison, trace
 from gampl.event_classifier import held_out_events
 from gampl.event_studies import TITLES
+from gampl.kept_results import beside, same_events
 from gampl.likelihood_ratio import LearnedRatio
 from gampl.pages import Page, markdown_table, rounded
 from gampl.profiles import section
@@ -229,6 +231,21 @@ axes[0].set_yticks(range(len(KINDS)), [TITLES[kind] for kind in KINDS])
 axes[0].invert_yaxis()
 plots.shared_legend(axes, columns=4)
 page.figure(figure, "differential_summary", data)
+
+# %% [markdown]
+# ### Larger runs
+#
+# Kept results of larger runs, beside those of this one, against the holdout and with all events. They come from other trainings: see the last rows.
+
+# %% tags=["hide-input"]
+NUMBERS = {
+    f"{process_title(extra)}, {TITLES[kind]}, {words}": f"G_{extra}j_{KEYS[kind]}_all_{summary}_holdout"
+    for extra, kind in product(PROCESSES, KINDS)
+    for summary, words in (("class", "LR$_{class}$"), ("m_tt", r"$m_{t\bar t}$"))
+}
+display(beside(page, NUMBERS))
+if same := same_events(page):
+    print(f"trained on the same events as this run: {', '.join(same)}")
 
 # %% [markdown]
 # ### What to make of it

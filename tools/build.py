@@ -16,6 +16,8 @@ from typing import NoReturn
 import build_report
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
+from gampl.profiles import PROFILES
+
 ROOT = Path(__file__).resolve().parents[1]
 
 INTERRUPTED = 130
@@ -107,7 +109,7 @@ def tell_unexpected_claims(profile: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", default="laptop", choices=["smoke", "laptop", "paper"])
+    parser.add_argument("--profile", default="laptop", choices=PROFILES)
     parser.add_argument("--target", default="all", choices=["all", "notebooks"])
     parser.add_argument("options", nargs="*", help="further options for Snakemake, after --")
     args = parser.parse_args(arguments)
