@@ -2,19 +2,24 @@ r"""Averaging amplification: G from the spread of integrals over a posterior, se
 
 The members' integrals over a region scatter with variance sigma_model^2 + sigma_stat^2(n_gen), Eq. (15). Subtracting
 the binomial part, Eq. (17), leaves sigma_model^2; n_equiv is the number of true events whose statistical uncertainty is
-as large, Eq. (18). Three entrances lead to one result: counts, a stream of batches, or exact integrals.
+as large, Eq. (18). Four entrances lead to one result: samples, counts, a stream of batches, or exact integrals.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
-from gampl.amplification import Amplification, AveragingCurve, Interval, State
+from gampl.amplification import Amplification, Interval
+from gampl.averaging_curve import averaging_curve, model_interval
+from gampl.inputs import Weights, weighted_streams
 from gampl.regions import Regions
 from gampl.spread import Spread
 from gampl.streams import pieces, prefix_sizes
+from gampl.tallies import Shares, Tally, weight_warnings
 
 Floats = NDArray[np.float64]
 
@@ -83,6 +88,112 @@ def from_integrals(
     return _amplification([spread], n_train, level, truth, ())
 
 
+def from_samples(
+    members: Iterable[Any],
+    regions: Regions,
+    n_train: int,
+    *,
+    n_gen: int | None = None,
+    weights: Weights = None,
+    level: float = 0.683,
+    truth: ArrayLike | None = None,
+    max_lost: float = 1e-3,
+    progress: Callable[[int, int], None] | None = None,
+) -> Amplification:
+    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+
+    The members may have samples of different sizes. Events may have weights; their fluctuation is then that of the sums
+    of weights, and the curve counts effective events.
+
+    Args:
+        members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
+            iterable of such batches; or a generator with a method ``sample``, ``resample`` or ``rvs``, see
+            `gampl.inputs`.
+        regions: Which events are in, see `gampl.regions`.
+        n_train: Training events.
+        n_gen: Events to use of each member; by default all of them. Generators need it.
+        weights: Makes the weight of each event of a batch, (n, dim) -> (n,); or for each member an array of its
+            weights, if its events are an array, too. By default all events weigh the same.
+        level: Confidence level of the interval.
+        truth: True probabilities of the regions, shape (regions,), for validation.
+        max_lost: See `count_stream`.
+        progress: See `count_stream`.
+
+    Raises:
+        ValueError: If an argument is not as described, a weight is not finite, or too many events are lost.
+    """
+    tallies = []
+    for member, batches in enumerate(weighted_streams(members, weights, n_gen)):
+        tally = Tally(len(regions))
+        for events, of_batch in batches:
+            tally.update(regions.place(events), of_batch)
+            if progress is not None:
+                progress(member, tally.n_gen)
+        tallies.append(tally)
+    return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
+
+
+def from_tallies(
+    tallies: Sequence[Tally],
+    n_train: int,
+    *,
+    level: float = 0.683,
+    truth: ArrayLike | None = None,
+    max_lost: float = 1e-3,
+    notes: tuple[str, ...] = (),
+) -> Amplification:
+    """Estimate G from the shares of the members' events in each region, see `gampl.tallies`.
+
+    Args:
+        tallies: One for each member; their sizes may differ.
+        n_train: Training events.
+        level: Confidence level of the interval.
+        truth: True probabilities of the regions, shape (regions,), for validation.
+        max_lost: Largest tolerated share of events with a non-finite observable in a member.
+        notes: Warnings to hand on with the result.
+
+    Raises:
+        ValueError: If there are fewer than 2 members, one has no events or lost too many, or a region is empty or full.
+    """
+    if len(tallies) < 2:
+        raise ValueError(f"a spread needs at least 2 members, got {len(tallies)}")
+    for member, tally in enumerate(tallies):
+        _check_lost(member, tally.n_lost, tally.n_gen, max_lost)
+    fewest = min(tally.n_gen for tally in tallies)
+    prefixes = zip(*([s for s in tally.prefixes if s.n_gen < fewest] for tally in tallies), strict=True)
+    spreads = []
+    for steps in (*prefixes, tuple(tally.shares for tally in tallies)):
+        spread = _spread(steps, any(tally.is_weighted for tally in tallies), is_last=steps[0].n_gen >= fewest)
+        if spread is not None:
+            spreads.append(spread)
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        notes += (f"{n_lost} events with a non-finite observable were counted as outside all regions",)
+    return _amplification(spreads, n_train, level, truth, notes + weight_warnings(tallies))
+
+
+def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spread | None:
+    """Of one prefix; None if it is too short for an estimate and not the last."""
+    integrals = np.stack([m.integrals for m in members])
+    try:
+        if is_weighted:
+            spread = Spread.of_weighted(integrals, np.stack([m.variances for m in members]))
+        else:  # variances are averaged, hence the harmonic mean
+            spread = Spread.of(integrals, float(stats.hmean([m.n_gen for m in members])))
+    except ValueError:
+        if is_last:
+            raise
+        return None
+    return spread if is_last or spread.total > 0 else None
+
+
+def _check_lost(member: int, n_lost: int, n_gen: int, max_lost: float) -> None:
+    if n_lost > max_lost * n_gen:
+        raise ValueError(
+            f"member {member}: {n_lost} of {n_gen} events have a non-finite observable, tolerated are "
+            f"max_lost = {max_lost:g}; dropping them would bias the tails"
+        )
+
+
 def from_stream(
     members: Iterable[Iterable[ArrayLike]],
     regions: Regions,
@@ -143,11 +254,7 @@ def count_stream(
     for member, batches in enumerate(members):
         report = None if progress is None else partial(progress, member)
         counts, lost = _count_prefixes(member, batches, regions, sizes, report)
-        if lost > max_lost * sizes[-1]:
-            raise ValueError(
-                f"member {member}: {lost} of {sizes[-1]} events have a non-finite observable, tolerated are "
-                f"max_lost = {max_lost:g}; dropping them would bias the tails"
-            )
+        _check_lost(member, lost, int(sizes[-1]), max_lost)
         tables.append(counts)
         n_lost += lost
     if not tables:
@@ -186,7 +293,7 @@ def _amplification(
     true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
-    state, (low, high) = _interval(last, level)
+    state, (low, high) = model_interval(last, level)
     return Amplification(
         method="averaging",
         n_train=n_train,
@@ -194,20 +301,12 @@ def _amplification(
         n_equiv_interval=Interval(_ratio(last.binomial, high), _ratio(last.binomial, low)),
         level=level,
         state=state,
-        curve=_curve(spreads, level, true_integrals),
+        curve=averaging_curve(spreads, level, true_integrals),
         n_members=len(last.integrals),
         degrees_of_freedom=last.degrees_of_freedom,
         n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
         notes=notes + _warnings(last),
     )
-
-
-def _interval(spread: Spread, level: float) -> tuple[State, Interval]:
-    """What can be said about sigma_model^2: an interval, or only a one-sided limit where that would be empty."""
-    low, high = spread.model_interval(level)
-    if high <= 0:
-        return State.LOWER_LIMIT, Interval(0.0, spread.model_limit(level))
-    return (State.VALUE if low > 0 else State.UNBOUNDED), Interval(low, high)
 
 
 def _check_truth(truth: ArrayLike, n_regions: int) -> Floats:
@@ -228,41 +327,6 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
 
 def _ratio(binomial: float, variance: float) -> float:
     return binomial / variance if variance > 0 else np.inf
-
-
-def _curve(spreads: list[Spread], level: float, truth: Floats | None) -> AveragingCurve:
-    """The lines of Fig. 1."""
-    if not np.isfinite(spreads[-1].n_gen):
-        return _exact_curve(spreads[-1], level, truth)
-    model = np.array([s.model for s in spreads])
-    low, high = np.transpose([_interval(s, level)[1] for s in spreads])
-    return AveragingCurve(
-        n_gen=np.array([s.n_gen for s in spreads]),
-        sigma_stat=np.sqrt([s.statistical for s in spreads]),
-        sigma_est=np.sqrt([s.total for s in spreads]),
-        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
-        sigma_model_low=np.sqrt(np.maximum(low, 0)),
-        sigma_model_high=np.sqrt(high),
-        sigma_true=None if truth is None else np.sqrt([s.deviation(truth) for s in spreads]),
-    )
-
-
-def _exact_curve(spread: Spread, level: float, truth: Floats | None) -> AveragingCurve:
-    """Lines for any n_gen from the integrals' limits: two decades to either side of n_equiv."""
-    n_gen = np.maximum(spread.binomial / spread.total, 200) * np.logspace(-2, 2, 41)
-    stat = spread.binomial / n_gen
-    ones = np.ones_like(n_gen)
-    low, high = spread.model_interval(level)
-    return AveragingCurve(
-        n_gen=n_gen,
-        sigma_stat=np.sqrt(stat),
-        sigma_est=np.sqrt(spread.total * (1 - 1 / n_gen) + stat),
-        sigma_model=np.sqrt(spread.total) * ones,
-        sigma_model_low=np.sqrt(low) * ones,
-        sigma_model_high=np.sqrt(high) * ones,
-        sigma_true=None if truth is None else np.sqrt(spread.deviation(truth) + stat),
-        is_exact=True,
-    )
 
 
 def _warnings(spread: Spread) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from gampl.amplification import Amplification, DifferentialCurve, Interval
-from gampl.differential import n_equiv
+from gampl.crossing import n_equiv
 
 
 def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:

@@ -85,12 +85,17 @@ def trace(
         if progress is not None:
             progress(done)
     for test in tests:
-        if test.n_lost > max_lost * test.n_gen:
-            raise ValueError(
-                f"member {member}: the summary of {test.n_lost} of {test.n_gen} events is not finite, tolerated are "
-                f"max_lost = {max_lost:g}"
-            )
+        check_lost(member, test.n_lost, test.n_gen, max_lost)
     return Trace(distances, n_kept, np.array([test.n_lost for test in tests]))
+
+
+def check_lost(member: int, n_lost: int, n_gen: int, max_lost: float) -> None:
+    """Raises ValueError if too large a share of a member's events has a summary that is not finite."""
+    if n_lost > max_lost * n_gen:
+        raise ValueError(
+            f"member {member}: the summary of {n_lost} of {n_gen} events is not finite, tolerated are "
+            f"max_lost = {max_lost:g}"
+        )
 
 
 def summarise(summary: Summary, events: ArrayLike) -> NDArray[np.floating]:

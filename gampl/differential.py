@@ -7,7 +7,7 @@ large, Eq. (36). The reference must not have been used to train the generator, o
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +15,111 @@ from scipy import stats
 
 from gampl import kolmogorov
 from gampl.amplification import Amplification, DifferentialCurve, Interval, State
-from gampl.comparison import Comparison, Summary, summarise, trace
+from gampl.comparison import Comparison, Summary, check_lost, summarise, trace
+from gampl.crossing import distance_interval, n_equiv, worth
+from gampl.distances import Distances
+from gampl.inputs import Weights, as_events, weighted_streams
 from gampl.streams import prefix_sizes
 from gampl.summaries import coordinate
 
 REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+
+
+def from_samples(
+    members: Iterable[Any],
+    reference: Any,
+    n_train: int,
+    *,
+    summary: Summary = coordinate,
+    n_gen: int | None = None,
+    weights: Weights = None,
+    level: float = 0.683,
+    reference_is: Literal["holdout", "training"] = "holdout",
+    max_lost: float = 1e-3,
+    progress: Callable[[int, int], None] | None = None,
+) -> Amplification:
+    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+
+    See the warning at `from_stream`. The members may have samples of different sizes, and their events may have
+    weights. True events must have equal weights: the law of the distance is known for these only.
+
+    Args:
+        members: For each member its events, see `gampl.averaging.from_samples`; one member is enough.
+        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library.
+        n_train: Training events.
+        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
+        n_gen: Events to use of each member; by default all of them. Generators need it.
+        weights: See `gampl.averaging.from_samples`.
+        level: Confidence level of the interval.
+        reference_is: See `from_stream`.
+        max_lost: Largest tolerated share of a member's events whose summary is not finite.
+        progress: Called with (member, events done) after each batch.
+
+    Raises:
+        ValueError: If an argument is not as described, or too many events are lost.
+    """
+    values = summarise(summary, as_events(reference, "reference"))
+    tallies = []
+    for member, batches in enumerate(weighted_streams(members, weights, n_gen)):
+        tally = Distances(values)
+        for events, of_batch in batches:
+            tally.update(summarise(summary, events), of_batch)
+            if progress is not None:
+                progress(member, tally.n_gen)
+        tallies.append(tally)
+    return from_tallies(tallies, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
+
+
+def from_tallies(
+    tallies: Sequence[Distances],
+    n_train: int,
+    *,
+    level: float = 0.683,
+    reference_is: Literal["holdout", "training"] = "holdout",
+    max_lost: float = 1e-3,
+    notes: tuple[str, ...] = (),
+) -> Amplification:
+    """Estimate G from the members' distances to one reference, see `gampl.distances`.
+
+    Args:
+        tallies: One for each member; their sizes may differ.
+        n_train: Training events.
+        level: Confidence level of the interval.
+        reference_is: See `from_stream`.
+        max_lost: Largest tolerated share of a member's events whose summary is not finite.
+        notes: Warnings to hand on with the result.
+
+    Raises:
+        ValueError: If there are no members, or one has no events or lost too many.
+    """
+    if not tallies:
+        raise ValueError("members is empty: expected at least 1 sample")
+    for member, tally in enumerate(tallies):
+        check_lost(member, tally.n_lost, tally.n_gen, max_lost)
+    fewest = min(tally.n_gen for tally in tallies)
+    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
+    steps = [*prefixes, tuple(tally.now for tally in tallies)]
+    # variances are averaged, hence the harmonic mean; with weights it need not grow at each step
+    sizes = np.maximum.accumulate([stats.hmean([d.n_effective for d in step]) for step in steps])
+    grows = np.diff(sizes, append=np.inf) > 0
+    distances = np.array([[d.distance for d in step] for step in steps]).T
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        notes += (f"{n_lost} events with a non-finite summary were taken as above all others",)
+    if weighted := [tally.now for tally in tallies if tally.is_weighted]:
+        least = min(weighted, key=lambda now: now.n_effective)
+        notes += (
+            f"weighted events: {least.n_gen} of a member fluctuate as {least.n_effective:.0f} of equal weight, "
+            "which n_gen counts",
+        )
+    return from_distances(
+        distances[:, grows],
+        sizes[grows],
+        tallies[0].n_ref,
+        n_train,
+        level=level,
+        reference_is=reference_is,
+        notes=notes,
+    )
 
 
 def from_stream(
@@ -159,38 +259,6 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     return _amplification(curve, n_train, first.level, members, tuple(notes), float(np.linalg.norm(errors)))
 
 
-def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
-    """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
-
-    Args:
-        distance: Distance of ``n_gen`` generated events to the reference.
-        n_ref: Events in the reference, ``inf`` if the distance is to the true density.
-        n_gen: Generated events; their own fluctuation is taken off, so that few of them estimate the same limit.
-
-    Returns:
-        ``inf`` if the distance is not larger than expected for true events.
-
-    Raises:
-        ValueError: If the distance is not between 0 and 1, or a number of events not positive.
-    """
-    if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
-        raise ValueError(
-            f"expected a distance between 0 and 1 and positive numbers of events, got distance {distance}, "
-            f"n_ref {n_ref}, n_gen {n_gen}"
-        )
-    return _worth(_excess(distance, 1 / n_ref + 1 / n_gen))
-
-
-def _worth(distance: float) -> float:
-    """True events that are expected to lie as far from the true density, Eq. (35) with n_2 = infinity."""
-    return (kolmogorov.MEAN / distance) ** 2 if distance > 0 else np.inf
-
-
-def _excess(distance: float, noise: float, K: float = kolmogorov.MEAN) -> float:
-    """Distance D whose n_equiv, with the samples' variance 1/n_ref + 1/n_gen, puts this measured one at K, Eq. (36)."""
-    return kolmogorov.MEAN * float(np.sqrt(max((distance / K) ** 2 - noise, 0.0)))
-
-
 def _amplification(
     curve: DifferentialCurve,
     n_train: int,
@@ -211,49 +279,13 @@ def _amplification(
         method="differential",
         n_train=int(n_train),
         n_equiv=estimate,
-        n_equiv_interval=Interval(_worth(ends.high), _worth(ends.low)),
+        n_equiv_interval=Interval(worth(ends.high), worth(ends.low)),
         level=level,
         state=state,
         curve=curve,
         n_members=n_members,
         notes=notes + _warnings(curve, state),
     )
-
-
-def distance_interval(curve: DifferentialCurve, level: float, members: float = 0.0) -> Interval:
-    """Confidence interval of the distance D between the generated and the true density, from the last step.
-
-    *Lower end.* The measured distance M exceeds D by no more than the distance between the reference and the truth
-    (triangle inequality), which is K / sqrt(n_ref). So D > M - c / sqrt(n_ref) with the upper quantile c of K. This is
-    exact for D = 0.
-
-    *Upper end*, the smaller of two. There, n_equiv true events would be as close as M with a probability of only
-    (1 - level) / 2: the crossing with the lower edge of the band. And at the place where the densities differ most the
-    reference fluctuates normally with a standard deviation of at most 1 / (2 sqrt(n_ref)). A distance below that
-    expected of true events is raised to it first: a fluctuation must not claim more than the sensitivity. The crossing
-    is with the band of one reference even if there are several: a narrow difference makes distances shorter on average
-    than those of n_equiv true events, and the mean of several would exclude the right n_equiv.
-
-    Generated events add their variance to that of the reference, 1/n_ref + 1/n_gen. The coverage was checked for many
-    shapes of the difference. It is at least nominal at 68.3 % and from 95 % on; for the least favourable shape, a
-    narrow bump, it falls short by up to 1.7 % in between.
-
-    Args:
-        curve: The distances.
-        level: Confidence level.
-        members: Half-width of the interval of the mean distance from the spread of the members. It is added in
-            quadrature and does not shrink the rest, since all members share the reference.
-    """
-    noise = 1 / curve.n_ref + 1 / curve.n_gen[-1]
-    unit, tail, distance = np.sqrt(noise), (1 - level) / 2, float(curve.mean[-1])
-    estimate = _excess(distance, noise)
-    low = max(distance - kolmogorov.quantile(level, curve.folds) * unit, 0.0)
-    raised = max(distance, kolmogorov.MEAN * unit)
-    crossing = _excess(raised, noise, kolmogorov.quantile(tail))
-    normal = raised + stats.norm.isf(tail) * 0.5 * unit / np.sqrt(curve.folds)
-    low = estimate - float(np.hypot(estimate - low, members))
-    high = estimate + float(np.hypot(min(crossing, normal) - estimate, members))
-    return Interval(max(low, 0.0), min(high, 1.0))
 
 
 def _standard_error(curve: DifferentialCurve) -> float:

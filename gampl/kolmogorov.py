@@ -74,6 +74,16 @@ class KolmogorovSmirnov:
         self._up_to += np.searchsorted(close, self.points, side="right")
 
     @property
+    def own_function(self) -> tuple[Floats, Floats]:
+        """The reference's distribution function at its points and just below them, each (points,)."""
+        return self._reference_up_to, self._reference_below
+
+    @property
+    def n_effective(self) -> float:
+        """Events of equal weight that fluctuate as much, see `gampl.kolmogorov_weighted`: all."""
+        return float(self.n_gen)
+
+    @property
     def distance(self) -> float:
         """The distance to all values so far.
 

@@ -20,11 +20,27 @@ class RegionCounts(NamedTuple):
     n_lost: int  # events whose observable is NaN or infinite
 
 
+class Placed(NamedTuple):
+    """Where the events of one batch lie."""
+
+    region: NDArray[np.intp]  # (n,), number of the region; -1 for events outside of all
+    lost: NDArray[np.bool_]  # (n,), events whose observable is NaN or infinite; they are outside
+
+    def counts(self, n_regions: int) -> RegionCounts:
+        """Events in each region."""
+        inside = np.bincount(self.region + 1, minlength=n_regions + 1)[1:]
+        return RegionCounts(inside, int(self.lost.sum()))
+
+
 class Regions(Protocol):
     """What the averaging estimator asks of regions."""
 
     def __len__(self) -> int:
         """Return the number of regions."""
+        ...
+
+    def place(self, events: NDArray[np.float64]) -> Placed:
+        """The region of each event of one batch."""
         ...
 
     def count(self, events: NDArray[np.float64]) -> RegionCounts:
@@ -107,16 +123,18 @@ class Intervals:
             raise ValueError("the regions are not adjacent: they have no common edges")
         return np.append(self.low, self.high[-1])
 
+    def place(self, events: NDArray[np.float64]) -> Placed:
+        """The region of each event of a batch, shape (n, dim)."""
+        values = _values(self.observable, events)
+        low, high = self.low[self._order], self.high[self._order]
+        lost = ~np.isfinite(values)
+        nearest = np.searchsorted(low, values, side="right") - 1  # the last region that begins below the value
+        inside = (nearest >= 0) & (values < high[nearest]) & ~lost
+        return Placed(np.where(inside, self._order[nearest], -1), lost)
+
     def count(self, events: NDArray[np.float64]) -> RegionCounts:
         """Count the events of one batch, shape (n, dim), in each region."""
-        values = _values(self.observable, events)
-        finite = values[np.isfinite(values)]
-        low, high = self.low[self._order], self.high[self._order]
-        nearest = np.searchsorted(low, finite, side="right") - 1  # the last region that begins below the value
-        inside = (nearest >= 0) & (finite < high[nearest])
-        counts = np.zeros(len(self), dtype=np.int64)
-        counts[self._order] = np.bincount(nearest[inside], minlength=len(self))
-        return RegionCounts(counts, values.size - finite.size)
+        return self.place(events).counts(len(self))
 
 
 @dataclass(frozen=True)
@@ -136,13 +154,13 @@ class Selections:
     def __len__(self) -> int:
         return len(self.functions)
 
-    def count(self, events: NDArray[np.float64]) -> RegionCounts:
-        """Count the events of one batch, shape (n, dim), in each region.
+    def place(self, events: NDArray[np.float64]) -> Placed:
+        """The region of each event of a batch, shape (n, dim).
 
         Raises:
             ValueError: If a function does not return one bool per event, or an event is in two regions.
         """
-        finite = np.isfinite(events).all(axis=tuple(range(1, events.ndim)))
+        finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
         masks = []
         for k, function in enumerate(self.functions):
             mask = np.asarray(function(events[finite]))
@@ -155,7 +173,13 @@ class Selections:
         if (stacked.sum(axis=0) > 1).any():
             pair = np.flatnonzero(stacked[:, stacked.sum(axis=0).argmax()])[:2]
             raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
-        return RegionCounts(stacked.sum(axis=1, dtype=np.int64), int((~finite).sum()))
+        region = np.full(len(events), -1, dtype=np.intp)
+        region[finite] = np.where(stacked.any(axis=0), stacked.argmax(axis=0), -1)
+        return Placed(region, ~finite)
+
+    def count(self, events: NDArray[np.float64]) -> RegionCounts:
+        """Count the events of one batch, shape (n, dim), in each region; errors are those of `place`."""
+        return self.place(events).counts(len(self))
 
 
 def _values(observable: Observable, events: NDArray[np.float64]) -> NDArray[np.float64]:

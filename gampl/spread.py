@@ -1,6 +1,6 @@
 """The scatter of integrals over the members of a posterior: its size, its interval, its degrees of freedom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,23 @@ class Spread:
             binomial=float((mean * (1 - mean)).sum()),
             degrees_of_freedom=effective_degrees_of_freedom(covariance, len(integrals) - 1),
         )
+
+    @classmethod
+    def of_weighted(cls, integrals: Floats, variances: Floats) -> "Spread":
+        """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
+
+        ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
+        over regions.
+
+        Raises:
+            ValueError: As `of`, or if the variances vanish.
+        """
+        exact = cls.of(integrals, np.inf)
+        noise = float(variances.mean(axis=0).sum())
+        if not (np.isfinite(noise) and noise > 0):
+            raise ValueError(f"the statistical variance of the weighted integrals is {noise:g}, expected more than 0")
+        # what makes `subtract` take off just the noise
+        return replace(exact, n_gen=(exact.binomial - exact.total + noise) / noise)
 
     @property
     def statistical(self) -> float:

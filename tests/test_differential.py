@@ -16,7 +16,8 @@ from scipy import stats
 
 from gampl import averaging
 from gampl.amplification import State
-from gampl.differential import REUSED, combine, from_distances, from_stream, n_equiv
+from gampl.crossing import n_equiv
+from gampl.differential import REUSED, combine, from_distances, from_stream
 from gampl.summaries import radius
 
 mpl.use("agg")

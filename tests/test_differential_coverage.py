@@ -8,7 +8,8 @@ from scipy import integrate, optimize, special, stats
 
 from gampl import kolmogorov
 from gampl.amplification import DifferentialCurve, State
-from gampl.differential import combine, distance_interval, from_distances, from_stream
+from gampl.crossing import distance_interval
+from gampl.differential import combine, from_distances, from_stream
 from gampl.kolmogorov import KolmogorovSmirnov, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.summaries import radius

@@ -40,10 +40,10 @@ def _archive_chunks(path: Path, sample: str | None, layout: Layout, rows: int) -
         archive = opened.enter_context(zipfile.ZipFile(path))
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
-        def stream(name: str) -> "_Stream":
+        def stream(name: str) -> "ArrayStream":
             if name not in names:
                 raise EventFileError(f"{path}: has the arrays {', '.join(names)}, expected also {name!r}")
-            return _Stream(path, name, opened.enter_context(archive.open(f"{name}.npy")))  # type: ignore[arg-type]
+            return ArrayStream(path, name, opened.enter_context(archive.open(f"{name}.npy")))  # type: ignore[arg-type]
 
         streams = {name: stream(name) for name in names}
         if sample is None:
@@ -86,7 +86,7 @@ def _particles(path: Path, shape: tuple[int, ...], layout: Layout, said: tuple[s
     return names
 
 
-class _Stream:
+class ArrayStream:
     """An array inside an archive, read from the front a few rows at a time."""
 
     def __init__(self, path: Path, name: str, file: BinaryIO) -> None:

@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 SELF_DESCRIBING = ("gampl", "top_pair")
 WITHOUT_SAMPLES = ("parquet", "lhe", "hepmc")
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_MAGIC = {
+MAGIC = {
     b"\x93NUMPY": "numpy",
     b"PK\x03\x04": "numpy",
     b"PK\x05\x06": "numpy",
@@ -195,7 +195,7 @@ def recognise(path: Path, layout: Layout | None = None) -> str:
         raise EventFileError(f"{path}: is empty (0 bytes), expected a file of events")
     if start.startswith(HDF5_MAGIC):
         return "gampl" if _is_ours(path) else "top_pair"
-    for magic, kind in _MAGIC.items():
+    for magic, kind in MAGIC.items():
         if start.startswith(magic):
             public = TOP_PAIR_FILE.fullmatch(path.name) and layout is None
             return "top_pair" if public else kind

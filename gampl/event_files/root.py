@@ -25,8 +25,8 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
     """Chunks of at most `rows` events."""
     with uproot.open({path: None}, object_cache=None, array_cache=None) as file:
-        tree = _tree(path, file, sample)
-        kinds = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
+        tree = the_tree(path, file, sample)
+        kinds = {name: has_lists(tree[name]) for name in tree.keys(recursive=True)}
         where = plan(path, {name: lists for name, lists in kinds.items() if lists is not None}, layout)
         if hasattr(tree, "page_link_list"):
             _check_sizes(path, tree)
@@ -42,7 +42,8 @@ def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iter
             yield assemble(path, start, columns, where, layout)
 
 
-def _tree(path: Path, file: Any, sample: str | None) -> Any:
+def the_tree(path: Path, file: Any, sample: str | None) -> Any:
+    """The tree with a name, or the only one."""
     names = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
     if sample is None and len(names) == 1:
         sample = names[0]
@@ -67,7 +68,7 @@ def _check_sizes(path: Path, tree: Any) -> None:
         raise EventFileError(f"{path}: a list of pages says {max(said.values())} numbers, expected {most} at the most")
 
 
-def _has_lists(branch: Any) -> bool | None:
+def has_lists(branch: Any) -> bool | None:
     """Whether a branch has lists of numbers, or one number per event; None if it has neither."""
     if not isinstance(branch, uproot.TBranch):
         if re.fullmatch(_NUMBER, branch.typename):

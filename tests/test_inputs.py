@@ -1,0 +1,146 @@
+"""What users may hand to the estimators."""
+
+import awkward as ak
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import zuko
+from scipy import stats
+
+from gampl import averaging, differential
+from gampl.inputs import as_events, batches, draw, is_generator, weighted_streams
+from gampl.regions import Intervals
+
+EVENTS = np.arange(12.0).reshape(6, 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        EVENTS,
+        EVENTS.astype(np.float32),
+        EVENTS.tolist(),
+        torch.tensor(EVENTS, requires_grad=True),
+        pd.DataFrame(EVENTS, columns=["x", "y"]),
+        pd.DataFrame({"x": EVENTS[:, 0].astype(int), "y": EVENTS[:, 1].astype(np.float32)}),
+        ak.Array(EVENTS),
+        ak.Array([{"x": x, "y": y} for x, y in EVENTS]),
+        np.array([tuple(row) for row in EVENTS], dtype=[("x", float), ("y", float)]),
+    ],
+    ids=["numpy", "float32", "list", "torch", "pandas", "pandas mixed", "awkward", "awkward records", "structured"],
+)
+def test_arrays_of_any_library(values):
+    got = as_events(values)
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got, EVENTS)
+
+
+def test_one_number_per_event():
+    for values in (EVENTS[:, 0], pd.Series(EVENTS[:, 0]), ak.Array(EVENTS[:, 0]), torch.tensor(EVENTS[:, 0])):
+        np.testing.assert_array_equal(as_events(values), EVENTS[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("text", "expected"),
+        (["a", "b"], "expected numbers"),
+        (3.0, "the single number 3.0"),
+        (ak.Array([[1.0], [1.0, 2.0]]), "regular array of numbers, got awkward"),
+        ([[1.0], [1.0, 2.0]], "regular array of numbers"),
+        (pd.DataFrame({"x": [1.0], "name": ["b"]}), "regular array of numbers"),
+        (np.array([1 + 2j]), "expected numbers"),
+        (None, "expected"),
+    ],
+)
+def test_what_is_no_array_of_numbers(values, message):
+    with pytest.raises(ValueError, match=message):
+        as_events(values, "member 3")
+
+
+class Own:
+    def sample(self, n):
+        return np.zeros((n, 2))
+
+
+class WithLabels:
+    def sample(self, n):
+        return np.zeros((n, 2)), np.ones(n)
+
+
+@pytest.mark.parametrize(
+    ("generator", "shape"),
+    [
+        (Own(), (7, 2)),
+        (WithLabels(), (7, 2)),
+        (stats.gaussian_kde(np.random.default_rng(1).normal(size=(3, 50))), (7, 3)),
+        (stats.gaussian_kde(np.random.default_rng(1).normal(size=50)), (7, 1)),
+        (stats.norm(), (7,)),
+        (torch.distributions.Normal(torch.zeros(2), 1.0), (7, 2)),
+        (zuko.flows.NSF(2, transforms=1, hidden_features=(8,))(), (7, 2)),
+    ],
+    ids=["own", "scikit-learn", "kde", "kde1d", "scipy", "torch", "zuko"],
+)
+def test_generators_of_any_library(generator, shape):
+    assert is_generator(generator)
+    assert draw(generator, 7).shape == shape
+    assert sum(map(len, batches(generator, 7))) == 7
+    with pytest.raises(ValueError, match="expected n_gen"):
+        next(batches(generator))
+
+
+def test_a_frame_is_no_generator():
+    frame = pd.DataFrame(EVENTS)
+    assert hasattr(frame, "sample")
+    assert not is_generator(frame)
+    np.testing.assert_array_equal(np.concatenate(list(batches(frame))), EVENTS)
+
+
+def test_streams_are_cut_and_must_be_long_enough():
+    for member in ([EVENTS[:4], EVENTS[4:]], iter([EVENTS[:4], torch.tensor(EVENTS[4:])]), EVENTS, EVENTS.tolist()):
+        np.testing.assert_array_equal(np.concatenate(list(batches(member, 5))), EVENTS[:5])
+    with pytest.raises(ValueError, match="member 2: there are 6 events, expected n_gen = 7"):
+        list(batches(EVENTS, 7, "member 2"))
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (np.zeros((1000, 2)), "looks like one sample"),
+        (np.zeros(1000), "looks like one sample"),
+        (pd.DataFrame(EVENTS), "expected one sample for each member"),
+        ("samples.csv", "expected one sample for each member"),
+        ({"a": EVENTS}, "expected one sample for each member"),
+        (["samples.csv"], "member 0: expected events"),
+        ([[]], "member 0: holds no events"),
+        ([5], "member 0: expected events"),
+    ],
+)
+def test_what_is_no_list_of_samples(members, message):
+    with pytest.raises(ValueError, match=message):
+        [list(stream) for stream in weighted_streams(members)]
+
+
+def test_weights_by_function_and_by_array():
+    by_function = [list(s) for s in weighted_streams([EVENTS, EVENTS], lambda e: e[:, 1])]
+    by_array = [list(s) for s in weighted_streams([EVENTS, EVENTS], [EVENTS[:, 1], EVENTS[:, 1]], n_gen=6)]
+    for a, b in zip(by_function, by_array, strict=True):
+        np.testing.assert_array_equal(a[0][1], b[0][1])
+    for weights, message in (
+        ([EVENTS[:, 1]], "one array for each of the 2 members, got 1"),
+        ([EVENTS[:, 1], EVENTS[:3, 1]], r"weights of member 1: expected shape \(6,\), got \(3,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            [list(s) for s in weighted_streams([EVENTS, EVENTS], weights)]
+    with pytest.raises(ValueError, match="needs an array of events"):
+        [list(s) for s in weighted_streams([iter([EVENTS])], [EVENTS[:, 1]])]
+
+
+def test_three_lines_with_generators():
+    # members that scatter by as much as fits to 100 events do
+    members = [stats.norm(shift) for shift in np.random.default_rng(2).normal(0, 0.1, 8)]
+    result = averaging.from_samples(members, Intervals.between([0.0, 0.5]), 100, n_gen=100_000)
+    assert result.interval.low < result.G < result.interval.high
+    holdout = np.random.default_rng(3).normal(size=500)
+    assert differential.from_samples(members[:2], holdout, 100, n_gen=5000).n_members == 2

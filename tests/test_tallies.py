@@ -1,0 +1,190 @@
+"""Shares of events in regions, weighted or not, and the estimates that are made of them."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gampl import averaging
+from gampl.regions import Intervals, Placed, Selections
+from gampl.spread import Spread
+from gampl.tallies import Tally, one_two_five
+
+REGIONS = Intervals.between([-1.0, 0.0, 1.0])
+N_TRAIN = 100
+
+
+def placed(events):
+    return REGIONS.place(np.asarray(events, dtype=float))
+
+
+def sample(rng, n, shift=0.0):
+    return rng.normal(shift, 1.0, size=n)
+
+
+def test_one_two_five():
+    steps = one_two_five(10)
+    assert [next(steps) for _ in range(7)] == [10, 20, 50, 100, 200, 500, 1000]
+
+
+def test_batches_make_no_difference():
+    events = sample(np.random.default_rng(1), 2500)
+    whole, parts = Tally(2, [100, 1700]), Tally(2, [100, 1700])
+    whole.update(placed(events))
+    for batch in np.array_split(events, 13):
+        parts.update(placed(batch))
+    assert [p.n_gen for p in parts.prefixes] == [100, 1700]
+    for a, b in zip((*whole.prefixes, whole.shares), (*parts.prefixes, parts.shares), strict=True):
+        np.testing.assert_array_equal(a.integrals, b.integrals)
+    first = whole.prefixes[0].integrals
+    np.testing.assert_allclose(first, REGIONS.count(events[:100]).inside / 100)
+
+
+def test_equal_weights_change_nothing():
+    events = sample(np.random.default_rng(2), 1000)
+    plain, weighted = Tally(2), Tally(2)
+    plain.update(placed(events))
+    weighted.update(placed(events), np.full(1000, 0.37))
+    np.testing.assert_allclose(weighted.shares.integrals, plain.shares.integrals)
+    np.testing.assert_allclose(weighted.shares.variances, plain.shares.variances)
+    p = plain.shares.integrals
+    np.testing.assert_allclose(plain.shares.variances, p * (1 - p) / 999)
+    assert weighted.n_effective == pytest.approx(1000)
+    np.testing.assert_allclose(weighted.inside, plain.inside)
+
+
+def test_variance_of_a_weighted_integral_is_that_of_many_samples():
+    # importance sampling of a Gaussian from a wider one; 4000 samples, so that the variance is known to 2.2 %: the
+    # tolerance is 4 of these (false alarm 6e-5 for each of two regions)
+    rng = np.random.default_rng(3)
+    integrals, variances = [], []
+    for _ in range(4000):
+        events = 1.5 * rng.normal(size=300)
+        tally = Tally(2)
+        tally.update(placed(events), stats.norm.pdf(events) / stats.norm.pdf(events, scale=1.5))
+        integrals.append(tally.shares.integrals)
+        variances.append(tally.shares.variances)
+    np.testing.assert_allclose(np.mean(variances, axis=0) / np.var(integrals, axis=0), 1, atol=0.09)
+    binomial = np.mean(integrals, axis=0) * (1 - np.mean(integrals, axis=0)) / 300
+    assert (np.var(integrals, axis=0) > 1.1 * binomial).all()  # counting the events alone would be too optimistic
+
+
+def members(rng, n_members, n, weighted):
+    """Members whose means scatter as those of fits to N_TRAIN events, with or without weights, and their tallies."""
+    made = []
+    for shift in rng.normal(0, 1 / np.sqrt(N_TRAIN), n_members):
+        tally = Tally(1)
+        events = (1.5 if weighted else 1.0) * rng.normal(size=n)
+        weights = stats.norm.pdf(events, shift) / stats.norm.pdf(events, scale=1.5) if weighted else None
+        tally.update(Intervals.between([0.0, 0.5]).place(events if weighted else events + shift), weights)
+        made.append(tally)
+    return made
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_interval_covers_the_true_model_uncertainty(weighted):
+    # the integral over [0, 0.5] changes by (pdf(0) - pdf(0.5)) for a shift: sigma_model is that times the shifts'
+    # scatter. 400 experiments: a coverage of 68.3 % has a standard deviation of 2.3 %; 4 of them: false alarm 6e-5
+    rng = np.random.default_rng(4)
+    p = stats.norm.cdf(0.5) - 0.5
+    slope = stats.norm.pdf(0) - stats.norm.pdf(0.5)
+    sigma2 = slope**2 / N_TRAIN
+    truth = p * (1 - p) / sigma2 / N_TRAIN
+    results = [averaging.from_tallies(members(rng, 6, 20_000, weighted), N_TRAIN) for _ in range(400)]
+    covered = np.mean([r.interval.low <= truth <= r.interval.high for r in results])
+    assert abs(covered - 0.683) < 4 * 0.0233
+
+
+def test_unequal_sizes_use_the_harmonic_mean():
+    rng = np.random.default_rng(5)
+    tallies = []
+    for n in (3000, 60_000, 900):
+        tally = Tally(2)
+        tally.update(placed(sample(rng, n)))
+        tallies.append(tally)
+    result = averaging.from_tallies(tallies, N_TRAIN)
+    assert result.curve.n_gen[-1] == pytest.approx(stats.hmean([3000, 60_000, 900]))
+    assert result.curve.n_gen[:-1].max() <= 500
+
+
+def test_equal_sizes_agree_with_counts():
+    rng = np.random.default_rng(6)
+    samples = [sample(rng, 20_000, 0.05 * k) for k in range(5)]
+    counts = [REGIONS.count(s).inside for s in samples]
+    a, b = averaging.from_counts(counts, 20_000, N_TRAIN), averaging.from_samples(samples, REGIONS, N_TRAIN)
+    assert (b.n_equiv, *b.n_equiv_interval) == pytest.approx((a.n_equiv, *a.n_equiv_interval))
+    weighted = averaging.from_samples(samples, REGIONS, N_TRAIN, weights=np.ones_like)
+    assert pytest.approx(a.G, rel=1e-3) == weighted.G
+    assert any("fluctuate as 20000 of equal weight" in note for note in weighted.notes)
+
+
+def test_a_long_tail_of_weights_is_told():
+    rng = np.random.default_rng(7)
+    samples = [sample(rng, 5000, 0.1 * k) for k in range(4)]
+    weights = [rng.pareto(1.05, size=5000) for _ in samples]
+    notes = averaging.from_samples(samples, REGIONS, N_TRAIN, weights=weights).notes
+    assert any("long tail" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(4), r"one number per event, \(5,\), got \(4,\)"),
+        (np.array([1, 1, np.nan, 1, 1]), "1 of 5 are not finite"),
+    ],
+)
+def test_unusable_weights(weights, message):
+    with pytest.raises(ValueError, match=message):
+        Tally(2).update(placed(np.zeros(5)), weights)
+
+
+def test_weights_for_some_batches_only():
+    for first, second in ((None, np.ones(5)), (np.ones(5), None)):
+        tally = Tally(2)
+        tally.update(placed(np.zeros(5)), first)
+        with pytest.raises(ValueError, match="all batches"):
+            tally.update(placed(np.zeros(5)), second)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(5), np.array([1, 1, 1, 1, -5.0])])
+def test_weights_that_add_up_to_nothing(weights):
+    tally = Tally(2)
+    tally.update(placed(np.zeros(5)), weights)
+    with pytest.raises(ValueError, match="add up to"):
+        _ = tally.shares
+
+
+def test_no_events():
+    with pytest.raises(ValueError, match="at least one event"):
+        _ = Tally(2).shares
+
+
+def test_too_many_lost_events():
+    events = np.concatenate([np.random.default_rng(8).normal(size=1000), np.full(2, np.nan)])
+    with pytest.raises(ValueError, match="member 0: 2 of 1002 events have a non-finite observable"):
+        averaging.from_samples([events, events], REGIONS, N_TRAIN)
+    tolerant = averaging.from_samples([events, events[::-1] + 0.1], REGIONS, N_TRAIN, max_lost=0.01)
+    assert any("4 events with a non-finite observable" in note for note in tolerant.notes)
+
+
+def test_places_agree_with_masks():
+    events = np.random.default_rng(9).normal(size=(500, 2))
+    events[::50] = np.nan
+    selections = Selections([lambda e: e[:, 0] < -1, lambda e: e[:, 0] > 1.5])
+    where = selections.place(events)
+    np.testing.assert_array_equal(where.region == 0, events[:, 0] < -1)
+    np.testing.assert_array_equal(where.region == 1, events[:, 0] > 1.5)
+    assert where.lost.sum() == 10
+    gaps = Intervals([0.5, -1.0], [np.inf, 0.0], lambda e: e[:, 0])
+    where = gaps.place(events)
+    np.testing.assert_array_equal(where.region == 0, events[:, 0] >= 0.5)
+    np.testing.assert_array_equal(where.region == 1, (events[:, 0] >= -1) & (events[:, 0] < 0))
+    assert isinstance(where, Placed)
+
+
+def test_noise_of_weighted_spread_is_what_is_subtracted():
+    rng = np.random.default_rng(10)
+    integrals, variances = rng.uniform(0.2, 0.3, (5, 2)), rng.uniform(1e-5, 2e-5, (5, 2))
+    spread = Spread.of_weighted(integrals, variances)
+    assert spread.model == pytest.approx(spread.total - variances.mean(axis=0).sum())
+    with pytest.raises(ValueError, match="statistical variance"):
+        Spread.of_weighted(integrals, np.zeros((5, 2)))
