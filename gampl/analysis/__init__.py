@@ -1,0 +1,1 @@
+"""From files of a user's own samples to amplification factors and a report."""

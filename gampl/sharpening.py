@@ -1,0 +1,124 @@
+"""After a result: whether more members, generated events or true events would sharpen it, and how much."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve, Interval, State
+from gampl.crossing import distance_interval, worth
+from gampl.kolmogorov import MEAN
+from gampl.plans import two_digits
+from gampl.spread import Spread
+
+SHARP = 1.1  # an interval within this factor of G is left alone
+GAIN = 0.1  # a change that shortens the interval by a smaller share is not worth a word
+
+
+class _Change(NamedTuple):
+    what: str
+    words: str
+    n_equiv: Interval  # expected with the change
+
+
+def sharpen(result: Amplification) -> tuple[str, ...]:
+    """What would shorten the interval of a result, the most effective first; empty if nothing would help much.
+
+    Tried are twice the members (at least 10), ten times the generated events, and twice the reference, one at a time.
+    The intervals are those of `gampl.planning`, for the G that was estimated. Where that is infinite, they are lower
+    limits that a perfect generator would reach.
+    """
+    low, high = now = result.n_equiv_interval
+    if np.isfinite(high) and max(high / result.n_equiv, result.n_equiv / low) <= SHARP:
+        return ()
+    changes = []
+    if isinstance(result.curve, AveragingCurve):
+        changes = _of_averaging(result, result.curve)
+    elif isinstance(result.curve, DifferentialCurve):
+        changes = _of_differential(result, result.curve)
+    helpful = sorted((c for c in changes if _is_shorter(c.n_equiv, now)), key=lambda change: _length(change.n_equiv))
+    condition = "" if np.isfinite(result.n_equiv) else ", if the generator is that good"
+    return tuple(
+        (f"{change.what} limits the interval most: " if rank == 0 and len(changes) > 1 else "")
+        + f"with {change.words} {_comparison(change.n_equiv, now, result.n_train)}{condition}"
+        for rank, change in enumerate(helpful)
+    )
+
+
+def _of_averaging(result: Amplification, curve: AveragingCurve) -> list[_Change]:
+    members = result.n_members
+    n_gen = np.inf if curve.is_exact else float(curve.n_gen[-1])
+    binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
+    model = binomial / result.n_equiv
+
+    def expected(members: int, n_gen: float) -> Interval:
+        nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
+        spread = Spread(np.empty((0, 1)), n_gen, model * (1 - 1 / n_gen) + binomial / n_gen, binomial, nu)
+        if result.state is State.LOWER_LIMIT:
+            return Interval(binomial / spread.model_limit(result.level), np.inf)
+        low, high = spread.model_interval(result.level)
+        return Interval(binomial / high, binomial / low if low > 0 else np.inf)
+
+    more = max(2 * members, 10)
+    changes = [_Change("the number of members", f"{more} members instead of {members}", expected(more, n_gen))]
+    if np.isfinite(n_gen):
+        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+        changes.append(_Change("the number of generated events", words, expected(members, 10 * n_gen)))
+    return changes
+
+
+def _of_differential(result: Amplification, curve: DifferentialCurve) -> list[_Change]:
+    members, folds, n_ref, n_gen = result.n_members, curve.folds, curve.n_ref, float(curve.n_gen[-1])
+    estimate = MEAN / np.sqrt(result.n_equiv)
+    # what the members' spread adds to the interval, in quadrature
+    farthest = MEAN / np.sqrt(result.n_equiv_interval.low)
+    alone = distance_interval(curve, result.level).high
+    spread = float(np.sqrt(max((farthest - estimate) ** 2 - (alone - estimate) ** 2, 0.0)))
+
+    def expected(n_ref: float, n_gen: float, spread: float) -> Interval:
+        distance = MEAN * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
+        changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, folds)
+        low, high = distance_interval(changed, result.level, spread)
+        return Interval(worth(high), worth(low))
+
+    def half_width(members: int) -> float:
+        """Of a mean over members that scatter by 1."""
+        return float(stats.t.isf((1 - result.level) / 2, max(members - folds, 1)) / np.sqrt(members))
+
+    reference = "true events" if folds == 1 else f"true events in each of {folds} references"
+    words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
+    changes = [_Change("the size of the reference", words, expected(2 * n_ref, n_gen, spread))]
+    if np.isfinite(n_gen):
+        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+        changes.append(_Change("the number of generated events", words, expected(n_ref, 10 * n_gen, spread)))
+    if members > folds:
+        more = max(2 * members, 10)
+        shrunk = expected(n_ref, n_gen, spread * half_width(more) / half_width(members))
+        changes.append(_Change("the number of members", f"{more} members instead of {members}", shrunk))
+    return changes
+
+
+def _is_shorter(new: Interval, now: Interval) -> bool:
+    """By a share that matters; an open one is so if its lower end is higher."""
+    (is_open, length), (was_open, before) = _length(new), _length(now)
+    if is_open != was_open:
+        return was_open
+    return new.low > (1 + GAIN) * now.low if is_open else length < (1 - GAIN) * before
+
+
+def _length(interval: Interval) -> tuple[bool, float]:
+    """Whether it is open above, and its logarithmic length, or what orders open ones."""
+    low, high = interval
+    return (False, float(np.log(high / low))) if np.isfinite(high) else (True, -float(np.log(low)))
+
+
+def _comparison(new: Interval, now: Interval, n_train: int) -> str:
+    (low, high), (old_low, old_high) = ([two_digits(end / n_train) for end in ends] for ends in (new, now))
+    before = f"{old_low} to {old_high}" if np.isfinite(now.high) else f"{old_low}, with no upper end"
+    if np.isfinite(new.high):
+        return f"the interval would be about {low} to {high} (now {before})"
+    return f"the lower end would be about {low} (now {before})"
+
+
+def _count(number: float) -> str:
+    return f"{number:.0f}" if number < 1e7 else f"{number:.2g}"
