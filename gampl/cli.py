@@ -1,4 +1,4 @@
-"""The command line: ``gampl train``, ``claims`` and ``events``, the plain commands behind the book's work."""
+"""The command line: amplification of your own samples, and the plain commands behind the book's work."""
 
 import argparse
 import json
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from gampl.atomic import write_bytes
 from gampl.cli_events import add_commands as add_events_commands
+from gampl.cli_plan import add_commands as add_plan_command
+from gampl.cli_samples import add_commands as add_sample_commands
 from gampl.profiles import PROFILES
 from gampl.settings import Training
 
@@ -17,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
+
+    add_sample_commands(commands)
+    add_plan_command(commands)
 
     train = commands.add_parser("train", help="train networks of the book, or find them in the store")
     train.add_argument(

@@ -1,8 +1,13 @@
-"""Makes the scripts in tools/ importable: they import each other by their bare names, as scripts do."""
+"""What all tests share: no time limits, and tools/ importable, whose scripts import each other by their bare names."""
 
 import signal
 import sys
 from pathlib import Path
+
+from hypothesis import settings
+
+settings.register_profile("gampl", deadline=None)  # tests are never timed
+settings.load_profile("gampl")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
