@@ -13,13 +13,23 @@ from pathlib import Path
 import numpy as np
 
 N_TRAIN, N_GEN, MEMBERS = 1_000, 500_000, 10
+PROCESS = f"""\
+title: A Gaussian
+n_train: {N_TRAIN}
+train: train.csv
+holdout: holdout.csv
+members: member_*.csv
+regions: [0 <= x < 0.5, {{observable: x, quantiles: 10}}]
+summaries: x
+"""
 
 
 def main(folder: Path) -> None:
-    """Write train.csv, holdout.csv and member_0.csv to member_9.csv, each with one column x."""
+    """Write train.csv, holdout.csv and member_0.csv to member_9.csv, each with one column x, and a process file."""
     rng = np.random.default_rng(1)
     folder.mkdir(parents=True, exist_ok=True)
     train, holdout = rng.normal(size=(2, N_TRAIN))
+    (folder / "process.yml").write_text(PROCESS, encoding="utf-8")
     write(folder / "train.csv", train)
     write(folder / "holdout.csv", holdout)
     for member in range(MEMBERS):

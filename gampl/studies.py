@@ -13,6 +13,7 @@ EVENT_FILES = {  # of the pages that read events
     "top_pair_events": ("top_pair_0j", "top_pair_4j"),
     "z_jets": ("z_jets", "z_jets_inclusive"),
 }
+EXAMPLES = ("examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv")
 KEPT_RESULTS = "data/results"  # see `gampl.kept_results`
 LARGER = ("workstation", "paper")  # than the profiles that a reader runs
 
@@ -103,7 +104,8 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
 
 def notebook_data(notebook: str, profile: str) -> list[str]:
     """Files of events that a notebook reads, relative to the project."""
-    return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())]
+    examples = EXAMPLES if notebook == "your_process" else ()
+    return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())] + list(examples)
 
 
 def kept_results(notebook: str) -> list[str]:

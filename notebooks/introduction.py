@@ -125,6 +125,9 @@ print(result)
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
 #   it is compared with, and {ref}`sec-which` lines the two estimates up.
+# - {ref}`sec-top-events` begins the part on LHC events, {ref}`sec-top-generators` that on generators of top pairs.
+# - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
+#   {ref}`sec-teaching` makes a task for students of it.
 # - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 5 beside ours, with a verdict.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #

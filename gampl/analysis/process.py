@@ -169,7 +169,8 @@ class Process:
 
     def number(self, text: str) -> Expression:
         """An observable by its name, or an expression of observables and columns."""
-        return expression(f"`{text}`" if text in self.observables else text, condition=False)
+        is_name = text in self.observables and not text.isidentifier()
+        return expression(f"`{text}`" if is_name else text, condition=False)
 
     def label(self, text: str) -> str:
         """An observable's label with its unit."""

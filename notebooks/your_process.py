@@ -1,0 +1,195 @@
+# %% [markdown]
+# (sec-your-process)=
+# # Your own process
+#
+# Everything in this book can be done with events and a generator of your own. This page does it for any *process file*: a few lines of YAML that say where the events are, what is computed of them, and in which regions. It trains an ensemble of small generators on the training sample, or takes the samples of yours, makes both estimates and
+# writes a report. Run it with a file of yours; sizes beyond those of the profile are cut down to it:
+#
+# ```
+# .venv/bin/python tools/run_notebook.py notebooks/your_process.py \
+#     --profile laptop --seed 1 -p process=my_process.yml \
+#     --executed mine.ipynb --results mine.json --figures mine
+# ```
+#
+# The process of this run has nothing to do with particles.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+process: str = "examples/flights.yml"
+
+# %% tags=["hide-input"]
+import html
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML, Markdown, display
+
+from gampl.analysis import figures, outputs, report, words
+from gampl.analysis.generated import analyse_generated, train
+from gampl.analysis.process_file import read
+from gampl.analysis.study import analyse
+from gampl.atomic import write_bytes
+from gampl.pages import Page, markdown_table, root
+
+page = Page("your_process", profile, seed)
+file = read(root() / process)
+caps = page.settings  # the book's profile limits what a process file asks for
+wanted = replace(file.process, seed=seed)
+generator = file.generator and replace(
+    file.generator, **{name: min(getattr(file.generator, name), caps[name]) for name in ("members", "steps", "n_gen")}
+)
+display(Markdown(f"### The process file\n\n```yaml\n{file.path.read_text(encoding='utf-8')}\n```"))
+
+# %% [markdown]
+# ## The generator
+#
+# A neural spline flow or, where the file says `kde`, a sum of Gaussians around the training events. Each member is trained on its own Poisson resample of the same events, so that the members disagree about what the training sample left open. Columns of whole numbers are spread over their cells for the training, and rounded when events are generated. A
+# process file with `members` instead of `generator` skips this: its samples are taken as they are.
+
+# %% tags=["hide-input"]
+if generator is None:
+    study = analyse(wanted)
+    print(f"samples of {len(study.members)} members, as given")
+else:
+    ensemble = train(wanted, generator, label=wanted.title)
+    rows = []
+    for member in ensemble.members:
+        if member.history is not None:
+            page.count_training(member.history.seconds, member.history.device)
+            history = member.history
+            rows.append([member.training.member, history.best_step[0], f"{np.nanmin(history.validation_loss):.3f}"])
+    for member, why in ensemble.excluded.items():
+        rows.append([member, "–", f"excluded: {why}"])
+    display(markdown_table(["member", "best step", "loss on events that it did not see"], rows or [["all", "–", "–"]]))
+    study = analyse_generated(wanted, generator, ensemble)
+page.made_of(process=file.path.name, generator=None if generator is None else vars(generator))
+page.record("n_train", wanted.n_train)
+page.record("members", len(study.members))
+page.record("n_gen", min(study.n_gen))
+page.record("n_holdout", study.n_holdout)
+
+# %% [markdown]
+# ## Does it look right?
+#
+# Control plots of all numbers that the estimates use: generated events with the spread of the members, and true ones that no member has seen. They show what an amplification factor condenses to one number, and what it leaves out.
+
+# %% mystnb={"figure": {"name": "fig-your-process-control", "caption": "Generated events (line: mean of the members; band: their spread) and true events (points), with the ends of regions (dashed)."}, "image": {"alt": "A panel for each observable with a histogram of generated events over points of true events."}} tags=["hide-input"]
+shown = study.histograms[:9]
+rows_of_panels = -(-len(shown) // 3)
+figure, axes = plt.subplots(rows_of_panels, 3, figsize=(11, 3.4 * rows_of_panels), squeeze=False)
+for ax, histogram in zip(axes.flat, shown, strict=False):
+    figures.histogram(histogram, ax)
+    ax.legend().remove()
+for ax in axes.flat[len(shown) :]:
+    ax.remove()
+axes[0, 0].legend(fontsize=8)
+page.figure(
+    figure,
+    "your_process_control",
+    {h.name: {"edges": h.edges, "members": h.members, "true": h.true} for h in shown},
+)
+
+# %% [markdown]
+# ## How many true events is it worth?
+
+# %% tags=["hide-input"]
+rows = []
+for number, finding in enumerate(study.findings):
+    result = finding.result
+    if result is not None:
+        name = f"G_{finding.method}_{number}"
+        page.record(name, result.G, result.interval, result.level)
+    cells = [f"$G$ {result.words}", "; ".join(result.notes)] if result is not None else [finding.problem, ""]
+    rows.append([finding.method, f"`{finding.what}`", f"{100 * finding.share:.3g} %", *cells])
+markdown_table(
+    ["estimate", "summary, region", "share of events", f"{100 * wanted.level:.3g} % interval", "notes"], rows
+)
+
+# %% mystnb={"figure": {"name": "fig-your-process-overview", "caption": "All amplification factors with their intervals; arrows have no upper end."}, "image": {"alt": "A row with point and error bar for each estimate on a logarithmic axis, with a line at G = 1."}} tags=["hide-input"]
+made = [finding for finding in study.findings if finding.result is not None]
+figure, ax = plt.subplots(figsize=(7.5, 1 + 0.42 * len(made)))
+figures.overview(made, ax)
+page.figure(
+    figure,
+    "your_process_overview",
+    {f.what: {"G": f.result.G, "interval": f.result.interval, "method": f.method} for f in made},
+)
+
+# %% tags=["hide-input"]
+for finding in study.findings:
+    display(Markdown(f"- {html.escape(words.answer(finding, wanted), quote=False)}"))
+
+# %% [markdown]
+# ## Weak spots
+#
+# What a user should know before believing a number. Nothing here is an error; each item spoils an estimate without being seen in it.
+
+# %% tags=["hide-input"]
+display(Markdown("\n".join(f"- {html.escape(text, quote=False)}" for text in study.warnings) or "None was found."))
+
+# %% [markdown]
+# ## The report
+#
+# The same as one HTML file that needs nothing else, to be kept with the samples or sent to a colleague.
+
+# %% tags=["hide-input"]
+content = report.html(study, f"notebook your_process, process {process}")
+write_bytes(page.folder / "figures" / "report.html", content.encode())
+write_bytes(page.folder / "figures" / "report.csv", outputs.to_csv(study).encode())
+display(
+    HTML(
+        '<p><a href="figures/your_process/report.html">report.html</a>, '
+        '<a href="figures/your_process/report.csv" download>report.csv</a></p>'
+    )
+)
+
+# %% tags=["nbval-check-output", "hide-input"]
+print("findings:", len(study.findings), "without a result:", len(study.findings) - len(made))
+print(
+    "every interval holds its estimate:",
+    all(f.result.interval.low <= f.result.G <= f.result.interval.high for f in made),
+)
+
+# %% [markdown]
+# ## Exercises
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-your-process-kde
+#
+# Replace the generator by a sum of Gaussians (`kind: kde`, without `steps`). Its members agree well with each other. Do its averaging factors beat those of the flow, and would you believe them?
+# :::
+
+# %% [markdown]
+# :::{solution} ex-your-process-kde
+# :class: dropdown
+# Gaussians that are too wide smear each peak, all members alike. Averaging cannot see that; the comparison with the holdout can. The last lines are the weak spots that name such a region: its members agree with each other much better than with the truth.
+# :::
+
+# %% tags=["hide-input"]
+if generator is not None:
+    smooth = replace(generator, kind="kde")
+    for finding in (smoothed := analyse_generated(wanted, smooth, train(wanted, smooth))).findings:
+        print(f"{finding.what}: {finding.problem if finding.result is None else 'G' + finding.result.words}")
+    print(*(text for text in smoothed.warnings if "share a bias" in text), sep="\n")
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-your-process-plan
+#
+# How many members, generated events and true events would it take to know $G=1$ within a factor of 1.5 in a region that holds a tenth of the events?
+# :::
+
+# %% [markdown]
+# :::{solution} ex-your-process-plan
+# :class: dropdown
+# `gampl plan --factor 1.5 --n-train 3000 --probability 0.1` says it; here is the same from Python.
+# :::
+
+# %% tags=["hide-input"]
+from gampl import planning
+
+print(planning.averaging(1.5, wanted.n_train, 0.1).words)
+print(planning.differential(1.5, wanted.n_train).words)
