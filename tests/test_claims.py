@@ -100,9 +100,9 @@ def test_the_smoke_run_has_the_verdicts_that_the_ledger_expects():
     assert unexpected("smoke", claims.read_results(ROOT / "_build", NOWHERE)) == []
 
 
-@pytest.mark.parametrize("profile", [folder.name for folder in (ROOT / "book" / "results").iterdir()])
+@pytest.mark.parametrize("profile", [folder.name for folder in (ROOT / "data" / "results").iterdir()])
 def test_results_that_are_kept_have_the_verdicts_that_the_ledger_expects(profile):
-    assert unexpected(profile, claims.read_results(NOWHERE, ROOT / "book" / "results")) == []
+    assert unexpected(profile, claims.read_results(NOWHERE, ROOT / "data" / "results")) == []
 
 
 @pytest.mark.book
