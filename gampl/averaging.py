@@ -158,7 +158,9 @@ def from_tallies(
     if len(tallies) < 2:
         raise ValueError(f"a spread needs at least 2 members, got {len(tallies)}")
     for member, tally in enumerate(tallies):
-        _check_lost(member, tally.n_lost, tally.n_gen, max_lost)
+        if tally.n_gen < 2:
+            raise ValueError(f"member {member}: has {tally.n_gen} events, expected at least 2")
+        _check_lost(member, tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([s for s in tally.prefixes if s.n_gen < fewest] for tally in tallies), strict=True)
     spreads = []
@@ -179,6 +181,8 @@ def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spre
             spread = Spread.of_weighted(integrals, np.stack([m.variances for m in members]))
         else:  # variances are averaged, hence the harmonic mean
             spread = Spread.of(integrals, float(stats.hmean([m.n_gen for m in members])))
+        if is_weighted or len({m.n_gen for m in members}) > 1:
+            spread = spread.of_unequal([float(m.variances.sum()) for m in members])
     except ValueError:
         if is_last:
             raise
@@ -186,8 +190,8 @@ def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spre
     return spread if is_last or spread.total > 0 else None
 
 
-def _check_lost(member: int, n_lost: int, n_gen: int, max_lost: float) -> None:
-    if n_lost > max_lost * n_gen:
+def _check_lost(member: int, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
+    if max(n_lost, weight * n_gen) > max_lost * n_gen:
         raise ValueError(
             f"member {member}: {n_lost} of {n_gen} events have a non-finite observable, tolerated are "
             f"max_lost = {max_lost:g}; dropping them would bias the tails"

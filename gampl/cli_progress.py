@@ -17,8 +17,8 @@ class Progress:
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._name = ""
-        self._done = self._total = 0
+        self._done: dict[str, int] = {}
+        self._total = 0
         self._begun = self._last_line = time.monotonic()
         self._bar: Any = None
 
@@ -39,8 +39,8 @@ class Progress:
 
     def __call__(self, name: str, done: int) -> None:
         """Tell that so many events of a sample have been read."""
-        step = done - self._done if name == self._name else done
-        self._name, self._done = name, done
+        step = done - self._done.get(name, 0)
+        self._done[name] = done
         self._total += step
         if self._quiet:
             return

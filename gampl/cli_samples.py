@@ -186,6 +186,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Before hours of reading: can the results be written?"""
+    figures: Path | None = options.figures
+    if figures is not None and figures.exists() and not figures.is_dir():
+        raise ValueError(f"{figures}: cannot hold figures, is not a folder")
     for name in ("report", "json", "csv"):
         path: Path | None = getattr(options, name)
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):

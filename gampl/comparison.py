@@ -89,9 +89,9 @@ def trace(
     return Trace(distances, n_kept, np.array([test.n_lost for test in tests]))
 
 
-def check_lost(member: int, n_lost: int, n_gen: int, max_lost: float) -> None:
-    """Raises ValueError if too large a share of a member's events has a summary that is not finite."""
-    if n_lost > max_lost * n_gen:
+def check_lost(member: int, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
+    """Raises ValueError if too large a share of a member's events, or of their weight, has no finite summary."""
+    if max(n_lost, weight * n_gen) > max_lost * n_gen:
         raise ValueError(
             f"member {member}: the summary of {n_lost} of {n_gen} events is not finite, tolerated are "
             f"max_lost = {max_lost:g}"

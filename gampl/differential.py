@@ -17,10 +17,11 @@ from gampl import kolmogorov
 from gampl.amplification import Amplification, DifferentialCurve, Interval, State
 from gampl.comparison import Comparison, Summary, check_lost, summarise, trace
 from gampl.crossing import distance_interval, n_equiv, worth
-from gampl.distances import Distances
+from gampl.distances import Distances, tied
 from gampl.inputs import Weights, as_events, weighted_streams
 from gampl.streams import prefix_sizes
 from gampl.summaries import coordinate
+from gampl.tallies import LONG_TAIL
 
 REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
 
@@ -95,13 +96,14 @@ def from_tallies(
     if not tallies:
         raise ValueError("members is empty: expected at least 1 sample")
     for member, tally in enumerate(tallies):
-        check_lost(member, tally.n_lost, tally.n_gen, max_lost)
+        check_lost(member, tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in tallies)]
-    # variances are averaged, hence the harmonic mean; with weights it need not grow at each step
-    sizes = np.maximum.accumulate([stats.hmean([d.n_effective for d in step]) for step in steps])
-    grows = np.diff(sizes, append=np.inf) > 0
+    # variances are averaged, hence the harmonic mean; a heavy event makes it smaller, and prefixes before it useless
+    sizes = np.array([stats.hmean([d.n_effective for d in step]) for step in steps])
+    later = np.minimum.accumulate(sizes[::-1])[::-1]
+    grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
     if n_lost := sum(tally.n_lost for tally in tallies):
         notes += (f"{n_lost} events with a non-finite summary were taken as above all others",)
@@ -111,6 +113,9 @@ def from_tallies(
             f"weighted events: {least.n_gen} of a member fluctuate as {least.n_effective:.0f} of equal weight, "
             "which n_gen counts",
         )
+        if least.n_effective < 0.1 * least.n_gen:
+            notes += (LONG_TAIL,)
+    notes += tied(tallies[0].reference)
     return from_distances(
         distances[:, grows],
         sizes[grows],
@@ -164,7 +169,8 @@ def from_stream(
         n_lost += int(one.n_lost[0])
     if not distances:
         raise ValueError("members is empty: expected at least 1 stream of batches")
-    notes = (f"{n_lost} events with a non-finite summary were taken as above all others",) if n_lost else ()
+    lost = (f"{n_lost} events with a non-finite summary were taken as above all others",) if n_lost else ()
+    notes = (*lost, *tied(np.asarray(comparison.reference)))
     n_ref = np.size(comparison.reference)
     return from_distances(distances, sizes, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
 

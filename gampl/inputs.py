@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 
-BATCH = 100_000  # events that a generator is asked for at once
+BATCH = 100_000  # events that are converted, or that a generator is asked for, at once
+LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
 _METHODS = ("sample", "resample", "rvs")
 
 
@@ -107,7 +108,7 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
             raise ValueError(f"{what}: {type(member).__name__} can generate any number of events, expected n_gen")
         yield from (draw(member, min(BATCH, n_gen - start)) for start in range(0, n_gen, BATCH))
     elif hasattr(member, "__array__") or hasattr(member, "detach") or hasattr(member, "__dataframe__"):
-        yield as_events(member, what)
+        yield from _slices(member, what)
     elif isinstance(member, str | bytes | dict) or not isinstance(member, Iterable):
         raise ValueError(f"{what}: expected events, batches of events or a generator, got {_name(member)}")
     else:
@@ -115,11 +116,27 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
         first = next(parts, None)
         if first is None:
             raise ValueError(f"{what}: holds no events")
-        if isinstance(member, Sequence) and not hasattr(first, "__array__"):  # a list of numbers, or of lists of them
-            yield as_events(member, what)
+        if isinstance(member, Sequence) and (np.isscalar(first) or isinstance(first, Sequence)):
+            yield as_events(member, what)  # a list of numbers, or of lists of them
+        elif isinstance(member, Sequence) and _are_vectors(member):
+            raise ValueError(f"{what}: {len(member)} arrays of {len(first)} numbers look like events; stack them")
         else:
             for batch in chain([first], parts):
                 yield as_events(batch, f"{what}, a batch")
+
+
+def _slices(member: Any, what: str) -> Iterator[Floats]:
+    """An array a part at a time: a file that is mapped into memory may be larger than that."""
+    try:
+        n = len(member)
+    except TypeError:
+        n = 0
+    if n <= BATCH:
+        yield as_events(member, what)
+        return
+    rows = getattr(member, "iloc", member)  # of a frame, whatever its index
+    for start in range(0, n, BATCH):
+        yield as_events(rows[start : start + BATCH], what)
 
 
 def weighted_streams(
@@ -145,12 +162,20 @@ def weighted_streams(
         yield iter([_pair(as_events(member, f"member {k}"), as_events(own, f"weights of member {k}"), n_gen, k)])
 
 
+def _are_vectors(parts: Sequence[Any]) -> bool:
+    """Whether a list holds many short arrays of one size: events rather than batches of them."""
+    size = len(parts[0]) if np.ndim(parts[0]) == 1 else 0
+    return 0 < size <= LONGEST_VECTOR < len(parts) and all(np.shape(part) == (size,) for part in parts)
+
+
 def _check_members(members: Any) -> None:
-    shape = np.shape(members) if isinstance(members, np.ndarray) else ()
-    if len(shape) == 1 or (len(shape) == 2 and shape[0] > shape[1]):
-        raise ValueError(f"members: shape {shape} looks like one sample, expected one per member: put it in a list")
     if isinstance(members, str | bytes | dict) or hasattr(members, "columns") or not isinstance(members, Iterable):
         raise ValueError(f"members: expected one sample for each member, got {_name(members)}")
+    shape = tuple(getattr(members, "shape", ()))
+    if not shape and hasattr(members, "ndim"):  # awkward
+        shape = np.shape(as_events(members, "members"))
+    if len(shape) == 1 or (len(shape) == 2 and shape[0] > shape[1]):
+        raise ValueError(f"members: shape {shape} looks like one sample, expected one per member: put it in a list")
 
 
 def _pair(events: Floats, weights: Floats, n_gen: int | None, member: int) -> tuple[Floats, Floats]:

@@ -53,9 +53,19 @@ class WeightedKolmogorovSmirnov:
         self.n_gen += x.size
         self.n_lost += int(lost.sum())
 
+    @property
+    def has_weight(self) -> bool:
+        """Whether there is anything to make a distance of."""
+        return bool(self._total[0] > 0)
+
+    def free(self) -> None:
+        """Let go of the sums; there is no distance any more, and no further values are accepted."""
+        self._unweighted.free()
+        self._up_to = self._below = np.zeros((2, 0))
+
     def _functions(self) -> tuple[Floats, Floats]:
         """The stream's distribution function at each point and just below it."""
-        if not self._total[0] > 0:
+        if not self.has_weight:
             raise ValueError(f"the weights of {self.n_gen} events add up to {self._total[0]:g}, expected more than 0")
         return self._up_to[0] / self._total[0], self._below[0] / self._total[0]
 

@@ -101,6 +101,8 @@ class Intervals:
         values = _values(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
             raise ValueError(f"{(~np.isfinite(values)).sum()} of {values.size} values are not finite")
+        if not 1 <= n_regions <= values.size:
+            raise ValueError(f"{values.size} events have too few different values for {n_regions} regions")
         inner = np.quantile(values, np.arange(1, n_regions) / n_regions)
         if np.unique(inner).size < inner.size:
             raise ValueError(f"{values.size} events have too few different values for {n_regions} regions")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from gampl.amplification import Interval
@@ -65,7 +65,22 @@ class Spread:
         if not (np.isfinite(noise) and noise > 0):
             raise ValueError(f"the statistical variance of the weighted integrals is {noise:g}, expected more than 0")
         # what makes `subtract` take off just the noise
-        return replace(exact, n_gen=(exact.binomial - exact.total + noise) / noise)
+        n_gen = (exact.binomial - exact.total + noise) / noise
+        if n_gen < 2:
+            raise ValueError(
+                f"the weights fluctuate as {max(n_gen, 0):.2g} events of equal weight, expected at least 2"
+            )
+        return replace(exact, n_gen=n_gen)
+
+    def of_unequal(self, noise: ArrayLike) -> "Spread":
+        """The same with the degrees of freedom of members that are not equally noisy (Satterthwaite 1946).
+
+        Args:
+            noise: Statistical variance of each member, summed over regions, (members,).
+        """
+        variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
+        loss = variances.mean() ** 2 / (variances**2).mean()
+        return replace(self, degrees_of_freedom=self.degrees_of_freedom * float(loss))
 
     @property
     def statistical(self) -> float:

@@ -39,7 +39,7 @@ class Tally:
     def __init__(self, n_regions: int, steps: Iterable[int] | None = None) -> None:
         self.n_gen = self.n_lost = 0
         self.is_weighted = False
-        self.largest_weight = 1.0
+        self._weight_lost = self._weight = 0.0  # sums of |w|
         self.prefixes: list[Shares] = []
         self._steps = iter(one_two_five() if steps is None else steps)
         self._next = next(self._steps, None)
@@ -62,9 +62,18 @@ class Tally:
             self._add(placed.region[part] + 1, None if weights is None else weights[part])
             start = stop
             if self.n_gen == self._next:
-                self.prefixes.append(self.shares)
+                if self._weights.sum() > 0:
+                    self.prefixes.append(self.shares)
                 self._next = next(self._steps, None)
         self.n_lost += int(placed.lost.sum())
+        if weights is not None:
+            self._weight += float(np.abs(weights).sum())
+            self._weight_lost += float(np.abs(weights[placed.lost]).sum())
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the weight that is lost; 0 for events without weights."""
+        return self._weight_lost / self._weight if self._weight else 0.0
 
     def _check(self, placed: Placed, weights: Floats) -> None:
         if weights.shape != placed.region.shape:
@@ -74,7 +83,6 @@ class Tally:
         if self.n_gen and not self.is_weighted:
             raise ValueError("weights must be given for all batches of a member or for none")
         self.is_weighted = True
-        self.largest_weight = max(self.largest_weight if self.n_gen else 0.0, float(np.abs(weights).max(initial=0)))
 
     def _add(self, cells: NDArray[np.intp], weights: Floats | None) -> None:
         if weights is None and self.is_weighted:
@@ -118,6 +126,11 @@ class Tally:
         return np.divide(self._weights[1:] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
 
 
+LONG_TAIL = (
+    "weights with a long tail: few events carry most of the weight, and one more heavy one would change the result"
+)
+
+
 def weight_warnings(tallies: Sequence[Tally]) -> tuple[str, ...]:
     """What to know about an estimate from weighted events; nothing if there are none."""
     weighted = [tally for tally in tallies if tally.is_weighted]
@@ -126,7 +139,7 @@ def weight_warnings(tallies: Sequence[Tally]) -> tuple[str, ...]:
     effective, n_gen = min((tally.n_effective, tally.n_gen) for tally in weighted)
     notes = [f"weighted events: {n_gen} of a member fluctuate as {effective:.0f} of equal weight, which n_gen counts"]
     if effective < 0.1 * n_gen:
-        notes.append("weights with a long tail: few events carry most of the weight, and the interval may be too short")
+        notes.append(LONG_TAIL)
     if sparse := int((np.min([tally.inside for tally in weighted], axis=0) < 10).sum()):
         notes.append(f"{sparse} regions hold fewer than 10 effective events of some member: raise n_gen or merge them")
     return tuple(notes)

@@ -153,6 +153,27 @@ print(
 )
 
 # %% [markdown]
+# ## The same from Python
+#
+# A process file is a convenience. Anything with a method `sample`, `resample` or `rvs` can be handed to the estimators as it is, and so can arrays and streams of batches: here the true events of the training sample in one column, and five of scipy's kernel densities that have seen a resample of them each.
+
+# %% tags=["hide-input"]
+from scipy import stats
+
+from gampl import averaging
+from gampl.analysis.truth import Truth
+from gampl.regions import Intervals
+
+column = wanted.number(generator.columns[0] if generator is not None else next(iter(study.histograms)).name)
+sample = Truth.of(file.process, [column]).reference.values[column].values[: wanted.n_train]
+rng = page.rng(1)
+
+# %%
+members = [stats.gaussian_kde(rng.choice(sample, sample.size)) for _ in range(5)]
+regions = Intervals.quantiles(sample, 4)
+print(averaging.from_samples(members, regions, n_train=sample.size, n_gen=50_000))
+
+# %% [markdown]
 # ## Exercises
 
 # %% [markdown]

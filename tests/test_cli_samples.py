@@ -174,6 +174,10 @@ def files(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("x\n")
     (tmp_path / "weights.csv").write_text("x,w\n" + "1,-1\n2,-1\n" * 50)
+    (tmp_path / "others.csv").write_text("x,w\n" + "1,-1\n2,-1\n" * 60)
+    (tmp_path / "one.csv").write_text("x\n0.5\n")
+    (tmp_path / "heavy.csv").write_text("x,w\n" + "1,2\n2,1\n" * 50)
+    (tmp_path / "labels.csv").write_text("x,who\n1,a\n2,\n3,b\n")
     (tmp_path / "nanweights.csv").write_text("x,w\n1,nan\n2,1\n")
     np.save(tmp_path / "cube.npy", np.zeros((10, 3, 2)))
     np.save(tmp_path / "two.npy", rng.normal(size=(100, 2)))
@@ -240,9 +244,16 @@ BAD = {
     "averaging --n-train 1000 --members {f}/whole.root {f}/other.root --region x>0": "holds the trees a, b",
     "averaging --n-train 1000 --members {f}/whole.root::c {f}/other.root::c --region x>0": "not 'c'",
     "averaging --n-train 1000 --members {f}/whole.root::a {f}/whole.root::b --region x>0": "the same ::SAMPLE",
-    "averaging --n-train 1000 --members {f}/m0.csv {f}/m0.csv --region x>0": "is given twice",
+    "averaging --n-train 1000 --members {f}/m0.csv {f}/m0.csv --region x>0": "is given twice in members",
+    "averaging --n-train 1000 --members {f}/one.csv {f}/m1.csv --region x>0": "has 1 events, expected at least 2",
+    "averaging --n-train 1000 --members {f}/labels.csv --member-column who --region x>0": "1 events do not say which",
+    "averaging --n-train 1000 --members {f}/m0.csv --member-column x --region x>0": "has 3000 values, expected at most",
+    f"{AVERAGING} --quantiles x:99999999999 --holdout {{f}}/h.csv": "500 events have too few different values",
+    f"{AVERAGING} --region x>0 --figures {{f}}/h.csv": "is not a folder",
+    "differential --n-train 1000 --members {f}/h.csv --holdout {f}/h.csv --summary x": "in holdout and in members",
+    "differential --n-train 1000 --members {f}/heavy.csv --weight w --holdout {f}/h.csv --classifier x": "equal weight",
     "averaging --n-train 1000 --members {f}/m0.csv {f}/copy.csv --region x>0": "copies of one generator",
-    "averaging --n-train 1000 --members {f}/weights.csv {f}/m0.csv --weight w --region x>1": "add up to",
+    "averaging --n-train 1000 --members {f}/weights.csv {f}/others.csv --weight w --region x>1": "add up to",
     "averaging --n-train 1000 --members {f}/nanweights.csv {f}/m1.csv --weight w --region x>1": "not finite",
     "averaging --n-train 1000 --members {f}/m0.csv --member-column who --region x>0": "has no column 'who'",
     f"{DIFFERENTIAL}": "nothing to estimate",

@@ -114,3 +114,39 @@ def test_bad_weights():
 def test_no_members():
     with pytest.raises(ValueError, match="members is empty"):
         differential.from_samples([], np.arange(5.0), 1000)
+
+
+def test_a_heavy_event_is_not_outvoted_by_earlier_prefixes():
+    # a perfect generator with one event that outweighs 13 others of 100: few effective events, a wide interval
+    rng = np.random.default_rng(7)
+    weights = np.ones(60_000)
+    weights[55_000] = 5000
+    result = differential.from_samples([rng.normal(size=60_000)], rng.normal(size=1000), 1000, weights=[weights])
+    assert result.curve.n_gen[-1] < 200
+    assert result.interval.high > 1
+    assert any("long tail" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("values", "is_told"), [(2, True), (5, True), (200, False)])
+def test_summaries_with_few_values_are_told(values, is_told):
+    rng = np.random.default_rng(8)
+    reference, generated = (
+        rng.integers(values, size=2000).astype(float),
+        rng.integers(values, size=50_000).astype(float),
+    )
+    for result in (
+        differential.from_samples([generated], reference, 1000),
+        differential.from_stream([[generated]], reference, 50_000, 1000),
+    ):
+        assert any("few different values" in note for note in result.notes) is is_told
+
+
+def test_closed_distances_stay():
+    rng = np.random.default_rng(9)
+    for weights in (None, np.ones(3000)):
+        tally = Distances(rng.normal(size=100))
+        tally.update(rng.normal(size=3000), weights)
+        before = tally.now
+        tally.close()
+        assert tally.now == before
+        assert tally.n_gen == 3000

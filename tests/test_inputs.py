@@ -144,3 +144,21 @@ def test_three_lines_with_generators():
     assert result.interval.low < result.G < result.interval.high
     holdout = np.random.default_rng(3).normal(size=500)
     assert differential.from_samples(members[:2], holdout, 100, n_gen=5000).n_members == 2
+
+
+def test_one_sample_is_not_taken_for_many():
+    for one in (np.zeros((3000, 2)), torch.zeros(3000, 2), ak.Array(np.zeros((3000, 2)))):
+        with pytest.raises(ValueError, match="looks like one sample"):
+            list(weighted_streams(one))
+    with pytest.raises(ValueError, match="2000 arrays of 2 numbers look like events; stack them"):
+        list(batches([v for v in np.zeros((2000, 2))]))  # noqa: C416 - what a user writes
+    assert next(batches([np.float64(1), np.float64(2)])).shape == (2,)
+
+
+def test_large_arrays_pass_in_parts(monkeypatch):
+    monkeypatch.setattr("gampl.inputs.BATCH", 4)
+    frame = pd.DataFrame(EVENTS, index=[5, 4, 3, 2, 1, 0])
+    for member in (EVENTS, torch.tensor(EVENTS), ak.Array(EVENTS), frame):
+        parts = list(batches(member))
+        assert [len(part) for part in parts] == [4, 2]
+        np.testing.assert_array_equal(np.concatenate(parts), EVENTS)

@@ -188,3 +188,46 @@ def test_noise_of_weighted_spread_is_what_is_subtracted():
     assert spread.model == pytest.approx(spread.total - variances.mean(axis=0).sum())
     with pytest.raises(ValueError, match="statistical variance"):
         Spread.of_weighted(integrals, np.zeros((5, 2)))
+
+
+def test_members_of_very_different_sizes_are_covered():
+    # one member of 1000 events, nine of 100 000: its noise dominates the spread, which has few degrees of freedom.
+    # 300 experiments: standard deviation of a coverage of 68.3 % is 2.7 %; it may be larger, as limits are one-sided
+    rng = np.random.default_rng(11)
+    p = stats.norm.cdf(0.5) - 0.5
+    slope = stats.norm.pdf(0) - stats.norm.pdf(0.5)
+    n_equiv = p * (1 - p) / (slope**2 / N_TRAIN)
+    covered = 0
+    for _ in range(300):
+        tallies = []
+        for n in (1000, *[100_000] * 9):
+            shift = rng.normal(0, 1 / np.sqrt(N_TRAIN))
+            inside = rng.binomial(n, stats.norm.cdf(0.5 + shift) - stats.norm.cdf(shift))
+            tally = Tally(1)
+            tally.update(Placed(np.repeat([0, -1], [inside, n - inside]), np.zeros(n, dtype=bool)))
+            tally.prefixes.clear()  # these events are sorted
+            tallies.append(tally)
+        low, high = averaging.from_tallies(tallies, N_TRAIN).n_equiv_interval
+        covered += low <= n_equiv <= high
+    assert covered / 300 > 0.683 - 4 * 0.027
+
+
+def test_a_single_event():
+    with pytest.raises(ValueError, match="member 1: has 1 events, expected at least 2"):
+        averaging.from_samples([np.array([0.5, 0.2]), np.array([0.5])], REGIONS, N_TRAIN)
+
+
+def test_the_weight_of_lost_events_counts():
+    rng = np.random.default_rng(12)
+    events, weights = rng.normal(size=10_000), np.ones(10_000)
+    events[:5], weights[:5] = np.nan, 1000.0
+    with pytest.raises(ValueError, match="non-finite observable"):
+        averaging.from_samples([events, events[::-1]], REGIONS, N_TRAIN, weights=[weights, weights[::-1]])
+
+
+def test_prefixes_without_weight_are_left_out():
+    rng = np.random.default_rng(13)
+    samples = [rng.normal(0.1 * k, 1, size=5000) for k in range(3)]
+    weights = np.concatenate([np.zeros(150), np.ones(4850)])
+    result = averaging.from_samples(samples, REGIONS, N_TRAIN, weights=[weights] * 3)
+    assert len(result.curve.n_gen) == 5

@@ -1,6 +1,7 @@
 """Weak spots of samples that spoil an estimate without being seen in it, told in words."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -15,8 +16,8 @@ Floats = NDArray[np.float64]
 
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
+HALF = 0.5
 SAME = 0.01  # share of a sample's events that repeat among themselves above which repeats mean nothing
-LONG_TAIL = 0.1  # share of effective events below which few events carry most of the weight
 
 
 def weak_spots(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> tuple[str, ...]:
@@ -33,10 +34,9 @@ def weak_spots(process: Process, truth: Truth, plan: Plan, members: Sequence[Mem
         *_sizes(process, truth),
         *_repeats(plan, truth, members),
         *_reference(truth, plan),
-        *_regions(process, truth, plan),
+        *_regions(process, truth, plan, members),
         *(_overlaps(plan, members) if process.averaging else ()),
         *(_pulls(plan, truth, members) if process.averaging else ()),
-        *_weights(members),
     )
 
 
@@ -65,37 +65,44 @@ def _reference(truth: Truth, plan: Plan) -> Iterator[str]:
 
 
 def _repeats(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[str]:
-    """Events that are in two samples, unless a sample repeats itself, as rounded numbers do."""
-    train = truth.train
-    if train is not None and (own := _own_repeats(train.raw)) < SAME:
-        share = 0.0 if truth.holdout is None else _share_known(truth.holdout.raw, train.raw)
-        if truth.holdout is not None and share > 2 * own + 5 * np.sqrt(2 * own / len(truth.holdout)):
+    """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
+    first = [Rows.of(member.first_events) for member in members]
+    if truth.train is not None:
+        train = Rows.of(truth.train.raw)
+        if truth.holdout is not None and train.has_more_than_chance(known := Rows.of(truth.holdout.raw)):
             yield (
-                f"{100 * share:.3g} % of the holdout's events are also in the training sample: a reference that was "
-                "used in the training makes G too large"
+                f"{100 * train.share_of(known):.3g} % of the holdout's events are also in the training sample: a "
+                "reference that was used in the training makes G too large"
             )
-        copied = [m.name for m in members if _share_known(m.first_events, train.raw) > SAME]
-        if copied and train.names == plan.numbers.needed:
+        copied = [m.name for m, rows in zip(members, first, strict=True) if train.has_more_than_chance(rows)]
+        if copied and truth.train.names == plan.numbers.needed:
             yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
     same = [
-        f"{a.name} and {b.name}"
-        for a, b in combinations(members, 2)
-        if _own_repeats(a.first_events) < SAME and _share_known(a.first_events, b.first_events) > 0.5
+        f"{members[a].name} and {members[b].name}"
+        for a, b in combinations(range(len(members)), 2)
+        if first[a].share_of(first[b]) > HALF and first[a].has_more_than_chance(first[b])
     ]
     if same:
         yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
 
 
-def _regions(process: Process, truth: Truth, plan: Plan) -> Iterator[str]:
-    for placement in plan.regions:
-        if truth.reference is None:
-            return
-        inside = placement.shares(truth.reference)
-        if (fewest := process.n_train * float(inside.min())) < FEW:
+def _regions(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> Iterator[str]:
+    for k, placement in enumerate(plan.regions):
+        shares = _mean_shares(members, k) if truth.train is None else placement.shares(truth.train)
+        if shares is not None and (fewest := process.n_train * float(shares.min())) < FEW:
+            part = " in one of its parts" if len(placement) > 1 else ""
             yield (
-                f"region {placement.region.name}: about {fewest:.1f} training events are expected"
-                f"{' in one of its parts' if len(placement) > 1 else ''}; no generator has learned much from so few"
+                f"region {placement.region.name}: about {fewest:.1f} training events are expected{part}; "
+                "no generator has learned much from so few"
             )
+
+
+def _mean_shares(members: Sequence[Member], region: int) -> Floats | None:
+    """Mean share of the members' events in a region or its parts; None if there are no events."""
+    try:
+        return np.asarray(np.mean([member.tallies[region].shares.integrals for member in members], axis=0))
+    except ValueError:
+        return None
 
 
 def _overlaps(plan: Plan, members: Sequence[Member]) -> Iterator[str]:
@@ -117,10 +124,10 @@ def _pulls(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[str]
         return
     for k, placement in enumerate(plan.regions):
         shares = np.stack([member.tallies[k].shares.integrals for member in members])
-        true = placement.shares(truth.holdout)
+        true, mean = placement.shares(truth.holdout), shares.mean(axis=0)
         spread = shares.var(axis=0, ddof=1)
         # the members' common centre is as uncertain as one of them: all were trained on the same events
-        error = np.sqrt(spread * (1 + 1 / len(members)) + true * (1 - true) / len(truth.holdout))
+        error = np.sqrt(spread * (1 + 1 / len(members)) + mean * (1 - mean) / len(truth.holdout))
         pulls = np.divide(shares.mean(axis=0) - true, error, out=np.zeros_like(true), where=error > 0)
         p = 2 * stats.t.sf(np.abs(pulls).max(), len(members) - 1) * pulls.size
         if p < 2 * stats.norm.sf(FAR):
@@ -133,32 +140,44 @@ def _pulls(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[str]
             )
 
 
-def _weights(members: Sequence[Member]) -> Iterator[str]:
-    weighted = [t for member in members for t in member.tallies[:1] if t.is_weighted]
-    if weighted and min(t.n_effective / t.n_gen for t in weighted) < LONG_TAIL:
-        effective = min(t.n_effective / t.n_gen for t in weighted)
-        yield (
-            f"weights with a long tail: the events of a member fluctuate as {100 * effective:.2g} % of their number, "
-            "and one more heavy event would change the result"
-        )
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Events as one number each, the same for equal ones.
 
+    Attributes:
+        hashes: Sorted, (n,).
+        repeats: Share of events that the sample has twice.
+    """
 
-def _hashes(rows: Floats) -> NDArray[np.uint64]:
-    """One number for each row, the same for equal rows: a random linear hash of its bits."""
-    odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
-    mixed = (bits ^ (bits >> np.uint64(32))) * odd
-    return (mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64)
+    hashes: NDArray[np.uint64]
+    repeats: float
 
+    @classmethod
+    def of(cls, rows: Floats) -> "Rows":
+        """Of events, (n, columns), by a random linear hash of their bits."""
+        if not rows.size:
+            return cls(np.empty(0, dtype=np.uint64), 1.0)
+        odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
+        mixed = (bits ^ (bits >> np.uint64(32))) * odd
+        hashes = np.sort((mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64))
+        return cls(hashes, float((hashes[1:] == hashes[:-1]).mean()) if len(hashes) > 1 else 0.0)
 
-def _share_known(rows: Floats, others: Floats) -> float:
-    if not (rows.size and others.size):
-        return 0.0
-    return float(np.isin(_hashes(rows), _hashes(others)).mean())
+    def share_of(self, others: "Rows") -> float:
+        """Share of other events that are among these."""
+        if not (self.hashes.size and others.hashes.size):
+            return 0.0
+        nearest = np.searchsorted(self.hashes, others.hashes).clip(max=self.hashes.size - 1)
+        return float((self.hashes[nearest] == others.hashes).mean())
 
-
-def _own_repeats(rows: Floats) -> float:
-    return 1 - np.unique(_hashes(rows)).size / len(rows) if rows.size else 1.0
+    def has_more_than_chance(self, others: "Rows") -> bool:
+        """Whether more of the others are among these than two samples of rounded numbers have in common."""
+        share, n = self.share_of(others), max(others.hashes.size, 1)
+        if share == 0 or self.repeats > SAME:
+            return False
+        # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
+        expected = 2 * self.repeats
+        return share > expected + 5 * np.sqrt(expected / n)
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

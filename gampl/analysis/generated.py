@@ -1,5 +1,6 @@
 """Members that are trained here, on the training sample of a process file."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -27,7 +28,8 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     if process.train is None:
         raise ValueError("train: expected a training sample for the generator")
     expressions = [process.number(name) for name in generator.columns]
-    sample = Truth.of(replace(process, holdout=None), expressions).train
+    everything = replace(process, holdout=None, n_train=sys.maxsize)  # those that are not finite are left out below
+    sample = Truth.of(everything, expressions).train
     assert sample is not None  # noqa: S101 - it was asked for
     events = np.stack([sample.values[e].values for e in expressions], axis=-1)
     events = events[np.isfinite(events).all(axis=1)]

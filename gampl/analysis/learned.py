@@ -35,6 +35,8 @@ def learn(
     """
     if process.members is not None and process.members.member is not None:
         raise ValueError("classifier: needs a file for each member, a column that tells the members does not do")
+    if process.members is not None and process.members.weight is not None:
+        raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
     try:
         from gampl.likelihood_ratio import held_out
     except ModuleNotFoundError as error:
@@ -48,7 +50,8 @@ def learn(
 
     true = features(reference.values)
     true = true[np.isfinite(true).all(axis=1)]
-    found = [_first(stream, numbers, features, len(true)) for _, stream in streams(numbers.needed)]
+    most = 2 * len(true) if process.n_gen is None else process.n_gen
+    found = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
     each = min(-(-len(true) // len(found)), min(len(events) for events in found) // 2)
     generated = np.concatenate([events[:each] for events in found])
     generated = generated[np.isfinite(generated).all(axis=1)]

@@ -17,6 +17,7 @@ from gampl.tallies import Tally
 
 Floats = NDArray[np.float64]
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
+MOST_MEMBERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,12 @@ class Member:
             self.overlaps += inside @ inside.T
         self.n_gen += rows.stop
 
+    def close(self) -> None:
+        """All events have been seen: let go of the memory that further ones would need."""
+        for distances in self.distances:
+            if distances is not None:
+                distances.close()
+
     def _test(
         self, test: Test, distances: Distances, values: Values, placed: Sequence[Placed], weights: Floats | None
     ) -> None:
@@ -138,10 +145,18 @@ class Member:
 
 
 def by_member(name: str, batch: Batch) -> list[tuple[str, Batch]]:
-    """A batch, or its parts if a column says which member each event is of."""
+    """A batch, or its parts if a column says which member each event is of.
+
+    Raises:
+        ValueError: If a label is missing, or there are so many that the column can hardly be one of labels.
+    """
     if batch.members is None:
         return [(name, batch)]
+    if missing := _missing(batch.members):
+        raise ValueError(f"{name}: {missing} events do not say which member they are of")
     labels, which = np.unique(batch.members, return_inverse=True)
+    if labels.size > MOST_MEMBERS:
+        raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {MOST_MEMBERS}")
     parts = []
     for k, label in enumerate(labels):
         rows = which == k
@@ -151,5 +166,18 @@ def by_member(name: str, batch: Batch) -> list[tuple[str, Batch]]:
     return parts
 
 
+def _missing(labels: NDArray[Any]) -> int:
+    """Number of empty labels."""
+    if labels.dtype.kind == "f":
+        return int(np.isnan(labels).sum())
+    if labels.dtype.kind in "iub":
+        return 0
+    return sum(
+        label is None or label in ("", b"") or (isinstance(label, float) and np.isnan(label)) for label in labels
+    )
+
+
 def _text(label: Any) -> str:
-    return f"{label:g}" if isinstance(label, float) else str(label)
+    if isinstance(label, float):
+        return str(int(label)) if label.is_integer() else repr(float(label))
+    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)

@@ -159,6 +159,7 @@ class Process:
             raise ValueError(f"regions must have different names, got {', '.join(r.name for r in self.regions)}")
         if any(region.quantiles for region in self.regions) and self.holdout is None and self.train is None:
             raise ValueError("regions by quantiles need a training sample or a holdout to take them from")
+        self._check_files()
         for what in ("train", "holdout"):
             files: SampleFiles | None = getattr(self, what)
             if files is not None and files.weight is not None and not files.unweight:
@@ -166,6 +167,18 @@ class Process:
                     f"{what}: true events must have equal weights, the laws of the estimates hold for these only; "
                     "unweight keeps each event with a probability proportional to its weight"
                 )
+
+    def _check_files(self) -> None:
+        """Raises ValueError if a file is given twice, under whatever name."""
+        seen: dict[tuple[Path, str | None], str] = {}
+        for what in ("train", "holdout", "members"):
+            files: SampleFiles | None = getattr(self, what)
+            for path in () if files is None else files.files:
+                key = (path.resolve(), None if files is None else files.sample)
+                if key in seen:
+                    where = f"in {seen[key]} and in {what}" if seen[key] != what else f"twice in {what}"
+                    raise ValueError(f"{path} is given {where}, expected different samples")
+                seen[key] = what
 
     def number(self, text: str) -> Expression:
         """An observable by its name, or an expression of observables and columns."""

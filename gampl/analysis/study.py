@@ -96,9 +96,6 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
 
     short = [path.name for path in files.files]
     names = short if len(set(short)) == len(short) else [str(path) for path in files.files]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"members: {twice} is given twice, expected one file per member")
 
     def streams(wanted: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:
         for name, path in zip(names, files.files, strict=True):
@@ -193,6 +190,8 @@ def _pass(plan: Plan, streams: Streams, progress: Progress | None) -> list[Membe
                     progress(label, member.n_gen)
             if batch.members is None and members[name].is_complete:
                 break
+        if name in members:  # its events came from one file
+            members[name].close()
     for member in members.values():
         if plan.n_gen is not None and not member.is_complete:
             raise ValueError(f"{member.name}: holds {member.n_gen} usable events, expected n_gen = {plan.n_gen}")
@@ -218,12 +217,12 @@ def _differential(process: Process, truth: Truth, plan: Plan, members: Sequence[
     for k, test in enumerate(plan.tests):
         region = EVERYWHERE if test.region is None else plan.regions[test.region].region.name
         share = 1.0
-        if test.region is not None:
-            share = float(np.mean([m.tallies[test.region].shares.integrals.sum() for m in members]))
         if test.problem:
             yield Finding(region, test.name, None, test.problem, share)
             continue
         try:
+            if test.region is not None:
+                share = float(np.mean([m.tallies[test.region].shares.integrals.sum() for m in members]))
             result = differential.from_tallies(
                 [distances for member in members if (distances := member.distances[k]) is not None],
                 max(round(test.n_train), 1),

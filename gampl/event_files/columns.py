@@ -173,7 +173,11 @@ def _hdf5(
             return
         there = [name for name, item in table.items() if isinstance(item, h5py.Dataset)]
         _require(path, wanted, there)
-        for start in range(0, len(table[wanted[0]]), ROWS):
+        lengths = {name: len(table[name]) for name in wanted if table[name].shape}
+        if len(lengths) < len(wanted) or len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name} {n}" for name, n in lengths.items())
+            raise EventFileError(f"{path}: columns have different lengths, {said}; expected the same")
+        for start in range(0, lengths[wanted[0]], ROWS):
             yield {name: np.asarray(table[name][start : start + ROWS]) for name in wanted}
 
 

@@ -51,7 +51,9 @@ class TextTable:
             raise EventFileError(f"{path}: holds no rows of numbers, expected at least one")
         separator = max(_SEPARATORS, key=row.strip().count)
         fields = _fields(row, separator)
-        said = _fields(header, separator) if header is not None and not _are_numbers(_fields(header, separator)) else ()
+        if separator == " " and "  " in row.strip():
+            raise EventFileError(f"{path}: has several spaces between two numbers, expected one comma, tab or space")
+        said = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
         if said and first is None:
             raise EventFileError(f"{path}: holds no rows of numbers below the header {header!r}, expected at least one")
         above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
@@ -97,7 +99,7 @@ def _first_lines(path: Path) -> tuple[list[str], str | None, str | None]:
     comments: list[str] = []
     opener = gzip.open if path.name.endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors="strict") as file:
+        with opener(path, "rt", encoding="utf-8-sig", errors="strict") as file:
             for line in file:
                 if not line.startswith("#"):
                     second = file.readline().rstrip("\r\n")
@@ -114,8 +116,7 @@ def _fields(line: str, separator: str) -> tuple[str, ...]:
     return tuple(field.strip().strip('"') for field in line.strip().split(separator))
 
 
-def _are_numbers(fields: Sequence[str]) -> bool:
-    try:
-        return bool([float(field) for field in fields])
-    except ValueError:
-        return False
+def _has_numbers(fields: Sequence[str]) -> bool:
+    """Whether one of them is a number, so that the line is no header."""
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+    return any(number.fullmatch(field) for field in fields)

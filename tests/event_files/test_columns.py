@@ -145,6 +145,8 @@ def test_not_finite_numbers_pass(tmp_path):
         (b"x,y\n1,2\n\xff\xfe,3\n", "a.csv"),
         (b"x,y\n\x00\x00\x00\n", "a.csv"),
         (b"\xff\xfe\x00", "cannot be read as text"),
+        (b"NA,1\n2,3\n", "has no column 'x'; it has x1, x2"),
+        (b"x  y\n1  2\n", "several spaces"),
     ],
 )
 def test_damaged_text(tmp_path, content, message):
@@ -161,6 +163,13 @@ def test_truncated(tmp_path, name, part):
     (tmp_path / name).write_bytes(content[: int(part * len(content))])
     with pytest.raises(EventFileError, match=name):
         read(tmp_path / name)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "a.csv").write_bytes("x,y\n1,2\n3,4\n".encode("utf-8-sig"))
+    assert read(tmp_path / "a.csv", ("x", "y"))["x"].tolist() == [1, 3]
+    (tmp_path / "b.csv").write_bytes("1,2\n3,4\n".encode("utf-8-sig"))
+    assert read(tmp_path / "b.csv", ("x1",))["x1"].tolist() == [1, 3]
 
 
 def test_nothing_is_unpickled(tmp_path):
