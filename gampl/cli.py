@@ -46,12 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
+    except ModuleNotFoundError as error:
+        print(f"gampl: {_missing(error)}", file=sys.stderr)
+        return 1
     except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
         print(f"gampl: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("gampl: interrupted; the same command goes on from what is already done", file=sys.stderr)
         return 130
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """What to install, for a package that comes with an extra."""
+    name = (error.name or str(error)).partition(".")[0]
+    extra = "networks" if name in ("torch", "zuko", "safetensors") else "classifier" if name == "sklearn" else "events"
+    said = f"this needs the package {name}, which is not installed: pip install 'gampl[{extra}]'"
+    return str(error) if "pip install" in str(error) else said
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
             yield
-    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
+    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError, ModuleNotFoundError):
         raise
     except Exception as error:
         said = " ".join(str(error).split())[:300] or type(error).__name__
