@@ -59,6 +59,9 @@ TRAINED_BY = "gampl/training.py"
 def generated(job, profile):
     return {}
 
+def kept_results(notebook):
+    return []
+
 def training_data(job, profile):
     return []
 

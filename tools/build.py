@@ -16,9 +16,10 @@ from typing import NoReturn
 import build_report
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
-from gampl.profiles import PROFILES
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # right even where the checkout was moved after its installation
+
+from gampl.profiles import PROFILES  # noqa: E402
 
 INTERRUPTED = 130
 
