@@ -31,7 +31,7 @@ def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | Non
         sigma_est=np.sqrt([s.total for s in spreads]),
         sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
         sigma_model_low=np.sqrt(np.maximum(low, 0)),
-        sigma_model_high=np.sqrt(high),
+        sigma_model_high=np.sqrt(np.maximum(high, 0)),
         sigma_true=None if truth is None else np.sqrt([s.deviation(truth) for s in spreads]),
     )
 

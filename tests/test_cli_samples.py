@@ -147,6 +147,21 @@ def test_weak_spots_are_told(line, tmp_path, capsys):
         assert said in shown
 
 
+def test_a_rounded_sample_that_is_used_twice_is_told(tmp_path, capsys):
+    # whole numbers repeat themselves: only more than that is suspicious
+    rng = np.random.default_rng(9)
+    train, fresh = (rng.normal(scale=20_000, size=2000).round() for _ in range(2))
+    for name, values in (("train", train), ("same", train[::-1]), ("fresh", fresh)):
+        write(tmp_path / f"{name}.csv", values)
+    write(tmp_path / "m.csv", rng.normal(scale=20_000, size=5000).round())
+    for holdout, is_told in (("same", True), ("fresh", False)):
+        run(
+            *("differential", "--n-train", 2000, "--members", tmp_path / "m.csv", "--summary", "x", "--quiet"),
+            *("--train", tmp_path / "train.csv", "--holdout", tmp_path / f"{holdout}.csv"),
+        )
+        assert ("also in the training sample" in " ".join(capsys.readouterr().out.split())) is is_told
+
+
 def test_a_shared_bias_is_told(tmp_path, capsys):
     rng = np.random.default_rng(5)
     for k in range(6):

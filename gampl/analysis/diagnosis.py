@@ -17,7 +17,6 @@ Floats = NDArray[np.float64]
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
 HALF = 0.5
-SAME = 0.01  # share of a sample's events that repeat among themselves above which repeats mean nothing
 
 
 def weak_spots(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> tuple[str, ...]:
@@ -173,8 +172,6 @@ class Rows:
     def has_more_than_chance(self, others: "Rows") -> bool:
         """Whether more of the others are among these than two samples of rounded numbers have in common."""
         share, n = self.share_of(others), max(others.hashes.size, 1)
-        if share == 0 or self.repeats > SAME:
-            return False
         # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
         expected = 2 * self.repeats
         return share > expected + 5 * np.sqrt(expected / n)

@@ -56,6 +56,8 @@ class TextTable:
         said = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
         if said and first is None:
             raise EventFileError(f"{path}: holds no rows of numbers below the header {header!r}, expected at least one")
+        if names and said and tuple(names) != said:
+            raise EventFileError(f"{path}: says that its columns are {', '.join(said)}, expected {', '.join(names)}")
         above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
         columns = tuple(names) or said or (above if len(above) == len(fields) else ())
         columns = columns or tuple(f"x{k + 1}" for k in range(len(fields)))

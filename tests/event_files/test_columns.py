@@ -172,6 +172,13 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     assert read(tmp_path / "b.csv", ("x1",))["x1"].tolist() == [1, 3]
 
 
+def test_a_header_is_not_overridden(tmp_path):
+    write_csv(tmp_path / "a.csv")
+    with pytest.raises(EventFileError, match="says that its columns are x, m_tt, expected m_tt, x"):
+        read(tmp_path / "a.csv", ("x",), names=("m_tt", "x"))
+    assert read(tmp_path / "a.csv", ("x",), names=("x", "m_tt"))["x"].tolist() == TABLE["x"].tolist()
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"x": 1}], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "a.npz", x=np.array([{"x": 1}], dtype=object))
