@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
 HALF = 0.5
+CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 
 
 def weak_spots(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> tuple[str, ...]:
@@ -171,10 +172,12 @@ class Rows:
 
     def has_more_than_chance(self, others: "Rows") -> bool:
         """Whether more of the others are among these than two samples of rounded numbers have in common."""
-        share, n = self.share_of(others), max(others.hashes.size, 1)
+        n = others.hashes.size
+        if not (n and self.hashes.size):
+            return False
         # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
-        expected = 2 * self.repeats
-        return share > expected + 5 * np.sqrt(expected / n)
+        expected = 2 * max(self.repeats * n, others.repeats * self.hashes.size)
+        return self.share_of(others) * n > expected + 5 * np.sqrt(expected) + CHANCE
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
