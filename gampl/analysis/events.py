@@ -122,12 +122,13 @@ class Numbers:
 
     def __init__(self, process: Process, expressions: Iterable[Expression], given: Sequence[str] = ()) -> None:
         self._wanted = list(dict.fromkeys(expressions))
-        observables = {name: known.expression for name, known in process.observables.items()}
-        self._observables = {name: e for name, e in observables.items() if name not in given}
-        # from the last observable to the first: a name means an observable above, else a column
         wanted = dict.fromkeys(name for e in self._wanted for name in e.names)
-        for name, e in reversed(self._observables.items()):
+        observables = [(name, known.expression) for name, known in process.observables.items() if name not in given]
+        self._observables: dict[str, Expression] = {}  # that are needed, from the last to the first
+        # from the last observable to the first: a name means an observable above, else a column
+        for name, e in reversed(observables):
             if name in wanted:
+                self._observables[name] = e
                 del wanted[name]
                 wanted |= dict.fromkeys(e.names)
         self.needed = tuple(wanted)
@@ -135,7 +136,6 @@ class Numbers:
     def __call__(self, numbers: Mapping[str, Floats]) -> dict[Expression, Evaluated]:
         """Values and lost events of each expression, both (n,), for columns of a batch."""
         there = dict(numbers)
-        for name, e in self._observables.items():
-            if all(part in there for part in e.names):
-                there[name] = e.evaluate(there).values
+        for name, e in reversed(self._observables.items()):
+            there[name] = e.evaluate(there).values
         return {e: e.evaluate(there) for e in self._wanted}

@@ -9,6 +9,7 @@ from gampl.analysis.events import Batch, Numbers
 from gampl.analysis.members import Test
 from gampl.analysis.process import Process
 from gampl.analysis.truth import Truth, Values
+from gampl.likelihood_ratio import held_out
 
 Floats = NDArray[np.float64]
 NAME = "classifier"
@@ -31,16 +32,13 @@ def learn(
         streams: Makes the members' batches, see `gampl.analysis.study.analyse_streams`.
 
     Raises:
-        ValueError: If scikit-learn is not installed, or there are too few events.
+        ValueError: If a column tells the members, events have weights, or there are too few.
+        ModuleNotFoundError: If scikit-learn is not installed.
     """
     if process.members is not None and process.members.member is not None:
         raise ValueError("classifier: needs a file for each member, a column that tells the members does not do")
     if process.members is not None and process.members.weight is not None:
         raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
-    try:
-        from gampl.likelihood_ratio import held_out
-    except ModuleNotFoundError as error:
-        raise ValueError(f"classifier: needs {error.name}: pip install 'gampl[classifier]'") from None
     reference = truth.reference
     assert reference is not None  # noqa: S101 - Process has seen to it
     expressions = [process.number(text) for text in process.classifier]

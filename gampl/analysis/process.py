@@ -93,11 +93,6 @@ class Region:
         if self.edges and (len(self.edges) < 2 or not all(a < b for a, b in pairwise(self.edges))):
             raise ValueError(f"region {self.name!r}: expected increasing edges, at least 2, got {list(self.edges)}")
 
-    @property
-    def expression(self) -> Expression:
-        """The condition or the observable, made to be computed."""
-        return expression(self.condition or self.observable, condition=bool(self.condition))
-
 
 @dataclass(frozen=True)
 class Process:
@@ -184,6 +179,10 @@ class Process:
         """An observable by its name, or an expression of observables and columns."""
         is_name = text in self.observables and not text.isidentifier()
         return expression(f"`{text}`" if is_name else text, condition=False)
+
+    def expression_of(self, region: Region) -> Expression:
+        """The condition of a region, or the observable that its edges or quantiles are of."""
+        return expression(region.condition, condition=True) if region.condition else self.number(region.observable)
 
     def label(self, text: str) -> str:
         """An observable's label with its unit."""

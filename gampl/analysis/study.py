@@ -136,7 +136,7 @@ def analyse_streams(
 
 def _expressions(process: Process) -> list[Expression]:
     """All that is computed of each event."""
-    wanted = [r.expression if r.condition else process.number(r.observable) for r in process.regions]
+    wanted = [process.expression_of(region) for region in process.regions]
     wanted += [process.number(text) for text in (*process.summaries, *process.classifier)]
     # what simple conditions are about, for their control plots
     wanted += [found[0] for e in wanted if e.is_condition and (found := e.interval()) is not None]

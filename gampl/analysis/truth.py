@@ -140,7 +140,7 @@ class Placement:
 
     def __init__(self, region: Region, process: Process, truth: Truth) -> None:
         self.region = region
-        self.expression = region.expression if region.condition else process.number(region.observable)
+        self.expression = process.expression_of(region)
         self.intervals: Intervals | None = None
         if region.edges:
             self.intervals = Intervals.between(region.edges)
