@@ -1,11 +1,11 @@
 """What files of events must fulfil, the same for every kind, and the one error that says where one does not."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ HIGHEST = 50_000.0
 # Of a momentum that is transverse by rounding only: at 7 TeV, |eta| = 30 means 1e-9 GeV.
 LARGEST_ETA = 30.0
 LARGEST_PHI = 2 * np.pi + 0.01
+
+Part = TypeVar("Part")
 
 
 class EventFileError(ValueError):
@@ -63,6 +65,9 @@ class Chunk:
     unit: str = "GeV"
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
@@ -215,18 +220,25 @@ def _floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
     """Events of all chunks of a file."""
     first = 0
-    for chunk in guarded(path, chunks):
+    for chunk in guarded(path, chunks, len):
         yield check(path, first, chunk, absent, check_unit)
-        first += len(chunk.values)
+        first += len(chunk)
 
 
-def guarded(path: Path, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """The same chunks, the library that reads them called within `library_calls`."""
+def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
+    """The same parts of a file, the library that reads them called within `library_calls`.
+
+    Args:
+        path: File, for the error.
+        parts: What is read, some entries at a time.
+        length: How many entries a part has.
+        what: How to call the entries in the error.
+    """
     first = 0
     while True:
-        with library_calls(path, f"read the events from number {first} on"):
-            chunk = next(chunks, None)
-        if chunk is None:
+        with library_calls(path, f"read the {what} from number {first} on"):
+            part = next(parts, None)
+        if part is None:
             return
-        yield chunk
-        first += len(chunk.values)
+        yield part
+        first += length(part)

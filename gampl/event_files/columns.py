@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.event_files.checks import EventFileError, library_calls
+from gampl.event_files.checks import EventFileError, guarded
 from gampl.event_files.reading import HDF5_MAGIC, MAGIC
 
 Batch = dict[str, NDArray[Any]]
+ENDINGS = tuple(f"{ending}{packed}" for ending in (".csv", ".tsv", ".txt", ".dat") for packed in ("", ".gz"))  # of text
 KINDS = ("csv", "numpy", "parquet", "root", "hdf5")
 ROWS = 250_000  # read at once
 
@@ -51,11 +52,12 @@ def batches(
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     rows = 0
-    for batch in _guarded(path, _READERS[kind](path, list(dict.fromkeys(wanted)), sample, tuple(names), tuple(labels))):
+    read = _READERS[kind](path, list(dict.fromkeys(wanted)), sample, tuple(names), tuple(labels))
+    for batch in guarded(path, read, _length, "rows"):
         sizes = {len(values) for values in batch.values()}
         if len(sizes) != 1:
             raise EventFileError(f"{path}: columns have different lengths, {sorted(sizes)}, expected the same")
-        yield {name: values if name in labels else _numbers(path, name, values, rows) for name, values in batch.items()}
+        yield {name: values if name in labels else _numbers(path, name, values) for name, values in batch.items()}
         rows += sizes.pop()
     if rows == 0:
         raise EventFileError(f"{path}: holds no events, expected at least one")
@@ -76,31 +78,22 @@ def recognise(path: Path) -> str:
     for magic, kind in MAGIC.items():
         if start.startswith(magic):
             return kind
-    if path.name.lower().endswith((".csv", ".tsv", ".txt", ".dat", ".csv.gz", ".tsv.gz", ".txt.gz", ".dat.gz")):
+    if path.name.lower().endswith(ENDINGS):
         return "csv"
     raise EventFileError(
         f"{path}: neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
     )
 
 
-def _guarded(path: Path, found: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, the library that reads them called within `library_calls`."""
-    rows = 0
-    while True:
-        with library_calls(path, f"read the rows from number {rows} on"):
-            batch = next(found, None)
-        if batch is None:
-            return
-        yield batch
-        rows += len(next(iter(batch.values())))
+def _length(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
 
 
-def _numbers(path: Path, name: str, values: NDArray[Any], first: int) -> NDArray[np.float64]:
+def _numbers(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype.kind not in "fiub":
         raise EventFileError(f"{path}: column {name!r} holds {values.dtype}, expected numbers")
     if values.ndim != 1:
         raise EventFileError(f"{path}: column {name!r} has shape {values.shape}, expected one number per event")
-    del first
     return np.asarray(values, dtype=np.float64)
 
 

@@ -99,7 +99,7 @@ def main(text: str) -> None:
             module = importlib.import_module(f"gampl.event_files.{task['module']}")
             layout = Layout(**task["layout"])
             found = module.chunks_here(path, sample=task["sample"], layout=layout, rows=task["rows"])
-            for chunk in guarded(path, found):
+            for chunk in guarded(path, found, len):
                 _send(chunk, stream)
             stream.write(b'{"end": true}\n')
         except (ValueError, OSError) as error:

@@ -12,7 +12,6 @@ from pyarrow import csv
 
 from gampl.event_files.checks import EventFileError
 
-ENDINGS = tuple(f"{ending}{packed}" for ending in (".csv", ".tsv", ".txt", ".dat") for packed in ("", ".gz"))
 BLOCK = 1 << 22  # bytes that are parsed at once; the library reads many of them ahead
 _SEPARATORS = (",", ";", "\t", " ")
 _MOST_BEFORE_ROWS = 1000  # lines of comments
