@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.kolmogorov_weighted import WeightedKolmogorovSmirnov
-from gampl.tallies import one_two_five
+from gampl.streams import Accumulator
 
 FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
 
@@ -38,7 +38,7 @@ class Distance(NamedTuple):
     distance: float
 
 
-class Distances:
+class Distances(Accumulator):
     """Distances at nested prefixes of a member's sample.
 
     Args:
@@ -50,71 +50,40 @@ class Distances:
     """
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None) -> None:
+        super().__init__(steps)
         self.prefixes: list[Distance] = []
         self.reference = np.asarray(reference)
-        self._test: KolmogorovSmirnov | WeightedKolmogorovSmirnov = KolmogorovSmirnov(self.reference)
-        self._closed: Distance | None = None
-        self._weight_lost = self._weight = 0.0
-        self._steps = iter(one_two_five() if steps is None else steps)
-        self._next = next(self._steps, None)
+        self._test: KolmogorovSmirnov | WeightedKolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
+        self._last: Distance | None = None  # once there is no test any more
 
     @property
     def n_ref(self) -> int:
         """Events in the reference."""
-        return self._test.n_ref
-
-    @property
-    def n_gen(self) -> int:
-        """Events so far."""
-        return self._test.n_gen
-
-    @property
-    def n_lost(self) -> int:
-        """Those of them whose summary is not finite."""
-        return self._test.n_lost
-
-    @property
-    def is_weighted(self) -> bool:
-        """Whether the events have weights."""
-        return isinstance(self._test, WeightedKolmogorovSmirnov)
+        return self.reference.size
 
     def update(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> None:
         """Add the summaries of a batch, shape (n,), and the events' weights if they have any.
 
         Raises:
-            ValueError: If a weight is not finite, or only some batches have weights.
+            ValueError: As `Accumulator.parts`, or if it is closed.
         """
-        if weights is not None and not self.is_weighted and self.n_gen == 0:
+        if self._test is None:
+            raise ValueError("these distances are closed: no further events are accepted")
+        parts = self.parts(~np.isfinite(values), weights)
+        if weights is not None and self.n_gen == 0:
             self._test = WeightedKolmogorovSmirnov(self.reference)
-        if self.is_weighted is (weights is None):
-            raise ValueError("weights must be given for all batches of a member or for none")
-        if weights is not None:
-            self._weight += float(np.abs(weights).sum())
-            self._weight_lost += float(np.abs(weights[~np.isfinite(values)]).sum())
-        start = 0
-        while start < len(values):
-            stop = len(values) if self._next is None else min(len(values), start + self._next - self.n_gen)
-            part = slice(start, stop)
+        for part, is_complete in parts:
             if isinstance(self._test, KolmogorovSmirnov):
                 self._test.update(values[part])
             else:
                 self._test.update(values[part], np.asarray(weights)[part])
-            start = stop
-            if self.n_gen == self._next:
-                if self._test.has_weight:
-                    self.prefixes.append(self.now)
-                self._next = next(self._steps, None)
-
-    @property
-    def lost_share(self) -> float:
-        """Share of the weight that is lost; 0 for events without weights."""
-        return self._weight_lost / self._weight if self._weight else 0.0
+            if is_complete and self._test.has_weight:
+                self.prefixes.append(self.now)
 
     def close(self) -> None:
         """Keep the distances and let go of the memory that further events would need."""
-        if self.n_gen and self._test.has_weight:
-            self._closed = self.now
-            self._test.free()
+        if self._test is not None and self._test.has_weight:
+            self._last, self._test = self.now, None
 
     @property
     def now(self) -> Distance:
@@ -123,4 +92,7 @@ class Distances:
         Raises:
             ValueError: If there were none, or their weights do not add up to a positive number.
         """
-        return self._closed or Distance(self._test.n_gen, self._test.n_effective, self._test.distance)
+        if self._test is None:
+            assert self._last is not None  # noqa: S101 - `close` has seen to it
+            return self._last
+        return Distance(self.n_gen, self._test.n_effective, self._test.distance)

@@ -78,11 +78,6 @@ class KolmogorovSmirnov:
         """Whether there is anything to make a distance of."""
         return self.n_gen > 0
 
-    def free(self) -> None:
-        """Let go of the counts; there is no distance any more, and no further values are accepted."""
-        self._grid, self._in_cell = _Grid(self.points[:1]), np.zeros(1, dtype=np.int64)
-        self._up_to = self._below = np.zeros(0, dtype=np.int64)
-
     @property
     def own_function(self) -> tuple[Floats, Floats]:
         """The reference's distribution function at its points and just below them, each (points,)."""

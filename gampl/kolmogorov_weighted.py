@@ -58,11 +58,6 @@ class WeightedKolmogorovSmirnov:
         """Whether there is anything to make a distance of."""
         return bool(self._total[0] > 0)
 
-    def free(self) -> None:
-        """Let go of the sums; there is no distance any more, and no further values are accepted."""
-        self._unweighted.free()
-        self._up_to = self._below = np.zeros((2, 0))
-
     def _functions(self) -> tuple[Floats, Floats]:
         """The stream's distribution function at each point and just below it."""
         if not self.has_weight:

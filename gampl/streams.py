@@ -1,9 +1,97 @@
 """Events that pass by in batches, cut at nested prefixes."""
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def one_two_five(first: int = 100) -> Iterator[int]:
+    """The numbers first, 2 first, 5 first, 10 first and so on, without end."""
+    return (first * digit * 10**power for power in count() for digit in (1, 2, 5))
+
+
+class Steps:
+    """Cuts a stream where its prefixes end.
+
+    Args:
+        sizes: Increasing lengths of the prefixes.
+
+    Attributes:
+        done: Events so far.
+    """
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self.done = 0
+        self._sizes = iter(sizes)
+        self._next = next(self._sizes, None)
+
+    def cut(self, n: int) -> Iterator[tuple[slice, bool]]:
+        """Parts of the next n events, and whether each completes a prefix."""
+        start = 0
+        while start < n:
+            stop = n if self._next is None else min(n, start + int(self._next) - self.done)
+            self.done += stop - start
+            is_complete = self.done == self._next
+            if is_complete:
+                self._next = next(self._sizes, None)
+            yield slice(start, stop), bool(is_complete)
+            start = stop
+
+
+class Accumulator:
+    """What is common to all that is accumulated of a member's events, weighted or not, at nested prefixes.
+
+    Args:
+        steps: Increasing numbers of events that the prefixes consist of; 100, 200, 500, 1000 and so on by default.
+
+    Attributes:
+        n_lost: Events whose numbers are not finite.
+        is_weighted: Whether the events have weights.
+    """
+
+    def __init__(self, steps: Iterable[int] | None = None) -> None:
+        self.n_lost = 0
+        self.is_weighted = False
+        self._steps = Steps(one_two_five() if steps is None else steps)
+        self._weight = self._weight_lost = 0.0  # sums of |w|
+
+    @property
+    def n_gen(self) -> int:
+        """Events so far."""
+        return self._steps.done
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the weight that is lost; 0 for events without weights."""
+        return self._weight_lost / self._weight if self._weight else 0.0
+
+    def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
+        """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
+
+        Args:
+            lost: Which events of the batch are lost, (n,).
+            weights: The events' weights if they have any, (n,).
+
+        Raises:
+            ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
+        """
+        if weights is not None:
+            if weights.shape != lost.shape:
+                raise ValueError(f"weights must hold one number per event, {lost.shape}, got {weights.shape}")
+            if bad := int((~np.isfinite(weights)).sum()):
+                raise ValueError(f"weights: {bad} of {weights.size} are not finite")
+        if self.is_weighted if weights is None else self.n_gen and not self.is_weighted:
+            raise ValueError("weights must be given for all batches of a member or for none")
+        self.n_lost += int(lost.sum())
+        if weights is not None:
+            self.is_weighted = True
+            self._weight += float(np.abs(weights).sum())
+            self._weight_lost += float(np.abs(weights[lost]).sum())
+        return self._steps.cut(len(lost))
 
 
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
@@ -32,19 +120,16 @@ def pieces(
     Raises:
         ValueError: If the stream ends before the last prefix does, or does not consist of batches.
     """
-    done = step = 0
+    step, steps = 0, Steps(sizes)
     for batch in batches:
         events = np.asarray(batch)
         if events.ndim == 0:
             raise ValueError(
                 f"member {member}: expected batches of events, shape (n, dim) or (n,), got a single number"
             )
-        while len(events):
-            head, events = events[: sizes[step] - done], events[sizes[step] - done :]
-            done += len(head)
-            is_complete = bool(done == sizes[step])
-            yield step, head, is_complete
+        for part, is_complete in steps.cut(len(events)):
+            yield step, events[part], is_complete
             step += is_complete
             if step == sizes.size:
                 return
-    raise ValueError(f"member {member}: the stream ended after {done} of {sizes[-1]} events")
+    raise ValueError(f"member {member}: the stream ended after {steps.done} of {sizes[-1]} events")

@@ -1,13 +1,13 @@
 """What share of a member's events lies in each region, and how well that is known; events may have weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.regions import Placed
+from gampl.streams import Accumulator
 
 Floats = NDArray[np.float64]
 
@@ -20,12 +20,7 @@ class Shares(NamedTuple):
     variances: Floats  # (regions,), of the integrals by the fluctuation of the events; only for weighted ones
 
 
-def one_two_five(first: int = 100) -> Iterator[int]:
-    """The numbers first, 2 first, 5 first, 10 first and so on, without end."""
-    return (first * digit * 10**power for power in count() for digit in (1, 2, 5))
-
-
-class Tally:
+class Tally(Accumulator):
     """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
 
     A weighted integral is the share of the weights. It is a ratio of two sums, and its variance is that of the sum of
@@ -37,12 +32,8 @@ class Tally:
     """
 
     def __init__(self, n_regions: int, steps: Iterable[int] | None = None) -> None:
-        self.n_gen = self.n_lost = 0
-        self.is_weighted = False
-        self._weight_lost = self._weight = 0.0  # sums of |w|
+        super().__init__(steps)
         self.prefixes: list[Shares] = []
-        self._steps = iter(one_two_five() if steps is None else steps)
-        self._next = next(self._steps, None)
         # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
         self._weights = np.zeros(n_regions + 1)
         self._squares = np.zeros(n_regions + 1)
@@ -53,45 +44,16 @@ class Tally:
         Raises:
             ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
         """
-        if weights is not None:
-            self._check(placed, weights)
-        start, n = 0, len(placed.region)
-        while start < n:
-            stop = n if self._next is None else min(n, start + self._next - self.n_gen)
-            part = slice(start, stop)
+        for part, is_complete in self.parts(placed.lost, weights):
             self._add(placed.region[part] + 1, None if weights is None else weights[part])
-            start = stop
-            if self.n_gen == self._next:
-                if self._weights.sum() > 0:
-                    self.prefixes.append(self.shares)
-                self._next = next(self._steps, None)
-        self.n_lost += int(placed.lost.sum())
-        if weights is not None:
-            self._weight += float(np.abs(weights).sum())
-            self._weight_lost += float(np.abs(weights[placed.lost]).sum())
-
-    @property
-    def lost_share(self) -> float:
-        """Share of the weight that is lost; 0 for events without weights."""
-        return self._weight_lost / self._weight if self._weight else 0.0
-
-    def _check(self, placed: Placed, weights: Floats) -> None:
-        if weights.shape != placed.region.shape:
-            raise ValueError(f"weights must hold one number per event, {placed.region.shape}, got {weights.shape}")
-        if bad := int((~np.isfinite(weights)).sum()):
-            raise ValueError(f"weights: {bad} of {weights.size} are not finite")
-        if self.n_gen and not self.is_weighted:
-            raise ValueError("weights must be given for all batches of a member or for none")
-        self.is_weighted = True
+            if is_complete and self._weights.sum() > 0:
+                self.prefixes.append(self.shares)
 
     def _add(self, cells: NDArray[np.intp], weights: Floats | None) -> None:
-        if weights is None and self.is_weighted:
-            raise ValueError("weights must be given for all batches of a member or for none")
         size = self._weights.size
         self._weights += np.bincount(cells, weights, minlength=size)
         if weights is not None:
             self._squares += np.bincount(cells, weights**2, minlength=size)
-        self.n_gen += cells.size
 
     @property
     def shares(self) -> Shares:

@@ -150,3 +150,5 @@ def test_closed_distances_stay():
         tally.close()
         assert tally.now == before
         assert tally.n_gen == 3000
+        with pytest.raises(ValueError, match="closed"):
+            tally.update(np.zeros(3), weights)

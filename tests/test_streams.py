@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gampl.streams import pieces, prefix_sizes
+from gampl.streams import one_two_five, pieces, prefix_sizes
+
+
+def test_one_two_five():
+    steps = one_two_five(10)
+    assert [next(steps) for _ in range(7)] == [10, 20, 50, 100, 200, 500, 1000]
 
 
 @settings(max_examples=200)
