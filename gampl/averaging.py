@@ -18,7 +18,7 @@ from gampl.averaging_curve import averaging_curve, model_interval
 from gampl.inputs import Weights, weighted_streams
 from gampl.regions import Regions
 from gampl.spread import Spread
-from gampl.streams import pieces, prefix_sizes
+from gampl.streams import check_lost, pieces, prefix_sizes
 from gampl.tallies import Shares, Tally, weight_warnings
 
 Floats = NDArray[np.float64]
@@ -160,7 +160,7 @@ def from_tallies(
     for member, tally in enumerate(tallies):
         if tally.n_gen < 2:
             raise ValueError(f"member {member}: has {tally.n_gen} events, expected at least 2")
-        _check_lost(member, tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
+        check_lost(member, "observable", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([s for s in tally.prefixes if s.n_gen < fewest] for tally in tallies), strict=True)
     spreads = []
@@ -188,14 +188,6 @@ def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spre
             raise
         return None
     return spread if is_last or spread.total > 0 else None
-
-
-def _check_lost(member: int, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
-    if max(n_lost, weight * n_gen) > max_lost * n_gen:
-        raise ValueError(
-            f"member {member}: {n_lost} of {n_gen} events have a non-finite observable, tolerated are "
-            f"max_lost = {max_lost:g}; dropping them would bias the tails"
-        )
 
 
 def from_stream(
@@ -258,7 +250,7 @@ def count_stream(
     for member, batches in enumerate(members):
         report = None if progress is None else partial(progress, member)
         counts, lost = _count_prefixes(member, batches, regions, sizes, report)
-        _check_lost(member, lost, int(sizes[-1]), max_lost)
+        check_lost(member, "observable", lost, int(sizes[-1]), max_lost)
         tables.append(counts)
         n_lost += lost
     if not tables:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.streams import pieces, prefix_sizes
+from gampl.streams import check_lost, pieces, prefix_sizes
 
 Summary = Callable[[NDArray[np.float64]], ArrayLike]
 Cut = Callable[[NDArray[np.float64]], ArrayLike]
@@ -85,17 +85,8 @@ def trace(
         if progress is not None:
             progress(done)
     for test in tests:
-        check_lost(member, test.n_lost, test.n_gen, max_lost)
+        check_lost(member, "summary", test.n_lost, test.n_gen, max_lost)
     return Trace(distances, n_kept, np.array([test.n_lost for test in tests]))
-
-
-def check_lost(member: int, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
-    """Raises ValueError if too large a share of a member's events, or of their weight, has no finite summary."""
-    if max(n_lost, weight * n_gen) > max_lost * n_gen:
-        raise ValueError(
-            f"member {member}: the summary of {n_lost} of {n_gen} events is not finite, tolerated are "
-            f"max_lost = {max_lost:g}"
-        )
 
 
 def summarise(summary: Summary, events: ArrayLike) -> NDArray[np.floating]:

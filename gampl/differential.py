@@ -15,11 +15,11 @@ from scipy import stats
 
 from gampl import kolmogorov
 from gampl.amplification import Amplification, DifferentialCurve, Interval, State
-from gampl.comparison import Comparison, Summary, check_lost, summarise, trace
+from gampl.comparison import Comparison, Summary, summarise, trace
 from gampl.crossing import distance_interval, n_equiv, worth
 from gampl.distances import Distances, tied
 from gampl.inputs import Weights, as_events, weighted_streams
-from gampl.streams import prefix_sizes
+from gampl.streams import check_lost, prefix_sizes
 from gampl.summaries import coordinate
 from gampl.tallies import LONG_TAIL
 
@@ -96,7 +96,7 @@ def from_tallies(
     if not tallies:
         raise ValueError("members is empty: expected at least 1 sample")
     for member, tally in enumerate(tallies):
-        check_lost(member, tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
+        check_lost(member, "summary", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in tallies)]

@@ -94,6 +94,28 @@ class Accumulator:
         return self._steps.cut(len(lost))
 
 
+def check_lost(member: int, what: str, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
+    """Refuse a member of whose events too large a share is lost.
+
+    Args:
+        member: Its number, for the message.
+        what: The number of an event that is not finite, ``"observable"`` or ``"summary"``.
+        n_lost: Events without it.
+        n_gen: All events.
+        max_lost: Largest tolerated share.
+        weight: Share of the weight that is lost, for events with weights.
+
+    Raises:
+        ValueError: If more are lost, or more of the weight; says which.
+    """
+    if max(n_lost, weight * n_gen) > max_lost * n_gen:
+        share = "" if n_lost > max_lost * n_gen else f", but {weight:.3g} of the weight,"
+        raise ValueError(
+            f"member {member}: {n_lost} of {n_gen} events{share} have a non-finite {what}, tolerated is a share of "
+            f"max_lost = {max_lost:g}; dropping them would bias the tails"
+        )
+
+
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
     """Numbers of events as an increasing list, shape (steps,), from a single one or several.
 

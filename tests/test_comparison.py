@@ -84,7 +84,7 @@ def test_too_many_lost_events_are_an_error():
     events = np.random.default_rng(2).normal(size=1000)
     events[:11] = np.nan
     comparison = Comparison(coordinate, [0.0, 1.0])
-    message = r"member 5: the summary of 11 of 1000 events is not finite, tolerated are max_lost = 0.01"
+    message = r"member 5: 11 of 1000 events have a non-finite summary, tolerated is a share of max_lost = 0.01"
     with pytest.raises(ValueError, match=message):
         trace([events], [comparison], 1000, max_lost=0.01, member=5)
     assert trace([events], [comparison], 1000, max_lost=0.011).n_lost.tolist() == [11]
@@ -94,7 +94,7 @@ def test_lost_events_are_a_share_of_those_that_are_kept():
     """Five lost events are few of a thousand, but half of the ten that pass the cut."""
     events = np.column_stack([np.arange(1000) < 10, np.where(np.arange(1000) % 2, 0.5, np.nan)])
     comparison = Comparison(lambda e: e[:, 1], [0.0, 1.0], keep=lambda e: e[:, 0] == 1)
-    with pytest.raises(ValueError, match="the summary of 5 of 10 events is not finite"):
+    with pytest.raises(ValueError, match="5 of 10 events have a non-finite summary"):
         trace([events], [comparison], 1000, max_lost=0.1)
 
 

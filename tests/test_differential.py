@@ -165,7 +165,7 @@ def test_lost_events_are_noted():
     members[0, :3] = members[1, 7] = np.nan
     found = from_stream([[m] for m in members], rng.normal(size=100), 10_000, 100)
     assert "4 events with a non-finite summary" in texts(found)
-    with pytest.raises(ValueError, match="member 0: the summary of 3 of 10000 events is not finite"):
+    with pytest.raises(ValueError, match="member 0: 3 of 10000 events have a non-finite summary"):
         from_stream([[m] for m in members], rng.normal(size=100), 10_000, 100, max_lost=2e-4)
 
 
