@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.rounding import in_digits
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -149,14 +151,14 @@ class Amplification:
         """G and its interval as a relation, such as "= 2.6 (1.9 to 3.8)" or "≥ 5.1"."""
         low, high = self.interval
         if self.state is State.VALUE:
-            return f" = {_short(self.G)} ({_short(low)} to {_short(high)})"
+            return f" = {in_digits(self.G, 3)} ({in_digits(low, 3)} to {in_digits(high, 3)})"
         if self.state is State.UNBOUNDED and np.isfinite(self.G):
-            return f" = {_short(self.G)} (at least {_short(low)})"
-        return f" ≥ {_short(low)}"
+            return f" = {in_digits(self.G, 3)} (at least {in_digits(low, 3)})"
+        return f" ≥ {in_digits(low, 3)}"
 
     def __str__(self) -> str:
         least = self.n_equiv_interval.low
-        worth = _short(self.n_equiv) if np.isfinite(self.n_equiv) else f"at least {_short(least)}"
+        worth = in_digits(self.n_equiv, 3) if np.isfinite(self.n_equiv) else f"at least {in_digits(least, 3)}"
         lines = [
             f"G{self.words} at {100 * self.level:.3g} % confidence: {self.state}",
             f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}",
@@ -181,8 +183,3 @@ class Amplification:
             name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
         }
         return plain
-
-
-def _short(number: float) -> str:
-    """Three significant digits, without an exponent as long as that is readable."""
-    return f"{float(f'{number:.3g}'):g}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gampl import planning
 from gampl.atomic import write_bytes
-from gampl.plans import two_digits
+from gampl.rounding import in_digits
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
 
@@ -59,7 +59,7 @@ def _table(averaging: planning.AveragingPlan, differential: planning.Differentia
         ("generated events of each", averaging.n_gen, differential.n_gen),
         ("of these in the region", round(averaging.inside), "-"),
         ("true events held out", "-", differential.n_ref),
-        ("expected interval of G", *(" to ".join(map(two_digits, p.interval)) for p in (averaging, differential))),
+        ("expected interval of G", *(" to ".join(map(in_digits, p.interval)) for p in (averaging, differential))),
         (
             f"factor, {100 * averaging.assurance:.3g} % of the time",
             f"{averaging.factor:.3g}",

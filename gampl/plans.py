@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gampl.amplification import Interval
+from gampl.rounding import in_digits
 
 
 class Alternative(NamedTuple):
@@ -44,7 +45,7 @@ class Plan:
         """What the plan reaches, in words."""
         low, high = self.interval
         return (
-            f"G = {self.G:g} would be found as about {two_digits(low)} to {two_digits(high)} at "
+            f"G = {self.G:g} would be found as about {in_digits(low)} to {in_digits(high)} at "
             f"{100 * self.level:.3g} % confidence, and within a factor {self.factor:.3g} in "
             f"{100 * self.assurance:.3g} % of experiments"
         )
@@ -126,14 +127,9 @@ class DifferentialPlan(Plan):
         """The plan in a sentence."""
         return (
             f"one generator with {self.n_gen} generated events and a holdout of {self.n_ref}, "
-            f"{two_digits(self.n_ref / (self.G * self.n_train))} times the equivalent events: {self.aim}"
+            f"{in_digits(self.n_ref / (self.G * self.n_train))} times the equivalent events: {self.aim}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for JSON."""
         return super().to_dict() | {"words": self.words}
-
-
-def two_digits(number: float) -> str:
-    """Two significant digits, without an exponent as long as that is readable."""
-    return f"{float(f'{number:.2g}'):g}"

@@ -8,7 +8,7 @@ from scipy import stats
 from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve, Interval, State
 from gampl.crossing import distance_interval, worth
 from gampl.kolmogorov import MEAN
-from gampl.plans import two_digits
+from gampl.rounding import in_digits
 from gampl.spread import Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone
@@ -113,7 +113,7 @@ def _length(interval: Interval) -> tuple[bool, float]:
 
 
 def _comparison(new: Interval, now: Interval, n_train: int) -> str:
-    (low, high), (old_low, old_high) = ([two_digits(end / n_train) for end in ends] for ends in (new, now))
+    (low, high), (old_low, old_high) = ([in_digits(end / n_train) for end in ends] for ends in (new, now))
     before = f"{old_low} to {old_high}" if np.isfinite(now.high) else f"{old_low}, with no upper end"
     if np.isfinite(new.high):
         return f"the interval would be about {low} to {high} (now {before})"

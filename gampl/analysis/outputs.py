@@ -22,6 +22,7 @@ from gampl.analysis import figures
 from gampl.analysis.study import Finding, Study
 from gampl.analysis.words import answer
 from gampl.atomic import write_bytes
+from gampl.rounding import significant
 
 WIDTH = 100  # characters of a line in the terminal
 NAME_WIDTH = 36
@@ -173,7 +174,7 @@ def _numbers(result: Amplification) -> tuple[str, str, str]:
 
 def short(number: float) -> str:
     """Three digits, whole from 100 on, without an exponent as long as that is readable."""
-    rounded = float(f"{number:.3g}")
+    rounded = significant(number, 3)
     return f"{rounded:.0f}" if 100 <= rounded < 1e9 else f"{rounded:g}"
 
 

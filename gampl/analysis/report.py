@@ -16,6 +16,7 @@ from gampl.analysis.process import Process, SampleFiles
 from gampl.analysis.report_style import CSS
 from gampl.analysis.study import Finding, Study
 from gampl.analysis.words import answer, meaning, percent, where, whole
+from gampl.rounding import significant
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
 FILES_SHOWN = 6
@@ -151,7 +152,7 @@ def _n_equiv(result: Amplification) -> str:
 
 def _count(number: float) -> str:
     """Three digits of a number of events, in groups where it has many."""
-    rounded = float(f"{number:.3g}")
+    rounded = significant(number, 3)
     return whole(round(rounded)) if 100 <= rounded < 1e12 else f"{rounded:g}"
 
 

@@ -8,6 +8,7 @@ from gampl.amplification import Amplification, State
 from gampl.analysis.process import Process
 from gampl.analysis.study import EVERYWHERE, Finding, Study
 from gampl.differential import REUSED
+from gampl.rounding import in_digits, significant
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = ((1e12, ""), (1e9, " billion"), (1e6, " million"))
@@ -49,7 +50,7 @@ def where(finding: Finding, process: Process) -> str:
 
 def events(number: float) -> str:
     """A number of events with two digits: 31 000, 3.1 million."""
-    rounded = float(f"{number:.2g}")
+    rounded = significant(number, 2)
     if not np.isfinite(rounded) or rounded >= LARGE[0][0]:
         return f"{rounded:g}"
     for unit, name in LARGE[1:]:
@@ -143,8 +144,7 @@ def _times(result: Amplification) -> str:
 
 
 def _factor(number: float, digits: int = 2) -> str:
-    rounded = float(f"{number:.{digits}g}")
-    return events(number) if rounded >= 1000 else f"{rounded:g}"
+    return events(number) if significant(number, digits) >= 1000 else in_digits(number, digits)
 
 
 UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."

@@ -1,0 +1,11 @@
+"""Numbers with a few significant digits."""
+
+
+def significant(number: float, digits: int) -> float:
+    """The nearest number with so many significant digits."""
+    return float(f"{number:.{digits}g}")
+
+
+def in_digits(number: float, digits: int = 2) -> str:
+    """A number with at most so many significant digits, without an exponent as long as that is readable."""
+    return f"{significant(number, digits):g}"
