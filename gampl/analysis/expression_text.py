@@ -7,26 +7,20 @@ comparisons and and/or/not are left.
 import keyword
 import re
 
+from gampl.analysis.quoting import quoted
+
 MOST_CHARACTERS = 1000
 MOST_NESTED = 100  # parentheses or operations in each other; a + b + c counts as two, (a + b) + c
-MOST_SHOWN = 60  # characters of a text that an error quotes
 
 
 class ExpressionError(ValueError):
     """A text that is no expression, or columns that an expression cannot be computed of."""
 
 
-def short(text: str, at: int = 0) -> str:
-    """A text in quotes on one line; of a long one the part around a position (counted from 0)."""
-    start = max(0, min(at - MOST_SHOWN // 2, len(text) - MOST_SHOWN))
-    end = start + MOST_SHOWN
-    return repr("..." * (start > 0) + text[start:end] + "..." * (end < len(text)))
-
-
 def error(text: str, problem: str, at: int | None = None) -> ExpressionError:
     """The error to raise: the text, the position (counted from 0) if there is one, what is wrong."""
     where = "" if at is None else f", character {at + 1}"
-    return ExpressionError(f"expression {short(text, at or 0)}{where}: {problem}")
+    return ExpressionError(f"expression {quoted(text, at or 0)}{where}: {problem}")
 
 
 TOKEN = re.compile(
@@ -74,7 +68,7 @@ def plain(text: str) -> tuple[str, dict[int, str]]:
     """
     if len(text) > MOST_CHARACTERS:
         raise error(text, f"expected at most {MOST_CHARACTERS} characters, got {len(text)}")
-    words, quoted = _Words(text), {}
+    words, names = _Words(text), {}
     parts = []
     for found in TOKEN.finditer(text):
         kind, word, at = found.lastgroup, found[0], found.start()
@@ -83,14 +77,14 @@ def plain(text: str) -> tuple[str, dict[int, str]]:
         elif kind == "quoted":
             words.operand(word, at)
             if not word[1:-1] or not word.isprintable():
-                raise error(text, f"expected the name of a column between the back-ticks, got {short(word[1:-1])}", at)
-            quoted[at + 1] = word[1:-1]
+                raise error(text, f"expected the name of a column between the back-ticks, got {quoted(word[1:-1])}", at)
+            names[at + 1] = word[1:-1]
             parts.append(f" {'x' * (len(word) - 2)} ")
         else:
             words.accept(str(kind), word, at)
             parts.append(word)
     words.end()
-    return "".join(parts), quoted
+    return "".join(parts), names
 
 
 class _Words:
@@ -110,7 +104,7 @@ class _Words:
             following = self.text[at + len(word) :][:1]
             if following.isalnum() or following == "_":
                 raise error(
-                    self.text, f"expected an operator or a space behind the number {short(word)}", at + len(word)
+                    self.text, f"expected an operator or a space behind the number {quoted(word)}", at + len(word)
                 )
         elif kind == "word" and word not in ("and", "or", "not"):
             self.operand(word, at)
@@ -134,7 +128,7 @@ class _Words:
     def operand(self, word: str, at: int) -> None:
         """A number or a name."""
         if self.after_operand:
-            raise error(self.text, f"expected an operator before {short(word)}", at)
+            raise error(self.text, f"expected an operator before {quoted(word)}", at)
         self.last, self.after_operand, self.after_name = word, True, False
 
     def sign(self, word: str, at: int) -> None:

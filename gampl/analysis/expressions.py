@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.analysis.expression_parts import COMPUTE, FUNCTIONS, Column, Comparison, Number, Operation, Part
-from gampl.analysis.expression_text import MOST_NESTED, ExpressionError, error, plain, short
+from gampl.analysis.expression_text import MOST_NESTED, ExpressionError, error, plain
+from gampl.analysis.quoting import quoted
 
 __all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
 
@@ -130,7 +131,7 @@ def _floats(wanted: Expression, columns: Columns) -> dict[str, Floats]:
             there_are = [*map(str, columns)]
             more = f" and {len(there_are) - MOST_LISTED} more" if len(there_are) > MOST_LISTED else ""
             listed = ", ".join(there_are[:MOST_LISTED]) or "none, there are no columns"
-            raise error(wanted.text, f"there is no column {short(name)}, expected one of {listed}{more}")
+            raise error(wanted.text, f"there is no column {quoted(name)}, expected one of {listed}{more}")
         column = np.asarray(columns[name])
         if column.dtype.kind not in "fiub":
             raise error(wanted.text, f"column {name!r} must hold real numbers, got {column.dtype}")
@@ -289,7 +290,7 @@ class _Reader:
         """A part that must be a number."""
         part = self.part(node)
         if part.is_condition:
-            raise self.error(node, f"expected a number, got the condition {short(self.source(node))}")
+            raise self.error(node, f"expected a number, got the condition {quoted(self.source(node))}")
         return part
 
     def condition(self, node: ast.expr) -> Part:
@@ -297,7 +298,7 @@ class _Reader:
         part = self.part(node)
         if not part.is_condition:
             raise self.error(
-                node, f"expected a condition such as 'm_tt > 2000', got the number {short(self.source(node))}"
+                node, f"expected a condition such as 'm_tt > 2000', got the number {quoted(self.source(node))}"
             )
         return part
 

@@ -37,7 +37,8 @@ from typing import Any
 from gampl.analysis.expressions import ExpressionError, expression
 from gampl.analysis.process import Observable, Process, Region
 from gampl.analysis.process_samples import LAYOUT, SAMPLES, read_composites, read_layout, read_samples
-from gampl.analysis.yaml_checks import ProcessFileError, Value, different, load, short
+from gampl.analysis.quoting import quoted
+from gampl.analysis.yaml_checks import ProcessFileError, Value, different, load
 from gampl.settings import Fit
 from gampl.table_settings import GENERATORS, TableTraining
 
@@ -154,7 +155,7 @@ def _observables(found: Found) -> dict[str, Observable]:
         below = set(given) - set(observables)
         for used in observables[name].expression.names:
             if used in below:
-                raise value.error(f"uses the observable {short(used)}, expected it above this one")
+                raise value.error(f"uses the observable {quoted(used)}, expected it above this one")
     return observables
 
 
@@ -249,7 +250,7 @@ def _generator(found: Mapping[str, Value], process: Process) -> GeneratorSetting
         raise given.get(key, value).error(problem) from None
     for name, item in zip(settings.columns, given["columns"].items("names"), strict=True):
         if name not in process.observables and expression(_expression(item, {}, condition=False)).names != (name,):
-            raise item.error(f"expected the name of a column or an observable, got the expression {short(name)}")
+            raise item.error(f"expected the name of a column or an observable, got the expression {quoted(name)}")
     if process.train is None:
         raise value.error("needs events to be trained on, expected train, too")
     if process.n_gen is not None and process.n_gen > settings.n_gen:
@@ -280,4 +281,4 @@ def _check_learned(found: Mapping[str, Value], process: Process, settings: Gener
             for name in names:
                 if name not in there:
                     learned = ", ".join(settings.columns)
-                    raise value.error(f"needs {short(name)}, expected only what the generator learns, {learned}")
+                    raise value.error(f"needs {quoted(name)}, expected only what the generator learns, {learned}")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gampl.analysis.process import SampleFiles
-from gampl.analysis.yaml_checks import ProcessFileError, Value, closest, short, shown
+from gampl.analysis.quoting import quoted
+from gampl.analysis.yaml_checks import ProcessFileError, Value, closest, shown
 from gampl.event_files import columns, reading
 from gampl.event_files.layout import UNITS, Layout
 
@@ -30,7 +31,7 @@ def read_samples(found: Mapping[str, Value]) -> dict[str, SampleFiles]:
             # the same file twice would be a member, or an event, that counts twice
             other = seen.setdefault((os.path.realpath(path), sample.sample), name)
             if other != name:
-                raise found[name].error(f"expected other events than in {other}, got {short(str(path))} in both")
+                raise found[name].error(f"expected other events than in {other}, got {quoted(str(path))} in both")
     return samples
 
 
@@ -69,16 +70,16 @@ def _paths(value: Value) -> Iterator[Path]:
             fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))
             names = sorted(islice(fitting, MOST_FILES + 1))
             if not names:
-                raise item.error(f"expected files, none fits {short(text)} in {short(str(folder))}")
+                raise item.error(f"expected files, none fits {quoted(text)} in {quoted(str(folder))}")
             if len(names) > MOST_FILES:
-                raise item.error(f"expected at most {MOST_FILES} files, more fit {short(text)}")
+                raise item.error(f"expected at most {MOST_FILES} files, more fit {quoted(text)}")
         for name in names:
             path = folder / name
             if not os.path.isfile(path):
                 hint = " ('::' is for the shell, here it is {file: ..., sample: ...})" if "::" in name else ""
-                raise item.error(f"expected a file, there is no {short(str(path))}{hint}")
+                raise item.error(f"expected a file, there is no {quoted(str(path))}{hint}")
             if seen.setdefault(os.path.realpath(path), path) is not path:
-                raise item.error(f"expected each file once, {short(str(path))} comes twice")
+                raise item.error(f"expected each file once, {quoted(str(path))} comes twice")
             yield path
 
 

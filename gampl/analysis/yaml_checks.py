@@ -22,9 +22,10 @@ except ModuleNotFoundError as error:
         "process files are read with PyYAML, which is not installed: pip install 'gampl[events]'", name=error.name
     ) from None
 
+from gampl.analysis.quoting import MOST_SHOWN, quoted
+
 MOST_BYTES = 100_000  # PyYAML needs a few seconds for so many
 MOST_NESTED = 20
-MOST_SHOWN = 60  # characters of a value that an error quotes
 WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(?:_[0-9]{3}){1,5})")
 NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\.?(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
@@ -123,7 +124,7 @@ def _content(node: yaml.Node) -> Any:
         if not isinstance(name, str):
             raise _RefusedError(f"expected a text as key, got {shown(name)} (quotes make a text)", key.start_mark)
         if name in content:
-            raise _RefusedError(f"expected each key once, {short(name)} comes twice", key.start_mark)
+            raise _RefusedError(f"expected each key once, {quoted(name)} comes twice", key.start_mark)
         content[name] = _content(value)
     return content
 
@@ -151,14 +152,9 @@ def shown(content: Any) -> str:
         case int() | float():
             return f"the number {content!r}"
         case str():
-            return f"the text {short(content)}"
+            return f"the text {quoted(content)}"
     what = "mapping" if isinstance(content, dict) else "list"
     return f"a {what} of {len(content)}" if content else f"an empty {what}"
-
-
-def short(text: str) -> str:
-    """A text in quotes on one line, of a long one the beginning."""
-    return repr(text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "...")
 
 
 def closest(name: str, known: Collection[str]) -> str:
@@ -192,7 +188,7 @@ class Value:
 
     def inside(self, name: str, content: Any) -> "Value":
         """A value of this mapping."""
-        key = name if name.isprintable() and len(name) <= MOST_SHOWN else short(name)
+        key = name if name.isprintable() and len(name) <= MOST_SHOWN else quoted(name)
         return Value(content, f"{self.key}.{key}" if self.key else key, self.file)
 
     def entries(self) -> dict[str, "Value"]:
@@ -201,7 +197,7 @@ class Value:
             raise self.expected("a mapping")
         for name in self.content:
             if not name.strip() or not name.isprintable():
-                raise self.error(f"expected names of printable characters as keys, got {short(name)}")
+                raise self.error(f"expected names of printable characters as keys, got {quoted(name)}")
         return {name: self.inside(name, content) for name, content in self.content.items()}
 
     def fields(self, known: Collection[str], required: Collection[str] = ()) -> dict[str, "Value"]:
@@ -280,6 +276,6 @@ def different(found: list[tuple[Value, str]]) -> tuple[str, ...]:
     seen: set[str] = set()
     for value, text in found:
         if text in seen:
-            raise value.error(f"expected each once, {short(text)} comes twice")
+            raise value.error(f"expected each once, {quoted(text)} comes twice")
         seen.add(text)
     return tuple(text for _, text in found)
