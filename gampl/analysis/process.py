@@ -41,6 +41,18 @@ class SampleFiles:
             raise ValueError("unweight needs the name of the column with the weights: weight")
 
 
+def given_twice(samples: Mapping[str, SampleFiles]) -> tuple[Path, str, str] | None:
+    """A file that is given twice, under whatever name, and the samples that it is in; its events would count twice."""
+    seen: dict[tuple[Path, str | None], str] = {}
+    for what, files in samples.items():
+        for path in files.files:
+            key = path.resolve(), files.sample
+            if key in seen:
+                return path, seen[key], what
+            seen[key] = what
+    return None
+
+
 @dataclass(frozen=True)
 class Observable:
     """A number of each event.
@@ -165,15 +177,11 @@ class Process:
 
     def _check_files(self) -> None:
         """Raises ValueError if a file is given twice, under whatever name."""
-        seen: dict[tuple[Path, str | None], str] = {}
-        for what in ("train", "holdout", "members"):
-            files: SampleFiles | None = getattr(self, what)
-            for path in () if files is None else files.files:
-                key = (path.resolve(), None if files is None else files.sample)
-                if key in seen:
-                    where = f"in {seen[key]} and in {what}" if seen[key] != what else f"twice in {what}"
-                    raise ValueError(f"{path} is given {where}, expected different samples")
-                seen[key] = what
+        samples = {"train": self.train, "holdout": self.holdout, "members": self.members}
+        if twice := given_twice({what: files for what, files in samples.items() if files is not None}):
+            path, first, second = twice
+            where = f"in {first} and in {second}" if first != second else f"twice in {first}"
+            raise ValueError(f"{path} is given {where}, expected different samples")
 
     def number(self, text: str) -> Expression:
         """An observable by its name, or an expression of observables and columns."""

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gampl.analysis.process import SampleFiles
+from gampl.analysis.process import SampleFiles, given_twice
 from gampl.analysis.quoting import quoted
 from gampl.analysis.yaml_checks import ProcessFileError, Value, closest, shown
 from gampl.event_files import columns, reading
@@ -25,13 +25,9 @@ def read_samples(found: Mapping[str, Value]) -> dict[str, SampleFiles]:
         ProcessFileError: If a file does not exist, or is in two samples.
     """
     samples = {name: _sample(found[name], is_generated=name == "members") for name in SAMPLES if name in found}
-    seen: dict[tuple[str, str | None], str] = {}
-    for name, sample in samples.items():
-        for path in sample.files:
-            # the same file twice would be a member, or an event, that counts twice
-            other = seen.setdefault((os.path.realpath(path), sample.sample), name)
-            if other != name:
-                raise found[name].error(f"expected other events than in {other}, got {quoted(str(path))} in both")
+    if twice := given_twice(samples):  # not in one sample, which `_paths` has seen to
+        path, first, second = twice
+        raise found[second].error(f"expected other events than in {first}, got {quoted(str(path))} in both")
     return samples
 
 
