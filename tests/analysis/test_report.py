@@ -3,11 +3,11 @@
 import base64
 import dataclasses
 import re
-import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from chromium import chromium
 from made_studies import REGION, compared, counted, findings, process, shape, study
 
 from gampl.analysis import figures
@@ -189,16 +189,6 @@ def test_a_figure_with_very_many_lines_is_an_image_of_points(monkeypatch):
     assert all(image["src"].startswith("data:image/png") for image in page.all("img"))
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOK = """() => ({
   wider: document.documentElement.scrollWidth - window.innerWidth,
   missing: [...document.images].filter(i => !i.naturalWidth).length,
@@ -210,12 +200,8 @@ LOOK = """() => ({
 
 @pytest.mark.slow
 def test_nothing_sticks_out_of_a_phone(text, evil, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
     files = {"whole": text, "evil": evil.replace("quoted", "quoted" * 40)}
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         for width in (360, 768, 1200):
             tab = browser.new_context(viewport={"width": width, "height": 800}, color_scheme="dark").new_page()
             asked: list[str] = []
@@ -231,4 +217,3 @@ def test_nothing_sticks_out_of_a_phone(text, evil, tmp_path):
                 assert seen["missing"] == 0
                 assert seen["background"] == "rgb(255, 255, 255)"
             assert all(url.startswith(("file:", "data:")) for url in asked)
-        browser.close()
