@@ -63,18 +63,16 @@ def requirements(files: Iterable[Path], package: Path = PACKAGE) -> dict[str, st
     """
     top_level = {module.partition(".")[0] for file in files for module in _imported_modules(Path(file), Path(package))}
     third_party = top_level - set(sys.stdlib_module_names) - {Path(package).name}
-    providers = _providers(tuple(sys.path))
+    search_path = tuple(sys.path)
+    providers = _providers(search_path)
     waiting = [name for module in third_party for name in providers.get(module, ())]
     versions = {module: ABSENT for module in third_party if module not in providers}
     while waiting:
         name = _normalized(waiting.pop())
-        if name not in versions:
-            try:
-                distribution = metadata.distribution(name)
-            except metadata.PackageNotFoundError:
-                continue  # required on other platforms or Python versions only
-            versions[name] = distribution.version
-            waiting.extend(_required(distribution))
+        installed = _installed(name, search_path)
+        if name not in versions and installed:  # some are required on other platforms or Python versions only
+            versions[name], required = installed
+            waiting.extend(required)
     return dict(sorted(versions.items()))
 
 
@@ -119,32 +117,42 @@ def _files_of(module: str, package: Path) -> Iterator[Path]:
                 break
 
 
-def _imported_modules(file: Path, package: Path) -> Iterator[str]:
+def _imported_modules(file: Path, package: Path) -> tuple[str, ...]:
     """Absolute dotted names that a file imports.
 
     After ``from a import b`` both a and a.b: only the files can tell whether b is a module or something in one.
     """
     name = _module_name(file, package)
-    parent = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for node in _executed_nodes(ast.parse(file.read_bytes(), filename=str(file))):
+    return _imports(file.read_bytes(), str(file), name if file.name == "__init__.py" else name.rpartition(".")[0])
+
+
+@cache  # the workflow asks for the imports of the same files once for each notebook
+def _imports(source: bytes, file: str, parent: str) -> tuple[str, ...]:
+    """Absolute dotted names that a text imports; relative ones start from the package `parent`."""
+    modules: list[str] = []
+    for node in _executed_statements(ast.parse(source, filename=file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), parent or None)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            modules.append(base)
+            modules.extend(f"{base}.{alias.name}" for alias in node.names)
+    return tuple(modules)
 
 
-def _executed_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below one, without what stands under ``if TYPE_CHECKING:``."""
-    for child in ast.iter_child_nodes(node):
+def _executed_statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements below a node, without those under ``if TYPE_CHECKING:``."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, ast.expr):
+            continue  # holds no statements
         if isinstance(child, ast.If) and ast.unparse(child.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            for alternative in child.orelse:
-                yield alternative
-                yield from _executed_nodes(alternative)
-        else:
+            waiting.extend(child.orelse)
+            continue
+        if isinstance(child, ast.stmt):
             yield child
-            yield from _executed_nodes(child)
+        waiting.extend(ast.iter_child_nodes(child))
 
 
 @cache
@@ -153,14 +161,20 @@ def _providers(search_path: tuple[str, ...]) -> Mapping[str, list[str]]:  # noqa
     return metadata.packages_distributions()
 
 
-def _required(distribution: metadata.Distribution) -> Iterator[str]:
-    """Names that a distribution requires, its optional extras left out."""
+@cache
+def _installed(name: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:  # noqa: ARG001
+    """Version of a distribution and the names that it requires, its optional extras left out; None if it is absent."""
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    required = []
     for requirement in distribution.requires or ():
-        name, _, marker = requirement.partition(";")
-        if not re.search(r"\bextra\b", marker):
-            match = re.match(r"\s*([A-Za-z0-9._-]+)", name)
-            if match:
-                yield match[1]
+        needed, _, marker = requirement.partition(";")
+        match = re.match(r"\s*([A-Za-z0-9._-]+)", needed)
+        if match and not re.search(r"\bextra\b", marker):
+            required.append(match[1])
+    return distribution.version, tuple(required)
 
 
 def _normalized(name: str) -> str:
