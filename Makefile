@@ -3,20 +3,24 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 SIZE ?= bundled
+CLUSTER ?=
 
 PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test lint reference keep events bench lock clean distclean
+.PHONY: help environment book test test-cluster lint reference keep events status bench lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes), workstation (hours) or paper (the paper's sizes)"
+	@echo "                 CLUSTER=slurm runs it on a cluster: see the page Run it at paper scale"
 	@echo "make test        build the smoke book and run all tests"
+	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
 	@echo "make keep        keep this run's numbers, PROFILE=..., in data/results"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
+	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"
@@ -27,11 +31,15 @@ environment:
 	@$(PYTHON) tools/bootstrap.py
 
 book: environment
-	@$(PROJECT_PYTHON) tools/build.py --profile $(PROFILE)
+	@$(PROJECT_PYTHON) tools/build.py --profile $(PROFILE) --cluster '$(CLUSTER)'
 
 test: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-cluster: environment
+	@$(PROJECT_PYTHON) tools/build.py --profile smoke
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster tests/cluster
 
 lint: environment
 	@$(PROJECT_PYTHON) -m ruff check .
@@ -47,7 +55,10 @@ keep:
 	cp _build/$(PROFILE)/results/*.json data/results/$(PROFILE)/
 
 events: environment
-	@$(PROJECT_PYTHON) -m snakemake events --profile workflow/profiles/default --config size=$(SIZE)
+	@$(PROJECT_PYTHON) tools/build.py --target events --size $(SIZE) --cluster '$(CLUSTER)'
+
+status: environment
+	@$(PROJECT_PYTHON) tools/status.py --profile $(PROFILE)
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s

@@ -3,6 +3,8 @@
 #   make book                                    what users call; see tools/build.py
 #   snakemake --cores 2 --config profile=smoke   the same without its conveniences
 #
+# What a step may use (memory, time, a GPU), and which ones a cluster runs together, stands in workflow/profiles/*.
+#
 # Three traps that this file avoids:
 # - Snakemake compares a rule's params as a set of values: two that swap places look unchanged. So: ONE dict.
 # - It does not see what a script imports. So: every file of the package that a step imports is among its inputs.
@@ -18,6 +20,7 @@ from gampl import event_studies, provenance, studies
 from gampl.profiles import section
 
 PYTHON = sys.executable
+STEP = f"{PYTHON} tools/step.py"  # runs a command: what it says goes to a log, host, time and memory stand beside it
 PROFILE = config.get("profile", "laptop")
 SEED = int(config.get("seed", 1))
 CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made with
@@ -95,6 +98,7 @@ include: "workflow/events.smk"
 localrules:
     all,
     notebooks,
+    run_report,
     book,
 
 
@@ -132,13 +136,27 @@ rule train:
             "lock": TRAINING_LOCKS[study_of(w)],
         },
         names=lambda w: JOBS[w.profile][w.job],
-    resources:
-        mem_mb=lambda w: 16000 if w.profile == "paper" and study_of(w) is event_studies else 2000,
-        runtime=lambda w: 2880 if w.profile == "paper" and study_of(w) is event_studies else 240,
+    wildcard_constraints:
+        profile=f"(?!{CHECKED}/)[^/]+",
+        job="ring.+",
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
-        "{PYTHON} -m gampl train {params.names} --profile {wildcards.profile} --seed {SEED}"
-        " --receipt {output} > {log} 2>&1"
+        "{STEP} {log} {PYTHON} -m gampl train {params.names} --profile {wildcards.profile}"
+        " --seed {SEED} --receipt {output}"
+
+
+# generators of LHC events are larger: what they need is set apart
+use rule train as train_events with:
+    wildcard_constraints:
+        profile=f"(?!{CHECKED}/)[^/]+",
+        job="(?!ring).+",
+
+
+# seconds each: a cluster runs some of them together
+use rule train as train_smoke with:
+    wildcard_constraints:
+        profile=CHECKED,
+        job=".+",
 
 
 rule notebook:
@@ -157,14 +175,11 @@ rule notebook:
         f"{BUILD}/logs/notebook/{{notebook}}.log",
     params:
         made_of=lambda w: settings(w.notebook, PROFILE, SEED),
-    resources:
-        mem_mb=16000 if PROFILE == "paper" else 4000,
-        runtime=240,
     message: "notebook {wildcards.notebook}"
     shell:
-        "{PYTHON} tools/run_notebook.py {input.source} --profile {PROFILE} --seed {SEED} --executed {output.executed}"
-        " --results {output.results} --figures {output.figures} --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
-        " > {log} 2>&1"
+        "{STEP} {log} {PYTHON} tools/run_notebook.py {input.source} --profile {PROFILE}"
+        " --seed {SEED} --executed {output.executed} --results {output.results} --figures {output.figures}"
+        " --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
 
 
 # the references are always of the smoke profile, and one check serves the books of all profiles
@@ -184,12 +199,23 @@ rule nbval:
         f"_build/{CHECKED}/logs/nbval/{{notebook}}.log",
     params:
         made_of=lambda w: settings(w.notebook, CHECKED, CHECKED_SEED),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message: "checking {wildcards.notebook} against its reference"
     shell:
-        "{PYTHON} tools/check_notebook.py {wildcards.notebook} --ok {output} > {log} 2>&1"
+        "{STEP} {log} {PYTHON} tools/check_notebook.py {wildcards.notebook} --ok {output}"
+
+
+# what ran where, and for how long, in Snakemake's own words; the book has a table of the same and leads to it
+rule run_report:
+    input:
+        EXECUTED,
+        VALID,
+    output:
+        f"{BUILD}/run_report.html",
+    log:
+        f"{BUILD}/logs/run_report.log",
+    message: "report of the run"
+    shell:
+        "{STEP} {log} {PYTHON} -m snakemake {input} --nolock --config profile={PROFILE} seed={SEED} --report {output}"
 
 
 rule book:
@@ -204,13 +230,16 @@ rule book:
         "_config.yml",
         "_toc.yml",
         "tools/stage.py",
+        "tools/run_page.py",
         "tools/render.py",
         sources("gampl/cli.py") if Path("book/claims.yml").exists() else [],
+        report=f"{BUILD}/run_report.html",
     output:
         touch(f"{BUILD}/book.done"),
     log:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "({PYTHON} tools/stage.py --profile {PROFILE} --figures {BUILD}/figures --stage {BUILD}/stage {EXECUTED}"
-        " && {PYTHON} tools/render.py {BUILD}/stage --site {BUILD}/site) > {log} 2>&1"
+        "{STEP} {log} sh -c '{PYTHON} tools/stage.py --profile {PROFILE} --figures {BUILD}/figures"
+        " --run-report {input.report} --stage {BUILD}/stage {EXECUTED}"
+        " && {PYTHON} tools/render.py {BUILD}/stage --site {BUILD}/site'"

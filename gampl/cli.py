@@ -87,7 +87,12 @@ def _train_ring(training: Training, name: str) -> dict[str, object]:
 
     done = train_or_load(training, label=name)
     print(f"{name}: {done.summary()}", flush=True)
-    return {"training": asdict(training), "data": done.data_digest, "artifact": done.artifact}
+    return {
+        "training": asdict(training),
+        "data": done.data_digest,
+        "artifact": done.artifact,
+        "device": done.history.device,
+    }
 
 
 def _train_events(name: str, options: argparse.Namespace) -> dict[str, object]:
@@ -102,6 +107,7 @@ def _train_events(name: str, options: argparse.Namespace) -> dict[str, object]:
         "data": done.data_digest,
         "artifact": done.artifact,
         "failure": done.failure,
+        "device": done.history.device if done.history else "–",
     }
 
 

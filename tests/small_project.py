@@ -8,7 +8,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-OURS = ["Snakefile", "tools", "workflow", "tests/nbval_sanitize.cfg", "gampl/provenance.py", "gampl/profiles.py"]
+OURS = [
+    "Snakefile",
+    "tools",
+    "workflow",
+    "tests/nbval_sanitize.cfg",
+    "gampl/provenance.py",
+    "gampl/profiles.py",
+    "gampl/atomic.py",
+]
 OURS += [f"gampl/simulation/{name}" for name in ("__init__.py", "plans.py", "plans.toml")]
 
 PAGE = """\
@@ -125,10 +133,14 @@ sphinx:
 
 
 class Checkout:
-    """A folder with the small project."""
+    """A folder with the small project, or with a copy of the real one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.root / "site-packages")}
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -142,19 +154,18 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> dict:
-        variables = os.environ | {"PYTHONPATH": str(self.root / "site-packages")}
-        return {"args": [sys.executable, *arguments], "cwd": self.root, "env": variables, "text": True}
+        return {"args": [sys.executable, *arguments], "cwd": self.root, "env": self.environment, "text": True}
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=300, check=False)
+        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=900, check=False)
 
     def build(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.python("tools/build.py", "--profile", "smoke", *arguments)
 
-    def start_build(self) -> subprocess.Popen:
+    def start_build(self, *arguments: str) -> subprocess.Popen:
         """A build in a process group of its own, as in a terminal."""
         return subprocess.Popen(
-            **self.command("tools/build.py", "--profile", "smoke"),
+            **self.command("tools/build.py", "--profile", "smoke", *arguments),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,

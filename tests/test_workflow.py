@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -37,8 +38,9 @@ def checkout(built, tmp_path):
     return Checkout(shutil.copytree(built.root, tmp_path / "a copy"))
 
 
-ALPHA = {"notebook alpha", "checking alpha against its reference", "the book"}
-BETA = {"notebook beta", "checking beta against its reference", "the book"}
+BOOK = {"report of the run", "the book"}
+ALPHA = {"notebook alpha", "checking alpha against its reference"} | BOOK
+BETA = {"notebook beta", "checking beta against its reference"} | BOOK
 TRAINING = {"training toy/one (smoke)"}
 
 
@@ -55,8 +57,8 @@ TRAINING = {"training toy/one (smoke)"}
         ("gampl/profiles.toml", "[smoke.beta]", "[paper.alpha]\na = 9\n[smoke.beta]", set()),
         ("site-packages/tinydist-1.0.dist-info/METADATA", "Version: 1.0", "Version: 1.1", ALPHA),
         ("data/events.csv", "1", "2", ALPHA),
-        ("tools/run_notebook.py", "class Progress", "class  Progress", {"notebook alpha", "notebook beta", "the book"}),
-        ("tests/reference/beta.ipynb", '"outputs"', '"outputs" ', {"checking beta against its reference", "the book"}),
+        ("tools/run_notebook.py", "class Progress", "class  Progress", {"notebook alpha", "notebook beta"} | BOOK),
+        ("tests/reference/beta.ipynb", '"outputs"', '"outputs" ', {"checking beta against its reference"} | BOOK),
         ("book/intro.md", "Start", "Begin", {"the book"}),
         ("_toc.yml", "- file: beta\n", "- file: beta \n", {"the book"}),
         ("gampl/cli.py", "", "# nothing that a page needs", set()),
@@ -77,9 +79,9 @@ def test_same_content_redoes_nothing(checkout):
     ("product", "steps"),
     [
         ("receipts/toy/one.json", TRAINING | BETA),
-        ("executed/alpha.ipynb", {"notebook alpha", "the book"}),
-        ("results/alpha.json", {"notebook alpha", "the book"}),
-        ("nbval/beta.ok", {"checking beta against its reference", "the book"}),
+        ("executed/alpha.ipynb", {"notebook alpha"} | BOOK),
+        ("results/alpha.json", {"notebook alpha"} | BOOK),
+        ("nbval/beta.ok", {"checking beta against its reference"} | BOOK),
     ],
 )
 def test_a_removed_product_is_made_again(checkout, product, steps):
@@ -182,7 +184,7 @@ def training(checkout):
 def test_two_builds_at_a_time(checkout, training):
     done = checkout.build()
     assert done.returncode == 1
-    assert f"another build is running here (process {training.pid})" in done.stderr
+    assert f"another build is running here (process {training.pid} of {socket.gethostname()})" in done.stderr
 
 
 def test_interrupt(checkout, training):

@@ -27,7 +27,7 @@ import tomllib  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "networks,lorentz,classifier,events,simulation,book,dev"
+EXTRAS = "networks,lorentz,classifier,events,simulation,book,cluster,dev"
 NEEDED_BYTES = 3_000_000_000
 TAIL_LINES = 15
 INTERRUPTED = 130

@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 import build_report
+import cluster
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,20 +43,38 @@ def only_build(lock: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise BusyError(f"another build is running here (process {file.read().strip()})") from None
+            raise BusyError(f"another build is running here ({file.read().strip()})") from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"process {os.getpid()} of {socket.gethostname()}")
         file.flush()
         yield
 
 
-def run_snakemake(profile: str, target: str, options: list[str]) -> int:
-    """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code."""
+def holder_of(lock: Path) -> str:
+    """Which process holds the lock of a checkout, such as "process 7 of laptop"; empty if none does."""
+    if not lock.exists():
+        return ""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip()
+    return ""
+
+
+def run_snakemake(target: str, config: list[str], options: list[str]) -> int:
+    """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code.
+
+    Args:
+        target: What to make.
+        config: Values for the Snakefile, such as ``profile=smoke``.
+        options: Where to run it, and what else Snakemake is told.
+    """
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
     from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
 
-    arguments = [target, "--profile", "workflow/profiles/default", "--config", f"profile={profile}"]
+    arguments = [target, "--config", *config]
     # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
     arguments += ["--nolock", "--logger", "report", *options]
     try:
@@ -69,7 +89,7 @@ def modified(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def build(profile: str, target: str, options: list[str]) -> int:
+def build(profile: str, target: str, config: list[str], options: list[str]) -> int:
     """Makes the target and says how it went; returns the exit code."""
     interrupted = False
 
@@ -85,7 +105,7 @@ def build(profile: str, target: str, options: list[str]) -> int:
         stamp.unlink(missing_ok=True)
     before = modified(stamp)
     try:
-        code = run_snakemake(profile, target, options)
+        code = run_snakemake(target, config, options)
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
@@ -111,15 +131,25 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
-    parser.add_argument("--target", default="all", choices=["all", "notebooks"])
+    parser.add_argument("--target", default="all", help="all (default), notebooks, events, or a file below _build")
+    parser.add_argument("--size", default="bundled", help="of the files of events, with --target events")
+    names = ", ".join(cluster.known())
+    parser.add_argument("--cluster", default="", metavar="NAME", help=f"run on this cluster: {names}")
     parser.add_argument("options", nargs="*", help="further options for Snakemake, after --")
     args = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
         with only_build(Path("_build", ".lock")):
-            return build(args.profile, args.target, args.options)
+            where = cluster.arguments(args.cluster)
+            if args.cluster == "slurm":
+                cluster.cancel_left_behind()
+            config = [f"profile={args.profile}", f"size={args.size}"]
+            return build(args.profile, args.target, config, [*where, *args.options])
     except BusyError as error:
         print(f"{error}: wait for it, or stop it.", file=sys.stderr)
+        return 1
+    except cluster.ClusterError as error:
+        print(error, file=sys.stderr)
         return 1
 
 

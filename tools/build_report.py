@@ -12,6 +12,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 STATUS_SECONDS = 10.0
 TAIL_LINES = 30
+NAMED_STEPS = 8  # of those that run, so that hundreds in a cluster's queue do not fill the screen
 
 SAID_BETTER = ("CalledProcessError", "Exiting because a job", "At least one job did not complete")
 
@@ -101,7 +102,9 @@ class LogHandler(LogHandlerBase):
     def _report_status(self) -> None:
         while not self.closing.wait(1.0):
             if self.running and time.monotonic() - self.quiet_since > STATUS_SECONDS:
-                self._say("  now: " + "; ".join(step.status() for step in list(self.running.values())))
+                steps = list(self.running.values())
+                more = f"; and {len(steps) - NAMED_STEPS} more" if len(steps) > NAMED_STEPS else ""
+                self._say("  now: " + "; ".join(step.status() for step in steps[:NAMED_STEPS]) + more)
 
     def _say(self, text: str) -> None:
         self.quiet_since = time.monotonic()

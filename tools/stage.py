@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import run_page
 import yaml
 
 
@@ -77,8 +78,14 @@ def add_claims(stage: Path, profile: str) -> None:
         subprocess.run([*command, "--page", str(stage / "claims.md")], check=True)
 
 
-def assemble(profile: str, notebooks: list[Path], figures: Path, stage: Path) -> None:
-    """Makes the stage anew from ``book/``, ``_toc.yml``, executed notebooks and a folder of figure data."""
+def add_run(stage: Path, profile: str, run_report: Path) -> None:
+    """Writes the page that says where the steps of this run ran, with Snakemake's report."""
+    (stage / "run.md").write_text(run_page.page(Path("_build"), profile), encoding="utf-8")
+    shutil.copy(run_report, stage / "_extra" / run_page.REPORT)
+
+
+def assemble(profile: str, notebooks: list[Path], figures: Path, run_report: Path, stage: Path) -> None:
+    """Makes the stage anew from ``book/``, ``_toc.yml``, executed notebooks, figure data and a report of the run."""
     check_toc(Path("_toc.yml"), notebooks)
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree("book", stage)
@@ -89,6 +96,7 @@ def assemble(profile: str, notebooks: list[Path], figures: Path, stage: Path) ->
         hidden = shutil.ignore_patterns(".*")  # Snakemake leaves a file of its own
         shutil.copytree(figures / notebook.stem, stage / "_extra" / "figures" / notebook.stem, ignore=hidden)
     add_claims(stage, profile)
+    add_run(stage, profile, run_report)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,10 +105,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebooks", type=Path, nargs="+", help="executed notebooks")
     parser.add_argument("--profile", required=True)
     parser.add_argument("--figures", type=Path, required=True, help="holds a folder of figure data per notebook")
+    parser.add_argument("--run-report", type=Path, required=True, help="Snakemake's report, HTML")
     parser.add_argument("-o", "--stage", type=Path, required=True, help="folder to make")
     args = parser.parse_args(arguments)
     try:
-        assemble(args.profile, args.notebooks, args.figures, args.stage)
+        assemble(args.profile, args.notebooks, args.figures, args.run_report, args.stage)
     except (ValueError, OSError, subprocess.CalledProcessError) as error:
         print(f"the book cannot be assembled: {error}", file=sys.stderr)
         return 1

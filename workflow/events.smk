@@ -20,13 +20,10 @@ rule shard:
         recipe=lambda w: plans.shards(w.size)[w.folder].recipe,
         options=lambda w: [f"'{option}'" for option in plans.shards(w.size)[w.folder].options],
         seed=lambda w: int(w.seed),
-    resources:
-        mem_mb=1000,
-        runtime=30,
     message: "events of seed {wildcards.seed} of {wildcards.folder} ({wildcards.size})"
     shell:
-        "{PYTHON} -m gampl events make {params.recipe} {params.options} --folder {EVENTS}/{wildcards.size}/{wildcards.folder}"
-        " --seeds {params.seed} --cores 1 --quiet > {log} 2>&1"
+        "{STEP} {log} {PYTHON} -m gampl events make {params.recipe} {params.options}"
+        " --folder {EVENTS}/{wildcards.size}/{wildcards.folder} --seeds {params.seed} --cores 1 --quiet"
 
 
 rule event_file:
@@ -40,12 +37,13 @@ rule event_file:
         f"{EVENTS}/{{size}}/logs/{{name}}.log",
     params:
         options=lambda w: plans.merge_options(w.size, w.name, f"{EVENTS}/{w.size}"),
-    resources:
-        mem_mb=16000,
-        runtime=120,
     message: "file of events {wildcards.name} ({wildcards.size})"
     shell:
-        "{PYTHON} -m gampl events merge {params.options} --output {output} > {log} 2>&1"
+        "{STEP} {log} {PYTHON} -m gampl events merge {params.options} --output {output}"
+
+
+localrules:
+    events,
 
 
 rule events:

@@ -1,0 +1,118 @@
+"""A copy of the real project that does a small part of the smoke book's work, and ways to break it on its way.
+
+The part is the page *Calibration*: three trainings, a Bayesian one in two and in four dimensions and one of the scan,
+and the notebook; or a shard of events. Trainings are made longer, with checkpoints five times a second, so that there
+is time to break something in the middle.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from single_node_slurm import Slurm, wait_for
+from small_project import ROOT, Checkout
+
+NOTEBOOK = "_build/smoke/executed/calibration.ipynb"
+RESULTS = "_build/smoke/results/calibration.json"
+TRAINING = "_build/smoke/receipts/ring2d/bayesian/1-2.json"
+SHARD = "_build/events/bundled/top_pair/seed_000000007.json"
+
+
+class Project(Checkout):
+    """A copy of the working tree with a store of its own."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GAMPL_STORE")}
+        return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"}
+
+    def make(self, target: str, *options: str) -> subprocess.CompletedProcess:
+        return self.build("--target", target, *options)
+
+    def start(self, target: str, *options: str) -> subprocess.Popen:
+        return self.start_build("--target", target, *options)
+
+    def processes(self, part: str) -> list[int]:
+        """Processes that work in this copy and whose command line has a part, oldest first."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if part in command and os.readlink(folder / "cwd").startswith(str(self.root)):
+                    found.append(int(folder.name))
+            except OSError:  # it has ended
+                continue
+        return sorted(found)
+
+    def wait_for_checkpoint(self, seconds: float = 120) -> None:
+        """Waits until a training has written a checkpoint, and is not done."""
+        wait_for(lambda: list(self.root.glob(".store/unfinished/*/checkpoint*.safetensors")), seconds)
+
+    def kill(self, part: str, number: int = signal.SIGKILL, seconds: float = 60) -> None:
+        """Sends a signal to the youngest process of which `part` is in the command line, as soon as there is one."""
+        wait_for(lambda: self.processes(part), seconds)
+        os.kill(self.processes(part)[-1], number)
+
+    def trained(self) -> dict[str, str]:
+        """SHA-256 of the trained weights by training, read from the receipts that there are."""
+        weights = {}
+        for path in sorted(self.root.glob("_build/smoke/receipts/**/*.json")):
+            for name, about in json.loads(path.read_text()).items():
+                artifact = self.root / ".store" / about["artifact"][:2] / about["artifact"] / "arrays.safetensors"
+                weights[name] = hashlib.sha256(artifact.read_bytes()).hexdigest()
+        return weights
+
+    def numbers(self) -> dict:
+        """What the notebook recorded."""
+        return json.loads((self.root / RESULTS).read_text())["numbers"]
+
+    def shards(self) -> dict[str, str]:
+        """SHA-256 of the shards that are there."""
+        return {path.name: file_digest(path) for path in sorted((self.root / SHARD).parent.glob("seed_*.h5"))}
+
+    def half_written(self) -> list[Path]:
+        """Files under temporary names that nobody is writing any more."""
+        return [p for folder in ("_build", ".store") for p in (self.root / folder).rglob("*.part")]
+
+
+class SlurmProject(Project):
+    """A copy whose builds go to a cluster."""
+
+    def __init__(self, root: Path, slurm: Slurm) -> None:
+        super().__init__(root)
+        self.slurm = slurm
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | self.slurm.environment
+
+    def make(self, target: str, *options: str) -> subprocess.CompletedProcess:
+        return super().make(target, "--cluster", "slurm", *options)
+
+    def start(self, target: str, *options: str) -> subprocess.Popen:
+        return super().start(target, "--cluster", "slurm", *options)
+
+
+def copy_of_the_project(folder: Path, faulty: bool = True) -> Project:
+    """The tracked and new files of the working tree, by default with longer trainings and smaller shards."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    project = Project(folder)
+    if not faulty:
+        return project
+    project.edit("gampl/profiles.toml", "components = 4\nsteps = 60\n", "components = 4\nsteps = 600\n")
+    project.edit("gampl/settings.py", "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 0.2")
+    project.edit("gampl/simulation/shards.py", "EVENTS_PER_SHARD = 20_000", "EVENTS_PER_SHARD = 1_000")
+    return project
+
+
+def file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

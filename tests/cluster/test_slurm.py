@@ -1,0 +1,38 @@
+"""The smoke book on a real Slurm."""
+
+import json
+from pathlib import Path
+
+import pytest
+from faulty_project import SlurmProject, copy_of_the_project
+from single_node_slurm import Slurm
+from small_project import ROOT
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+
+def numbers(results: Path) -> dict[str, dict]:
+    """What all notebooks of a run recorded."""
+    return {path.stem: json.loads(path.read_text())["numbers"] for path in sorted(results.glob("*.json"))}
+
+
+def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
+    """From nothing to the site: the same numbers as on this machine without Slurm, and all jobs have ended well."""
+    local = ROOT / "_build/smoke/results"
+    if not local.exists():
+        pytest.skip("there is no local run to compare with: make test makes it")
+    project = SlurmProject(copy_of_the_project(tmp_path / "project", faulty=False).root, slurm)
+    done = project.build("--cluster", "slurm")
+    assert done.returncode == 0, done.stderr
+    assert "The smoke book is ready" in done.stdout
+    assert (project.root / "_build/smoke/site/index.html").exists()
+    assert numbers(project.root / "_build/smoke/results") == numbers(local)
+    jobs = slurm.jobs()
+    assert {state for state, _ in jobs.values()} == {"COMPLETED"}
+    records = [json.loads(path.read_text()) for path in project.root.glob("_build/smoke/logs/notebook/*.json")]
+    assert {record["state"] for record in records} == {"done"}
+    assert {int(record["slurm_job"]) for record in records} <= set(jobs)
+    record_property("jobs", [f"{number} {state} {rule}" for number, (state, rule) in sorted(jobs.items())])
+    again = project.build("--cluster", "slurm")
+    assert "Nothing has changed" in again.stdout
+    assert slurm.jobs().keys() == jobs.keys()
