@@ -9,7 +9,7 @@ PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test test-cluster lint reference keep events status bench lock clean distclean
+.PHONY: help environment book test test-cluster lint reference keep events status costs bench lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes), workstation (hours) or paper (the paper's sizes)"
@@ -18,9 +18,10 @@ help:
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
-	@echo "make keep        keep this run's numbers, PROFILE=..., in data/results"
+	@echo "make keep        keep this run's numbers and costs, PROFILE=..., in data"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
+	@echo "make costs       time the units of the paper profile's work on this machine, for the page Run it at paper scale"
 	@echo "make bench       time the package against its alternatives"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"
@@ -50,9 +51,11 @@ reference: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 
-keep:
-	@mkdir -p data/results/$(PROFILE)
-	cp _build/$(PROFILE)/results/*.json data/results/$(PROFILE)/
+keep: environment
+	@$(PROJECT_PYTHON) tools/keep.py --profile $(PROFILE)
+
+costs: environment
+	@$(PROJECT_PYTHON) tools/measure_costs.py
 
 events: environment
 	@$(PROJECT_PYTHON) tools/build.py --target events --size $(SIZE) --cluster '$(CLUSTER)'

@@ -14,6 +14,7 @@ EVENT_FILES = {  # of the pages that read events
     "z_jets": ("z_jets", "z_jets_inclusive"),
 }
 EXAMPLES = ("examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv")
+COSTS = "data/costs"  # see `gampl.costs`
 KEPT_RESULTS = "data/results"  # see `gampl.kept_results`
 LARGER = ("workstation", "paper")  # than the profiles that a reader runs
 
@@ -103,9 +104,9 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
 
 
 def notebook_data(notebook: str, profile: str) -> list[str]:
-    """Files of events that a notebook reads, relative to the project."""
-    examples = EXAMPLES if notebook == "your_process" else ()
-    return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())] + list(examples)
+    """Files that a notebook reads, relative to the project."""
+    others = {"your_process": EXAMPLES, "paper_scale": sorted(map(str, Path(COSTS).rglob("*.json")))}
+    return [event_file(name, profile) for name in EVENT_FILES.get(notebook, ())] + list(others.get(notebook, ()))
 
 
 def kept_results(notebook: str) -> list[str]:

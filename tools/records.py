@@ -24,6 +24,7 @@ class Record:
         slurm_job: Number of the job in Slurm's queue; empty elsewhere.
         started: Seconds since 1970.
         seconds: Wall time; of the run before where this one has not ended, None if there was none.
+        cpu_seconds: Of all its processes, None where it has not ended.
         peak_memory_mb: Largest process, None where it has not ended.
     """
 
@@ -33,6 +34,7 @@ class Record:
     slurm_job: str
     started: float
     seconds: float | None
+    cpu_seconds: float | None
     peak_memory_mb: int | None
 
     @property
@@ -52,6 +54,7 @@ def read(log: Path, root: Path) -> Record | None:
             slurm_job=about["slurm_job"] or "",
             started=about["started"],
             seconds=about.get("seconds", about.get("seconds_before")),
+            cpu_seconds=about.get("cpu_seconds"),
             peak_memory_mb=about.get("peak_memory_mb"),
         )
     except (OSError, ValueError, KeyError, TypeError):

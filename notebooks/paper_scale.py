@@ -1,0 +1,130 @@
+# %% [markdown]
+# (sec-paper-scale)=
+# # Run it at paper scale
+#
+# The book that you read may come from a laptop. With the paper's numbers of events, members and steps the same graph of work is larger by some thousands of jobs, and nothing else changes: one command, which may be interrupted, and which goes on where it was.
+#
+# | where | command |
+# | --- | --- |
+# | a laptop | `make book` |
+# | a workstation, overnight | `make book PROFILE=workstation` |
+# | one machine with a GPU | `make book PROFILE=paper` |
+# | a Slurm cluster | `make book PROFILE=paper CLUSTER=slurm` |
+# | the events alone | `make events SIZE=paper CLUSTER=slurm` |
+#
+# `make status PROFILE=paper` says at any time what is done, running, stale or failed, and how long the rest will take by what the same steps took here. What ran where, for how long and with how much memory is on the page {doc}`run`.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+
+# %% tags=["hide-input"]
+import json
+from pathlib import Path
+
+from gampl import costs, studies
+from gampl.pages import Page, markdown_table, root
+
+page = Page("paper_scale", profile, seed)
+measurements = [costs.read(root() / file) for file in costs.files()]
+of_cpu = next(m for m in measurements if m["kind"] == "cpu" and m["profile"] == "paper")
+
+# %% [markdown]
+# ## What it costs
+#
+# The number of jobs follows from the plans. Their times follow from those of their units, which `make costs` measures in some minutes on the machine that it runs on: steps of each training at the paper's sizes, generated events of each generator, simulated events of each recipe, each on one core or one GPU. Notebooks are not in the table; on a laptop each takes minutes.
+
+
+# %% tags=["hide-input"]
+def hours(value: float | None) -> str:
+    """Hours with two digits, or what is said where nothing was measured."""
+    return "not measured" if value is None else f"{value:.2g}" if value < 100 else f"{value:.0f}"
+
+
+plans = [costs.plan("paper", 1, m) for m in measurements if m["profile"] == "paper"]
+units = {"cpu": "hours of a core", "cuda": "hours of a GPU"}
+devices = [f"{units[m['kind']]}, {m['device']}" for m in measurements if m["profile"] == "paper"]
+rows = [[works[0].kind, works[0].jobs, *(hours(work.hours) for work in works)] for works in zip(*plans, strict=True)]
+jobs = sum(work.jobs for work in plans[0])
+rows.append(["**together**", jobs, *(f"**{hours(costs.total_hours(works))}**" for works in plans)])
+markdown_table(["kind of work", "jobs", *devices], rows)
+page.record("jobs", jobs)
+making_events = sum(work.hours or 0 for work in costs.plan("paper", 1, of_cpu) if work.kind.startswith("events"))
+rings = sum(work.hours or 0 for work in costs.plan("paper", 1, of_cpu) if work.kind.startswith("training ring"))
+everything = costs.total_hours(costs.plan("paper", 1, of_cpu))
+page.record("hours_events", making_events)
+page.record("hours_rings", rings)
+page.record("hours_generators", everything - making_events - rings)
+page.record("days_lhc", (everything - making_events - rings) / 24 / 365)
+
+# %% [markdown]
+# On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_days_lhc` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
+#
+# What real runs took, from beginning to end, is known for smaller profiles; numbers of other machines will differ, those of the same steps on the same machine by a few per cent.
+
+# %% tags=["hide-input"]
+runs = [json.loads(path.read_text()) for path in sorted(Path(root(), studies.COSTS, "runs").glob("*.json"))]
+markdown_table(
+    ["profile", "machine", "steps", "core hours of the steps", "largest process [MB]", "store [MB]", "products [MB]"],
+    [
+        [
+            run["profile"],
+            run["device"],
+            run["steps"],
+            f"{run['core_seconds'] / 3600:.2f}",
+            run["peak_memory_mb"],
+            run["store_mb"],
+            run["build_mb"],
+        ]
+        for run in runs
+    ],
+)
+
+# %% [markdown]
+# ## One machine with a GPU
+#
+# A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
+#
+# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured.
+# - **Steps at the same time.** Trainings of the paper's LHC generators take one GPU each, and one machine starts as many of them as `resources: gpu` in `workflow/profiles/default/config.yaml` says: one.
+# - **Out of memory.** Where the memory of a device does not suffice for all events of a batch, all members or all events to be generated, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch: the results are the same up to round-off.
+#
+# ### What is the same where
+#
+# | run again on | same bits? |
+# | --- | --- |
+# | the same CPU type, the same versions (`constraints.txt`) | yes: trainings, generated events, all numbers, whether or not they were interrupted, whatever ran beside |
+# | another CPU type, other versions | equal up to round-off at first; a training amplifies it, and members then differ as with other seeds |
+# | a GPU | not by default; with `GAMPL_DETERMINISTIC=1` the same GPU type, driver and versions give the same bits, more slowly, and an operation that cannot is an error |
+# | GPU and CPU | random numbers are the same, since they are drawn on the CPU; results agree as with another CPU type |
+#
+# What is stored is found again on any machine: neither device nor number of threads is part of an artifact's name, so that a laptop can go on with what a GPU has trained.
+#
+# ## A Slurm cluster
+#
+# Check the project out on a file system that all nodes share, run `make environment` there, and start the build on a machine that submits jobs, in `tmux` or `screen`: it plans, submits and waits. What each step may use stands in one file, `workflow/profiles/slurm/config.yaml`, which is the site's to edit: memory, time, GPUs, partition, account. Shards and the checks against the references take seconds and share jobs, a hundred and ten at a time; every training and every notebook of the profile has a job of its own. Without `make` the same is
+#
+# ```
+# snakemake all --workflow-profile workflow/profiles/slurm --config profile=paper
+# ```
+#
+# This path is tested: `make test-cluster` starts a Slurm of one node (Debian's packages, as root), runs the smoke book through it and compares all numbers with those of the run without it. For HTCondor there is a profile (`CLUSTER=htcondor`) and for Kubernetes a description of a job (`workflow/kubernetes/book.yaml`); **neither has been tested**.
+#
+# ## When something fails
+#
+# Run the same command again. It does what is missing and nothing else, and its results are those of a run that nothing disturbed, to the last bit. In detail, each line being a test:
+#
+# | what happens | what you see | what to do |
+# | --- | --- | --- |
+# | a training or a shard is killed | the step failed; its log is named | `make book`: it goes on from the checkpoint, at most 30 s back; a shard begins anew |
+# | a notebook's Python dies | in which cell; no product is half new | `make book`; more memory, if that was missing |
+# | Ctrl-C, a time limit, a drained node | trainings write a checkpoint first; on Slurm the job is submitted again, up to twice | nothing, or `make book` |
+# | the build itself is killed | its steps go on; on Slurm its jobs stay in the queue | `make book`: the next build waits for the store's locks, and cancels left jobs first |
+# | the machine loses its power | nothing | `make book` |
+# | `scancel`, a node's or the controller's daemon dies | the job is submitted again, or found again | nothing |
+# | the disk is full | "No space left on device", and which step | make space, `make book` |
+# | a file of the store is damaged | a warning; the artifact is set aside in `.store/damaged` and made anew | nothing |
+# | a checkpoint is damaged | a warning; the training begins anew | nothing |
+# | two builds in one checkout | the second names the first one's process | wait |
+# | the clock was set back | products would be older than what they are made of: an error that says so | set the clock, `make book` |
+# | a member's loss is not finite | the member is excluded by name on its page | see {ref}`sec-top-generators` |
