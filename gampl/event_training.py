@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gampl import provenance
+from gampl.devices import pick_device
 from gampl.event_settings import EventTraining, LeadingOrder, Solver
-from gampl.fit import History, fit, pick_device
+from gampl.fit import History, fit
 from gampl.generators.events import AnyGenerator, make_generator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
@@ -77,7 +78,7 @@ def train_or_load(
         events: The training events, (n_train, *event_shape).
         store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
         solver: How a flow is to be solved when it generates. It does not count as a difference of the training.
-        device: Where to train, see `gampl.fit.pick_device`. The device does not count as a difference.
+        device: Where to train, see `gampl.devices.pick_device`. The device does not count as a difference.
         label: What to call this training in messages.
 
     Raises:

@@ -70,16 +70,6 @@ class History:
     device: str
 
 
-def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for, else the environment variable GAMPL_DEVICE, else a GPU if there is one."""
-    name = device or os.environ.get("GAMPL_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f'device "{name}" (argument device or GAMPL_DEVICE) cannot be used: {error}') from error
-    return torch.device(name)
-
-
 def fit(
     trainable: Trainable,
     settings: Fit,

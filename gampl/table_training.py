@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from gampl import provenance
-from gampl.fit import History, fit, pick_device
+from gampl.devices import pick_device
+from gampl.fit import History, fit
 from gampl.generators.randomness import torch_generator
 from gampl.posterior.ensemble import Split, hold_out, poisson_bootstrap
 from gampl.store import Artifact, Store, array_digest, key_digest
@@ -157,7 +158,7 @@ def train_ensemble(
         members: How many.
         store: Where to look and to keep them, see `train_or_load`.
         names: What to call the columns in messages.
-        device: Where to train, see `gampl.fit.pick_device`.
+        device: Where to train, see `gampl.devices.pick_device`.
         label: What to call this ensemble in messages.
         report: Called with each member when it is there.
 
@@ -192,7 +193,7 @@ def train_or_load(
         events: The training events, (n_train, d).
         store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
         names: What to call the columns in messages.
-        device: Where to train, see `gampl.fit.pick_device`. The device does not count as a difference.
+        device: Where to train, see `gampl.devices.pick_device`. The device does not count as a difference.
         label: What to call this training in messages.
 
     Raises:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from gampl import provenance
-from gampl.fit import History, pick_device
+from gampl.devices import pick_device
+from gampl.fit import History
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
 from gampl.posterior.bayesian import bayesian, draw, fit_bayesian
@@ -96,7 +97,7 @@ def train_or_load(
     Args:
         training: What to train.
         store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
-        device: Where to train, see `gampl.fit.pick_device`. The device does not count as a difference.
+        device: Where to train, see `gampl.devices.pick_device`. The device does not count as a difference.
         label: What to call this training in messages.
     """
     store = store or Store()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gampl import fit as fit_module
-from gampl.fit import LAST_RATE, fit, learning_rate_factor, pick_device
+from gampl.fit import LAST_RATE, fit, learning_rate_factor
 from gampl.settings import Fit
 
 QUICK = Fit(steps=120, batch_size=1, learning_rate=0.1, warmup=5, validate_every=10, patience=100)
@@ -161,13 +161,6 @@ def test_a_parameter_without_the_member_axis_is_named():
     parabolas.parameters["q"] = torch.zeros(3, requires_grad=True)
     with pytest.raises(ValueError, match='"q"'):
         fit(parabolas, QUICK)
-
-
-def test_an_unknown_device_is_named(monkeypatch):
-    monkeypatch.setenv("GAMPL_DEVICE", "abacus")
-    with pytest.raises(ValueError, match=r"abacus.*GAMPL_DEVICE"):
-        pick_device()
-    assert pick_device("cpu") == torch.device("cpu")  # the argument goes before
 
 
 # ---- checkpoints

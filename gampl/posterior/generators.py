@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from gampl import provenance
+from gampl.devices import pick_device
 from gampl.event_training import TrainedMember
-from gampl.fit import pick_device
 from gampl.generators.events import AnyGenerator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
@@ -34,7 +34,7 @@ class GeneratedEvents:
         member: The trained generator.
         store: Where the events are kept; by default the project's store.
         chunk: Events that are made and stored together. Another number makes other events.
-        device: Where they are made, see `gampl.fit.pick_device`. Round-off apart it makes no difference.
+        device: Where they are made, see `gampl.devices.pick_device`. Round-off apart it makes no difference.
     """
 
     member: TrainedMember

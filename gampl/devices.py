@@ -1,0 +1,60 @@
+"""Where networks are trained and evaluated, and whether that is to be the same on each run of a GPU."""
+
+import os
+
+import torch
+
+DETERMINISTIC = "GAMPL_DETERMINISTIC"
+_WORKSPACES = (":4096:8", ":16:8")  # of cuBLAS, with which it always adds in the same order
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, else the environment variable GAMPL_DEVICE, else a GPU if there is one.
+
+    GPUs are counted among those that CUDA_VISIBLE_DEVICES leaves. With GAMPL_DETERMINISTIC=1 in the environment, torch
+    is told to use deterministic algorithms only, for the rest of the process: the same GPU, driver and versions then
+    give the same bits on each run, more slowly; an operation without such an algorithm is an error. On a CPU that makes
+    no difference: there the bits are the same on each run in any case.
+
+    Raises:
+        ValueError: If the device cannot be used, or GAMPL_DETERMINISTIC is neither 0 nor 1.
+    """
+    if asked_deterministic():
+        use_deterministic_algorithms()
+    name = device or os.environ.get("GAMPL_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        said = f'device "{name}" (argument device or GAMPL_DEVICE) cannot be used: {error}{_left(name)}'
+        raise ValueError(said) from error
+    return torch.device(name)
+
+
+def _left(name: str | torch.device) -> str:
+    """What CUDA_VISIBLE_DEVICES has to do with a GPU that is not there."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or not str(name).startswith("cuda"):
+        return ""
+    return f'; CUDA_VISIBLE_DEVICES="{visible}" leaves {torch.cuda.device_count()} GPUs, counted from cuda:0'
+
+
+def asked_deterministic() -> bool:
+    """Whether GAMPL_DETERMINISTIC is 1.
+
+    Raises:
+        ValueError: If it is neither 0, 1 nor empty.
+    """
+    value = os.environ.get(DETERMINISTIC, "")
+    if value not in ("", "0", "1"):
+        raise ValueError(f'{DETERMINISTIC} must be 0 or 1, got "{value}"')
+    return value == "1"
+
+
+def use_deterministic_algorithms() -> None:
+    """Sets all that torch needs for the same bits on each run; must come before the first product of matrices."""
+    if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in _WORKSPACES:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = _WORKSPACES[0]
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")  # no TF32
