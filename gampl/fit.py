@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from gampl.atomic import write_bytes
 from gampl.settings import Fit
+from gampl.stopping import DeferredSignals
 
 LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
 SECONDS_BETWEEN_LINES = 20.0  # of progress, where there is no terminal for a bar
@@ -82,7 +83,8 @@ def fit(
 
     Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
     after `patience` validations without a new one; else they are the last. On the same machine's CPU the result
-    is the same to the last bit whether or not the training was interrupted.
+    is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
+    and a checkpoint written before the signal does what it would; a second signal does so at once.
 
     Args:
         trainable: What is trained, already on its device.
@@ -99,15 +101,17 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
-    with _progress(label, settings.steps, run.done) as tell:
+    with _progress(label, settings.steps, run.done) as tell, DeferredSignals() as signals:
         while not run.finished:
             run.step()
             if run.done % settings.validate_every == 0 or run.done == settings.steps:
                 run.record()
-            if checkpoint is not None and time.monotonic() - saved >= settings.checkpoint_seconds:
+            due = signals.waiting or time.monotonic() - saved >= settings.checkpoint_seconds
+            if checkpoint is not None and due:
                 run.save(checkpoint)
                 saved = time.monotonic()
             tell(run.done)
+            signals.let_through()
     return run.finish()
 
 
