@@ -19,6 +19,7 @@ from gampl.fit import History, fit
 from gampl.generators.events import AnyGenerator, make_generator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
+from gampl.memory import AtOnce
 from gampl.posterior.ensemble import Split, hold_out
 from gampl.store import Artifact, Store, array_digest, key_digest
 
@@ -130,7 +131,7 @@ def train(
     x = generator.coordinates.to_network(torch.from_numpy(events).to(device))
     split = hold_out(len(x), torch_generator(training.seed, "split", training.member))
     member = Member(generator, x, split, training)
-    untrained = float(member.validation_losses())
+    untrained = float(member.validation_losses(AtOnce(f"{label}, validation")))
     try:
         history = fit(member, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
@@ -178,23 +179,31 @@ class Member:
         if on_gpu and training.compile and isinstance(generator, FlowMatching):
             generator.velocity.compile()
 
-    def _loss(self, x: Tensor, stream: torch.Generator) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lower_precision):
-            return self.generator.loss(x, stream).float()
+    def _drawn(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
+        """Events of these row numbers, and what is random in their loss: (n,) -> (n, d), ..."""
+        return self.x[rows.to(self.x.device)], *self.generator.noise(len(rows), stream)
 
-    def losses(self) -> Tensor:
-        """Mean loss of a batch, (1,)."""
+    def _loss(self, *drawn: Tensor) -> Tensor:
+        """The loss of each event, (n,)."""
+        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision):
+            return self.generator.loss(*drawn).float()
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """The events of a batch, (B, d), and what is random in their loss."""
         rows, stream = self.split.train, self.streams[0]
-        chosen = rows[torch.randint(len(rows), (self.training.fit.batch_size,), generator=stream)]
-        return self._loss(self.x[chosen.to(self.x.device)], stream).mean().unsqueeze(0)
+        return self._drawn(rows[torch.randint(len(rows), (self.training.fit.batch_size,), generator=stream)], stream)
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean loss of what was drawn, or of some rows of it: (1,)."""
+        return self._loss(*drawn).mean().unsqueeze(0)
 
     @torch.no_grad()
-    def validation_losses(self) -> Tensor:
+    def validation_losses(self, at_once: AtOnce) -> Tensor:
         """Mean loss of the held-back events, (1,), always at the same times and latent events."""
         stream = torch_generator(self.training.seed, "validation", self.training.member)
         rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.generator.is_flow else 1)
-        parts = torch.split(rows.to(self.x.device), VALIDATION_BATCH)
-        losses = torch.cat([self._loss(self.x[part], stream) for part in parts])
+        parts = torch.split(rows, VALIDATION_BATCH)
+        losses = torch.cat([at_once.map(self._loss, *self._drawn(part, stream)) for part in parts])
         return losses.mean().unsqueeze(0).cpu()
 
 

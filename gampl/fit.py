@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gampl.atomic import write_bytes
+from gampl.memory import AtOnce, split
 from gampl.settings import Fit
 from gampl.stopping import DeferredSignals
 
@@ -41,12 +43,18 @@ class Trainable(Protocol):
 
     @property
     def streams(self) -> Sequence[torch.Generator]:
-        """Everything random that `losses` uses, so that a checkpoint can hold it."""
+        """Everything random that `draw` uses, so that a checkpoint can hold it."""
 
-    def losses(self) -> Tensor:
-        """Draws a batch and returns the loss of each member: (M,)."""
+    def draw(self) -> tuple[Tensor, ...]:
+        """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
 
-    def validation_losses(self) -> Tensor | None:
+        Where the memory does not suffice, their rows are divided. A batch that can't be is one row for all its events.
+        """
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
+
+    def validation_losses(self, at_once: AtOnce) -> Tensor | None:
         """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
 
 
@@ -86,6 +94,9 @@ def fit(
     is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
     and a checkpoint written before the signal does what it would; a second signal does so at once.
 
+    Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
+    same up to round-off.
+
     Args:
         trainable: What is trained, already on its device.
         settings: Steps, learning rate and the like.
@@ -95,9 +106,10 @@ def fit(
 
     Raises:
         FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.
+        torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
         ValueError: If the checkpoint belongs to another training.
     """
-    run = _Run(trainable, settings, learning_rates or {})
+    run = _Run(trainable, settings, learning_rates or {}, label)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
@@ -125,7 +137,9 @@ def learning_rate_factor(step: int, settings: Fit) -> float:
 class _Run:
     """A training on its way: everything that changes from step to step."""
 
-    def __init__(self, trainable: Trainable, settings: Fit, learning_rates: Mapping[str, float]) -> None:
+    def __init__(
+        self, trainable: Trainable, settings: Fit, learning_rates: Mapping[str, float], label: str = "training"
+    ) -> None:
         self.trainable, self.settings = trainable, settings
         self.members, self.parameters = trainable.members, dict(trainable.parameters)
         if unknown := set(learning_rates) - set(self.parameters):
@@ -136,6 +150,7 @@ class _Run:
         self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
         self.optimiser = torch.optim.Adam(self._groups(), fused=True)
         self.device = next(iter(self.parameters.values())).device
+        self.at_once, self.validated_at_once = AtOnce(label), AtOnce(f"{label}, validation")
         self.done = 0
         self.begun, self.seconds_before = time.monotonic(), 0.0
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
@@ -164,11 +179,9 @@ class _Run:
 
     def step(self) -> None:
         """One gradient step of all members."""
-        self.optimiser.zero_grad()
-        losses = self.trainable.losses()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        drawn = self.trainable.draw()
+        losses = self.at_once.attempt(len(drawn[0]), partial(self._gradients, drawn))
         norms = self._clip_gradients()
-        losses = losses.detach()
         if not bool((losses + norms).isfinite().all()):
             member = int((losses + norms).isfinite().logical_not().nonzero()[0])
             who = f"member {member}: " if self.members > 1 else ""
@@ -186,6 +199,16 @@ class _Run:
         self.loss_sum += losses.cpu()
         self.done += 1
 
+    def _gradients(self, drawn: tuple[Tensor, ...], size: int) -> Tensor:
+        """Finds the gradients of the losses of what was drawn, `size` rows at a time; returns the losses: (M,)."""
+        self.optimiser.zero_grad()
+        found = []
+        for part in split(drawn, size):
+            losses = self.trainable.losses(part) * (len(part[0]) / len(drawn[0]))
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            found.append(losses.detach())
+        return torch.stack(found).sum(0)
+
     def _clip_gradients(self) -> Tensor:
         """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
@@ -202,7 +225,7 @@ class _Run:
         steps_before = int(self.records[-1][0]) if self.records else 0
         train = self.loss_sum / (self.done - steps_before)
         self._swap_running_mean()
-        held_back = self.trainable.validation_losses()
+        held_back = self.trainable.validation_losses(self.validated_at_once)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
         self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
         self.loss_sum.zero_()

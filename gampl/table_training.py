@@ -20,6 +20,7 @@ from gampl import provenance
 from gampl.devices import pick_device
 from gampl.fit import History, fit
 from gampl.generators.randomness import torch_generator
+from gampl.memory import AtOnce
 from gampl.posterior.ensemble import Split, hold_out, poisson_bootstrap
 from gampl.store import Artifact, Store, array_digest, key_digest
 from gampl.table_columns import Columns, learn_columns
@@ -239,7 +240,7 @@ def train(training: TableTraining, z: Floats, checkpoint: Path, label: str, devi
     """Trains a spline flow on standardised events, (n_train, d), and returns what is to be stored."""
     flow = Spline(training).flow.to(device)
     member = _Member(flow, torch.from_numpy(z).float().to(device), _split(training), training)
-    untrained = float(member.validation_losses())
+    untrained = float(member.validation_losses(AtOnce(f"{label}, validation")))
     try:
         history = fit(member, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
@@ -262,17 +263,23 @@ class _Member:
         self.parameters = dict(flow.named_parameters())
         self.streams = [torch_generator(training.seed, "batches", training.member)]
 
-    def losses(self) -> Tensor:
-        """Mean negative log-likelihood of a batch, Eq. (8): (1,)."""
+    def draw(self) -> tuple[Tensor, ...]:
+        """The events of a batch: (B, d)."""
         rows = self.split.train
         chosen = rows[torch.randint(len(rows), (self.batch_size,), generator=self.streams[0])]
-        return -self.flow().log_prob(self.z[chosen.to(self.z.device)]).mean().unsqueeze(0)
+        return (self.z[chosen.to(self.z.device)],)
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean negative log-likelihood of events, Eq. (8): (b, d) -> (1,)."""
+        (z,) = drawn
+        return -self.flow().log_prob(z).mean().unsqueeze(0)
 
     @torch.no_grad()
-    def validation_losses(self) -> Tensor:
+    def validation_losses(self, at_once: AtOnce) -> Tensor:
         """The same of the events held back: (1,)."""
         parts = torch.split(self.z[self.split.held_back.to(self.z.device)], CHUNK)
-        return -torch.cat([self.flow().log_prob(part) for part in parts]).mean().unsqueeze(0).cpu()
+        log_prob = torch.cat([at_once.map(lambda z: self.flow().log_prob(z), part) for part in parts])
+        return -log_prob.mean().unsqueeze(0).cpu()
 
 
 def _split(training: TableTraining) -> Split:

@@ -29,17 +29,20 @@ class Parabolas:
         self.none_held_back, self.interrupt_at, self.bad_at = validation is None, interrupt_at, bad_at
         self.calls = 0
 
-    def losses(self):
+    def draw(self):
         if self.calls == self.interrupt_at:
             raise KeyboardInterrupt
-        noise = torch.stack([torch.randn(self.targets.shape[1], generator=stream) for stream in self.streams])
-        losses = (self.parameters["p"] - self.targets - self.noise * noise).square().sum(1)
+        return (torch.stack([torch.randn(1, self.targets.shape[1], generator=stream) for stream in self.streams], 1),)
+
+    def losses(self, drawn):
+        (noise,) = drawn
+        losses = (self.parameters["p"] - self.targets - self.noise * noise).square().sum(-1).mean(0)
         if self.calls == self.bad_at:
             losses = losses * torch.tensor([1.0] * (self.members - 1) + [math.nan])
         self.calls += 1
         return losses
 
-    def validation_losses(self):
+    def validation_losses(self, _):
         return None if self.none_held_back else torch.tensor(next(self.validation))
 
 
@@ -57,7 +60,7 @@ def test_the_recorded_loss_is_the_mean_since_the_last_record():
     parabolas = Parabolas([[1.0]], noise=0.0)
     seen = []
     original = parabolas.losses
-    parabolas.losses = lambda: seen.append(original()) or seen[-1]
+    parabolas.losses = lambda drawn: seen.append(original(drawn)) or seen[-1]
     history = fit(parabolas, Fit(steps=25, learning_rate=0.1, validate_every=10))
     losses = torch.cat(seen).detach().double()
     expected = [losses[:10].mean(), losses[10:20].mean(), losses[20:].mean()]
@@ -75,7 +78,7 @@ def test_members_do_not_see_each_other():
 def test_the_running_mean_is_what_is_validated_and_kept():
     parabolas, plain = Parabolas([[1.0, -2.0], [0.0, 3.0]]), Parabolas([[1.0, -2.0], [0.0, 3.0]])
     validated = []
-    parabolas.validation_losses = lambda: validated.append(parabolas.parameters["p"].detach().clone())
+    parabolas.validation_losses = lambda _: validated.append(parabolas.parameters["p"].detach().clone())
     fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
 
     mean, expected = plain.parameters["p"].detach().clone(), []
@@ -92,7 +95,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
     run = fit_module._Run(parabolas, Fit(clip=5.0), {})
-    parabolas.losses().sum().backward()
+    parabolas.losses(parabolas.draw()).sum().backward()
     norms = run._clip_gradients()
     torch.testing.assert_close(norms, torch.tensor([100.0, 0.1]))
     torch.testing.assert_close(parabolas.parameters["p"].grad, torch.tensor([[-3.0, -4.0], [-0.06, -0.08]]))
@@ -114,8 +117,8 @@ def test_parameters_can_have_a_learning_rate_of_their_own():
             super().__init__([[1.0]], noise=0.0)
             self.parameters["slow"] = torch.zeros(1, 1, requires_grad=True)
 
-        def losses(self):
-            return super().losses() + (self.parameters["slow"] - 1).square().sum(1)
+        def losses(self, drawn):
+            return super().losses(drawn) + (self.parameters["slow"] - 1).square().sum(1)
 
     two = Two()
     fit(two, Fit(steps=3, learning_rate=0.1, warmup=0), learning_rates={"slow": 0.001})
@@ -133,7 +136,7 @@ def test_each_member_keeps_the_weights_of_its_best_validation():
     parabolas = Parabolas([[1.0], [-1.0]], curves)
     seen = []
     original = parabolas.validation_losses
-    parabolas.validation_losses = lambda: seen.append(parabolas.parameters["p"].detach().clone()) or original()
+    parabolas.validation_losses = lambda _: seen.append(parabolas.parameters["p"].detach().clone()) or original(_)
     history = fit(parabolas, settings)
     assert history.best_step.tolist() == [20, 30]
     assert torch.equal(parabolas.parameters["p"].detach(), torch.stack([seen[1][0], seen[2][1]]))

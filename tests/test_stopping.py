@@ -143,19 +143,22 @@ class Slow:
     def __init__(self):
         self.parameters = {"p": torch.zeros(1, requires_grad=True)}
 
-    def losses(self):
+    def draw(self):
+        return (torch.zeros(1),)
+
+    def losses(self, _):
         time.sleep(0.01)
         return self.parameters["p"].square()
 
-    def validation_losses(self):
+    def validation_losses(self, _):
         return None
 
 
 def test_without_a_checkpoint_a_training_is_interrupted_too():
     slow, losses = Slow(), []
 
-    def interrupted():
-        losses.append(Slow.losses(slow))
+    def interrupted(drawn):
+        losses.append(Slow.losses(slow, drawn))
         if len(losses) == 3:
             signal.raise_signal(signal.SIGINT)
         return losses[-1]
@@ -181,9 +184,9 @@ def test_a_notebook_can_be_interrupted(tmp_path):
             from test_stopping import *
 
             class Seen(Slow):
-                def losses(self):
+                def losses(self, drawn):
                     Path({str(begun)!r}).touch()
-                    return super().losses()
+                    return super().losses(drawn)
 
             fit(Seen(), Fit(steps=100_000), checkpoint=Path({str(checkpoint)!r}))
         """

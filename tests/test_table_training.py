@@ -203,11 +203,11 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
     undisturbed = train_or_load(training, table(), Store(tmp_path / "a"))
     losses, calls = table_training._Member.losses, []
 
-    def interrupted(self):
+    def interrupted(self, drawn):
         calls.append(1)
         if len(calls) == 30:
             raise KeyboardInterrupt
-        return losses(self)
+        return losses(self, drawn)
 
     monkeypatch.setattr(table_training._Member, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -250,7 +250,7 @@ def test_a_member_that_diverges_is_kept_with_its_reason_and_left_out(tmp_path, m
 
 def test_a_loss_that_is_not_finite_is_a_failure(tmp_path, monkeypatch):
     losses = table_training._Member.losses
-    monkeypatch.setattr(table_training._Member, "losses", lambda self: losses(self) * float("nan"))
+    monkeypatch.setattr(table_training._Member, "losses", lambda self, drawn: losses(self, drawn) * float("nan"))
     member = train_or_load(QUICK["spline"], table(), Store(tmp_path))
     assert member.failure.startswith("stopped: loss nan")
     assert member.history is None

@@ -150,11 +150,11 @@ def test_an_interrupted_training_goes_on(store, monkeypatch):
 
     calls, losses = [], Stack.losses
 
-    def interrupted(self):
+    def interrupted(self, drawn):
         calls.append(1)
         if len(calls) == 13:
             raise KeyboardInterrupt
-        return losses(self)
+        return losses(self, drawn)
 
     monkeypatch.setattr(Stack, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):

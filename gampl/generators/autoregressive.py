@@ -114,14 +114,17 @@ class AutoregressiveTransformer(nn.Module):
         """
         if n < 1 or batch_size < 1:
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        weight = self.embed.weight
         for start in range(0, n, batch_size):
-            # random numbers on the generator's device, so that a GPU draws the same events as the CPU
-            shape, device = (batch_size, self.features), generator.device
-            uniform = torch.rand(shape, generator=generator, device=device, dtype=weight.dtype)
-            normal = torch.randn(shape, generator=generator, device=device, dtype=weight.dtype)
-            rows = slice(min(batch_size, n - start))
-            yield self.transform(uniform[rows].to(weight.device), normal[rows].to(weight.device))
+            uniform, normal = self.latent(batch_size, generator)
+            yield self.transform(uniform[: n - start], normal[: n - start])
+
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draws the uniform and the normal numbers that n events are made of: (n, d) each."""
+        # on the generator's device, so that a GPU draws the same events as the CPU
+        weight, shape, device = self.embed.weight, (n, self.features), generator.device
+        uniform = torch.rand(shape, generator=generator, device=device, dtype=weight.dtype)
+        normal = torch.randn(shape, generator=generator, device=device, dtype=weight.dtype)
+        return uniform.to(weight.device), normal.to(weight.device)
 
     @torch.no_grad()
     def transform(self, uniform: Tensor, normal: Tensor) -> Tensor:

@@ -5,20 +5,20 @@ numbers like all others; what is generated outside [-pi, pi) is turned back into
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 import zuko
-from torch import Tensor, nn
+from torch import Tensor
 
 from gampl.generators.autoregressive import BATCH_SIZE, AutoregressiveTransformer
 from gampl.generators.coordinates import Coordinates, wrapped
+from gampl.generators.event_generator import EventGenerator
 from gampl.generators.randomness import global_stream
 
 SPLINE_HIDDEN_LAYERS = 2
 
 
-class _Density(nn.Module):
+class _Density(EventGenerator):
     """What both have in common: standardised coordinates around a density.
 
     Args:
@@ -28,10 +28,10 @@ class _Density(nn.Module):
 
     mean: Tensor
     std: Tensor
+    batch_size = BATCH_SIZE
 
     def __init__(self, coordinates: Coordinates, x: Tensor) -> None:
-        super().__init__()
-        self.coordinates = coordinates
+        super().__init__(coordinates)
         self.register_buffer("mean", x.mean(0).double())
         self.register_buffer("std", x.std(0).double())
 
@@ -39,27 +39,23 @@ class _Density(nn.Module):
         """Log density of standardised coordinates, (n, d) -> (n,)."""
         raise NotImplementedError
 
-    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
-        """The first n of a batch of standardised coordinates, (n, d)."""
+    def _standardised(self, *latent: Tensor) -> Tensor:
+        """Makes standardised coordinates of latent numbers: (n, ...) -> (n, d)."""
         raise NotImplementedError
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002 - that of a flow needs one
+    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:  # noqa: ARG002 - a flow has some
+        """Nothing is random."""
+        return ()
+
+    def loss(self, x: Tensor, *_: Tensor) -> Tensor:
         """Negative log density of standardised coordinates, Eq. (8): (n, d) -> (n,)."""
         return -self._log_density(((x - self.mean) / self.std).float())
 
-    def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
-        """Yields n events in batches of (batch_size, *event_shape), the last one may be shorter."""
-        if n < 1 or batch_size < 1:
-            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        for start in range(0, n, batch_size):
-            with torch.no_grad():
-                z = self._draw(min(batch_size, n - start), generator, batch_size)
-                x = z.to(self.mean) * self.std + self.mean
-                yield self.coordinates.to_events(wrapped(x, self.coordinates.angles))
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draws n events: (n, *event_shape)."""
-        return torch.cat(list(self.stream(n, generator)))
+    @torch.no_grad()
+    def generate(self, *latent: Tensor) -> Tensor:
+        """Makes events: (n, ...) -> (n, *event_shape)."""
+        x = self._standardised(*latent).to(self.mean) * self.std + self.mean
+        return self.coordinates.to_events(wrapped(x, self.coordinates.angles))
 
     @torch.no_grad()
     def log_prob(self, events: Tensor) -> Tensor:
@@ -88,8 +84,12 @@ class AutoregressiveEvents(_Density):
     def _log_density(self, z: Tensor) -> Tensor:
         return self.network.log_prob(z)
 
-    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
-        return next(self.network.stream(n, generator, batch_size))
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draws uniform and normal numbers: (n, d) each."""
+        return self.network.latent(n, generator)
+
+    def _standardised(self, *latent: Tensor) -> Tensor:
+        return self.network.transform(*latent)
 
 
 class SplineEvents(_Density):
@@ -115,8 +115,10 @@ class SplineEvents(_Density):
         log_density: Tensor = self.flow().log_prob(z)
         return log_density
 
-    def _draw(self, n: int, generator: torch.Generator, batch_size: int) -> Tensor:
-        # on the CPU: a GPU draws the same events
-        normal = torch.randn(batch_size, self.coordinates.d, generator=generator)[:n]
-        z: Tensor = self.flow().transform.inv(normal.to(self.mean.device).float())
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
+        """Draws normal numbers, (n, d), on the CPU: a GPU draws the same events."""
+        return (torch.randn(n, self.coordinates.d, generator=generator).to(self.mean.device).float(),)
+
+    def _standardised(self, *latent: Tensor) -> Tensor:
+        z: Tensor = self.flow().transform.inv(*latent)
         return z

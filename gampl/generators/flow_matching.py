@@ -9,7 +9,6 @@ per coordinate is the velocity of Eq. (40) for the density as a whole (Lipman et
 take the shorter way around.
 """
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -18,8 +17,7 @@ from torchdiffeq import odeint
 
 from gampl.event_settings import Solver
 from gampl.generators.coordinates import Coordinates, wrapped
-
-BATCH_SIZE = 4096  # on a CPU larger ones are no faster
+from gampl.generators.event_generator import EventGenerator
 
 
 class Base(Protocol):
@@ -32,7 +30,7 @@ class Base(Protocol):
         """Log density: (n, d) -> (n,)."""
 
 
-class FlowMatching(nn.Module):
+class FlowMatching(EventGenerator):
     """A generator of events by conditional flow matching.
 
     Args:
@@ -42,15 +40,23 @@ class FlowMatching(nn.Module):
         solver: How `stream` and `log_prob` solve the differential equation.
     """
 
+    batch_size = 4096  # on a CPU larger ones are no faster
+
     def __init__(self, coordinates: Coordinates, velocity: nn.Module, base: Base, solver: Solver | None = None) -> None:
-        super().__init__()
-        self.coordinates, self.velocity, self.base = coordinates, velocity, base
+        super().__init__(coordinates)
+        self.velocity, self.base = velocity, base
         self.solver = solver or Solver()
 
-    def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """The loss L of events at fresh times and latent events: (n, d) -> (n,)."""
-        t = torch.rand(len(x), generator=generator, dtype=torch.float64).to(x.device)
-        difference = wrapped(self.base.sample(len(x), generator) - x, self.coordinates.angles)
+    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draws n times and latent events: (n,), (n, d)."""
+        t = torch.rand(n, generator=generator, dtype=torch.float64)
+        latent = self.base.sample(n, generator)
+        return t.to(latent.device), latent
+
+    def loss(self, x: Tensor, *noise: Tensor) -> Tensor:
+        """The loss L of events at these times and with these latent events: (n, d), (n,), (n, d) -> (n,)."""
+        t, latent = noise
+        difference = wrapped(latent - x, self.coordinates.angles)
         path = wrapped(x + t.unsqueeze(-1) * difference, self.coordinates.angles)
         error = self._rate(path, t) - difference
         return 0.5 * error.square().mean(-1)
@@ -72,22 +78,15 @@ class FlowMatching(nn.Module):
         end = odeint(rate, x, times, method=solver.method, options=_steps(solver))[-1]
         return wrapped(end, self.coordinates.angles)
 
-    def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
-        """Yields n events in batches of (batch_size, *event_shape), the last one may be shorter.
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
+        """Draws n latent events: (n, d)."""
+        return (self.base.sample(n, generator),)
 
-        The first events do not depend on n. Events that the solver lost are not finite; whoever counts events counts
-        them.
-        """
-        if n < 1 or batch_size < 1:
-            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        for start in range(0, n, batch_size):
-            latent = self.base.sample(batch_size, generator)[: n - start]
-            with torch.no_grad():
-                yield self.coordinates.to_events(self.transport(latent))
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draws n events: (n, *event_shape)."""
-        return torch.cat(list(self.stream(n, generator)))
+    @torch.no_grad()
+    def generate(self, *latent: Tensor) -> Tensor:
+        """Solves the differential equation: (n, d) -> (n, *event_shape)."""
+        (x,) = latent
+        return self.coordinates.to_events(self.transport(x))
 
     def log_prob(
         self,

@@ -24,6 +24,7 @@ from zuko.bayesian import BayesianModel
 from gampl.fit import History, fit
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
+from gampl.memory import AtOnce
 from gampl.posterior.networks import NetworkPosterior
 from gampl.settings import Fit
 
@@ -59,7 +60,7 @@ def fit_bayesian(
 
 def bayesian(network: AutoregressiveTransformer, seed: int, init_logvar: float = -9.0) -> BayesianModel:
     """Makes a network Bayesian: its weights become means, with log-variances close to `init_logvar`."""
-    with _global_stream(torch_generator(seed, "log-variances"), network):
+    with _global_seed(_seed(torch_generator(seed, "log-variances")), network):
         return BayesianModel(network, init_logvar=init_logvar)
 
 
@@ -67,7 +68,7 @@ def draw(model: BayesianModel, members: int, seed: int) -> NetworkPosterior:
     """Draws networks from a variational posterior; the first ones do not depend on how many are drawn."""
     drawn = []
     for member in range(members):
-        with _global_stream(torch_generator(seed, "draws", member), model):
+        with _global_seed(_seed(torch_generator(seed, "draws", member)), model):
             drawn.append(model.sample_model())
     return NetworkPosterior(tuple(drawn))
 
@@ -84,23 +85,31 @@ class _Variational:
         self.parameters = {name: p for name, p in model.named_parameters() if not name.startswith("base.")}
         self.streams = [torch_generator(seed, "batches")]
 
-    def losses(self) -> Tensor:
-        stream = self.streams[0]
-        rows = torch.randint(len(self.x), (self.batch_size,), generator=stream)
-        with _global_stream(stream, self.model), self.model.reparameterize(local_trick=True) as network:
-            log_likelihood = network.log_prob(self.x[rows.to(self.x.device)]).mean()
+    def draw(self) -> tuple[Tensor, ...]:
+        """Row numbers of a batch, (1, B), and the seed of its noise, (1,), which makes the batch indivisible."""
+        rows = torch.randint(len(self.x), (1, self.batch_size), generator=self.streams[0])
+        return rows, _seed(self.streams[0]).unsqueeze(0)
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        rows, seed = drawn
+        with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True) as network:
+            log_likelihood = network.log_prob(self.x[rows[0].to(self.x.device)]).mean()
         loss: Tensor = self.kl_weight * self.model.kl_divergence(prior_var=1.0) - log_likelihood
         return loss.unsqueeze(0)
 
-    def validation_losses(self) -> None:
+    def validation_losses(self, _: AtOnce) -> None:
         return None
 
 
+def _seed(stream: torch.Generator) -> Tensor:
+    """A fresh seed, ()."""
+    return torch.randint(2**62, (), generator=stream)
+
+
 @contextmanager
-def _global_stream(stream: torch.Generator, model: nn.Module) -> Iterator[None]:
-    """Lets code that draws from the global random stream of a model's device, as zuko does, depend on `stream`."""
-    seed = int(torch.randint(2**62, (), generator=stream))
+def _global_seed(seed: Tensor, model: nn.Module) -> Iterator[None]:
+    """Lets code that draws from the global random stream of a model's device, as zuko does, depend on a seed only."""
     device = next(model.parameters()).device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(int(seed))
         yield

@@ -19,6 +19,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from gampl.fit import History, fit
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
+from gampl.memory import AtOnce
 from gampl.settings import Fit
 
 HELD_BACK = 0.2  # fraction of the training events that only decide when to stop
@@ -129,20 +130,28 @@ class Stack:
 
         return vmap(of_member)(self.parameters, x)
 
-    def losses(self) -> Tensor:
-        """Mean negative log-likelihood of a batch for each member, Eq. (8): (M,)."""
+    def draw(self) -> tuple[Tensor, ...]:
+        """Row numbers of a batch of each member: (B, M)."""
         rows = [
             rows[torch.randint(len(rows), (self.batch_size,), generator=stream)]
             for rows, stream in zip(self.train_rows, self.streams, strict=True)
         ]
-        return -self.log_prob(self.x[torch.stack(rows).to(self.x.device)]).mean(-1)
+        return (torch.stack(rows).T,)
 
-    def validation_losses(self) -> Tensor:
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean negative log-likelihood of each member's events of these row numbers, Eq. (8): (b, M) -> (M,)."""
+        (rows,) = drawn
+        return -self.log_prob(self.x[rows.T.to(self.x.device)]).mean(-1)
+
+    def validation_losses(self, at_once: AtOnce) -> Tensor:
         """The same over all events that a member holds back: (M,)."""
+
+        def log_prob(rows: Tensor) -> Tensor:  # (b, M) -> (b, M)
+            return (self.log_prob(self.x[rows.T.clamp_min(0)]) * (rows.T >= 0)).T
+
         total = torch.zeros(self.members, device=self.x.device)
         for rows in torch.split(self.validation_rows.to(self.x.device), self.batch_size, dim=-1):
-            filled = rows >= 0
-            total -= (self.log_prob(self.x[rows.clamp_min(0)]) * filled).sum(-1)
+            total -= at_once.map(log_prob, rows.T).sum(0)
         return total / (self.validation_rows >= 0).sum(-1).to(self.x.device)
 
     @torch.no_grad()

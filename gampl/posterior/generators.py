@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gampl.event_training import TrainedMember
 from gampl.generators.events import AnyGenerator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
+from gampl.memory import AtOnce
 from gampl.store import Artifact, Store
 
 CHUNK = 10_000  # events that are made and stored together, by default
@@ -69,8 +70,10 @@ class GeneratedEvents:
     def log_prob(self, events: ArrayLike) -> Floats:
         """Log density of events, (n, *event_shape) -> (n,)."""
         x, device = torch.from_numpy(np.asarray(events, dtype=np.float64)), pick_device(self.device)
+        at_once = AtOnce(f"density under {self._name}")
         with self._on(device) as generator:
-            parts = [generator.log_prob(part.to(device)).numpy(force=True) for part in torch.split(x, LOG_PROB_BATCH)]
+            batches = [batch.to(device) for batch in torch.split(x, LOG_PROB_BATCH)]
+            parts = [at_once.map(generator.log_prob, batch).numpy(force=True) for batch in batches]
         return np.concatenate(parts)
 
     def _chunk(self, k: int, seed: int) -> Floats:
@@ -80,11 +83,23 @@ class GeneratedEvents:
             device = pick_device(self.device)
             stream = torch_generator(seed, "generated", self.member.training.member, k)
             with self._on(device) as generator:
-                made = [batch.cpu().numpy() for batch in generator.stream(self.chunk, stream)]
+                batches = generator.stream(self.chunk, stream, at_once=self._at_once)
+                made = [batch.cpu().numpy() for batch in batches]
             return Artifact({"events": np.concatenate(made).astype(np.float32)}, {"device": str(device)})
 
         artifact = self.store.get_or_make(self._key(seed) | {"number": k}, make)
         return np.asarray(artifact.arrays["events"], dtype=np.float64)
+
+    @property
+    def _name(self) -> str:
+        """For messages."""
+        training = self.member.training
+        return f"{training.generator.kind} {training.member}, artifact {self.member.artifact[:12]}"
+
+    @cached_property
+    def _at_once(self) -> AtOnce:
+        """How many events are made at once, the same for all chunks."""
+        return AtOnce(f"generating with {self._name}")
 
     @contextmanager
     def _on(self, device: torch.device) -> Iterator[AnyGenerator]:

@@ -72,10 +72,14 @@ class RepulsiveStack(Stack):
         super().__init__(networks, x, [split] * len(networks), batch_size, [stream])
         self.repulsion, self.n_train = repulsion, len(split.train)
 
-    def losses(self) -> Tensor:
-        """The loss L_i of each member, see the module's text: (M,)."""
+    def draw(self) -> tuple[Tensor, ...]:
+        """Row numbers of a batch, (1, B): the repulsion needs all of it at once."""
         train = self.train_rows[0]
-        rows = train[torch.randint(len(train), (self.batch_size,), generator=self.streams[0])]
+        return (train[torch.randint(len(train), (1, self.batch_size), generator=self.streams[0])],)
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """The loss L_i of each member, see the module's text: (1, B) -> (M,)."""
+        (rows,) = drawn
         batch = self.x[rows.to(self.x.device)].expand(self.members, -1, -1)  # (M, B, d)
         log_density = self.log_prob(batch)  # (M, B)
         squares = torch.stack([p.flatten(1).square().sum(1) for p in self.parameters.values()]).sum(0)

@@ -59,7 +59,7 @@ def test_all_weights_are_bayesian_and_all_get_a_finite_gradient():
     variational = _Variational(bayesian(network(), seed=0), events(), Fit(batch_size=64), seed=0, kl_weight=0.1)
     base = {name.replace(".", "-") for name, _ in network().named_parameters()}
     assert set(variational.parameters) == {f"{kind}.{name}" for kind in ("means", "logvars") for name in base}
-    variational.losses().sum().backward()
+    variational.losses(variational.draw()).sum().backward()
     for name, p in variational.parameters.items():
         assert p.grad is not None, name
         assert p.grad.isfinite().all(), name
@@ -72,7 +72,7 @@ def test_noise_is_fresh_for_each_event_and_step():
     with model.reparameterize(local_trick=True) as net:
         assert net.log_prob(same).std() > 0.01
     variational = _Variational(model, events(), Fit(batch_size=64), seed=0, kl_weight=0.1)
-    assert variational.losses().item() != variational.losses().item()
+    assert variational.losses(variational.draw()).item() != variational.losses(variational.draw()).item()
 
 
 def test_everything_depends_on_the_seed_and_leaves_the_global_stream_alone():
@@ -108,11 +108,11 @@ def test_an_interrupted_training_ends_at_the_same_weights(tmp_path, monkeypatch)
     through, _ = fit_bayesian(network(), events(), settings, seed=1)
     calls, losses = [], _Variational.losses
 
-    def interrupted(self):
+    def interrupted(self, drawn):
         calls.append(1)
         if len(calls) == 6:
             raise KeyboardInterrupt
-        return losses(self)
+        return losses(self, drawn)
 
     monkeypatch.setattr(_Variational, "losses", interrupted)
     with pytest.raises(KeyboardInterrupt):

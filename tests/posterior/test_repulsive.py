@@ -66,7 +66,7 @@ def test_the_median_width_makes_the_repulsion_independent_of_scale():
 def test_the_loss_is_the_three_terms():
     x = torch.randn(50, 2, generator=stream(2))
     stack = RepulsiveStack(networks(), x, hold_out(50, stream()), 16, stream(3), repulsion=2.0)
-    losses = stack.losses()
+    losses = stack.losses(stack.draw())
     split = hold_out(50, stream())
     batch = x[split.train[torch.randint(40, (16,), generator=stream(3))]]
     log_density = torch.stack([network.log_prob(batch) for network in networks()])
