@@ -1,6 +1,6 @@
 """Train or load: one call from the plain numbers of a training to a generator of LHC events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -85,11 +85,7 @@ def train_or_load(
     Raises:
         ValueError: If there are not n_train events, or they have the wrong shape or are outside phase space.
     """
-    if len(events) != training.n_train:
-        raise ValueError(f"{label}: n_train is {training.n_train}, but there are {len(events)} events")
-    expected = (4,) if isinstance(training.process, LeadingOrder) else (6 + training.process.extra_jets, 4)
-    if events.shape[1:] != expected:
-        raise ValueError(f"{label}: events must have shape (n, {', '.join(map(str, expected))}), got {events.shape}")
+    check_events(training, events, label)
     store = store or Store()
     key = artifact_key(training, events)
 
@@ -104,6 +100,15 @@ def train_or_load(
     return TrainedMember(
         training, generator.eval(), _history(artifact), artifact.about["failure"], key["data"], key_digest(key)
     )
+
+
+def check_events(training: EventTraining, events: NDArray[np.float64], label: str) -> None:
+    """Raises ValueError if there are not n_train events of the process's shape."""
+    if len(events) != training.n_train:
+        raise ValueError(f"{label}: n_train is {training.n_train}, but there are {len(events)} events")
+    expected = (4,) if isinstance(training.process, LeadingOrder) else (6 + training.process.extra_jets, 4)
+    if events.shape[1:] != expected:
+        raise ValueError(f"{label}: events must have shape (n, {', '.join(map(str, expected))}), got {events.shape}")
 
 
 def artifact_key(training: EventTraining, events: NDArray[np.float64]) -> dict[str, Any]:
@@ -127,15 +132,25 @@ def train(
     training: EventTraining, events: NDArray[np.float64], checkpoint: Path, label: str, device: torch.device
 ) -> Artifact:
     """Trains on events (n_train, *event_shape) and returns what is to be stored."""
-    generator = make_generator(training, torch.from_numpy(events)).to(device)
-    x = generator.coordinates.to_network(torch.from_numpy(events).to(device))
-    split = hold_out(len(x), torch_generator(training.seed, "split", training.member))
-    member = Member(generator, x, split, training)
+    member = untrained_member(training, events, device)
     untrained = float(member.validation_losses(AtOnce(f"{label}, validation")))
     try:
         history = fit(member, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
         return Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})
+    return outcome(member.generator, history, untrained)
+
+
+def untrained_member(training: EventTraining, events: NDArray[np.float64], device: torch.device) -> "Member":
+    """A member before its first step, from training events (n_train, *event_shape)."""
+    generator = make_generator(training, torch.from_numpy(events)).to(device)
+    x = generator.coordinates.to_network(torch.from_numpy(events).to(device))
+    split = hold_out(len(x), torch_generator(training.seed, "split", training.member))
+    return Member(generator, x, split, training)
+
+
+def outcome(generator: AnyGenerator, history: History, untrained: float) -> Artifact:
+    """What is stored of a trained member; `untrained` is its loss on the held-back events before the first step."""
     curves = {_HISTORY + name: value for name, value in vars(history).items() if isinstance(value, np.ndarray)}
     weights = {name: p.detach().cpu().numpy() for name, p in generator.state_dict().items()}
     about = {"seconds": history.seconds, "device": history.device, "failure": failure(history, untrained)}
@@ -183,9 +198,13 @@ class Member:
         """Events of these row numbers, and what is random in their loss: (n,) -> (n, d), ..."""
         return self.x[rows.to(self.x.device)], *self.generator.noise(len(rows), stream)
 
+    def autocast(self) -> torch.autocast:
+        """The context of the precision of its arithmetic."""
+        return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision)
+
     def _loss(self, *drawn: Tensor) -> Tensor:
         """The loss of each event, (n,)."""
-        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision):
+        with self.autocast():
             return self.generator.loss(*drawn).float()
 
     def draw(self) -> tuple[Tensor, ...]:
@@ -200,11 +219,15 @@ class Member:
     @torch.no_grad()
     def validation_losses(self, at_once: AtOnce) -> Tensor:
         """Mean loss of the held-back events, (1,), always at the same times and latent events."""
+        losses = torch.cat([at_once.map(self._loss, *drawn) for drawn in self.validation_batches()])
+        return losses.mean().unsqueeze(0).cpu()
+
+    def validation_batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """The held-back events in batches with what is random in their loss, see `draw`."""
         stream = torch_generator(self.training.seed, "validation", self.training.member)
         rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.generator.is_flow else 1)
-        parts = torch.split(rows, VALIDATION_BATCH)
-        losses = torch.cat([at_once.map(self._loss, *self._drawn(part, stream)) for part in parts])
-        return losses.mean().unsqueeze(0).cpu()
+        for part in torch.split(rows, VALIDATION_BATCH):
+            yield self._drawn(part, stream)
 
 
 def _history(artifact: Artifact) -> History | None:

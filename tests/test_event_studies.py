@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gampl import event_studies
-from gampl.event_ensembles import ensemble, generate, holdout_events, train_member, training_events
+from gampl.event_ensembles import ensemble, generate, holdout_events, train_member, train_members, training_events
 from gampl.event_settings import LeadingOrder, TopPairJets
 from gampl.processes.top_pair import CUTS, TopPair
 from gampl.profiles import PROFILES
@@ -90,6 +90,19 @@ def test_an_ensemble_is_trained_screened_and_found_again(tmp_path, monkeypatch):
     assert found.excluded == {}
     assert found.members[0].member.artifact == first.artifact
     assert found.sample(1, n, 5).shape == (n, 4)
+
+
+def test_members_are_trained_side_by_side_where_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMPL_STORE", str(tmp_path))
+    names = [f"leading_order_500/{kind}/{k}" for k in (0, 1) for kind in ("spline", "autoregressive")]
+    trained = train_members(names, "smoke", 5, at_once=2)
+    assert list(trained) == names
+    for name, member in trained.items():
+        assert member.training == event_studies.trainings("smoke", 5)[name]
+        assert train_member(name, "smoke", 5).artifact == member.artifact
+    monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "apart"))
+    for name, member in train_members(names, "smoke", 5).items():
+        np.testing.assert_allclose(member.history.train_loss, trained[name].history.train_loss, rtol=1e-4)
 
 
 def test_slim_stands_for_lgatr_where_there_is_no_other():

@@ -30,6 +30,10 @@ class EventGenerator(nn.Module):
         """What is minimised in training, for events with network coordinates x: (n, d), (n, ...) -> (n,)."""
         raise NotImplementedError
 
+    def forward(self, x: Tensor, *noise: Tensor) -> Tensor:
+        """The same as `loss`, for `torch.func.functional_call`."""
+        return self.loss(x, *noise)
+
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws what n events are made of: (n, ...) each."""
         raise NotImplementedError

@@ -1,0 +1,195 @@
+"""Several members of an ensemble of event generators trained side by side, batched with `torch.func`.
+
+Each is stored as if it had been trained alone, and is the same up to round-off. Round-off grows, though: after some
+hundred steps the weights of an L-GATr-slim differ in the fourth digit, and those of a LLoCa altogether.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from gampl.devices import pick_device
+from gampl.event_settings import EventTraining, Solver
+from gampl.event_training import (
+    Member,
+    TrainedMember,
+    artifact_key,
+    check_events,
+    outcome,
+    train_or_load,
+    untrained_member,
+)
+from gampl.fit import History, fit
+from gampl.memory import AtOnce
+from gampl.store import Artifact, Store
+
+Floats = NDArray[np.float64]
+
+
+def train_or_load_members(
+    trainings: Sequence[EventTraining],
+    events: Floats,
+    store: Store | None = None,
+    *,
+    at_once: int = 1,
+    solver: Solver | None = None,
+    device: str | torch.device | None = None,
+    label: str = "training",
+) -> list[TrainedMember]:
+    """Finds members in the store or trains those that are missing, several at once.
+
+    If a loss of one of them is not finite, those of its group are trained one after the other, from the beginning. A
+    group that was interrupted goes on where it was, if the same members are still missing. Velocity networks are not
+    compiled where several are trained at once.
+
+    Args:
+        trainings: What to train: they must differ in `member` only.
+        events: The training events, (n_train, *event_shape).
+        store: See `gampl.event_training.train_or_load`, and so for `solver` and `device`.
+        at_once: How many members to train side by side.
+        solver: How a flow is to be solved when it generates.
+        device: Where to train.
+        label: What to call the ensemble in messages; a member is called by its number after a slash.
+
+    Raises:
+        ValueError: If at_once is below 1, the trainings differ in something else, or the events are wrong.
+    """
+    if at_once < 1:
+        raise ValueError(f"at_once must be at least 1, got {at_once}")
+    if len({replace(training, member=0) for training in trainings}) > 1:
+        raise ValueError(f"{label}: members that are trained side by side must differ in their number only")
+    store = store or Store()
+    for training in trainings[:1]:
+        check_events(training, events, label)
+    if at_once > 1:
+        missing = [training for training in trainings if store.get(artifact_key(training, events)) is None]
+        for first in range(0, len(missing), at_once):
+            if len(group := missing[first : first + at_once]) > 1:
+                _train_group(group, events, store, pick_device(device), label)
+    return [
+        train_or_load(training, events, store, solver=solver, device=device, label=f"{label}/{training.member}")
+        for training in trainings
+    ]
+
+
+def _train_group(
+    group: Sequence[EventTraining], events: Floats, store: Store, device: torch.device, label: str
+) -> None:
+    """Trains members that are missing in the store and stores them, unless one of them diverges."""
+    numbers = "+".join(str(training.member) for training in group)
+
+    def make(checkpoints: Path) -> Artifact:
+        file = checkpoints / f"checkpoint-{numbers}.safetensors"  # others would not fit another group
+        made = train(group, events, file, f"{label}/{numbers}", device)
+        for training, artifact in zip(group[1:], made[1:], strict=True):
+            store.get_or_make(artifact_key(training, events), partial(_made, artifact))
+        return made[0]
+
+    try:
+        store.get_or_make(artifact_key(group[0], events), make)
+    except FloatingPointError as error:
+        sys.stderr.write(f"{label}/{numbers}: {error}; training one after the other\n")
+        sys.stderr.flush()
+
+
+def _made(artifact: Artifact, _: Path) -> Artifact:
+    return artifact
+
+
+def train(
+    group: Sequence[EventTraining], events: Floats, checkpoint: Path, label: str, device: torch.device
+) -> list[Artifact]:
+    """Trains members side by side and returns what is to be stored of each.
+
+    Raises:
+        FloatingPointError: If a loss or gradient of one of them is not finite.
+    """
+    stack = SideBySide([untrained_member(replace(training, compile=False), events, device) for training in group])
+    untrained = stack.validation_losses(AtOnce(f"{label}, validation")).tolist()
+    history = fit(stack, group[0].fit, checkpoint=checkpoint, label=label)
+    stack.unstack()
+    return [
+        outcome(member.generator, _of_member(history, k, group[0].fit.patience), untrained[k])
+        for k, member in enumerate(stack.each)
+    ]
+
+
+class SideBySide:
+    """Members with their weights stacked along a first axis, as something that `gampl.fit.fit` can train.
+
+    Args:
+        members: On one device, alike but for weights, splits and streams.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.each, self.members = members, len(members)
+        self.streams = [member.streams[0] for member in members]
+        weights, buffers = stack_module_state([member.generator for member in members])
+        trained = members[0].parameters
+        self.parameters = {name: p.detach().requires_grad_() for name, p in weights.items() if name in trained}
+        self.fixed = {name: p.detach() for name, p in weights.items() if name not in trained} | buffers
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """The batches of the members and what is random in their losses: (B, M, d), ..."""
+        return _stacked([member.draw() for member in self.each])
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean loss of each member: (M,)."""
+        return self._loss(*drawn).mean(0)
+
+    @torch.no_grad()
+    def validation_losses(self, at_once: AtOnce) -> Tensor:
+        """Mean loss of the events that each member holds back: (M,)."""
+        batches = zip(*(member.validation_batches() for member in self.each), strict=True)
+        losses = torch.cat([at_once.map(self._loss, *_stacked(drawn)) for drawn in batches])
+        return losses.mean(0).cpu()
+
+    def _loss(self, *drawn: Tensor) -> Tensor:
+        """The loss of each event: (n, M, ...) -> (n, M)."""
+        one = self.each[0].generator
+
+        def of_member(weights: dict[str, Tensor], *drawn: Tensor) -> Tensor:
+            # Nothing is tied: the coordinates occur twice in a flow, but they are one and the same module.
+            loss: Tensor = functional_call(one, weights, drawn, tie_weights=False)
+            return loss
+
+        with self.each[0].autocast(), warnings.catch_warnings():
+            # without a rule for vmap, a CPU's attention is computed for one member after the other
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            axes = (0, *[1] * len(drawn))
+            return vmap(of_member, axes, out_dims=1)(self.parameters | self.fixed, *drawn).float()
+
+    @torch.no_grad()
+    def unstack(self) -> None:
+        """Hands the weights back to the members."""
+        for k, member in enumerate(self.each):
+            for name, p in member.parameters.items():
+                p.copy_(self.parameters[name][k])
+
+
+def _stacked(drawn: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """What members have drawn, (n, ...) each, with the members as the second axis: (n, M, ...)."""
+    return tuple(torch.stack(parts, 1) for parts in zip(*drawn, strict=True))
+
+
+def _of_member(history: History, k: int, patience: int) -> History:
+    """The history of one member until it ran out of patience, as if it had been trained alone."""
+    best = int(np.searchsorted(history.steps, history.best_step[k]))  # 0 also where there is none
+    records = best + patience + (1 if history.best_step[k] else 0)
+    return History(
+        history.steps[:records],
+        history.train_loss[:records, [k]],
+        history.validation_loss[:records, [k]],
+        history.best_step[[k]],
+        history.seconds / history.train_loss.shape[1],
+        history.device,
+    )
