@@ -39,7 +39,7 @@ class EventGenerator(nn.Module):
         raise NotImplementedError
 
     def generate(self, *latent: Tensor) -> Tensor:
-        """Makes events: (n, ...) -> (n, *event_shape)."""
+        """Makes events, without gradients: (n, ...) -> (n, *event_shape)."""
         raise NotImplementedError
 
     def stream(
@@ -69,8 +69,7 @@ class EventGenerator(nn.Module):
         at_once = at_once or AtOnce("generating")
         for start in range(0, n, size):
             latent = [part[: n - start] for part in self.latent(size, generator)]
-            with torch.no_grad():
-                yield at_once.map(self.generate, *latent)
+            yield at_once.map(self.generate, *latent)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draws n events: (n, *event_shape)."""

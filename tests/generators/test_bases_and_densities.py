@@ -134,6 +134,13 @@ def test_the_loss_is_the_density_of_standardised_coordinates(density):
     assert all(g.abs().sum() > 0 for g in gradients)
 
 
+@pytest.mark.parametrize("density", densities(), ids=["autoregressive", "spline"])
+def test_events_come_without_gradients_and_gradients_stay_on(density):
+    for events in density.stream(20, torch.Generator().manual_seed(8), 10):
+        assert not events.requires_grad
+        assert torch.is_grad_enabled()  # also while the stream waits for the next batch to be asked for
+
+
 def test_the_global_random_stream_stays():
     before = torch.random.get_rng_state()
     densities()
