@@ -27,6 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument(
         "names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3, which generates, too"
     )
+    train.add_argument(
+        "--at-once",
+        type=int,
+        default=1,
+        metavar="N",
+        help="members of an ensemble of generators of LHC events that are trained side by side (default: 1)",
+    )
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
     train.set_defaults(run=_train)
 
@@ -74,9 +81,10 @@ def _train(options: argparse.Namespace) -> int:
     for name in options.names:
         if name not in known:
             raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(known)}")
-    receipt: dict[str, dict[str, object]] = {}
-    for name in options.names:
-        receipt[name] = _train_ring(rings[name], name) if name in rings else _train_events(name, options)
+    if options.at_once < 1:
+        raise ValueError(f"--at-once must be at least 1, got {options.at_once}")
+    receipt = {name: _train_ring(rings[name], name) for name in options.names if name in rings}
+    receipt |= _train_events([name for name in options.names if name in events], options)
     if options.receipt is not None:
         write_bytes(options.receipt, (json.dumps(receipt, indent=1) + "\n").encode())
     return 0
@@ -95,20 +103,24 @@ def _train_ring(training: Training, name: str) -> dict[str, object]:
     }
 
 
-def _train_events(name: str, options: argparse.Namespace) -> dict[str, object]:
-    from gampl.event_ensembles import generate, train_member
+def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str, dict[str, object]]:
+    if not names:
+        return {}
+    from gampl.event_ensembles import generate, train_members
 
-    done = train_member(name, options.profile, options.seed)
-    print(f"{name}: {done.summary()}", flush=True)
-    if not done.failure:
-        print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
-    return {
-        "training": asdict(done.training),
-        "data": done.data_digest,
-        "artifact": done.artifact,
-        "failure": done.failure,
-        "device": done.history.device if done.history else "–",
-    }
+    receipt = {}
+    for name, done in train_members(names, options.profile, options.seed, options.at_once).items():
+        print(f"{name}: {done.summary()}", flush=True)
+        if not done.failure:
+            print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
+        receipt[name] = {
+            "training": asdict(done.training),
+            "data": done.data_digest,
+            "artifact": done.artifact,
+            "failure": done.failure,
+            "device": done.history.device if done.history else "–",
+        }
+    return receipt
 
 
 def _claims(options: argparse.Namespace) -> int:

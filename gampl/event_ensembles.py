@@ -51,11 +51,6 @@ def leading_order_process(process: LeadingOrder) -> LeadingOrderTopPair:
     return LeadingOrderTopPair(energy=process.energy, top_mass=process.top_mass, m_max=process.m_max)
 
 
-def train_member(name: str, profile: str, seed: int) -> TrainedMember:
-    """Train or load a member by name."""
-    return train_members([name], profile, seed)[name]
-
-
 def train_members(names: Sequence[str], profile: str, seed: int, at_once: int = 1) -> dict[str, TrainedMember]:
     """Train or load members by name; those of one ensemble side by side, if more than one `at_once` is asked for.
 

@@ -47,7 +47,6 @@ devices = [f"{units[m['kind']]}, {m['device']}" for m in measurements if m["prof
 rows = [[works[0].kind, works[0].jobs, *(hours(work.hours) for work in works)] for works in zip(*plans, strict=True)]
 jobs = sum(work.jobs for work in plans[0])
 rows.append(["**together**", jobs, *(f"**{hours(costs.total_hours(works))}**" for works in plans)])
-markdown_table(["kind of work", "jobs", *devices], rows)
 page.record("jobs", jobs)
 making_events = sum(work.hours or 0 for work in costs.plan("paper", 1, of_cpu) if work.kind.startswith("events"))
 rings = sum(work.hours or 0 for work in costs.plan("paper", 1, of_cpu) if work.kind.startswith("training ring"))
@@ -55,10 +54,11 @@ everything = costs.total_hours(costs.plan("paper", 1, of_cpu))
 page.record("hours_events", making_events)
 page.record("hours_rings", rings)
 page.record("hours_generators", everything - making_events - rings)
-page.record("days_lhc", (everything - making_events - rings) / 24 / 365)
+page.record("years_generators", (everything - making_events - rings) / 24 / 365)
+markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% [markdown]
-# On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_days_lhc` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
+# On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_years_generators` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
 #
 # What real runs took, from beginning to end, is known for smaller profiles; numbers of other machines will differ, those of the same steps on the same machine by a few per cent.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gampl import event_studies
-from gampl.event_ensembles import ensemble, generate, holdout_events, train_member, train_members, training_events
+from gampl.event_ensembles import ensemble, generate, holdout_events, train_members, training_events
 from gampl.event_settings import LeadingOrder, TopPairJets
 from gampl.processes.top_pair import CUTS, TopPair
 from gampl.profiles import PROFILES
@@ -81,7 +81,7 @@ def test_too_few_events_are_an_error():
 def test_an_ensemble_is_trained_screened_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path))
     name = next(name for name in event_studies.ensembles("smoke") if name.startswith("leading_order"))
-    first = train_member(f"{name}/0", "smoke", 5)
+    first = train_members([f"{name}/0"], "smoke", 5)[f"{name}/0"]
     said = generate(f"{name}/0", first, "smoke", 5)
     n = event_studies.n_gen("smoke", name)
     assert said.startswith(f"{n} generated events, 0 of them not finite")
@@ -99,7 +99,7 @@ def test_members_are_trained_side_by_side_where_asked(tmp_path, monkeypatch):
     assert list(trained) == names
     for name, member in trained.items():
         assert member.training == event_studies.trainings("smoke", 5)[name]
-        assert train_member(name, "smoke", 5).artifact == member.artifact
+        assert train_members([name], "smoke", 5)[name].artifact == member.artifact
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "apart"))
     for name, member in train_members(names, "smoke", 5).items():
         np.testing.assert_allclose(member.history.train_loss, trained[name].history.train_loss, rtol=1e-4)
