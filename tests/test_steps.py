@@ -1,0 +1,273 @@
+"""Steps and their records, the table of the work's state, the page of the run, what goes to a cluster."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cluster
+import keep
+import pytest
+import records
+import run_page
+import status
+import step
+import yaml
+from small_project import ROOT
+
+PYTHON = sys.executable
+
+
+def run(log: Path, *command: str) -> subprocess.CompletedProcess:
+    return subprocess.run([PYTHON, ROOT / "tools/step.py", log, *command], check=False, capture_output=True, text=True)
+
+
+def written(log: Path) -> dict:
+    return json.loads(step.record_of(log).read_text())
+
+
+# ---- one step
+
+
+def test_a_step_is_recorded(tmp_path):
+    log = tmp_path / "logs/train/one.log"
+    hog = "import sys; b = bytearray(200 * 2**20); print('out'); print('err', file=sys.stderr)"
+    assert run(log, PYTHON, "-c", hog).returncode == 0
+    assert sorted(log.read_text().split()) == ["err", "out"]
+    about = written(log)
+    assert about["state"] == "done"
+    assert about["host"] == socket.gethostname()
+    assert 200 <= about["peak_memory_mb"] < 400
+    assert 0 < about["cpu_seconds"] <= about["seconds"] + 0.1
+    found = records.read(log, tmp_path / "logs")
+    assert (found.step, found.rule, found.state) == ("train/one", "train", "done")
+
+
+@pytest.mark.parametrize(("ending", "status_"), [("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137)])
+def test_a_step_fails_as_its_command_does(tmp_path, ending, status_):
+    done = run(tmp_path / "one.log", PYTHON, "-c", f"import os, sys; {ending}")
+    assert done.returncode == status_
+    assert written(tmp_path / "one.log")["state"] == "failed"
+
+
+def test_a_step_that_cannot_begin(tmp_path):
+    done = run(tmp_path / "one.log", "no-such-program")
+    assert done.returncode == 1
+    assert "no-such-program" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run(tmp_path / "one.log").returncode == 2
+
+
+def test_the_last_time_is_remembered(tmp_path):
+    """While a step runs again, and after it has failed."""
+    log = tmp_path / "one.log"
+    run(log, PYTHON, "-c", "import time; time.sleep(0.3)")
+    before = written(log)["seconds"]
+    run(log, "false")
+    run(log, "false")
+    assert written(log)["seconds_before"] == before
+    assert before >= 0.3
+
+
+@pytest.mark.parametrize("slurm_job", ["", "17"])
+def test_a_step_is_told_to_stop(tmp_path, slurm_job):
+    """SIGTERM is passed on, and the end waited for; Slurm tells the command itself."""
+    waiter = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('stopped'), sys.exit(5)))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)"
+    )
+    log = tmp_path / "one.log"
+    variables = {name: value for name, value in os.environ.items() if name != "SLURM_JOB_ID"}
+    variables |= {"SLURM_JOB_ID": slurm_job} if slurm_job else {}
+    process = subprocess.Popen([PYTHON, ROOT / "tools/step.py", log, PYTHON, "-c", waiter], env=variables)
+    end = time.monotonic() + 60
+    while not (log.exists() and "ready" in log.read_text()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    process.send_signal(signal.SIGTERM)
+    if slurm_job:
+        time.sleep(0.3)
+        assert "stopped" not in log.read_text()
+        os.kill(child, signal.SIGTERM)
+    assert process.wait(timeout=60) == 5
+    assert "stopped" in log.read_text()
+
+
+# ---- records
+
+
+def leave(log: Path, **about: object) -> None:
+    """Writes a record."""
+    whole = {"state": "done", "host": socket.gethostname(), "pid": 0, "slurm_job": None, "started": 100.0}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    step.record_of(log).write_text(json.dumps(whole | about))
+
+
+def test_a_step_whose_process_is_gone_is_lost(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name, about in {
+        "mine": {"pid": os.getpid()},
+        "gone": {"pid": gone.pid},
+        "elsewhere": {"pid": gone.pid, "host": "another-machine"},
+    }.items():
+        leave(tmp_path / f"train/{name}.log", state="running", **about)
+    states = {record.step: record.state for record in records.read_all(tmp_path)}
+    assert states == {"train/mine": "running", "train/gone": "lost", "train/elsewhere": "running"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "done"}', "\xff"])
+def test_a_record_that_is_none(tmp_path, text):
+    (tmp_path / "one.json").write_text(text)
+    assert records.read(tmp_path / "one.log", tmp_path) is None
+    assert records.read_all(tmp_path) == []
+
+
+# ---- the state of the work
+
+
+def a_step(kind: str, state_: str, **about: object) -> status.Step:
+    record = records.Record("train/one", "done", "here", "", 100.0, None, None, None) if about else None
+    for name, value in about.items():
+        record = records.Record(**{**vars(record), name: value})
+    return status.Step(kind, Path("one.log"), state_, record)
+
+
+def test_time_left():
+    """Own times before, those of the kind else; running steps have spent some; nothing is claimed of unknown kinds."""
+    steps = [
+        a_step("train", "done", seconds=10.0),
+        a_step("train", "done", seconds=30.0),
+        a_step("train", "done", seconds=20.0),
+        a_step("train", "to make"),
+        a_step("train", "stale", seconds=7.0),
+        a_step("train", "running", state="running", started=995.0, seconds=11.0),
+        a_step("book", "to make"),
+    ]
+    left, unknown = status.seconds_left(steps, now=1000.0)
+    assert left == pytest.approx(15.0 + 7.0 + 6.0)
+    assert unknown == 1
+
+
+@pytest.mark.parametrize(
+    ("product", "rule", "log"),
+    [
+        ("_build/laptop/receipts/ring2d/deep/1-2.json", "train", "_build/laptop/logs/train/ring2d/deep/1-2.log"),
+        ("_build/laptop/executed/z_jets.ipynb", "notebook", "_build/laptop/logs/notebook/z_jets.log"),
+        ("_build/laptop/results/z_jets.json", "notebook", None),
+        ("_build/smoke/nbval/z_jets.ok", "nbval", "_build/smoke/logs/nbval/z_jets.log"),
+        ("_build/laptop/book.done", "book", "_build/laptop/logs/book.log"),
+        ("_build/events/paper/top/seed_000000001.json", "shard", "_build/events/paper/logs/top/seed_000000001.log"),
+        ("_build/events/paper/top.h5", "event_file", "_build/events/paper/logs/top.log"),
+    ],
+)
+def test_which_log_is_whose(product, rule, log):
+    assert status.log_of(Path(product), rule) == (log and Path(log))
+
+
+# ---- the page of the run
+
+
+def test_the_page_of_a_run(tmp_path):
+    build = tmp_path / "_build"
+    measured = {"seconds": 12.34, "cpu_seconds": 11.0, "peak_memory_mb": 321, "slurm_job": "17", "host": "node7"}
+    leave(build / "laptop/logs/train/ring2d/deep/1.log", **measured)
+    leave(build / "laptop/logs/notebook/z_jets.log", **measured)
+    leave(build / "laptop/logs/notebook/failed.log", **(measured | {"state": "failed"}))
+    leave(build / "smoke/logs/nbval/z_jets.log", **measured)
+    leave(build / "smoke/logs/notebook/other_book.log", **measured)
+    leave(build / "events/paper/logs/top/seed_1.log", **measured)
+    receipt = build / "laptop/receipts/ring2d/deep/1.json"
+    receipt.parent.mkdir(parents=True)
+    receipt.write_text(json.dumps({"a": {"device": "cuda"}, "b": {"device": "cuda"}}))
+    text = run_page.page(build, "laptop")
+    assert "| train/ring2d/deep/1 | node7 | 17 | cuda | 12.3 | 321 |" in text
+    assert "| notebook/z_jets | node7 | 17 | – | 12.3 | 321 |" in text
+    assert "| events, paper | 1 | 12 | 12.3 | 12.3 | 321 | node7 |" in text
+    assert "| nbval, smoke | 1 |" in text
+    assert "failed" not in text
+    assert "other_book" not in text
+    assert 'href="run_report.html"' in text
+
+
+def test_the_page_of_a_run_without_records(tmp_path):
+    assert "No step has left a record" in run_page.page(tmp_path, "laptop")
+
+
+def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
+    with pytest.raises(ValueError, match="no records of finished steps"):
+        keep.cost("laptop")
+    leave(Path("_build/laptop/logs/train/one.log"), seconds=2.0, cpu_seconds=1.5, peak_memory_mb=10)
+    leave(Path("_build/laptop/logs/train/two.log"), seconds=3.0, cpu_seconds=2.5, peak_memory_mb=30)
+    Path("_build/laptop/results").mkdir()
+    Path("_build/laptop/results/z_jets.json").write_text("{}")
+    assert keep.main(["--profile", "laptop"]) == 0
+    assert Path("data/results/laptop/z_jets.json").exists()
+    about = json.loads(Path("data/costs/runs/laptop.json").read_text())
+    assert (about["steps"], about["core_seconds"], about["peak_memory_mb"]) == (2, 4, 30)
+
+
+# ---- clusters
+
+
+def test_clusters(monkeypatch, tmp_path):
+    assert cluster.known() == ["htcondor", "slurm"]
+    assert cluster.arguments("") == ["--profile", str(ROOT / "workflow/profiles/default")]
+    with pytest.raises(cluster.ClusterError, match=r"CLUSTER=pbs.*htcondor, slurm"):
+        cluster.arguments("pbs")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(cluster.ClusterError, match="CLUSTER=slurm: no sbatch here"):
+        cluster.arguments("slurm")
+
+
+@pytest.fixture
+def pretended(monkeypatch, tmp_path):
+    """Commands of a Slurm that say what a test wants."""
+
+    def pretend(**said: str) -> None:
+        for name in ("sbatch", "squeue", "scancel", "sacct"):
+            path = tmp_path / name
+            path.write_text(f"#!/bin/sh\n{said.get(name, 'true')}\n")
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return pretend
+
+
+def test_a_slurm_without_accounting(pretended):
+    """sacct is there and fails: the plugin would wait for ever."""
+    pretended(sacct="echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    assert cluster.arguments("slurm")[-2:] == ["--slurm-status-command", "squeue"]
+    pretended()
+    assert cluster.arguments("slurm")[-2:] == ["--slurm-jobname-prefix", cluster.job_prefix()]
+
+
+def test_a_slurm_that_does_not_answer(pretended):
+    pretended(squeue="echo 'Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(cluster.ClusterError, match="squeue says 'Unable to contact slurm controller'"):
+        cluster.arguments("slurm")
+
+
+def test_only_this_checkouts_jobs_are_left_behind(pretended):
+    pretended(squeue=f"echo '7 {cluster.job_prefix()}_abc'; echo '8 gampl-0123456789_abc'; echo '9 other work'")
+    assert cluster.left_behind() == ["7"]
+
+
+def test_profiles_agree_on_the_rules():
+    """A profile that names a rule that is no more would be ignored by Snakemake without a word."""
+    rules = {"train", "train_events", "train_smoke", "shard", "nbval", "event_file", "notebook"}
+    text = "\n".join(path.read_text() for path in (ROOT / "Snakefile", ROOT / "workflow/events.smk"))
+    assert all(f"rule {name}:" in text or f" as {name} with:" in text for name in rules)
+    for name in cluster.known():
+        profile = yaml.safe_load((ROOT / "workflow/profiles" / name / "config.yaml").read_text())
+        assert set(profile["set-resources"]) <= rules
+        assert {group.split("=")[0] for group in profile["groups"]} <= rules
