@@ -40,7 +40,7 @@ test: environment
 
 test-cluster: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster tests/cluster
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist loadfile tests/cluster
 
 lint: environment
 	@$(PROJECT_PYTHON) -m ruff check .

@@ -62,11 +62,11 @@ def holder_of(lock: Path) -> str:
     return ""
 
 
-def run_snakemake(target: str, config: list[str], options: list[str]) -> int:
+def run_snakemake(targets: list[str], config: list[str], options: list[str]) -> int:
     """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code.
 
     Args:
-        target: What to make.
+        targets: What to make.
         config: Values for the Snakefile, such as ``profile=smoke``.
         options: Where to run it, and what else Snakemake is told.
     """
@@ -74,7 +74,7 @@ def run_snakemake(target: str, config: list[str], options: list[str]) -> int:
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
     from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
 
-    arguments = [target, "--config", *config]
+    arguments = [*targets, "--config", *config]
     # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
     arguments += ["--nolock", "--logger", "report", *options]
     try:
@@ -89,8 +89,8 @@ def modified(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def build(profile: str, target: str, config: list[str], options: list[str]) -> int:
-    """Makes the target and says how it went; returns the exit code."""
+def build(profile: str, targets: list[str], config: list[str], options: list[str]) -> int:
+    """Makes the targets and says how it went; returns the exit code."""
     interrupted = False
 
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -105,7 +105,7 @@ def build(profile: str, target: str, config: list[str], options: list[str]) -> i
         stamp.unlink(missing_ok=True)
     before = modified(stamp)
     try:
-        code = run_snakemake(target, config, options)
+        code = run_snakemake(targets, config, options)
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
@@ -114,7 +114,7 @@ def build(profile: str, target: str, config: list[str], options: list[str]) -> i
         return INTERRUPTED
     if code:
         print(f"\nNot finished after {seconds}, see above. Run make again to go on from here.", file=sys.stderr)
-    elif target == "all":
+    elif "all" in targets:
         news = f"The {profile} book is ready" if modified(stamp) != before else "Nothing has changed"
         print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
         tell_unexpected_claims(profile)
@@ -131,7 +131,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
-    parser.add_argument("--target", default="all", help="all (default), notebooks, events, or a file below _build")
+    targets = "all (default), notebooks, events, or files below _build"
+    parser.add_argument("--target", nargs="+", default=["all"], metavar="NAME", help=targets)
     parser.add_argument("--size", default="bundled", help="of the files of events, with --target events")
     names = ", ".join(cluster.known())
     parser.add_argument("--cluster", default="", metavar="NAME", help=f"run on this cluster: {names}")

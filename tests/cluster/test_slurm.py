@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from faulty_project import SlurmProject, copy_of_the_project
+from faulty_project import SHARD, SlurmProject, copy_of_the_project
 from single_node_slurm import Slurm
 from small_project import ROOT
 
@@ -36,3 +36,17 @@ def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
     again = project.build("--cluster", "slurm")
     assert "Nothing has changed" in again.stdout
     assert slurm.jobs().keys() == jobs.keys()
+
+
+def test_shards_share_a_job(slurm: Slurm, tmp_path):
+    """Five shards are one entry of the queue, of one core and with the sum of their times."""
+    project = SlurmProject(copy_of_the_project(tmp_path / "project").root, slurm)
+    shards = [SHARD.replace("7.json", f"{seed}.json") for seed in (3, 4, 5, 6, 7)]
+    done = project.build("--cluster", "slurm", "--target", *shards)
+    assert done.returncode == 0, done.stderr
+    assert all((project.root / shard).exists() for shard in shards)
+    assert list(slurm.jobs().values()) == [("COMPLETED", "rule_shards_shard")]
+    asked = slurm.run("scontrol", "show", "job", "1")
+    assert "NumCPUs=1 " in asked
+    assert "TimeLimit=00:25:00" in asked
+    assert "mem=1000M" in asked
