@@ -34,9 +34,9 @@ class Work:
     hours: float | None
 
 
-def files() -> list[str]:
-    """The measurements that there are, relative to the project."""
-    return [path.as_posix() for path in sorted(Path(studies.COSTS).glob("*.json"))]
+def files(project: Path) -> list[Path]:
+    """The measurements that there are in a folder of the project."""
+    return sorted((project / studies.COSTS).glob("*.json"))
 
 
 def read(path: Path | str) -> dict[str, Any]:

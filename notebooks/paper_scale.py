@@ -26,7 +26,7 @@ from gampl import costs, studies
 from gampl.pages import Page, markdown_table, root
 
 page = Page("paper_scale", profile, seed)
-measurements = [costs.read(root() / file) for file in costs.files()]
+measurements = [costs.read(file) for file in costs.files(root())]
 of_cpu = next(m for m in measurements if m["kind"] == "cpu" and m["profile"] == "paper")
 
 # %% [markdown]

@@ -6,6 +6,7 @@ import sys
 
 import measure_costs
 import pytest
+from small_project import ROOT
 
 from gampl import costs, event_studies, studies
 from gampl.simulation import plans
@@ -62,8 +63,9 @@ def test_a_file_that_is_none(tmp_path, text):
 
 
 def test_the_files_that_are_kept():
-    assert costs.files()
-    for path in costs.files():
+    found = costs.files(ROOT)
+    assert found
+    for path in found:
         measured = costs.read(path)
         assert json.dumps(measured)
         assert costs.plan(measured["profile"], 1, measured)
