@@ -22,10 +22,9 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # right even where the checkout was moved after its installation
 
-from gampl.devices import pick_device  # noqa: E402
-
 from gampl import costs, event_studies, event_training, studies, training  # noqa: E402
 from gampl.atomic import write_bytes  # noqa: E402
+from gampl.devices import pick_device  # noqa: E402
 from gampl.event_settings import EventTraining, LeadingOrder  # noqa: E402
 from gampl.generators.events import make_generator  # noqa: E402
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair  # noqa: E402
