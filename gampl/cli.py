@@ -108,7 +108,7 @@ def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str
         return {}
     from gampl.event_ensembles import generate, train_members
 
-    receipt = {}
+    receipt: dict[str, dict[str, object]] = {}
     for name, done in train_members(names, options.profile, options.seed, options.at_once).items():
         print(f"{name}: {done.summary()}", flush=True)
         if not done.failure:

@@ -87,16 +87,19 @@ markdown_table(
 #
 # - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured.
 # - **Steps at the same time.** Trainings of the paper's LHC generators take one GPU each, and one machine starts as many of them as `resources: gpu` in `workflow/profiles/default/config.yaml` says: one.
-# - **Out of memory.** Where the memory of a device does not suffice for all events of a batch, all members or all events to be generated, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch: the results are the same up to round-off.
+# - **Out of memory.** Where the memory of a device does not suffice for all events of a batch, or all that are to be generated, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
 #
 # ### What is the same where
 #
 # | run again on | same bits? |
 # | --- | --- |
 # | the same CPU type, the same versions (`constraints.txt`) | yes: trainings, generated events, all numbers, whether or not they were interrupted, whatever ran beside |
-# | another CPU type, other versions | equal up to round-off at first; a training amplifies it, and members then differ as with other seeds |
-# | a GPU | not by default; with `GAMPL_DETERMINISTIC=1` the same GPU type, driver and versions give the same bits, more slowly, and an operation that cannot is an error |
-# | GPU and CPU | random numbers are the same, since they are drawn on the CPU; results agree as with another CPU type |
+# | another CPU type, number of threads or version of PyTorch | a step is the same up to round-off |
+# | with `--at-once`, or after memory did not suffice | a step is the same up to round-off |
+# | a GPU instead of a CPU | a step is the same up to round-off: initial weights, batches, times and latent events are drawn on the CPU. Only the noise of Bayesian networks is the GPU's own |
+# | the same GPU, driver and versions | up to round-off; with `GAMPL_DETERMINISTIC=1` the same bits, more slowly. PyTorch's documentation has no such algorithm for the cumulative sums of a spline flow: it then stops with an error, to be trained with `GAMPL_DEVICE=cpu` |
+#
+# Round-off grows from step to step. On the CPU, after a hundred steps in another order of adding, a transformer's weights differ by $10^{-6}$, an L-GATr-slim's by up to $3\cdot 10^{-3}$, and a LLoCa's altogether. Such members are other draws of the same ensemble: the estimates, which are made of the differences between members, agree within their intervals, their digits do not. What this table says of GPUs follows from PyTorch's documentation and this code; no GPU was at hand to try it.
 #
 # What is stored is found again on any machine: neither device nor number of threads is part of an artifact's name, so that a laptop can go on with what a GPU has trained.
 #
@@ -116,9 +119,9 @@ markdown_table(
 #
 # | what happens | what you see | what to do |
 # | --- | --- | --- |
-# | a training or a shard is killed | the step failed; its log is named | `make book`: it goes on from the checkpoint, at most 30 s back; a shard begins anew |
+# | a training or a shard is killed | the step failed; its log is named | `make book`: it goes on from its checkpoint, at most 30 s back; a shard begins anew |
 # | a notebook's Python dies | in which cell; no product is half new | `make book`; more memory, if that was missing |
-# | Ctrl-C, a time limit, a drained node | trainings write a checkpoint first; on Slurm the job is submitted again, up to twice | nothing, or `make book` |
+# | Ctrl-C, a time limit, a drained node | trainings write a checkpoint first and lose no step; on Slurm the job is submitted again, up to twice | nothing, or `make book` |
 # | the build itself is killed | its steps go on; on Slurm its jobs stay in the queue | `make book`: the next build waits for the store's locks, and cancels left jobs first |
 # | the machine loses its power | nothing | `make book` |
 # | `scancel`, a node's or the controller's daemon dies | the job is submitted again, or found again | nothing |

@@ -188,8 +188,8 @@ def test_the_page_of_a_run(tmp_path):
     receipt.parent.mkdir(parents=True)
     receipt.write_text(json.dumps({"a": {"device": "cuda"}, "b": {"device": "cuda"}}))
     text = run_page.page(build, "laptop")
-    assert "| train/ring2d/deep/1 | node7 | 17 | cuda | 12.3 | 321 |" in text
-    assert "| notebook/z_jets | node7 | 17 | – | 12.3 | 321 |" in text
+    assert "| ring2d/deep/1 | cuda | node7 | 17 | 12.3 | 321 |" in text
+    assert "| z_jets | – | node7 | 17 | 12.3 | 321 |" in text
     assert "| events, paper | 1 | 12 | 12.3 | 12.3 | 321 | node7 |" in text
     assert "| nbval, smoke | 1 |" in text
     assert "failed" not in text

@@ -41,13 +41,14 @@ def page(build: Path, profile: str, checked: str = "smoke") -> str:
     groups = {name: [r for r in records if r.state == "done"] for name, records in groups.items()}
     if not any(groups.values()):
         return HEAD.format(report=REPORT) + FEW
-    parts = [HEAD.format(report=REPORT), "## In short", _summary(groups), "## Each training and notebook"]
-    single = [record for name in (f"train, {profile}", f"notebook, {profile}") for record in groups.get(name, [])]
-    rows = [
-        [record.step, record.host, record.slurm_job or "–", _device(build / profile, record), *_cost(record)]
-        for record in sorted(single, key=lambda record: -(record.seconds or 0))
-    ]
-    parts.append(_table(["step", "host", "Slurm job", "device", "time in s", "memory in MB"], rows))
+    parts = [HEAD.format(report=REPORT), "## In short", _summary(groups)]
+    for rule, title in (("train", "Each training"), ("notebook", "Each notebook")):
+        rows = [
+            [record.step.removeprefix(f"{rule}/"), _device(build / profile, record), *_where_and_what(record)]
+            for record in sorted(groups.get(f"{rule}, {profile}", []), key=lambda record: -(record.seconds or 0))
+        ]
+        if rows:
+            parts += [f"## {title}", _table(["name", "device", "host", "job", "time in s", "memory in MB"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,8 +65,9 @@ def _summary(groups: dict[str, list[Record]]) -> str:
     return _table(head, rows)
 
 
-def _cost(record: Record) -> list[str]:
-    return [f"{record.seconds or 0:.1f}", "–" if record.peak_memory_mb is None else str(record.peak_memory_mb)]
+def _where_and_what(record: Record) -> list[str]:
+    memory = "–" if record.peak_memory_mb is None else str(record.peak_memory_mb)
+    return [record.host, record.slurm_job or "–", f"{record.seconds or 0:.1f}", memory]
 
 
 def _device(build: Path, record: Record) -> str:
@@ -75,7 +77,8 @@ def _device(build: Path, record: Record) -> str:
         if kind == "train":
             receipt = json.loads((build / "receipts" / f"{name}.json").read_text(encoding="utf-8"))
             return ", ".join(sorted({str(one["device"]) for one in receipt.values()}))
-        return str(json.loads((build / "results" / f"{name}.json").read_text(encoding="utf-8"))["device"])
+        results = json.loads((build / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        return str(results["device"]).partition(",")[0]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "–"
 
