@@ -57,6 +57,11 @@ page.record("hours_generators", everything - making_events - rings)
 page.record("years_generators", (everything - making_events - rings) / 24 / 365)
 markdown_table(["kind of work", "jobs", *devices], rows)
 
+# %% tags=["nbval-check-output"]
+print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswith('training'))} are trainings")
+for what, value in {"events": making_events, "rings": rings, "generators": everything - making_events - rings}.items():
+    print(f"{what}: {hours(value)} hours of one core")
+
 # %% [markdown]
 # On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_years_generators` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
 #
