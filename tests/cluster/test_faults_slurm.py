@@ -110,8 +110,7 @@ def test_time_limit(project, undisturbed, slurm):
     profile = "workflow/profiles/slurm/config.yaml"
     project.edit(profile, "    runtime: 10\n    together: 1\n  shard:", "    runtime: 1\n    together: 1\n  shard:")
     project.edit("gampl/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
-    slow = "        while not run.finished:\n            __import__('time').sleep(0.07)  # 600 steps of a test\n"
-    project.edit("gampl/fit.py", "        while not run.finished:\n", slow)
+    project.slow_down(0.07)
     build = project.start(TRAINING)
     assert_finished(build, project, undisturbed)
     assert states(slurm)[0] == "TIMEOUT"
