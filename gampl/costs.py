@@ -108,8 +108,7 @@ def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
     found = []
     for ensemble in event_studies.ensembles(profile):
         training = trainings[f"{ensemble}/0"]
-        process, kind = ensemble.split("/")
-        each = measured["events"].get(f"{process.rpartition('_')[0] if 'order' in process else process}/{kind}")
+        each = measured["events"].get(unit(ensemble))
         hours = None
         if each is not None:
             step = each["seconds_per_step"] * training.fit.batch_size / each["batch_size"]
@@ -118,6 +117,12 @@ def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
             hours = members * seconds / 3600
         found.append(Work(f"training {ensemble}", members, hours))
     return found
+
+
+def unit(ensemble: str) -> str:
+    """What times of an ensemble's members are listed under; for the leading-order process n_train does not count."""
+    process, _, kind = ensemble.partition("/")
+    return f"leading_order/{kind}" if process.startswith("leading_order") else ensemble
 
 
 def total_hours(works: list[Work]) -> float:

@@ -271,3 +271,13 @@ def test_profiles_agree_on_the_rules():
         profile = yaml.safe_load((ROOT / "workflow/profiles" / name / "config.yaml").read_text())
         assert set(profile["set-resources"]) <= rules
         assert {group.split("=")[0] for group in profile["groups"]} <= rules
+
+
+def test_a_job_that_slurm_has_forgotten_is_lost(pretended, tmp_path):
+    records._jobs_of_slurm.cache_clear()
+    pretended(squeue="echo 17; echo 18")
+    for job in (17, 19):
+        leave(tmp_path / f"train/{job}.log", state="running", slurm_job=str(job), host="node7")
+    states = {record.step: record.state for record in records.read_all(tmp_path)}
+    records._jobs_of_slurm.cache_clear()
+    assert states == {"train/17": "running", "train/19": "lost"}

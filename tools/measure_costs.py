@@ -124,10 +124,7 @@ def measure(profile: str, seed: int) -> dict[str, object]:
     device = pick_device()
     torch.set_num_threads(1)
     rings = {f"ring{t.dim}d/{t.posterior}": t for t in studies.trainings(profile, seed).values()}
-    events = {}
-    for name, one in event_studies.trainings(profile, seed).items():
-        process, kind, _ = name.split("/")
-        events[f"{process.rpartition('_')[0] if 'order' in process else process}/{kind}"] = one
+    events = {costs.unit(name.rpartition("/")[0]): t for name, t in event_studies.trainings(profile, seed).items()}
     folders = list(plans.shards("paper")) if profile == "paper" else []
     with tqdm(total=len(rings) + len(events) + len(folders), desc="units of work", file=sys.stderr) as bar:
 

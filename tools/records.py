@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -73,14 +74,21 @@ def typical_seconds(records: Iterable[Record]) -> float | None:
     return median(times) if times else None
 
 
+@cache
+def _jobs_of_slurm() -> frozenset[str] | None:
+    """Numbers of this user's jobs that run, asked for once; None where there is no Slurm to ask."""
+    if shutil.which("squeue") is None:
+        return None
+    asked = ["squeue", "--me", "-h", "-t", "running,completing", "-o", "%A"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    return None if done.returncode else frozenset(done.stdout.split())
+
+
 def _lives(about: dict[str, object]) -> bool:
     """Whether a step that says it runs does: asks Slurm, or this machine; elsewhere there is nobody to ask."""
     if about.get("slurm_job"):
-        if shutil.which("squeue") is None:
-            return True
-        asked = ["squeue", "-h", "-o", "%T", "-t", "running,completing", "-j", str(about["slurm_job"])]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
-        return bool(done.stdout.strip())
+        jobs = _jobs_of_slurm()
+        return jobs is None or str(about["slurm_job"]) in jobs
     if about["host"] != socket.gethostname():
         return True
     try:

@@ -52,7 +52,7 @@ def slurm():
 
 
 def pytest_runtest_logreport(report):
-    """Collects the outcomes of the faults, named by the first line of each test's description."""
+    """Collects the outcomes of the faults."""
     if "test_faults" in report.nodeid and (report.when == "call" or report.outcome == "skipped"):
         OUTCOMES.append((report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " "), report.outcome))
 
