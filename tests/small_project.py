@@ -157,7 +157,7 @@ class Checkout:
         return {"args": [sys.executable, *arguments], "cwd": self.root, "env": self.environment, "text": True}
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=900, check=False)
+        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=3600, check=False)
 
     def build(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.python("tools/build.py", "--profile", "smoke", *arguments)
