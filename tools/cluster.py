@@ -45,8 +45,9 @@ def slurm_arguments() -> list[str]:
     for program in ("sbatch", "squeue", "scancel"):
         if shutil.which(program) is None:
             raise ClusterError(f"CLUSTER=slurm: no {program} here; run this on a machine that submits to Slurm")
-    if problem := _asked("squeue", "--me", "-h").stderr.strip():
-        raise ClusterError(f"CLUSTER=slurm: squeue says {problem!r}; does the cluster run?")
+    asked = _asked("squeue", "--me", "-h")
+    if asked.returncode:
+        raise ClusterError(f"CLUSTER=slurm: squeue says {asked.stderr.strip()!r}; does the cluster run?")
     given = ["--slurm-jobname-prefix", job_prefix()]
     # without accounting sacct is there and fails, and no job would ever count as finished
     accounting = shutil.which("sacct") is not None and _asked("sacct", "-X", "-n").returncode == 0
