@@ -64,7 +64,7 @@ class Project:
             (self.root / "trouble").write_text(text)
 
 
-FULL = ["install -c constraints.txt -e .[networks,lorentz,classifier,events,simulation,book,dev]"]
+FULL = ["install -c constraints.txt -e .[networks,lorentz,classifier,events,simulation,book,cluster,dev]"]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from = [["z", "1-2", "3"]]
 @pytest.fixture
 def checkout(tmp_path):
     """What making events needs of the project, with a small plan."""
-    for name in ("Snakefile", "workflow", "gampl"):
+    for name in ("Snakefile", "workflow", "tools", "gampl"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "gampl" / "simulation" / "plans.toml").write_text(PLAN)
