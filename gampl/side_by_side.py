@@ -71,7 +71,11 @@ def train_or_load_members(
     for training in trainings[:1]:
         check_events(training, events, label)
     if at_once > 1:
-        missing = [training for training in trainings if store.get(artifact_key(training, events)) is None]
+        # in the order of their numbers, as everybody takes their locks: two groups cannot wait for each other
+        missing = sorted(
+            (training for training in trainings if store.get(artifact_key(training, events)) is None),
+            key=lambda training: training.member,
+        )
         for first in range(0, len(missing), at_once):
             if len(group := missing[first : first + at_once]) > 1:
                 _train_group(group, events, store, pick_device(device), label)

@@ -27,7 +27,8 @@ from gampl.pages import Page, markdown_table, root
 
 page = Page("paper_scale", profile, seed)
 measurements = [costs.read(file) for file in costs.files(root())]
-of_cpu = next(m for m in measurements if m["kind"] == "cpu" and m["profile"] == "paper")
+of_paper = [m for m in measurements if m["profile"] == "paper"]
+of_cpu = next(m for m in of_paper if m["kind"] == "cpu")
 
 # %% [markdown]
 # ## What it costs
@@ -41,9 +42,9 @@ def hours(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
-plans = [costs.plan("paper", 1, m) for m in measurements if m["profile"] == "paper"]
+plans = [costs.plan("paper", 1, m) for m in of_paper]
 units = {"cpu": "hours of a core", "cuda": "hours of a GPU"}
-devices = [f"{units[m['kind']]}, {m['device']}" for m in measurements if m["profile"] == "paper"]
+devices = [f"{units[m['kind']]}, {m['device']}" for m in of_paper]
 rows = [[works[0].kind, works[0].jobs, *(hours(work.hours) for work in works)] for works in zip(*plans, strict=True)]
 jobs = sum(work.jobs for work in plans[0])
 rows.append(["**together**", jobs, *(f"**{hours(costs.total_hours(works))}**" for works in plans)])
@@ -59,13 +60,11 @@ markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% tags=["nbval-check-output"]
 print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswith('training'))} are trainings")
-for what, value in {"events": making_events, "rings": rings, "generators": everything - making_events - rings}.items():
-    print(f"{what}: {hours(value)} hours of one core")
 
 # %% [markdown]
 # On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_years_generators` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
 #
-# What real runs took, from beginning to end, is known for smaller profiles; numbers of other machines will differ, those of the same steps on the same machine by a few per cent.
+# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
 
 # %% tags=["hide-input"]
 runs = [json.loads(path.read_text()) for path in sorted(Path(root(), studies.COSTS, "runs").glob("*.json"))]
@@ -90,9 +89,9 @@ markdown_table(
 #
 # A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
 #
-# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured.
+# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
 # - **Steps at the same time.** Trainings of the paper's LHC generators take one GPU each, and one machine starts as many of them as `resources: gpu` in `workflow/profiles/default/config.yaml` says: one.
-# - **Out of memory.** Where the memory of a device does not suffice for all events of a batch, or all that are to be generated, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
+# - **Out of memory.** Where the memory of a device does not suffice for all events of a training's batch, or for all that a generator of LHC events is to make at a time, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
 #
 # ### What is the same where
 #
@@ -110,23 +109,25 @@ markdown_table(
 #
 # ## A Slurm cluster
 #
-# Check the project out on a file system that all nodes share, run `make environment` there, and start the build on a machine that submits jobs, in `tmux` or `screen`: it plans, submits and waits. What each step may use stands in one file, `workflow/profiles/slurm/config.yaml`, which is the site's to edit: memory, time, GPUs, partition, account. Shards and the checks against the references take seconds and share jobs, a hundred and ten at a time; every training and every notebook of the profile has a job of its own. Without `make` the same is
+# Check the project out on a file system that all nodes share, run `make environment` there, and start the build on a machine that submits jobs, in `tmux` or `screen`: it plans, submits and waits. What each step may use stands in one file, `workflow/profiles/slurm/config.yaml`, which is the site's to edit: memory, time, GPUs, partition, account. Shards and the checks against the references take seconds and share jobs, a hundred and ten at a time; every training and every notebook of the profile has a job of its own. Without `make` the same graph is run by
 #
 # ```
 # snakemake all --workflow-profile workflow/profiles/slurm --config profile=paper
 # ```
 #
+# which, unlike `make`, does not name the jobs after the checkout, so that those of a dead build are yours to cancel, and wants `--slurm-status-command squeue` where the site has no accounting.
+#
 # This path is tested: `make test-cluster` starts a Slurm of one node (Debian's packages, as root), runs the smoke book through it and compares all numbers with those of the run without it. For HTCondor there is a profile (`CLUSTER=htcondor`) and for Kubernetes a description of a job (`workflow/kubernetes/book.yaml`); **neither has been tested**.
 #
 # ## When something fails
 #
-# Run the same command again. It does what is missing and nothing else, and its results are those of a run that nothing disturbed, to the last bit. In detail, each line being a test:
+# Run the same command again. It does what is missing and nothing else, and its results are those of a run that nothing disturbed, to the last bit. `make test-cluster` tries it, fault by fault:
 #
 # | what happens | what you see | what to do |
 # | --- | --- | --- |
 # | a training or a shard is killed | the step failed; its log is named | `make book`: it goes on from its checkpoint, at most 30 s back; a shard begins anew |
 # | a notebook's Python dies | in which cell; no product is half new | `make book`; more memory, if that was missing |
-# | Ctrl-C, a time limit, a drained node | trainings write a checkpoint first and lose no step; on Slurm the job is submitted again, up to twice | nothing, or `make book` |
+# | Ctrl-C, a time limit | trainings finish their step and write a checkpoint; on Slurm the job is submitted again, up to twice. Where a step with its validation takes longer than the site's `KillWait`, often 30 s, the last checkpoint counts, at most 30 s older | nothing, or `make book` |
 # | the build itself is killed | its steps go on; on Slurm its jobs stay in the queue | `make book`: the next build waits for the store's locks, and cancels left jobs first |
 # | the machine loses its power | nothing | `make book` |
 # | `scancel`, a node's or the controller's daemon dies | the job is submitted again, or found again | nothing |
@@ -135,4 +136,4 @@ markdown_table(
 # | a checkpoint is damaged | a warning; the training begins anew | nothing |
 # | two builds in one checkout | the second names the first one's process | wait |
 # | the clock was set back | products would be older than what they are made of: an error that says so | set the clock, `make book` |
-# | a member's loss is not finite | the member is excluded by name on its page | see {ref}`sec-top-generators` |
+# | a member's loss is not finite (tested with the trainings) | the member is excluded by name on its page | see {ref}`sec-top-generators` |

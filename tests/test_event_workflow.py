@@ -59,7 +59,7 @@ def test_the_same_file_as_by_hand_and_nothing_twice(checkout):
         )  # fmt: skip
     assert (checkout / "by_hand.h5").read_bytes() == made
     assert "Nothing to be done" in snakemake(checkout).stderr
-    for name in ("z/seed_000000002.json", "z_jets.h5"):
+    for name in ("z/seed_000000002.made", "z_jets.h5"):
         (checkout / "_build/events/bundled" / name).unlink()
     planned = snakemake(checkout, "--dry-run")
     assert set(re.findall(r"events of seed (\d+)", planned.stdout + planned.stderr)) == {"000000002"}

@@ -164,7 +164,7 @@ def test_time_left():
         ("_build/laptop/results/z_jets.json", "notebook", None),
         ("_build/smoke/nbval/z_jets.ok", "nbval", "_build/smoke/logs/nbval/z_jets.log"),
         ("_build/laptop/book.done", "book", "_build/laptop/logs/book.log"),
-        ("_build/events/paper/top/seed_000000001.json", "shard", "_build/events/paper/logs/top/seed_000000001.log"),
+        ("_build/events/paper/top/seed_000000001.made", "shard", "_build/events/paper/logs/top/seed_000000001.log"),
         ("_build/events/paper/top.h5", "event_file", "_build/events/paper/logs/top.log"),
     ],
 )

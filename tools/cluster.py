@@ -45,9 +45,7 @@ def slurm_arguments() -> list[str]:
     for program in ("sbatch", "squeue", "scancel"):
         if shutil.which(program) is None:
             raise ClusterError(f"CLUSTER=slurm: no {program} here; run this on a machine that submits to Slurm")
-    asked = _asked("squeue", "--me", "-h")
-    if asked.returncode:
-        raise ClusterError(f"CLUSTER=slurm: squeue says {asked.stderr.strip()!r}; does the cluster run?")
+    left_behind()  # says so if Slurm does not answer
     given = ["--slurm-jobname-prefix", job_prefix()]
     # without accounting sacct is there and fails, and no job would ever count as finished
     accounting = shutil.which("sacct") is not None and _asked("sacct", "-X", "-n").returncode == 0
@@ -60,8 +58,15 @@ def job_prefix() -> str:
 
 
 def left_behind() -> list[str]:
-    """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended."""
-    listed = (line.split(maxsplit=1) for line in _asked("squeue", "--me", "-h", "-o", "%A %j").stdout.splitlines())
+    """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended.
+
+    Raises:
+        ClusterError: If Slurm does not say.
+    """
+    asked = _asked("squeue", "--me", "-h", "-o", "%A %j")
+    if asked.returncode:
+        raise ClusterError(f"CLUSTER=slurm: squeue says {asked.stderr.strip()!r}; does the cluster run?")
+    listed = (line.split(maxsplit=1) for line in asked.stdout.splitlines())
     return sorted({words[0] for words in listed if len(words) == 2 and words[1].startswith(job_prefix())})
 
 

@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))  # right even where the checkout was moved after i
 from gampl import costs, event_studies, event_training, studies, training  # noqa: E402
 from gampl.atomic import write_bytes  # noqa: E402
 from gampl.devices import pick_device  # noqa: E402
+from gampl.event_ensembles import leading_order_process  # noqa: E402
 from gampl.event_settings import EventTraining, LeadingOrder  # noqa: E402
 from gampl.generators.events import make_generator  # noqa: E402
-from gampl.processes.leading_order_top_pair import LeadingOrderTopPair  # noqa: E402
 from gampl.processes.top_pair import TopPair  # noqa: E402
 from gampl.profiles import PROFILES  # noqa: E402
 from gampl.settings import Training  # noqa: E402
@@ -67,8 +67,7 @@ def of_events(one: EventTraining, profile: str, device: torch.device) -> dict[st
     """A member of an ensemble of generators of LHC events, and the events that it generates."""
     process = one.process
     if isinstance(process, LeadingOrder):
-        exact = LeadingOrderTopPair(energy=process.energy, top_mass=process.top_mass, m_max=process.m_max)
-        events = np.asarray(exact.sample(N_TRAIN, np.random.default_rng(1)))
+        events = np.asarray(leading_order_process(process).sample(N_TRAIN, np.random.default_rng(1)))
     else:
         events = np.asarray(TopPair(process.extra_jets).load("train").momenta[:N_TRAIN])
     batch = one.fit.batch_size if device.type != "cpu" else min(CPU_BATCH, one.fit.batch_size)
@@ -160,7 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")
     args = parser.parse_args(arguments)
     measured = measure(args.profile, seed=1)
-    name = "".join(c if c.isalnum() else "_" for c in str(measured["device"])).strip("_").lower()
+    device = "".join(c if c.isalnum() else "_" for c in str(measured["device"])).strip("_").lower()
+    name = device if args.profile == "paper" else f"{device}_{args.profile}"
     output = args.output or ROOT / studies.COSTS / f"{name}.json"
     write_bytes(output, (json.dumps(measured, indent=1) + "\n").encode())
     print(f"{output}: {costs.total_hours(costs.plan(args.profile, 1, measured)):.0f} hours in all")

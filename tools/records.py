@@ -24,7 +24,7 @@ class Record:
         host: Name of the machine.
         slurm_job: Number of the job in Slurm's queue; empty elsewhere.
         started: Seconds since 1970.
-        seconds: Wall time; of the run before where this one has not ended, None if there was none.
+        seconds: Wall time; of the run before where this one has not ended well, None if there was none.
         cpu_seconds: Of all its processes, None where it has not ended.
         peak_memory_mb: Largest process, None where it has not ended.
     """
@@ -54,7 +54,7 @@ def read(log: Path, root: Path) -> Record | None:
             host=about["host"],
             slurm_job=about["slurm_job"] or "",
             started=about["started"],
-            seconds=about.get("seconds", about.get("seconds_before")),
+            seconds=about.get("seconds" if about["state"] == "done" else "seconds_before"),
             cpu_seconds=about.get("cpu_seconds"),
             peak_memory_mb=about.get("peak_memory_mb"),
         )
@@ -76,11 +76,13 @@ def typical_seconds(records: Iterable[Record]) -> float | None:
 
 @cache
 def _jobs_of_slurm() -> frozenset[str] | None:
-    """Numbers of this user's jobs that run, asked for once; None where there is no Slurm to ask."""
+    """Numbers of the jobs in the queue, asked for once; None where there is no Slurm, or none that answers."""
     if shutil.which("squeue") is None:
         return None
-    asked = ["squeue", "--me", "-h", "-t", "running,completing", "-o", "%A"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    try:
+        done = subprocess.run(["squeue", "-h", "-o", "%A"], capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
     return None if done.returncode else frozenset(done.stdout.split())
 
 

@@ -104,7 +104,7 @@ def seconds_left(steps: Iterable[Step], now: float) -> tuple[float, int]:
     for step in steps:
         if step.state == "done":
             continue
-        own = step.record.seconds if step.record is not None and step.record.state != "failed" else None
+        own = step.record.seconds if step.record is not None else None
         expected = own if own is not None else typical.get(step.kind)
         if expected is None:
             unknown += 1

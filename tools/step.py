@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))  # right even where the checkout was moved after i
 
 from gampl.atomic import write_bytes  # noqa: E402
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of the system's peak memory
 
 
@@ -45,7 +46,14 @@ def run(log: Path, command: list[str]) -> int:
     }
     start = time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        # none is lost between the start of the command and the handlers, which the command does not inherit
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
+        )
 
         def stop(number: int, _frame: FrameType | None) -> None:
             if about["slurm_job"] is None:  # Slurm tells all processes of a job, and a second time means "at once"
@@ -53,6 +61,7 @@ def run(log: Path, command: list[str]) -> int:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         _record(log, about)
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)

@@ -3,7 +3,8 @@
 #
 # A shard is whole as soon as its description (.json) is there, and never made twice. That is why the package's code is
 # not among the inputs: a changed comment would make 5200 shards anew. What was made with which versions stands in each
-# file, and a folder refuses shards of another recipe.
+# file, and a folder refuses shards of another recipe. And that is why a stamp is the output: where shards share a job of
+# a cluster and one of them fails, Snakemake deletes the outputs of all, and the others are found instead of made again.
 
 from gampl.simulation import plans
 
@@ -13,7 +14,7 @@ SIZE = config.get("size", "bundled")
 
 rule shard:
     output:
-        f"{EVENTS}/{{size}}/{{folder}}/seed_{{seed}}.json",
+        touch(f"{EVENTS}/{{size}}/{{folder}}/seed_{{seed}}.made"),
     log:
         f"{EVENTS}/{{size}}/logs/{{folder}}/seed_{{seed}}.log",
     params:
@@ -29,7 +30,7 @@ rule shard:
 rule event_file:
     input:
         lambda w: [
-            f"{EVENTS}/{w.size}/{folder}/seed_{seed:09d}.json" for folder, seed in plans.needed_shards(w.size, w.name)
+            f"{EVENTS}/{w.size}/{folder}/seed_{seed:09d}.made" for folder, seed in plans.needed_shards(w.size, w.name)
         ],
     output:
         f"{EVENTS}/{{size}}/{{name}}.h5",

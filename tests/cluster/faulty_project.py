@@ -19,7 +19,7 @@ from small_project import ROOT, Checkout
 NOTEBOOK = "_build/smoke/executed/calibration.ipynb"
 RESULTS = "_build/smoke/results/calibration.json"
 TRAINING = "_build/smoke/receipts/ring2d/bayesian/1-2.json"
-SHARD = "_build/events/bundled/top_pair/seed_000000007.json"
+SHARD = "_build/events/bundled/top_pair/seed_000000007.made"
 
 
 class Project(Checkout):
@@ -78,10 +78,6 @@ class Project(Checkout):
     def shards(self) -> dict[str, str]:
         """SHA-256 of the shards that are there."""
         return {path.name: file_digest(path) for path in sorted((self.root / SHARD).parent.glob("seed_*.h5"))}
-
-    def half_written(self) -> list[Path]:
-        """Files under temporary names that nobody is writing any more."""
-        return [p for folder in ("_build", ".store") for p in (self.root / folder).rglob("*.part")]
 
 
 class SlurmProject(Project):

@@ -76,8 +76,7 @@ def test_training_asked_to_stop(project, undisturbed):
     project.slow_down(0.05)
     build = project.start(TRAINING)
     log = project.root / "_build/smoke/logs/train/ring2d/bayesian/1-2.log"
-    wait_for(lambda: list(project.root.glob(".store/unfinished/*")), 60)
-    time.sleep(5)
+    wait_for(lambda: log.exists() and "step " in log.read_text(), 120)  # said after 20 s
     project.kill(TRAIN, signal.SIGTERM)
     end_of(build)
     assert list(project.root.glob(".store/unfinished/*/checkpoint*")), log.read_text()
@@ -89,8 +88,8 @@ def test_killed_kernel(finished, undisturbed):
     (finished.root / NOTEBOOK).unlink()
     before = (finished.root / RESULTS).read_bytes()
     build = finished.start(NOTEBOOK)
-    wait_for(lambda: finished.processes("ipykernel_launcher"), 60)
-    time.sleep(2)
+    log = finished.root / "_build/smoke/logs/notebook/calibration.log"
+    wait_for(lambda: "cell 3/" in log.read_text(), 120)
     finished.kill("ipykernel_launcher")
     said = end_of(build)
     assert build.returncode == 1
@@ -150,6 +149,7 @@ def test_interrupted_build(project, undisturbed):
 
 def test_two_builds_at_once(project, undisturbed):
     """The second says that there is another one; the first is not disturbed."""
+    project.slow_down(0.03)
     build = project.start(TRAINING)
     project.wait_for_checkpoint()
     second = project.make(TRAINING)

@@ -1,14 +1,13 @@
 """What dies on a cluster; see test_faults.py for what is expected."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-from faulty_project import TRAINING, SlurmProject
+from faulty_project import SHARD, TRAINING, SlurmProject
 from single_node_slurm import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -112,10 +111,30 @@ def test_time_limit(project, undisturbed, slurm):
     project.edit("gampl/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
     project.slow_down(0.07)
     build = project.start(TRAINING)
+    project.wait_for_checkpoint(240)  # nothing but the signal to stop makes it write one
     assert_finished(build, project, undisturbed)
     assert states(slurm)[0] == "TIMEOUT"
     assert states(slurm)[-1] == "COMPLETED"
-    log = (project.root / "_build/smoke/logs/train/ring2d/bayesian/1-2.log").read_text()
-    began = [int(step) for step in re.findall(r"step (\d+) of 600", log)]
-    assert began, log
-    assert min(began) > 100, "the second job did not begin anew"
+
+
+def test_failed_shard_of_a_group(project, undisturbed, slurm):
+    """Five shards share a job and one of them is killed: the other four are found, not made again."""
+    project.edit("workflow/profiles/slurm/config.yaml", "retries: 2", "retries: 0")
+    shards = [SHARD.replace("7.made", f"{seed}.made") for seed in (3, 4, 5, 6, 7)]
+    folder = (project.root / SHARD).parent
+    assert project.build("--cluster", "slurm", "--target", *shards[:4]).returncode == 0
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("seed_*.json")}
+    assert len(before) == 4
+    for stamp in folder.glob("seed_*.made"):
+        stamp.unlink()
+    build = project.start_build("--cluster", "slurm", "--target", *shards)
+    project.kill("--seeds 7 ", seconds=300)
+    said = build.communicate(timeout=300)[1]
+    assert build.returncode == 1, said
+    again = project.build("--cluster", "slurm", "--target", *shards)
+    assert again.returncode == 0, again.stderr
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("seed_*.json")}
+    assert len(after) == 5
+    assert before.items() <= after.items()
+    assert undisturbed.shards().items() <= project.shards().items()
+    assert [state for state in states(slurm) if state == "FAILED"] == ["FAILED"]

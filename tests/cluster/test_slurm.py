@@ -41,7 +41,7 @@ def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
 def test_shards_share_a_job(slurm: Slurm, tmp_path):
     """Five shards are one entry of the queue, of one core and with the sum of their times."""
     project = SlurmProject(copy_of_the_project(tmp_path / "project").root, slurm)
-    shards = [SHARD.replace("7.json", f"{seed}.json") for seed in (3, 4, 5, 6, 7)]
+    shards = [SHARD.replace("7.made", f"{seed}.made") for seed in (3, 4, 5, 6, 7)]
     done = project.build("--cluster", "slurm", "--target", *shards)
     assert done.returncode == 0, done.stderr
     assert all((project.root / shard).exists() for shard in shards)
