@@ -92,7 +92,7 @@ def fit(
     Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
     after `patience` validations without a new one; else they are the last. On the same machine's CPU the result
     is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
-    and a checkpoint written before the signal does what it would; a second signal does so at once.
+    and a checkpoint written before the signal does what it would; a second Ctrl-C does so at once.
 
     Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
     same up to round-off.

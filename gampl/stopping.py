@@ -9,7 +9,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class DeferredSignals:
-    """Within its context SIGINT and SIGTERM wait until they are let through; a second one does not.
+    """Within its context SIGINT and SIGTERM wait until they are let through; a second Ctrl-C does not.
+
+    A second SIGTERM changes nothing: batch systems send several, to all processes of a job and through those that pass
+    signals on, and what they send if a job does not end is SIGKILL.
 
     What they do then is up to the handlers from before: Ctrl-C raises KeyboardInterrupt, SIGTERM ends the process
     unless somebody has other plans. A signal that still waits at the end of the context is let through there. Signals
@@ -55,7 +58,7 @@ class DeferredSignals:
     def _note(self, number: int, _: FrameType | None) -> None:
         if self._waiting is None:
             self._waiting = number
-        else:
+        elif number == signal.SIGINT:
             self._waiting = None
             self._restore()
             signal.raise_signal(number)

@@ -94,7 +94,17 @@ def test_a_signal_waits_until_it_is_let_through(handled):
     assert handled == [signal.SIGTERM, signal.SIGINT]
 
 
-def test_a_second_signal_does_not_wait(handled):
+def test_several_sigterms_are_one(handled):
+    """Slurm tells the processes of a job, and srun and others pass it on."""
+    with DeferredSignals() as signals:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert signals.waiting
+        assert handled == []
+    assert handled == [signal.SIGTERM]
+
+
+def test_a_second_interrupt_does_not_wait(handled):
     with DeferredSignals() as signals:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)

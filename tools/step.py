@@ -56,8 +56,7 @@ def run(log: Path, command: list[str]) -> int:
         )
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            if about["slurm_job"] is None:  # Slurm tells all processes of a job, and a second time means "at once"
-                process.send_signal(number)
+            process.send_signal(number)
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
