@@ -29,6 +29,7 @@ from papermill.exceptions import PapermillExecutionError
 
 Parameters = Mapping[str, str | int | float]
 
+START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -82,7 +83,7 @@ def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: 
     """Runs all cells; the notebook as far as it has come is always in the file `written`.
 
     Raises:
-        NotebookError: If a cell fails or the kernel dies; says which cell.
+        NotebookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
     """
     code_cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     progress = Progress(name, len(code_cells) + 1)  # papermill adds a cell that sets the parameters
@@ -93,6 +94,7 @@ def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: 
             parameters=dict(parameters),
             cwd=notebook_env.ROOT,
             progress_bar=False,
+            start_timeout=START_SECONDS,
             on_cell_start=progress.cell_starts,
         )
     except PapermillExecutionError as error:
@@ -102,7 +104,11 @@ def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: 
             f"notebook {name} failed in cell {error.exec_count}, which begins\n    {first_line}\n"
             f"{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}"
         ) from error
-    except DeadKernelError as error:
+    except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
+        if progress.current == 0:
+            raise NotebookError(f"notebook {name}: its Python process did not start: {error}") from error
+        if not isinstance(error, DeadKernelError):
+            raise
         raise NotebookError(
             f"notebook {name}: its Python process died in cell {progress.current}; is there enough memory?"
         ) from error
