@@ -132,9 +132,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def report(profile: str, now: float) -> str:
+def report(profile: str) -> str:
     """All that there is to say, as text."""
     steps = plan(profile)
+    now = time.time()  # after planning, which takes seconds: no step has begun later
     left, unknown = seconds_left(steps, now)
     running = [step.record for step in steps if step.state == "running" and step.record is not None]
     build = holder_of(Path("_build", ".lock"))
@@ -159,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
-        print(report(args.profile, time.time()))
+        print(report(args.profile))
     except RuntimeError as error:
         print(f"the work cannot be planned: {error}", file=sys.stderr)
         return 1
