@@ -168,13 +168,15 @@ rule notebook:
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
     output:
-        executed=f"{BUILD}/executed/{{notebook}}.ipynb",
-        results=f"{BUILD}/results/{{notebook}}.json",
-        figures=directory(f"{BUILD}/figures/{{notebook}}"),
+        executed="_build/{profile}/executed/{notebook}.ipynb",
+        results="_build/{profile}/results/{notebook}.json",
+        figures=directory("_build/{profile}/figures/{notebook}"),
     log:
-        f"{BUILD}/logs/notebook/{{notebook}}.log",
+        "_build/{profile}/logs/notebook/{notebook}.log",
     params:
         made_of=lambda w: settings(w.notebook, PROFILE, SEED),
+    wildcard_constraints:
+        profile=PROFILE,
     message: "notebook {wildcards.notebook}"
     shell:
         "{STEP} {log} {PYTHON} tools/run_notebook.py {input.source} --profile {PROFILE}"

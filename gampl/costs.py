@@ -17,6 +17,7 @@ from gampl.profiles import section
 from gampl.simulation import plans
 
 EVENTS_PER_SHARD = 20_000
+BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,23 @@ def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
             hours = members * seconds / 3600
         found.append(Work(f"training {ensemble}", members, hours))
     return found
+
+
+def gigabytes_generated(profile: str) -> float:
+    """Size of the events that the members of all ensembles generate, as the store keeps them, in 10^9 bytes."""
+    members = int(section(profile, "event_trainings")["members"])
+    sizes = (
+        members * event_studies.n_gen(profile, ensemble) * BYTES_PER_EVENT[unit(ensemble).partition("/")[0]]
+        for ensemble in event_studies.ensembles(profile)
+    )
+    return sum(sizes) / 1e9
+
+
+def gigabytes_simulated(project: Path) -> float:
+    """Size of the paper's top pairs, in shards and merged, at the bundled files' size per shard, in 10^9 bytes."""
+    bundled = sum((project / f"data/top_pair_{jets}j.h5").stat().st_size for jets in (0, 4))
+    shards = {size: len(plans.seeds(plans.shards(size)["top_pair"].seeds)) for size in ("bundled", "paper")}
+    return 2 * bundled / shards["bundled"] * shards["paper"] / 1e9
 
 
 def unit(ensemble: str) -> str:

@@ -33,7 +33,7 @@ of_cpu = next(m for m in of_paper if m["kind"] == "cpu")
 # %% [markdown]
 # ## What it costs
 #
-# The number of jobs follows from the plans. Their times follow from those of their units, which `make costs` measures in some minutes on the machine that it runs on: steps of each training at the paper's sizes, generated events of each generator, simulated events of each recipe, each on one core or one GPU. Notebooks are not in the table; on a laptop each takes minutes.
+# The number of jobs follows from the plans. Their times follow from those of their units, which `make costs` measures in some minutes on the machine that it runs on: steps of each training at the paper's sizes, generated events of each generator, simulated events of each recipe, each on one core or one GPU. Notebooks are not in the table. At laptop size they take minutes; at the paper's size those of top pairs and of the known truth evaluate millions of events with the networks, which nobody has timed: the cluster's profile gives them a GPU and eight hours, and twice and three times as much when that did not suffice. Validations during a training are not counted either.
 
 
 # %% tags=["hide-input"]
@@ -56,6 +56,10 @@ page.record("hours_events", making_events)
 page.record("hours_rings", rings)
 page.record("hours_generators", everything - making_events - rings)
 page.record("years_generators", (everything - making_events - rings) / 24 / 365)
+page.record("gb_generated", costs.gigabytes_generated("paper"))
+page.record("gb_simulated", costs.gigabytes_simulated(root()))
+workstation = json.loads(Path(root(), studies.KEPT_RESULTS, "workstation", "top_pair_generators.json").read_text())
+page.record("hours_workstation", workstation["training_seconds"] / 3600)
 markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% tags=["nbval-check-output"]
@@ -64,7 +68,9 @@ print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswit
 # %% [markdown]
 # On one core of the CPU named there, events take {glue:text}`paper_scale_hours_events` hours and the trainings of the rings {glue:text}`paper_scale_hours_rings`: work for a cluster without GPUs, or for a workstation and some days. The generators of LHC events would take {glue:text}`paper_scale_hours_generators` hours of that core, which is {glue:text}`paper_scale_years_generators` years: they want GPUs. On a machine with one, `make costs` adds its column to this table; until somebody has done so, hours of GPUs are not known, and none are claimed.
 #
-# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
+# On disk, the events that the paper's generators make take {glue:text}`paper_scale_gb_generated` GB in the store (`.store`, or where `GAMPL_STORE` says): more than many a home directory allows. The simulated top pairs, as shards and merged, take {glue:text}`paper_scale_gb_simulated` GB, and the environment 2.5 GB with PyTorch for CPUs, more with CUDA.
+#
+# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained. Of the workstation's run only the time of its trainings was kept: {glue:text}`paper_scale_hours_workstation` hours on two busy cores of an AMD EPYC.
 
 # %% tags=["hide-input"]
 runs = [json.loads(path.read_text()) for path in sorted(Path(root(), studies.COSTS, "runs").glob("*.json"))]
@@ -90,7 +96,8 @@ markdown_table(
 # A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
 #
 # - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
-# - **Steps at the same time.** Trainings of the paper's LHC generators take one GPU each, and one machine starts as many of them as `resources: gpu` in `workflow/profiles/default/config.yaml` says: one.
+# - **Steps at the same time.** Where `nvidia-smi` names a GPU, `make book` starts one training or notebook at a time; `.venv/bin/python tools/build.py --profile paper -- --resources gpu=2` starts two, on the same GPU. All steps use the first one that `CUDA_VISIBLE_DEVICES` leaves. To use several, run Slurm, or train on each of the others by hand (`CUDA_VISIBLE_DEVICES=1 gampl train NAME... --profile paper`): the workflow finds in the store what has been trained.
+# - **The smoke profile** always runs on the CPU, because its numbers are compared with references.
 # - **Out of memory.** Where the memory of a device does not suffice for all events of a training's batch, or for all that a generator of LHC events is to make at a time, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
 #
 # ### What is the same where
@@ -101,7 +108,7 @@ markdown_table(
 # | another CPU type, number of threads or version of PyTorch | a step is the same up to round-off |
 # | with `--at-once`, or after memory did not suffice | a step is the same up to round-off |
 # | a GPU instead of a CPU | a step is the same up to round-off: initial weights, batches, times and latent events are drawn on the CPU. Only the noise of Bayesian networks is the GPU's own |
-# | the same GPU, driver and versions | up to round-off; with `GAMPL_DETERMINISTIC=1` the same bits, more slowly. PyTorch's documentation has no such algorithm for the cumulative sums of a spline flow: it then stops with an error, to be trained with `GAMPL_DEVICE=cpu` |
+# | the same GPU, driver and versions | up to round-off; with `GAMPL_DETERMINISTIC=1` the same bits, more slowly. PyTorch has no such algorithm for cumulative sums: spline flows then stop with an error when they are trained, autoregressive generators when they generate |
 #
 # Round-off grows from step to step. On the CPU, after a hundred steps in another order of adding, a transformer's weights differ by $10^{-6}$, an L-GATr-slim's by up to $3\cdot 10^{-3}$, and a LLoCa's altogether. Such members are other draws of the same ensemble: the estimates, which are made of the differences between members, agree within their intervals, their digits do not. What this table says of GPUs follows from PyTorch's documentation and this code; no GPU was at hand to try it.
 #
@@ -109,7 +116,7 @@ markdown_table(
 #
 # ## A Slurm cluster
 #
-# Check the project out on a file system that all nodes share, run `make environment` there, and start the build on a machine that submits jobs, in `tmux` or `screen`: it plans, submits and waits. What each step may use stands in one file, `workflow/profiles/slurm/config.yaml`, which is the site's to edit: memory, time, GPUs, partition, account. Shards and the checks against the references take seconds and share jobs, a hundred and ten at a time; every training and every notebook of the profile has a job of its own. Without `make` the same graph is run by
+# Check the project out on a file system that all nodes share, run `make environment` there, and start the build on a machine that submits jobs, in `tmux` or `screen`: it plans, submits and waits. What each step may use stands in one file, `workflow/profiles/slurm/config.yaml`, which is the site's to edit: memory, time, GPUs, partition, account. Steps of seconds share jobs: up to 100 shards, 12 of the smoke profile's trainings, 10 checks against the references. Every training and every notebook of the profile has a job of its own. Without `make` the same graph is run by
 #
 # ```
 # snakemake all --workflow-profile workflow/profiles/slurm --config profile=paper
@@ -121,19 +128,20 @@ markdown_table(
 #
 # ## When something fails
 #
-# Run the same command again. It does what is missing and nothing else, and its results are those of a run that nothing disturbed, to the last bit. `make test-cluster` tries it, fault by fault:
+# Run the same command again. It does what is missing and nothing else, and on CPUs of one type its results are those of a run that nothing disturbed, to the last bit. `make test-cluster` tries it, fault by fault:
 #
 # | what happens | what you see | what to do |
 # | --- | --- | --- |
 # | a training or a shard is killed | the step failed; its log is named | `make book`: it goes on from its checkpoint, at most 30 s back; a shard begins anew |
 # | a notebook's Python dies | in which cell; no product is half new | `make book`; more memory, if that was missing |
-# | Ctrl-C, a time limit | trainings finish their step and write a checkpoint; on Slurm the job is submitted again, up to twice. Where a step with its validation takes longer than the site's `KillWait`, often 30 s, the last checkpoint counts, at most 30 s older | nothing, or `make book` |
+# | Ctrl-C, a time limit | trainings finish their step and write a checkpoint; on Slurm the job is submitted again, up to twice. Where a step with its validation takes longer than the site's `KillWait`, often 30 s, the last checkpoint counts, at most 30 s older. A notebook begins anew, on Slurm with more time | nothing, or `make book` |
 # | the build itself is killed | its steps go on; on Slurm its jobs stay in the queue | `make book`: the next build waits for the store's locks, and cancels left jobs first |
 # | the machine loses its power | nothing | `make book` |
-# | `scancel`, a node's or the controller's daemon dies | the job is submitted again, or found again | nothing |
+# | `scancel`, a node's daemon dies | the job is submitted again, or found again | nothing |
+# | Slurm's controller is down | running jobs go on and are found again; jobs that would be submitted in the meantime fail | `make book`, if some failed |
 # | the disk is full | "No space left on device", and which step | make space, `make book` |
-# | a file of the store is damaged | a warning; the artifact is set aside in `.store/damaged` and made anew | nothing |
+# | a file of the store is damaged | a warning; the artifact is set aside in `.store/damaged` and made anew by the step that found it. If that is a notebook, whose time does not suffice for a training, the next build trains in a step of its own | nothing, or `make book` |
 # | a checkpoint is damaged | a warning; the training begins anew | nothing |
-# | two builds in one checkout | the second names the first one's process | wait |
+# | two builds in one checkout | the second names the first one's process; on another machine, where the file system does not lock between machines, it names it if jobs are in the queue | wait |
 # | the clock was set back | products would be older than what they are made of: an error that says so | set the clock, `make book` |
 # | a member's loss is not finite (tested with the trainings) | the member is excluded by name on its page | see {ref}`sec-top-generators` |

@@ -16,6 +16,8 @@ OURS = [
     "gampl/provenance.py",
     "gampl/profiles.py",
     "gampl/atomic.py",
+    "gampl/locking.py",
+    "gampl/store.py",
 ]
 OURS += [f"gampl/simulation/{name}" for name in ("__init__.py", "plans.py", "plans.toml")]
 

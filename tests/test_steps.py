@@ -1,7 +1,8 @@
-"""Steps and their records, the table of the work's state, the page of the run, what goes to a cluster."""
+"""Steps and their records, the table of the work's state, the page of the run, what a killed build leaves."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,15 +10,16 @@ import sys
 import time
 from pathlib import Path
 
-import cluster
+import build
 import keep
 import pytest
 import records
 import run_page
 import status
 import step
-import yaml
 from small_project import ROOT
+
+from gampl.store import Store
 
 PYTHON = sys.executable
 
@@ -100,6 +102,25 @@ def leave(log: Path, **about: object) -> None:
     whole = {"state": "done", "host": socket.gethostname(), "pid": 0, "slurm_job": None, "started": 100.0}
     log.parent.mkdir(parents=True, exist_ok=True)
     step.record_of(log).write_text(json.dumps(whole | about))
+
+
+def test_nothing_is_known_of_the_time_left():
+    assert status.rest(7, 7, 0.0).startswith("How long the 7 steps that are left take is not known")
+    assert "about 1.5 min of one core" in status.rest(7, 2, 90.0)
+    assert status.rest(7, 2, 90.0).endswith("; 2 steps of kinds that never ran here are not counted.")
+
+
+def test_status_of_the_smoke_book():
+    """What `make test` has built, as Snakemake itself plans it."""
+    if not (ROOT / "_build/smoke/book.done").exists():
+        pytest.skip("the smoke book is not built")
+    command = [sys.executable, str(ROOT / "tools/status.py"), "--profile", "smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    n_notebooks = len(list((ROOT / "notebooks").glob("*.py")))
+    counts = re.search(r"^notebook \(smoke\) (.*)$", done.stdout, re.MULTILINE)
+    assert counts is not None
+    assert sum(int(count) for count in counts[1].replace(".", "0").split()) == n_notebooks
+    assert re.search(r"^(All \d+ steps are done|The rest takes|How long)", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_a_step_whose_process_is_gone_is_lost(tmp_path):
@@ -201,75 +222,49 @@ def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
     leave(Path("_build/laptop/logs/train/one.log"), seconds=2.0, cpu_seconds=1.5, peak_memory_mb=10)
     leave(Path("_build/laptop/logs/train/two.log"), seconds=3.0, cpu_seconds=2.5, peak_memory_mb=30)
     Path("_build/laptop/results").mkdir()
-    Path("_build/laptop/results/z_jets.json").write_text("{}")
+    Path("_build/laptop/results/z_jets.json").write_text('{"device": "a CPU, 2 cores"}')
+    Path("_build/laptop/receipts").mkdir()
+    Path("_build/laptop/receipts/one.json").write_text('{"one": {"device": "cpu"}, "two": {"device": "a GPU"}}')
     assert keep.main(["--profile", "laptop"]) == 0
     assert Path("data/results/laptop/z_jets.json").exists()
     about = json.loads(Path("data/costs/runs/laptop.json").read_text())
     assert (about["steps"], about["core_seconds"], about["peak_memory_mb"]) == (2, 4, 30)
+    assert about["device"] == "a CPU, 2 cores, a GPU"
 
 
-# ---- clusters
+# ---- builds
 
 
-def test_clusters(monkeypatch, tmp_path):
-    assert cluster.known() == ["htcondor", "slurm"]
-    assert cluster.arguments("") == ["--profile", str(ROOT / "workflow/profiles/default")]
-    with pytest.raises(cluster.ClusterError, match=r"CLUSTER=pbs.*htcondor, slurm"):
-        cluster.arguments("pbs")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(cluster.ClusterError, match="CLUSTER=slurm: no sbatch here"):
-        cluster.arguments("slurm")
+def test_a_damaged_training_is_a_step_again(tmp_path, monkeypatch):
+    """Its receipt goes, unless it has been made anew; other receipts stay."""
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "store")
+    for name in ("aa11", "bb22"):
+        (store.root / "damaged" / f"{name}-x7").mkdir(parents=True)
+    store.path("bb22").mkdir(parents=True)
+    receipts = tmp_path / "_build/laptop/receipts"
+    (receipts / "ring2d").mkdir(parents=True)
+    for job, artifact in (("one", "aa11"), ("two", "bb22"), ("ring2d/three", "cc33")):
+        (receipts / f"{job}.json").write_text(json.dumps({job: {"artifact": artifact}}))
+    build.forget_damaged_trainings(store)
+    assert sorted(path.stem for path in receipts.rglob("*.json")) == ["three", "two"]
 
 
-@pytest.fixture
-def pretended(monkeypatch, tmp_path):
-    """Commands of a Slurm that say what a test wants."""
-
-    def pretend(**said: str) -> None:
-        for name in ("sbatch", "squeue", "scancel", "sacct"):
-            path = tmp_path / name
-            path.write_text(f"#!/bin/sh\n{said.get(name, 'true')}\n")
-            path.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    return pretend
+def test_what_a_killed_build_leaves(tmp_path):
+    lock = tmp_path / ".lock"
+    lock.write_text("process 3 of login1")
+    with build.only_build(lock) as before:
+        assert before == "process 3 of login1"
+        assert str(os.getpid()) in build.holder_of(lock)
+    with build.only_build(lock) as before:
+        assert before == ""
 
 
-def test_a_slurm_without_accounting(pretended):
-    """sacct is there and fails: the plugin would wait for ever."""
-    pretended(sacct="echo 'Slurm accounting storage is disabled' >&2; exit 1")
-    assert cluster.arguments("slurm")[-2:] == ["--slurm-status-command", "squeue"]
-    pretended()
-    assert cluster.arguments("slurm")[-2:] == ["--slurm-jobname-prefix", cluster.job_prefix()]
+def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError("Function not implemented")
 
-
-def test_a_slurm_that_does_not_answer(pretended):
-    pretended(squeue="echo 'Unable to contact slurm controller' >&2; exit 1")
-    with pytest.raises(cluster.ClusterError, match="squeue says 'Unable to contact slurm controller'"):
-        cluster.arguments("slurm")
-
-
-def test_only_this_checkouts_jobs_are_left_behind(pretended):
-    pretended(squeue=f"echo '7 {cluster.job_prefix()}_abc'; echo '8 gampl-0123456789_abc'; echo '9 other work'")
-    assert cluster.left_behind() == ["7"]
-
-
-def test_profiles_agree_on_the_rules():
-    """A profile that names a rule that is no more would be ignored by Snakemake without a word."""
-    rules = {"train", "train_events", "train_smoke", "shard", "nbval", "event_file", "notebook"}
-    text = "\n".join(path.read_text() for path in (ROOT / "Snakefile", ROOT / "workflow/events.smk"))
-    assert all(f"rule {name}:" in text or f" as {name} with:" in text for name in rules)
-    for name in cluster.known():
-        profile = yaml.safe_load((ROOT / "workflow/profiles" / name / "config.yaml").read_text())
-        assert set(profile["set-resources"]) <= rules
-        assert {group.split("=")[0] for group in profile["groups"]} <= rules
-
-
-def test_a_job_that_slurm_has_forgotten_is_lost(pretended, tmp_path):
-    records._jobs_of_slurm.cache_clear()
-    pretended(squeue="echo 17; echo 18")
-    for job in (17, 19):
-        leave(tmp_path / f"train/{job}.log", state="running", slurm_job=str(job), host="node7")
-    states = {record.step: record.state for record in records.read_all(tmp_path)}
-    records._jobs_of_slurm.cache_clear()
-    assert states == {"train/17": "running", "train/19": "lost"}
+    monkeypatch.setattr(build.fcntl, "flock", refuse)
+    with build.only_build(tmp_path / ".lock"):
+        assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
+        assert build.holder_of(tmp_path / ".lock") == ""

@@ -22,8 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # right even where the checkout was moved after its installation
 
 from gampl.profiles import PROFILES  # noqa: E402
+from gampl.store import Store  # noqa: E402
 
 INTERRUPTED = 130
+LOCK = Path("_build", ".lock")
 
 
 class BusyError(Exception):
@@ -31,8 +33,11 @@ class BusyError(Exception):
 
 
 @contextmanager
-def only_build(lock: Path) -> Iterator[None]:
+def only_build(lock: Path) -> Iterator[str]:
     """Holds a lock that the system releases however this process ends.
+
+    Yields:
+        Which process held it before and did not end orderly, such as "process 7 of laptop"; else nothing.
 
     Raises:
         BusyError: If another process holds it.
@@ -44,10 +49,17 @@ def only_build(lock: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise BusyError(f"another build is running here ({file.read().strip()})") from None
+        except OSError as error:
+            print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
+        file.seek(0)
+        before = file.read().strip()
         file.truncate(0)
         file.write(f"process {os.getpid()} of {socket.gethostname()}")
         file.flush()
-        yield
+        try:
+            yield before
+        finally:
+            file.truncate(0)
 
 
 def holder_of(lock: Path) -> str:
@@ -59,6 +71,8 @@ def holder_of(lock: Path) -> str:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return file.read().strip()
+        except OSError:  # nobody can hold it on this file system
+            return ""
     return ""
 
 
@@ -82,6 +96,19 @@ def run_snakemake(targets: list[str], config: list[str], options: list[str]) -> 
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def forget_damaged_trainings(store: Store) -> None:
+    """Removes receipts of artifacts that were found damaged and not made anew, so that a training is a step of its own.
+
+    Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
+    """
+    set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
+    lost = [name for name in sorted(set_aside) if not store.path(name).exists()]
+    for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:
+        if any(name in path.read_text() for name in lost):
+            print(f"{path}: what was trained is damaged; it will be trained again", file=sys.stderr)
+            path.unlink()
 
 
 def modified(path: Path) -> int | None:
@@ -140,10 +167,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
-        with only_build(Path("_build", ".lock")):
+        with only_build(LOCK) as killed:
             where = cluster.arguments(args.cluster)
             if args.cluster == "slurm":
-                cluster.cancel_left_behind()
+                cluster.cancel_left_behind(killed)
+            forget_damaged_trainings(Store())
             config = [f"profile={args.profile}", f"size={args.size}"]
             return build(args.profile, args.target, config, [*where, *args.options])
     except BusyError as error:

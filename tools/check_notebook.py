@@ -24,7 +24,7 @@ def check(source: Path, reference: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
         output = Path(folder, "output")
         (output / "figures").mkdir(parents=True)
-        notebook_env.enter(Path(folder), output)
+        notebook_env.enter(Path(folder), output, "smoke")
         settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
         nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)

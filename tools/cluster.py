@@ -1,7 +1,10 @@
 """Clusters that the work can run on: Snakemake's arguments for each, and what a dead build has left in a queue."""
 
+import functools
 import hashlib
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -29,11 +32,18 @@ def arguments(cluster: str) -> list[str]:
         ClusterError: If there is no such cluster, or this machine has not its commands.
     """
     if not cluster:
-        return ["--profile", str(PROFILES / LOCAL)]
+        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
     if cluster not in known():
         raise ClusterError(f"CLUSTER={cluster}: no folder of workflow/profiles, which has {', '.join(known())}")
     given = ["--profile", str(PROFILES / cluster)]
     return [*given, *slurm_arguments()] if cluster == "slurm" else given
+
+
+def has_gpu() -> bool:
+    """Whether steps will use a GPU of this machine, as far as can be said without torch."""
+    if os.environ.get("GAMPL_DEVICE", "cuda").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return False
+    return shutil.which("nvidia-smi") is not None and "GPU" in _asked("nvidia-smi", "-L").stdout
 
 
 def slurm_arguments() -> list[str]:
@@ -46,10 +56,22 @@ def slurm_arguments() -> list[str]:
         if shutil.which(program) is None:
             raise ClusterError(f"CLUSTER=slurm: no {program} here; run this on a machine that submits to Slurm")
     left_behind()  # says so if Slurm does not answer
+    _remember_how_slurm_keeps_jobs()
     given = ["--slurm-jobname-prefix", job_prefix()]
     # without accounting sacct is there and fails, and no job would ever count as finished
     accounting = shutil.which("sacct") is not None and _asked("sacct", "-X", "-n").returncode == 0
     return given if accounting else [*given, "--slurm-status-command", "squeue"]
+
+
+def _remember_how_slurm_keeps_jobs() -> None:
+    """Lets Snakemake's plugin ask Slurm's MinJobAge once.
+
+    It asks before each look at its jobs, and while the controller is down goes over from squeue to sacct, which without
+    accounting fails for ever.
+    """
+    import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
+
+    plugin.get_min_job_age = functools.cache(plugin.get_min_job_age)
 
 
 def job_prefix() -> str:
@@ -70,15 +92,23 @@ def left_behind() -> list[str]:
     return sorted({words[0] for words in listed if len(words) == 2 and words[1].startswith(job_prefix())})
 
 
-def cancel_left_behind() -> None:
+def cancel_left_behind(killed: str) -> None:
     """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
 
+    Args:
+        killed: Which process's they are, such as "process 7 of login1", as far as that is known.
+
     Raises:
-        ClusterError: If they do not end.
+        ClusterError: If that process may still run, on another machine, or the jobs do not end.
     """
     jobs = left_behind()
     if not jobs:
         return
+    if killed and not killed.endswith(f" of {socket.gethostname()}"):
+        raise ClusterError(
+            f"{len(jobs)} jobs of this checkout are in the queue, sent by {killed}: if it still runs, wait for it; if "
+            "not, remove the file _build/.lock"
+        )
     print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
     _asked("scancel", *jobs)
     end = time.monotonic() + SECONDS_TO_STOP
@@ -92,4 +122,4 @@ def _asked(*command: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ClusterError(f"CLUSTER=slurm: {command[0]} does not answer") from error
+        raise ClusterError(f"{command[0]} does not answer") from error

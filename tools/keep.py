@@ -6,7 +6,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from measure_costs import processor
 from records import read_all
 
 from gampl.atomic import write_bytes
@@ -22,8 +21,16 @@ def megabytes(folder: Path) -> int:
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6)
 
 
+def devices(profile: str) -> list[str]:
+    """Where the notebooks ran and what the trainings used, as both say themselves."""
+    results = [json.loads(path.read_text()) for path in (BUILD / profile / "results").glob("*.json")]
+    receipts = [json.loads(path.read_text()) for path in (BUILD / profile / "receipts").rglob("*.json")]
+    gpus = {about["device"] for receipt in receipts for about in receipt.values()} - {"cpu", "–"}
+    return [*sorted({result["device"] for result in results}), *sorted(gpus)]
+
+
 def cost(profile: str) -> dict[str, object]:
-    """What a run has cost, by the records of its steps.
+    """What a run has cost, by the records of its steps, each as it last ran.
 
     Raises:
         ValueError: If there are none.
@@ -33,7 +40,7 @@ def cost(profile: str) -> dict[str, object]:
         raise ValueError(f"_build/{profile}/logs has no records of finished steps: make book PROFILE={profile}")
     return {
         "profile": profile,
-        "device": processor(),
+        "device": ", ".join(devices(profile)),
         "steps": len(records),
         "core_seconds": round(sum(record.cpu_seconds or 0.0 for record in records)),
         "peak_memory_mb": max(record.peak_memory_mb or 0 for record in records),

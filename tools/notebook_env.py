@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def enter(scratch: Path, output: Path) -> None:
+def enter(scratch: Path, output: Path, profile: str) -> None:
     """Prepares this process, and so the kernels that it starts, for running notebooks.
 
     The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
@@ -17,6 +17,7 @@ def enter(scratch: Path, output: Path) -> None:
     Args:
         scratch: An existing folder for the kernel's own files; the caller removes it afterwards.
         output: Folder in which the notebook writes ``results.json`` and ``figures/``.
+        profile: Of the run; smoke runs on the CPU, since its numbers are compared with references.
     """
     kernel = scratch / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
@@ -33,6 +34,8 @@ def enter(scratch: Path, output: Path) -> None:
         MPLBACKEND="module://matplotlib_inline.backend_inline",  # an exported "agg" would drop every figure
         TQDM_DISABLE="1",
     )
+    if profile == "smoke":
+        os.environ.setdefault("GAMPL_DEVICE", "cpu")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workflow runs as many notebooks as there are cores
 
 

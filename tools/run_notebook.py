@@ -165,7 +165,7 @@ def run(source: Path, parameters: Parameters, executed: Path, results: Path, fig
         scratch = Path(folder).resolve()
         output, written = scratch / "output", scratch / "executed.ipynb"
         (output / "figures").mkdir(parents=True)
-        notebook_env.enter(scratch, output)
+        notebook_env.enter(scratch, output, str(parameters["profile"]))
         try:
             finished = without_traces(execute(notebook, parameters, name, written))
             check_results(output / "results.json", name)

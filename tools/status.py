@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import records
-from build import ROOT, holder_of
+from build import LOCK, ROOT, holder_of
 from records import Record
 
 from gampl.profiles import PROFILES
@@ -132,13 +132,21 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def rest(steps: int, unknown: int, seconds: float) -> str:
+    """How long what is not done takes, in a sentence."""
+    if unknown == steps:
+        return f"How long the {steps} steps that are left take is not known: none of their kinds has run here yet."
+    known = f"The rest takes about {duration(seconds)} of one core or GPU, by times measured here"
+    return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
+
+
 def report(profile: str) -> str:
     """All that there is to say, as text."""
     steps = plan(profile)
     now = time.time()  # after planning, which takes seconds: no step has begun later
     left, unknown = seconds_left(steps, now)
     running = [step.record for step in steps if step.state == "running" and step.record is not None]
-    build = holder_of(Path("_build", ".lock"))
+    build = holder_of(LOCK)
     lines = [table(steps), ""]
     for record in running:
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
@@ -148,8 +156,7 @@ def report(profile: str) -> str:
     if all(step.state == "done" for step in steps):
         lines.append(f"All {len(steps)} steps are done.")
     else:
-        known = f"The rest takes about {duration(left)} of one core or GPU, by times measured here"
-        lines.append(known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else "."))
+        lines.append(rest(len([step for step in steps if step.state != "done"]), unknown, left))
     return "\n".join(lines)
 
 
