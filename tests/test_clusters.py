@@ -1,6 +1,7 @@
 """What goes to a cluster, and what is asked of it."""
 
 import json
+import socket
 
 import cluster
 import pytest
@@ -60,7 +61,11 @@ def test_jobs_of_a_build_on_another_machine(pretended):
     with pytest.raises(
         cluster.ClusterError, match=r"1 jobs .* sent by process 3 of login1: .*remove the file _build/.lock"
     ):
-        cluster.cancel_left_behind("process 3 of login1")
+        cluster.refuse_jobs_of_another_machine("process 3 of login1")
+    cluster.refuse_jobs_of_another_machine(f"process 3 of {socket.gethostname()}")
+    cluster.refuse_jobs_of_another_machine("")
+    pretended()
+    cluster.refuse_jobs_of_another_machine("process 3 of login1")
 
 
 def test_a_slurm_that_does_not_answer(pretended):

@@ -253,11 +253,11 @@ def test_a_damaged_training_is_a_step_again(tmp_path, monkeypatch):
 def test_what_a_killed_build_leaves(tmp_path):
     lock = tmp_path / ".lock"
     lock.write_text("process 3 of login1")
-    with build.only_build(lock) as before:
-        assert before == "process 3 of login1"
-        assert str(os.getpid()) in build.holder_of(lock)
-    with build.only_build(lock) as before:
-        assert before == ""
+    assert build.last_holder(lock) == "process 3 of login1"
+    with build.only_build(lock):
+        assert str(os.getpid()) in build.last_holder(lock)
+        assert build.holder_of(lock) == build.last_holder(lock)
+    assert build.last_holder(lock) == build.holder_of(lock) == ""
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):

@@ -33,11 +33,10 @@ class BusyError(Exception):
 
 
 @contextmanager
-def only_build(lock: Path) -> Iterator[str]:
+def only_build(lock: Path) -> Iterator[None]:
     """Holds a lock that the system releases however this process ends.
 
-    Yields:
-        Which process held it before and did not end orderly, such as "process 7 of laptop"; else nothing.
+    The file names the process as long as it runs, and afterwards if it was killed; see `last_holder`.
 
     Raises:
         BusyError: If another process holds it.
@@ -51,15 +50,18 @@ def only_build(lock: Path) -> Iterator[str]:
             raise BusyError(f"another build is running here ({file.read().strip()})") from None
         except OSError as error:
             print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
-        file.seek(0)
-        before = file.read().strip()
         file.truncate(0)
         file.write(f"process {os.getpid()} of {socket.gethostname()}")
         file.flush()
         try:
-            yield before
+            yield
         finally:
             file.truncate(0)
+
+
+def last_holder(lock: Path) -> str:
+    """Which process has locked a checkout and runs or was killed, such as "process 7 of laptop"; else nothing."""
+    return lock.read_text().strip() if lock.exists() else ""
 
 
 def holder_of(lock: Path) -> str:
@@ -167,10 +169,12 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     os.chdir(ROOT)
     try:
-        with only_build(LOCK) as killed:
-            where = cluster.arguments(args.cluster)
+        where = cluster.arguments(args.cluster)
+        if args.cluster == "slurm":
+            cluster.refuse_jobs_of_another_machine(last_holder(LOCK))
+        with only_build(LOCK):
             if args.cluster == "slurm":
-                cluster.cancel_left_behind(killed)
+                cluster.cancel_left_behind()
             forget_damaged_trainings(Store())
             config = [f"profile={args.profile}", f"size={args.size}"]
             return build(args.profile, args.target, config, [*where, *args.options])

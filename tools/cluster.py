@@ -92,23 +92,31 @@ def left_behind() -> list[str]:
     return sorted({words[0] for words in listed if len(words) == 2 and words[1].startswith(job_prefix())})
 
 
-def cancel_left_behind(killed: str) -> None:
-    """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
+def refuse_jobs_of_another_machine(holder: str) -> None:
+    """Jobs that a build on another machine has sent may be watched by it, where locks do not reach between machines.
 
     Args:
-        killed: Which process's they are, such as "process 7 of login1", as far as that is known.
+        holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
 
     Raises:
-        ClusterError: If that process may still run, on another machine, or the jobs do not end.
+        ClusterError: If there are such jobs.
+    """
+    if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
+        raise ClusterError(
+            f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: if it still runs, wait for it; if "
+            "not, remove the file _build/.lock"
+        )
+
+
+def cancel_left_behind() -> None:
+    """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
+
+    Raises:
+        ClusterError: If they do not end.
     """
     jobs = left_behind()
     if not jobs:
         return
-    if killed and not killed.endswith(f" of {socket.gethostname()}"):
-        raise ClusterError(
-            f"{len(jobs)} jobs of this checkout are in the queue, sent by {killed}: if it still runs, wait for it; if "
-            "not, remove the file _build/.lock"
-        )
     print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
     _asked("scancel", *jobs)
     end = time.monotonic() + SECONDS_TO_STOP

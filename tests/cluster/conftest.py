@@ -9,6 +9,7 @@ from faulty_project import NOTEBOOK, SHARD, Project, copy_of_the_project
 from single_node_slurm import Slurm, why_not
 
 OUTCOMES: list[tuple[str, str]] = []
+JOBS: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +53,19 @@ def slurm():
 
 
 def pytest_runtest_logreport(report):
-    """Collects the outcomes of the faults."""
+    """Collects the outcomes of the faults, and the jobs of the book."""
+    if report.when == "call":
+        JOBS.extend(dict(report.user_properties).get("jobs", []))
     if "test_faults" in report.nodeid and (report.when == "call" or report.outcome == "skipped"):
         OUTCOMES.append((report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " "), report.outcome))
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The table of faults."""
+    """The table of faults, and the jobs of the book."""
+    if JOBS:
+        terminalreporter.section("jobs of the smoke book")
+        for line in JOBS:
+            terminalreporter.write_line(line)
     if OUTCOMES:
         passed = sum(outcome == "passed" for _, outcome in OUTCOMES)
         terminalreporter.section("faults")

@@ -1,6 +1,7 @@
 """The smoke book on a real Slurm."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
     if not local.exists():
         pytest.skip("there is no local run to compare with: make test makes it")
     project = SlurmProject(copy_of_the_project(tmp_path / "project", faulty=False).root, slurm)
+    start = time.monotonic()
     done = project.build("--cluster", "slurm")
+    seconds = time.monotonic() - start
     assert done.returncode == 0, done.stderr
     assert "The smoke book is ready" in done.stdout
     assert (project.root / "_build/smoke/site/index.html").exists()
@@ -32,7 +35,8 @@ def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
     records = [json.loads(path.read_text()) for path in project.root.glob("_build/smoke/logs/notebook/*.json")]
     assert {record["state"] for record in records} == {"done"}
     assert {int(record["slurm_job"]) for record in records} <= set(jobs)
-    record_property("jobs", [f"{number} {state} {rule}" for number, (state, rule) in sorted(jobs.items())])
+    listed = [f"{number} {state} {rule}" for number, (state, rule) in sorted(jobs.items())]
+    record_property("jobs", [*listed, f"{len(jobs)} jobs in {seconds:.0f} s"])
     again = project.build("--cluster", "slurm")
     assert "Nothing has changed" in again.stdout
     assert slurm.jobs().keys() == jobs.keys()
