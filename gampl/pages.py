@@ -213,11 +213,14 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
+def processor() -> str:
+    """The processor's name, or where the system does not tell, its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
 def _device() -> dict[str, str]:
-    cpu = platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        cpu = names[0] if names else cpu
-    return {"device": f"{cpu}, {os.cpu_count()} cores", "python": platform.python_version()}
+    return {"device": f"{processor()}, {os.cpu_count()} cores", "python": platform.python_version()}

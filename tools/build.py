@@ -72,7 +72,7 @@ def holder_of(lock: Path) -> str:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return file.read().strip()
+            return last_holder(lock)
         except OSError:  # nobody can hold it on this file system
             return ""
     return ""

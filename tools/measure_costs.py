@@ -6,7 +6,6 @@ file that it writes is what the page *Run it at paper scale* multiplies with the
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from gampl.devices import pick_device  # noqa: E402
 from gampl.event_ensembles import leading_order_process  # noqa: E402
 from gampl.event_settings import EventTraining, LeadingOrder  # noqa: E402
 from gampl.generators.events import make_generator  # noqa: E402
+from gampl.pages import processor  # noqa: E402
 from gampl.processes.top_pair import TopPair  # noqa: E402
 from gampl.profiles import PROFILES  # noqa: E402
 from gampl.settings import Training  # noqa: E402
@@ -141,15 +141,6 @@ def measure(profile: str, seed: int) -> dict[str, object]:
             "events": {name: told(of_events(one, profile, device)) for name, one in events.items()},
             "shards": {name: told(of_a_shard(name)) for name in folders},
         }
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main(arguments: list[str] | None = None) -> int:
