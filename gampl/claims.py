@@ -13,7 +13,7 @@ from typing import Any
 
 from gampl.pages import rounded
 from gampl.profiles import PROFILES
-from gampl.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, product
+from gampl.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
 
 CHECK = "check"  # the section of our own checks
 PREMISE = "what it is about differs already"
@@ -227,7 +227,7 @@ def _answer(claim: Claim, recorded: Mapping[str, Mapping[str, Any]]) -> Answer:
     if not numbers or None in numbers:
         return Answer(Verdict.NOT_ATTEMPTED)
     signs = [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])]
-    ours = product([n for n in numbers if n is not None], signs)
+    ours = combine([n for n in numbers if n is not None], signs)
     return Answer((judged := claim.judge(ours))[0], ours, judged[1])
 
 

@@ -27,8 +27,8 @@ MEANINGS = {
     Verdict.CONSISTENT: "our interval holds the paper's number, and more than what counts as agreement",
     Verdict.NOT_EXCLUDED: "our interval lies on both sides of the paper's bound, or a test did not reject: no evidence "
     "against the paper, and none for it",
-    Verdict.DIFFERS: "our interval excludes the paper's number, or lies on the other side of its bound, and is not within "
-    "what counts as agreement; or a test rejects",
+    Verdict.DIFFERS: "our interval excludes the paper's number, or lies on the other side of its bound, and is not "
+    "within what counts as agreement; or a test rejects",
     Verdict.NOT_TESTED: "this run cannot tell",
     Verdict.NOT_ATTEMPTED: "this run has no number for it",
 }

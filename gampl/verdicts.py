@@ -78,7 +78,7 @@ class Recorded(NamedTuple):
     level: float | None = None
 
 
-def product(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
+def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
     """Product of numbers to the power of 1 or -1, with its interval.
 
     The distances of the intervals' ends are added in quadrature on the logarithmic axis (MOVER: Donner and Zou, Stat.

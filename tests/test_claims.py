@@ -54,7 +54,10 @@ def verdict(of: Claim, results: dict) -> Verdict:
 
 
 def test_infinite_ends_of_intervals_are_read_back():
-    assert verdict(claim(says=Says.ABOVE, paper=10, tolerance=None), recorded(G=("inf", 12.0, "inf", LEVEL))) is Verdict.REPRODUCED
+    assert (
+        verdict(claim(says=Says.ABOVE, paper=10, tolerance=None), recorded(G=("inf", 12.0, "inf", LEVEL)))
+        is Verdict.REPRODUCED
+    )
     assert verdict(claim(), recorded(G=("inf", 12.0, "inf", LEVEL))) is Verdict.NOT_TESTED
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gampl.claims import Claim
-from gampl.verdicts import FACTOR, LEVEL, WIDE, Range, Recorded, Says, Verdict, product
+from gampl.verdicts import FACTOR, LEVEL, WIDE, Range, Recorded, Says, Verdict, combine
 
 MIRROR = {
     Says.BELOW: Says.ABOVE,
@@ -140,7 +140,7 @@ def test_a_quotient_covers_as_its_parts_do():
             Recorded(math.exp(x), Range(math.exp(x - z * e), math.exp(x + z * e)), LEVEL)
             for x, e in zip(logs, errors, strict=True)
         ]
-        covered += product(parts, [1, -1]).interval.holds(Range(1.0, 1.0))
+        covered += combine(parts, [1, -1]).interval.holds(Range(1.0, 1.0))
     assert abs(covered / n - LEVEL) < 5 * np.sqrt(LEVEL * (1 - LEVEL) / n)
 
 
@@ -150,7 +150,7 @@ triples = st.tuples(positive, positive, positive).map(sorted)
 @given(triples, triples)
 def test_a_quotient_is_no_wider_than_the_extreme_cases(first, second):
     (low, a, high), (lower, b, higher) = first, second
-    ours = product([Recorded(a, Range(low, high), LEVEL), Recorded(b, Range(lower, higher), LEVEL)], [1, -1])
+    ours = combine([Recorded(a, Range(low, high), LEVEL), Recorded(b, Range(lower, higher), LEVEL)], [1, -1])
     assert ours.value == pytest.approx(a / b)
     assert low / higher <= ours.interval.low * (1 + 1e-9)
     assert ours.interval.high <= high / lower * (1 + 1e-9)
@@ -159,8 +159,8 @@ def test_a_quotient_is_no_wider_than_the_extreme_cases(first, second):
 def test_quotients_of_extremes():
     lower_limit = Recorded(math.inf, Range(4.0, math.inf), LEVEL)
     number = Recorded(2.0, Range(1.0, 8.0), LEVEL)
-    assert product([lower_limit, number], [1, -1]) == Recorded(math.inf, Range(0.5, math.inf), LEVEL)
-    assert product([number, lower_limit], [1, -1]) == Recorded(0.0, Range(0.0, 2.0), LEVEL)
-    assert product([number, Recorded(4.0)], [1, -1]).interval == pytest.approx(Range(0.25, 2.0))
-    assert product([Recorded(3.0), Recorded(4.0)], [1, -1]) == Recorded(0.75)
-    assert product([number, number._replace(level=0.683)], [1, -1]).level == 0.683
+    assert combine([lower_limit, number], [1, -1]) == Recorded(math.inf, Range(0.5, math.inf), LEVEL)
+    assert combine([number, lower_limit], [1, -1]) == Recorded(0.0, Range(0.0, 2.0), LEVEL)
+    assert combine([number, Recorded(4.0)], [1, -1]).interval == pytest.approx(Range(0.25, 2.0))
+    assert combine([Recorded(3.0), Recorded(4.0)], [1, -1]) == Recorded(0.75)
+    assert combine([number, number._replace(level=0.683)], [1, -1]).level == 0.683
