@@ -40,8 +40,8 @@ AGREEMENT = {
     Says.AT_MOST_ABOUT: f"≲ x, *slightly smaller than* x: from x / {FACTOR:g} to x. It is an approximate number, and a "
     "hundredth of x is no reproduction of it",
     Says.AT_LEAST_ABOUT: f"≳ x: from x to {FACTOR:g} x",
-    Says.BELOW: "< x, however far below: no amplification, $G<1$, and every comparison, with a quotient below 1",
-    Says.ABOVE: "> x, however far above",
+    Says.BELOW: "less than x, however far: no amplification, $G<1$, and comparisons, as quotients below 1",
+    Says.ABOVE: "more than x, however far",
     Says.LAW: "a sample follows the law of true events: never reproduced. Our number is the probability of a smaller "
     f"value; outside the central {100 * LEVEL:g} % the test rejects",
 }
@@ -184,7 +184,7 @@ def _table(judged: Sequence[Judged], profile: str, name: str) -> list[str]:
 
 def _row(judged: Judged, profile: str, columns: Sequence[str]) -> str:
     claim, verdict = judged.claim, judged.verdict(profile)
-    needs = f'<br><small class="needs">needs profile {html.escape(claim.needs)}</small>' if claim.needs else ""
+    needs = f'<br><small class="needs">larger run: {html.escape(claim.needs)}</small>' if claim.needs else ""
     where = "" if claim.section == CHECK else f"<small>{html.escape(claim.where)}</small><br>"
     within = f"± {claim.tolerance:g}: " if claim.tolerance else ""
     sure = f"; {claim.exact}" if claim.exact else ""

@@ -178,6 +178,9 @@ def pull(extra: int, kind: str) -> float:
 rows = []
 for extra, kind, name in product(PROCESSES, KINDS, REGIONS):
     if (extra, kind, name) not in results:
+        absent = [f"G_{name}"] + ["agree"] * (name == "region") + [f"G_true_{name}"] * (extra == 0)
+        for number in absent:
+            page.record(f"{number}_{extra}j_{KEYS[kind]}", np.nan)
         continue
     result = results[extra, kind, name]
     page.record(f"G_{name}_{extra}j_{KEYS[kind]}", result.G, result.interval, result.level, digits=2)
@@ -250,10 +253,10 @@ for run, recorded in {page.profile: page.recorded, **larger_runs(page)}.items():
     found = {
         TITLES[k]: float(estimate["interval"][0]) <= float(true["value"]) <= float(estimate["interval"][1])
         for k, (estimate, true) in pairs.items()
-        if estimate and true
+        if estimate and true and "interval" in estimate
     }
     held, missed = (", ".join(name for name, holds in found.items() if holds is wanted) for wanted in (True, False))
-    level = max(100 * estimate["level"] for estimate, _ in pairs.values() if estimate)
+    level = 100 * max((estimate.get("level", 0) for estimate, _ in pairs.values() if estimate), default=0)
     print(f"{run}, no additional jets: the {level:.3g} % interval of G holds the true G for {held or 'none'}")
     print(f"{run}, no additional jets: it does not hold it for {missed or 'none'}")
 if same := same_events(page):

@@ -194,13 +194,15 @@ for extra, kind, (cut, summary) in product(PROCESSES, KINDS, product(("all", "re
     cells = []
     for name in ("training", "holdout"):
         key = (extra, kind, name, cut, summary)
+        number = f"G_{extra}j_{KEYS[kind]}_{cut}_{summary}_{name}"
         if key not in results:
             cells.append("too few events")
+            page.record(number, np.nan)
+            for word in ("below", "best") if summary == "class" else ():
+                page.record(f"{word}_{extra}j_{KEYS[kind]}_{cut}_{name}", np.nan)
             continue
         result = results[key]
-        page.record(
-            f"G_{extra}j_{KEYS[kind]}_{cut}_{summary}_{name}", result.G, result.interval, result.level, digits=2
-        )
+        page.record(number, result.G, result.interval, result.level, digits=2)
         cells.append(f"$G$ {result.words}")
         if summary == "class":  # where the law of true events has the last distances, their mean and the smallest
             curve, last = result.curve, result.curve.distances[:, -1]

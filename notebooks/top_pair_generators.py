@@ -230,6 +230,8 @@ def record_root(name: str, found: Recorded) -> list[str]:
     """Record the root of a quotient of variances; returns it in words."""
     roots = np.sqrt([found.value, *found.interval])
     page.record(name, roots[0], roots[1:], LEVEL, digits=2)
+    if np.isnan(found.value):
+        return ["too few events"]
     return [f"{rounded(roots[0], 2)} ({rounded(roots[1], 2)} to {rounded(roots[2], 2)})"]
 
 
