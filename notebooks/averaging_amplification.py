@@ -18,6 +18,7 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
 from gampl.integrals import shell_integrals
+from gampl.kept_results import beside
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
 from gampl.profiles import section
@@ -283,6 +284,20 @@ page.figure(figure, "rings_sets", columns)
 # {glue:text}`averaging_amplification_G_ring4d_bayesian_region20`. Compare with the ratio in the bulk: where the generator saw few events, all members share the same few events and the same
 # architecture, extrapolate alike, and the estimate can know their common error only in part.
 #
+# ### At the paper's size
+#
+# Where results of a larger run are kept with the project, the table shows them beside those of this run: geometric means over training sets, with the range of one more of them (95 %).
+
+# %% tags=["hide-input"]
+NUMBERS = {
+    f"{dim}D, {NAMES[region]}, {words}": f"{name}_ring{dim}d_bayesian_{region}"
+    for dim in RING_DIMENSIONS
+    for region in REGIONS
+    for name, words in {"G": "$G$ estimated", "Gtrue": "$G$ true", "ratio": "estimated / true"}.items()
+}
+beside(page, NUMBERS | {f"{dim}D, rms pull (68 %)": f"pull_ring{dim}d_bayesian" for dim in RING_DIMENSIONS})
+
+# %% [markdown]
 # ## Why a factor two is nobody's fault
 #
 # Even a perfect posterior does not give $G_{\rm est}=G_{\rm true}$. Let its draws scatter around their mean with variance $s^2$. Perfect
