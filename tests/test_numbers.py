@@ -2,9 +2,14 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import other_settings
 import pytest
+import torch
 from make_reference import NUMBERS, differences, recorded
 
 ROOT = Path(__file__).parents[1]
@@ -29,3 +34,22 @@ def test_what_counts_as_a_difference():
     assert differences({"G": 2.009, "coverage": 0.69, "end": math.inf, "none": 0.0}, expected) == {}
     assert differences({"G": 2.011, "coverage": 0.71, "end": 1.0, "none": 1e-9}, expected).keys() == expected.keys()
     assert differences({}, expected).keys() == expected.keys()
+
+
+def test_notebooks_with_networks_are_run_with_other_settings():
+    chosen = set(other_settings.with_networks())
+    assert {"top_pair_generators", "gaussian_rings"} < chosen < REFERENCE.keys()
+    assert not chosen & {"introduction", "gaussian_line", "z_jets"}
+
+
+@pytest.mark.parametrize("instructions", other_settings.INSTRUCTIONS)
+def test_other_settings_are_other_settings(instructions):
+    code = "import torch, numpy; print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
+    variables = other_settings.environment(instructions, 3)
+    run = [sys.executable, "-W", "error", "-c", code]
+    said = subprocess.run(run, env=os.environ | variables, capture_output=True, text=True, check=True).stdout.split()
+    best = torch.backends.cpu.get_cpu_capability()
+    assert said == [
+        {"default": "DEFAULT", "avx2": best if best == "DEFAULT" else "AVX2", "avx512": best}[instructions],
+        "3",
+    ]

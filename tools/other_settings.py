@@ -51,6 +51,11 @@ def with_networks() -> list[str]:
     ]
 
 
+def environment(instructions: str, threads: int) -> dict[str, str]:
+    """Variables that make PyTorch and NumPy work so; MKL would not take more threads than there are cores."""
+    return {"OMP_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE", **INSTRUCTIONS[instructions]}
+
+
 def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:
     """What a notebook records.
 
@@ -65,7 +70,7 @@ def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[st
         "--figures",
         str(folder / "figures" / notebook),
     ]
-    variables = {"OMP_NUM_THREADS": str(threads), "GAMPL_STORE": str(folder / "store"), **INSTRUCTIONS[instructions]}
+    variables = environment(instructions, threads) | {"GAMPL_STORE": str(folder / "store")}
     subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=True, capture_output=True, text=True)
     return recorded(folder / "results")[notebook]
 
