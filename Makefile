@@ -17,7 +17,7 @@ help:
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
-	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference)"
+	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference), with new networks where needed (data/trainings)"
 	@echo "make keep        keep this run's numbers and costs, PROFILE=..., in data"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
@@ -48,6 +48,7 @@ lint: environment
 	@$(PROJECT_PYTHON) -m mypy
 
 reference: environment
+	@$(PROJECT_PYTHON) tools/kept_trainings.py
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 

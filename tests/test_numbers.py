@@ -1,18 +1,19 @@
 """The numbers that the smoke run records, against committed ones: what nbval's few digits cannot see."""
 
 import json
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import other_settings
 import pytest
-from make_reference import NUMBERS, recorded
+import torch
+from make_reference import NUMBERS, differences, recorded
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = json.loads((ROOT / "tests" / "reference" / NUMBERS).read_text())
-
-# Trained networks repeat to about 1e-6 from one kind of processor to another; 0.5 % sees an error of 1 %.
-RELATIVE = 5e-3
-# A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
-SHARES, ABSOLUTE = "coverage", 0.02
 
 
 @pytest.mark.book
@@ -20,15 +21,37 @@ SHARES, ABSOLUTE = "coverage", 0.02
 def test_numbers_are_those_of_the_reference(notebook):
     found, expected = recorded(ROOT / "_build" / "smoke" / "results")[notebook], REFERENCE[notebook]
     assert found.keys() == expected.keys(), "make reference"
-    wrong = {
-        name: (float(found[name]), float(value))
-        for name, value in expected.items()
-        if float(found[name])
-        != pytest.approx(float(value), rel=RELATIVE, abs=ABSOLUTE if SHARES in name else 1e-12, nan_ok=True)
-    }
-    assert wrong == {}
+    assert differences(found, expected) == {}
 
 
 def test_there_are_numbers_of_every_notebook():
     assert REFERENCE.keys() == {path.stem for path in (ROOT / "notebooks").glob("*.py")}
     assert all(len(numbers) > 2 for numbers in REFERENCE.values())
+
+
+def test_what_counts_as_a_difference():
+    expected = {"G": 2.0, "coverage": 0.68, "end": "inf", "none": 0.0, "unknown": "nan"}
+    same = {"G": 2.009, "coverage": 0.69, "end": math.inf, "none": 0.0, "unknown": math.nan}
+    assert differences(same, expected) == {}
+    others = {"G": 2.011, "coverage": 0.71, "end": 1.0, "none": 1e-9, "unknown": 3.0}
+    assert differences(others, expected).keys() == expected.keys()
+    assert differences({}, expected).keys() == expected.keys()
+
+
+def test_notebooks_with_networks_are_run_with_other_settings():
+    chosen = set(other_settings.with_networks())
+    assert {"top_pair_generators", "gaussian_rings"} < chosen < REFERENCE.keys()
+    assert not chosen & {"introduction", "gaussian_line", "z_jets"}
+
+
+@pytest.mark.parametrize("instructions", other_settings.INSTRUCTIONS)
+def test_other_settings_are_other_settings(instructions):
+    code = "import torch, numpy; print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
+    variables = other_settings.environment(instructions, 3)
+    run = [sys.executable, "-W", "error", "-c", code]
+    said = subprocess.run(run, env=os.environ | variables, capture_output=True, text=True, check=True).stdout.split()
+    best = torch.backends.cpu.get_cpu_capability()
+    assert said == [
+        {"default": "DEFAULT", "avx2": best if best == "DEFAULT" else "AVX2", "avx512": best}[instructions],
+        "3",
+    ]

@@ -6,6 +6,7 @@ nbval runs it again in each build and compares that text, so that a number canno
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from nbformat import NotebookNode
 CHECKED = "nbval-check-output"
 INJECTED = "injected-parameters"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
+
+RELATIVE = 5e-3  # sees an error of 1 %
+# A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
+SHARES, ABSOLUTE = "coverage", 0.02
 
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
 
@@ -82,6 +87,22 @@ def recorded(results: Path) -> dict[str, dict[str, float | str]]:
     """The numbers that the notebooks recorded for the claims ledger: notebook -> name -> value."""
     files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
     return {stem: {name: n["value"] for name, n in content["numbers"].items()} for stem, content in files.items()}
+
+
+def differences(found: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:
+    """The recorded numbers of a notebook that are not those of its reference, each with that one.
+
+    Networks are the same everywhere, see tools/kept_trainings.py, and what they generate repeats to round-off, of
+    single precision. What a page trains itself, such as a classifier, amplifies it.
+    """
+
+    def agree(name: str, one: float, other: float) -> bool:
+        if math.isnan(other):  # a number that this run cannot have
+            return math.isnan(one) and name in found
+        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
+
+    pairs = {name: (float(found.get(name, math.nan)), float(value)) for name, value in expected.items()}
+    return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
 
 
 def main(arguments: list[str] | None = None) -> int:

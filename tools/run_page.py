@@ -1,11 +1,14 @@
 """The page of the book that says where its steps ran, for how long and with how much memory."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
 from records import Record, read_all
+
+from gampl.studies import KEPT_RESULTS
 
 REPORT = "run_report.html"
 
@@ -23,13 +26,27 @@ No step has left a record: the products of this book come from elsewhere.
 """
 
 
-def page(build: Path, profile: str, checked: str = "smoke") -> str:
+ELSEWHERE = """\
+## The same run elsewhere
+
+On CPUs of one type, with the same versions of all packages and the same number of threads, a run repeats to the last
+bit. Another processor or number of threads adds up in another order. Each step of a training then differs by round-off,
+about a part in ten million, and later steps amplify that: the networks are as good, but not the same, and a G that
+rests on how a few of them scatter moves with them. Its interval is what tells how far it may. The smoke profile, with
+whose numbers the tests compare, therefore finds its generators in `data/trainings` and does not train them.
+"""
+
+MOVED = 0.02  # relative change of a number from which on it counts as moved
+
+
+def page(build: Path, profile: str, checked: str = "smoke", archive: Path = Path(KEPT_RESULTS)) -> str:
     """The page's text, MyST.
 
     Args:
         build: The folder ``_build``.
         profile: Of this book.
         checked: The profile of the runs that are compared with the references, whose steps count, too.
+        archive: Folder of the results that are kept, by profile.
     """
     groups: dict[str, list[Record]] = {}
     for name in dict.fromkeys((profile, checked)):
@@ -49,6 +66,7 @@ def page(build: Path, profile: str, checked: str = "smoke") -> str:
         ]
         if rows:
             parts += [f"## {title}", _table(["name", "device", "host", "job", "time in s", "memory in MB"], rows)]
+    parts += [ELSEWHERE, _against_kept(build / profile / "results", archive / profile)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -63,6 +81,38 @@ def _summary(groups: dict[str, list[Record]]) -> str:
             rows.append([name, str(len(times)), *numbers, hosts])
     head = ["kind", "steps", "sum of times in s", "median in s", "longest in s", "most memory in MB", "hosts"]
     return _table(head, rows)
+
+
+def _against_kept(results: Path, kept: Path) -> str:
+    """How far the numbers of this run are from those of one of the same profile that is kept, in words."""
+    runs = [
+        (json.loads(path.read_text(encoding="utf-8")), json.loads((kept / path.name).read_text(encoding="utf-8")))
+        for path in sorted(results.glob("*.json"))
+        if (kept / path.name).exists()
+    ]
+    if not runs:
+        return "No other run of this profile is kept to compare with."
+    pairs = [
+        (own["numbers"][n], old) for own, other in runs for n, old in other["numbers"].items() if n in own["numbers"]
+    ]
+    moved = [
+        (float(own["value"]), old)
+        for own, old in pairs
+        if not math.isclose(float(own["value"]), float(old["value"]), rel_tol=MOVED, abs_tol=1e-12)
+    ]
+    bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
+    inside = sum(low <= value <= high for value, (low, high) in bounded)
+    commits = {run["commit"] for pair in runs for run in pair}
+    devices, seeds = (", ".join(sorted({str(other[name]) for _, other in runs})) for name in ("device", "seed"))
+    if len(commits) == 1:
+        code = "Both are of the same commit: what differs comes from machines and packages."
+    else:
+        code = "They are of different commits, so that changes of the program count as well."
+    return (
+        f"A run of this profile is kept in `data/results`, made on {devices} with seed {seeds}. Of {len(pairs)} "
+        f"numbers that it has in common with this one, {len(moved)} differ by more than {MOVED:.0%}. Of those, "
+        f"{len(bounded)} have an interval there, and {inside} of these lie in it. {code}"
+    )
 
 
 def _where_and_what(record: Record) -> list[str]:
