@@ -9,7 +9,7 @@ PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test test-cluster lint reference keep events status costs bench lock clean distclean
+.PHONY: help environment book test test-cluster lint reference keep events status costs bench coverage lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes), workstation (hours) or paper (the paper's sizes)"
@@ -23,6 +23,7 @@ help:
 	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
 	@echo "make costs       time the units of the paper profile's work on this machine, for the page Run it at paper scale"
 	@echo "make bench       time the package against its alternatives"
+	@echo "make coverage    how often the sentences of an averaging result are true, in pseudo-experiments"
 	@echo "make lock        renew constraints.txt"
 	@echo "make clean       remove what was built; trained networks stay"
 	@echo "make distclean   remove those and .venv too"
@@ -66,6 +67,9 @@ status: environment
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s
+
+coverage: environment
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) benchmarks/coverage.py
 
 lock:
 	@tools/lock.sh

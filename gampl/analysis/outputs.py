@@ -33,8 +33,8 @@ HEADS = {
 WIDTHS = (15, 9, 20, 12)
 GAP = "  "
 POOLED = (
-    "pooled worth: true events that the pooled sample of all members is worth, which were trained on this training "
-    "sample; G: what a posterior this wide is worth on average over training samples"
+    "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
+    "posterior this wide is worth on average over training sets"
 )
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",

@@ -156,8 +156,8 @@ AVERAGING = (
 )
 AT_LEAST = (
     "The limits are about these members and their one training sample. Its own fluctuation has moved all of them "
-    "alike, cannot be averaged away, and is as large as they differ from each other. So one member is worth half as "
-    "much as the pooled sample, about, and G is what to expect of other training samples. All this holds for members "
+    "alike, cannot be averaged away, and is as large as they differ from each other. So one member is worth about half "
+    "as much as the pooled sample, and G is what to expect on average over training sets. All this holds for members "
     "that are draws from a posterior: fits to resampled events (bootstrap), or draws from a Bayesian network. Members "
     "that each leave out a part of the same events, or differ in nothing but their initial weights, differ too little, "
     "and all numbers come out too large."
