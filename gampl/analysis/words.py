@@ -29,7 +29,8 @@ def meaning(study: Study) -> tuple[tuple[str, str], ...]:
     methods = {finding.method for finding in study.findings}
     texts = [("What G says", WORTH)]
     if "averaging" in methods:
-        texts += [("Averaging", AVERAGING), ("What averaging cannot see", BLIND_AVERAGING)]
+        texts += [("Averaging", AVERAGING), ("How members have to be made", MEMBERS)]
+        texts += [("What averaging cannot see", BLIND_AVERAGING)]
     if "differential" in methods:
         texts += [("Differential", DIFFERENTIAL), ("What differential cannot see", BLIND_DIFFERENTIAL)]
     return tuple(texts)
@@ -157,6 +158,13 @@ AVERAGING = (
     "Averaging asks how well the generator knows the share of events in a region. Its members were trained on the same "
     "events; how far their shares differ, beyond the counting of events, is what the training sample left open. That "
     "many true events, inside and outside of the region together, would give the share with the same uncertainty."
+)
+MEMBERS = (
+    "Each trained on a bootstrapped copy of the training sample, in which every event counts a Poisson number of "
+    "times, or drawn from a Bayesian posterior. Members that differ in nothing but their initial weights or the order "
+    "of their batches agree as well as the training finds its optimum, whatever the training sample left open; members "
+    "that each hold back a random fifth of it scatter with a quarter of the right variance if the fit is efficient. "
+    "Both make G too large, and the samples do not show it: only you know how they were made."
 )
 BLIND_AVERAGING = (
     "An error that all members share, as of a network that is too stiff or of a training that was stopped too early. "

@@ -291,5 +291,5 @@ def test_regions_are_described_where_their_names_do_not():
 
 def test_only_what_was_estimated_is_explained():
     heads = [head for head, _ in meaning(study(findings=findings()[:2]))]
-    assert heads == ["What G says", "Averaging", "What averaging cannot see"]
-    assert len(meaning(study())) == 5
+    assert heads == ["What G says", "Averaging", "How members have to be made", "What averaging cannot see"]
+    assert len(meaning(study())) == 6
