@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def training_events(training: EventTraining, profile: str) -> Floats:
-    """The events that all members of an ensemble are trained on: (n_train, *event_shape).
+    """The events that all members of an ensemble are trained on, or a member that is independent: (n, *event_shape).
 
     Of top pairs the first of the training sample, of the leading-order process draws with the training's seed.
 
@@ -31,8 +31,9 @@ def training_events(training: EventTraining, profile: str) -> Floats:
     """
     process = training.process
     if isinstance(process, LeadingOrder):
-        rng = np.random.default_rng([training.seed, training.n_train, zlib.crc32(b"leading order")])
-        return leading_order_process(process).sample(training.n_train, rng)
+        own = [training.member] if training.posterior == "independent" else []
+        rng = np.random.default_rng([training.seed, training.n_train, zlib.crc32(b"leading order"), *own])
+        return leading_order_process(process).sample(training.n_events, rng)
     events = TopPair(process.extra_jets).load("train", _file(process.extra_jets, profile)).momenta
     if len(events) < training.n_train:
         raise ValueError(f"n_train is {training.n_train}, but the file has {len(events)} training events")
@@ -60,9 +61,11 @@ def train_members(names: Sequence[str], profile: str, seed: int, at_once: int = 
     plan, solver = event_studies.trainings(profile, seed), event_studies.solver(profile)
     families: dict[str, list[str]] = {}
     for name in names:
-        families.setdefault(name.rpartition("/")[0], []).append(name)
+        has_own_events = plan[name].posterior == "independent"
+        families.setdefault(name if has_own_events else name.rpartition("/")[0], []).append(name)
     found: dict[str, TrainedMember] = {}
-    for family, members in families.items():
+    for members in families.values():
+        family = members[0].rpartition("/")[0]
         events = training_events(plan[members[0]], profile)
         trainings = [plan[name] for name in members]
         trained = train_or_load_members(trainings, events, at_once=at_once, solver=solver, label=family)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gampl.settings import Fit, at_least
+from gampl.settings import RESAMPLINGS, Fit, at_least, held_back
 
 FLOWS = ("transformer", "lgatr", "lgatr_slim", "lloca")  # velocity networks of flow matching
 DENSITIES = ("autoregressive", "spline")
@@ -119,9 +119,11 @@ class EventTraining:
 
     Args:
         process: Where the events come from.
-        n_train: Training events; all members see the same.
+        n_train: Training events; all members see the same, unless they are independent.
         generator: Kind and size of the network.
-        member: Number of the member. It decides initial weights, batches and the events held back.
+        member: Number of the member. It decides resampling, initial weights and batches.
+        posterior: How members come to differ, one of `gampl.settings.RESAMPLINGS`. The events that a member does not
+            take, or holds back, decide when it stops.
         seed: Seed of everything random, and of the training events where they are drawn.
         fit: How the weights are fitted.
         precision: Of a velocity network's arithmetic on a GPU: "float32" or "bfloat16". On a CPU always the first.
@@ -132,12 +134,20 @@ class EventTraining:
     n_train: int
     generator: Generator
     member: int = 0
+    posterior: str = "bootstrap"
     seed: int = 0
     fit: Fit = field(default_factory=Fit)
     precision: str = "float32"
     compile: bool = False
 
+    @property
+    def n_events(self) -> int:
+        """Events that it takes: n_train, and more for an independent member, which decide when it stops."""
+        return self.n_train + (held_back(self.n_train) if self.posterior == "independent" else 0)
+
     def __post_init__(self) -> None:
+        if self.posterior not in RESAMPLINGS:
+            raise ValueError(f'EventTraining.posterior must be one of {RESAMPLINGS}, got "{self.posterior}"')
         if self.precision not in PRECISIONS:
             raise ValueError(f'EventTraining.precision must be one of {PRECISIONS}, got "{self.precision}"')
         if isinstance(self.process, LeadingOrder) and self.generator.base != "normal":

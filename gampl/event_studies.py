@@ -6,7 +6,7 @@ from typing import Any
 
 from gampl.event_settings import EventTraining, Generator, LeadingOrder, Solver, TopPairJets
 from gampl.profiles import section
-from gampl.settings import Fit
+from gampl.settings import RESAMPLINGS, Fit
 from gampl.studies import event_file
 
 TITLES = {
@@ -19,20 +19,21 @@ TITLES = {
 }
 EXTRA_JETS = (0, 4)
 TRAINED_BY = "gampl/event_ensembles.py"
-# what a page uses: top pairs, the leading-order process
+# what a page uses: top pairs, the leading-order process, the same with members that were made in several ways
 _PAGES = {
-    "top_pair_generators": ("top_pair",),
-    "top_pair_averaging": ("top_pair",),
-    "top_pair_differential": ("top_pair",),
-    "known_truth": ("leading_order",),
+    "top_pair_generators": "top_pair",
+    "top_pair_averaging": "top_pair",
+    "top_pair_differential": "top_pair",
+    "known_truth": "leading_order",
+    "members": "compared",
 }
 
 
 def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
-    """All members by name, such as ``top_pair_0j/lloca/3`` or ``leading_order_4000/spline/0``."""
+    """All members by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
     plan = {}
     for ensemble in ensembles(profile):
-        for member in range(int(section(profile, "event_trainings")["members"])):
+        for member in range(_members(profile, ensemble)):
             plan[f"{ensemble}/{member}"] = _training(profile, seed, ensemble, member)
     return plan
 
@@ -42,7 +43,8 @@ def ensembles(profile: str) -> list[str]:
     settings = section(profile, "event_trainings")
     exact = settings["leading_order"]
     names = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
-    return names + [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
+    names += [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
+    return names + [compared(profile, resampling) for resampling in RESAMPLINGS]
 
 
 def top_pair(extra_jets: int, kind: str) -> str:
@@ -53,6 +55,12 @@ def top_pair(extra_jets: int, kind: str) -> str:
 def leading_order(n_train: int, kind: str) -> str:
     """Name of the ensemble of one kind of generator of the leading-order process."""
     return f"leading_order_{n_train}/{kind}"
+
+
+def compared(profile: str, resampling: str) -> str:
+    """Name of the ensemble of the leading-order process whose members were made in this way."""
+    settings = section(profile, "event_trainings")["leading_order"]["compared"]
+    return f"compared_{settings['n_train']}/{settings['generator']}/{resampling}"
 
 
 def jobs(profile: str, seed: int) -> dict[str, list[str]]:
@@ -67,7 +75,7 @@ def jobs(profile: str, seed: int) -> dict[str, list[str]]:
 
 def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
     """Names of the members that a notebook uses."""
-    return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, ("-",)))]
+    return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, "-"))]
 
 
 def generated(job: str, profile: str) -> dict[str, Any]:
@@ -103,12 +111,18 @@ def training_data(job: str, profile: str) -> list[str]:
 def _process(ensemble: str) -> str:
     """The section of the profile: ``top_pair_0j``, ``top_pair_4j`` or ``leading_order``."""
     name = ensemble.split("/")[0]
-    return "leading_order" if name.startswith("leading_order") else name
+    return "leading_order" if name.startswith(("leading_order", "compared")) else name
+
+
+def _members(profile: str, ensemble: str) -> int:
+    settings = section(profile, "event_trainings")
+    return int((settings["leading_order"]["compared"] if ensemble.startswith("compared") else settings)["members"])
 
 
 def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTraining:
     settings = section(profile, "event_trainings")
     process, kind = _process(ensemble), ensemble.split("/")[1]
+    resampling = ensemble.split("/")[2] if ensemble.startswith("compared") else RESAMPLINGS[0]
     here = settings[process]
     size: dict[str, Any] = dict(settings["generators"][kind])
     own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
@@ -128,7 +142,7 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
         patience=int(settings["patience"]),
         ema=settings["ema"],
     )
-    return EventTraining(source, n_train, Generator(kind, **size), member=member, seed=seed, fit=fit, **own)
+    return EventTraining(source, n_train, Generator(kind, **size), member, resampling, seed, fit, **own)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

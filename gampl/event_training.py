@@ -20,7 +20,7 @@ from gampl.generators.events import AnyGenerator, make_generator
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
 from gampl.memory import AtOnce
-from gampl.posterior.ensemble import Split, hold_out
+from gampl.posterior.ensemble import Split, split_of
 from gampl.store import Artifact, Store, array_digest, key_digest
 
 PACKAGES = ("lgatr", "lloca", "numpy", "torch", "torchdiffeq", "zuko")
@@ -76,7 +76,7 @@ def train_or_load(
 
     Args:
         training: What to train.
-        events: The training events, (n_train, *event_shape).
+        events: The training events, (n_train, *event_shape), see `EventTraining.n_events`.
         store: Where to look and to keep it; by default the project's store, see `gampl.store.default_root`.
         solver: How a flow is to be solved when it generates. It does not count as a difference of the training.
         device: Where to train, see `gampl.devices.pick_device`. The device does not count as a difference.
@@ -103,9 +103,10 @@ def train_or_load(
 
 
 def check_events(training: EventTraining, events: NDArray[np.float64], label: str) -> None:
-    """Raises ValueError if there are not n_train events of the process's shape."""
-    if len(events) != training.n_train:
-        raise ValueError(f"{label}: n_train is {training.n_train}, but there are {len(events)} events")
+    """Raises ValueError if there are not n_events events of the process's shape."""
+    if len(events) != training.n_events:
+        more = "" if training.n_events == training.n_train else f", which takes {training.n_events} events"
+        raise ValueError(f"{label}: n_train is {training.n_train}{more}, but there are {len(events)} events")
     expected = (4,) if isinstance(training.process, LeadingOrder) else (6 + training.process.extra_jets, 4)
     if events.shape[1:] != expected:
         raise ValueError(f"{label}: events must have shape (n, {', '.join(map(str, expected))}), got {events.shape}")
@@ -145,7 +146,7 @@ def untrained_member(training: EventTraining, events: NDArray[np.float64], devic
     """A member before its first step, from training events (n_train, *event_shape)."""
     generator = make_generator(training, torch.from_numpy(events)).to(device)
     x = generator.coordinates.to_network(torch.from_numpy(events).to(device))
-    split = hold_out(len(x), torch_generator(training.seed, "split", training.member))
+    split = split_of(training.posterior, training.n_train, training.seed, training.member)
     return Member(generator, x, split, training)
 
 
@@ -179,7 +180,7 @@ class Member:
     Args:
         generator: On the device to train on.
         x: Network coordinates of the training events, (n_train, d), on that device.
-        split: Which of them it is trained on and which it holds back.
+        split: Which of them it is trained on, with which weights, and which it holds back.
         training: Batch size, seed, precision and whether to compile.
     """
 
@@ -194,23 +195,25 @@ class Member:
         if on_gpu and training.compile and isinstance(generator, FlowMatching):
             generator.velocity.compile()
 
-    def _drawn(self, rows: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
-        """Events of these row numbers, and what is random in their loss: (n,) -> (n, d), ..."""
-        return self.x[rows.to(self.x.device)], *self.generator.noise(len(rows), stream)
+    def _drawn(self, rows: Tensor, weights: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
+        """Weights and events of these row numbers, and what is random in their loss: (n,), (n,) -> (n,), (n, d), ..."""
+        device = self.x.device
+        return weights.to(device), self.x[rows.to(device)], *self.generator.noise(len(rows), stream)
 
     def autocast(self) -> torch.autocast:
         """The context of the precision of its arithmetic."""
         return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision)
 
-    def _loss(self, *drawn: Tensor) -> Tensor:
-        """The loss of each event, (n,)."""
+    def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
+        """The weighted loss of each event, (n,)."""
         with self.autocast():
-            return self.generator.loss(*drawn).float()
+            return weights * self.generator.loss(*drawn).float()
 
     def draw(self) -> tuple[Tensor, ...]:
-        """The events of a batch, (B, d), and what is random in their loss."""
-        rows, stream = self.split.train, self.streams[0]
-        return self._drawn(rows[torch.randint(len(rows), (self.training.fit.batch_size,), generator=stream)], stream)
+        """Weights and events of a batch, (B,) and (B, d), and what is random in their loss."""
+        split, stream = self.split, self.streams[0]
+        chosen = torch.randint(len(split.train), (self.training.fit.batch_size,), generator=stream)
+        return self._drawn(split.train[chosen], split.weights[chosen], stream)
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """Mean loss of what was drawn, or of some rows of it: (1,)."""
@@ -227,7 +230,7 @@ class Member:
         stream = torch_generator(self.training.seed, "validation", self.training.member)
         rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.generator.is_flow else 1)
         for part in torch.split(rows, VALIDATION_BATCH):
-            yield self._drawn(part, stream)
+            yield self._drawn(part, torch.ones(len(part)), stream)
 
 
 def _history(artifact: Artifact) -> History | None:

@@ -6,6 +6,15 @@ Everything that can change the trained weights stands here; the artifact store's
 from dataclasses import dataclass, field
 
 POSTERIORS = ("bayesian", "deep", "bootstrap", "repulsive")
+# How the members of an ensemble come to differ, besides their initial weights and batches: each weighs the events with
+# Poisson numbers of its own ("bootstrap"), holds back a fifth of its own choice ("deep", the paper's way), the same
+# fifth as the others ("same_split"), or has events of its own, which only a known process can provide ("independent").
+RESAMPLINGS = ("bootstrap", "deep", "same_split", "independent")
+
+
+def held_back(n: int) -> int:
+    """Of n events how many only decide when a training stops, where a share is held back."""
+    return max(1, round(n / 5))
 
 
 def at_least(owner: object, lowest: float, *names: str) -> None:
@@ -93,9 +102,8 @@ class Training:
         dim: Dimensions of an event.
         n_train: Training events.
         data_seed: Seed of the training events.
-        posterior: "bayesian" (variational, Eq. 13), "deep" (ensemble with a hold-out of its own for each
-            member), "bootstrap" (each member on its own Poisson resample) or "repulsive" (members that
-            push each other apart as functions).
+        posterior: "bayesian" (variational, Eq. 13), "repulsive" (members that push each other apart as functions), or
+            how the members of an ensemble come to differ, one of `RESAMPLINGS`.
         members: Draws of the Bayesian network, or networks in the ensemble.
         seed: Seed of everything random in the training and in the draws.
         network: Size of the networks.
@@ -109,8 +117,8 @@ class Training:
 
     dim: int
     n_train: int
-    posterior: str
-    members: int
+    posterior: str = "bootstrap"
+    members: int = 10
     process: str = "ring"
     data_seed: int = 0
     seed: int = 0
@@ -125,8 +133,8 @@ class Training:
     def __post_init__(self) -> None:
         if self.process != "ring":
             raise ValueError(f'Training.process must be "ring", got "{self.process}"')
-        if self.posterior not in POSTERIORS:
-            raise ValueError(f'Training.posterior must be one of {POSTERIORS}, got "{self.posterior}"')
+        if self.posterior not in (known := tuple(dict.fromkeys(POSTERIORS + RESAMPLINGS))):
+            raise ValueError(f'Training.posterior must be one of {known}, got "{self.posterior}"')
         at_least(self, 1, "dim", "members", "folds")
         at_least(self, 2, "n_train")
         at_least(self, 0, "data_seed", "seed", "kl_weight", "repulsion", "leave_out")
@@ -135,3 +143,5 @@ class Training:
                 f"Training.leave_out must be below Training.folds, and these at most half of n_train, got "
                 f"leave_out {self.leave_out}, folds {self.folds}, n_train {self.n_train}"
             )
+        if self.posterior == "independent" and self.folds > 1:
+            raise ValueError("Training.folds must be 1 for independent members: they have no events in common")

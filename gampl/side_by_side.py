@@ -6,7 +6,7 @@ hundred steps the weights of an L-GATr-slim differ in the fourth digit, and thos
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from gampl.devices import pick_device
 from gampl.event_settings import EventTraining, Solver
 from gampl.event_training import (
+    VALIDATION_BATCH,
     Member,
     TrainedMember,
     artifact_key,
@@ -29,7 +30,7 @@ from gampl.event_training import (
     untrained_member,
 )
 from gampl.fit import History, fit
-from gampl.memory import AtOnce
+from gampl.memory import AtOnce, split
 from gampl.store import Artifact, Store
 
 Floats = NDArray[np.float64]
@@ -143,7 +144,7 @@ class SideBySide:
         self.fixed = {name: p.detach() for name, p in weights.items() if name not in trained} | buffers
 
     def draw(self) -> tuple[Tensor, ...]:
-        """The batches of the members and what is random in their losses: (B, M, d), ..."""
+        """Weights and events of the members' batches, and what is random in their losses: (B, M), (B, M, d), ..."""
         return _stacked([member.draw() for member in self.each])
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
@@ -153,24 +154,24 @@ class SideBySide:
     @torch.no_grad()
     def validation_losses(self, at_once: AtOnce) -> Tensor:
         """Mean loss of the events that each member holds back: (M,)."""
-        batches = zip(*(member.validation_batches() for member in self.each), strict=True)
-        losses = torch.cat([at_once.map(self._loss, *_stacked(drawn)) for drawn in batches])
-        return losses.mean(0).cpu()
+        drawn = _stacked([_joined(member.validation_batches()) for member in self.each])
+        losses = torch.cat([at_once.map(self._loss, *part) for part in split(drawn, VALIDATION_BATCH)])
+        return (losses.sum(0) / drawn[0].sum(0)).cpu()
 
-    def _loss(self, *drawn: Tensor) -> Tensor:
-        """The loss of each event: (n, M, ...) -> (n, M)."""
+    def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
+        """The weighted loss of each event: (n, M), (n, M, ...) -> (n, M)."""
         one = self.each[0].generator
 
-        def of_member(weights: dict[str, Tensor], *drawn: Tensor) -> Tensor:
+        def of_member(state: dict[str, Tensor], *drawn: Tensor) -> Tensor:
             # Nothing is tied: the coordinates occur twice in a flow, but they are one and the same module.
-            loss: Tensor = functional_call(one, weights, drawn, tie_weights=False)
+            loss: Tensor = functional_call(one, state, drawn, tie_weights=False)
             return loss
 
         with self.each[0].autocast(), warnings.catch_warnings():
             # without a rule for vmap, a CPU's attention is computed for one member after the other
             warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
             axes = (0, *[1] * len(drawn))
-            return vmap(of_member, axes, out_dims=1)(self.parameters | self.fixed, *drawn).float()
+            return weights * vmap(of_member, axes, out_dims=1)(self.parameters | self.fixed, *drawn).float()
 
     @torch.no_grad()
     def unstack(self) -> None:
@@ -180,9 +181,24 @@ class SideBySide:
                 p.copy_(self.parameters[name][k])
 
 
+def _joined(batches: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Batches of a member as one, see `Member.validation_batches`."""
+    return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+
+
 def _stacked(drawn: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """What members have drawn, (n, ...) each, with the members as the second axis: (n, M, ...)."""
-    return tuple(torch.stack(parts, 1) for parts in zip(*drawn, strict=True))
+    """What members have drawn, (n, ...) each, with the members as the second axis: (n, M, ...).
+
+    A member with fewer events than another has its own again, with a weight of zero.
+    """
+    longest = max(len(weights) for weights, *_ in drawn)
+    padded = []
+    for of_member in drawn:
+        n = len(of_member[0])
+        weights, *others = (part[torch.arange(longest, device=part.device) % n] for part in of_member)
+        weights[n:] = 0
+        padded.append((weights, *others))
+    return tuple(torch.stack(parts, 1) for parts in zip(*padded, strict=True))
 
 
 def _of_member(history: History, k: int, patience: int) -> History:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gampl.profiles import section
-from gampl.settings import POSTERIORS, Fit, Network, Training
+from gampl.settings import RESAMPLINGS, Fit, Network, Training
 
 RING_DIMENSIONS = (2, 4)
 TRAINED_BY = "gampl/training.py"
@@ -16,23 +16,25 @@ EVENT_FILES = {  # of the pages that read events
 EXAMPLES = ("examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv")
 COSTS = "data/costs"  # see `gampl.costs`
 KEPT_RESULTS = "data/results"  # see `gampl.kept_results`
-LARGER = ("workstation", "paper")  # than the profiles that a reader runs
+LARGER = ("rings", "workstation", "paper")  # than the profiles that a reader runs
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
     """All trainings of a profile by name, such as ``ring2d/deep/1`` for the first training set in two dimensions.
 
-    The four posteriors of one training set see the same events. ``ring2d/scan/<kl weight>/<log-variance>/1`` vary what
-    the Bayesian result depends on; ``ring2d/crossfit/<fold>/1`` leave out a fold of the events.
+    The four posteriors of one training set see the same events, and so do the members of ensembles of the 2D ring that
+    are there for comparison; those of an "independent" one do not. ``ring2d/scan/<kl weight>/<log-variance>/1`` vary
+    what the Bayesian result depends on; ``ring2d/crossfit/<fold>/1`` leave out a fold of the events.
     """
     settings = section(profile, "trainings")
     sets = range(1, settings["training_sets"] + 1)
     plan = {
         ring(dim, posterior, k): _training(settings, seed, dim, posterior, k)
         for dim in RING_DIMENSIONS
-        for posterior in POSTERIORS
+        for posterior in posteriors_of(profile)
         for k in sets
     }
+    plan |= {ring(2, kind, k): _training(settings, seed, 2, kind, k) for kind in settings["compared"] for k in sets}
     for kl_weight, init_logvar in settings["scan"]:
         for k in sets:
             default = _training(settings, seed, 2, "bayesian", k)
@@ -43,6 +45,11 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
             default = _training(settings, seed, 2, "bayesian", k)
             plan[crossfit(fold, k)] = replace(default, folds=folds, leave_out=fold)
     return plan
+
+
+def posteriors_of(profile: str) -> tuple[str, ...]:
+    """The posteriors of the rings in a profile, some of `gampl.settings.POSTERIORS`."""
+    return tuple(section(profile, "trainings")["posteriors"])
 
 
 def jobs(profile: str, seed: int) -> dict[str, list[str]]:
@@ -87,9 +94,12 @@ def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
     """Names of the trainings that a notebook uses."""
     plan = trainings(profile, seed)
     if notebook == "gaussian_rings":
-        return [ring(dim, posterior, 1) for dim in RING_DIMENSIONS for posterior in POSTERIORS]
+        return [ring(dim, posterior, 1) for dim in RING_DIMENSIONS for posterior in posteriors_of(profile)]
     if notebook == "averaging_amplification":
-        return [name for name in plan if name.split("/")[1] in POSTERIORS]
+        return [name for name in plan if name.split("/")[1] in posteriors_of(profile)]
+    if notebook == "members":
+        kinds = (*RESAMPLINGS, "repulsive")
+        return [name for name in plan if name.startswith("ring2d") and name.split("/")[1] in kinds]
     bayesian = [name for name in plan if "/bayesian/" in name]
     if notebook == "calibration":
         return bayesian + [name for name in plan if "/scan/" in name]

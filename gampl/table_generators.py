@@ -57,14 +57,14 @@ class Kernels:
 
     Args:
         z: Standardised training events, (n_train, d).
-        split: Which of them this member has, and how often.
+        split: Which of them this member has, and their weights.
         bandwidth: Factor on the width.
     """
 
     def __init__(self, z: Floats, split: Split, bandwidth: float = 1.0) -> None:
         scott = len(z) ** (-1 / (z.shape[1] + 4))  # not of the fewer events that are left after resampling
-        rows, counts = np.unique(split.train.numpy(), return_counts=True)
-        self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=counts)
+        rows, weights = split.train.numpy(), split.weights.numpy()
+        self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=weights)
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
         """Draws n events, (n, d)."""

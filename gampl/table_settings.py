@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from gampl.settings import Fit, at_least, positive
+from gampl.settings import RESAMPLINGS, Fit, at_least, positive
 
 GENERATORS = ("spline", "kde")
-RESAMPLINGS = ("bootstrap", "deep")
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,8 @@ class TableTraining:
         n_train: Training events, the same ones for all members.
         dim: Columns.
         member: Number of the member. It decides resampling, initial weights and batches.
-        posterior: How members come to differ: "bootstrap" (each on its own Poisson resample of the events; those it
-            does not take decide when it stops) or "deep" (each holds back a fifth of its own choice; "spline" only).
+        posterior: How members come to differ, one of `gampl.settings.RESAMPLINGS` but for "independent"; a "kde" has
+            "bootstrap" only. The events that a member does not take, or holds back, decide when it stops.
         seed: Seed of everything random.
         fit: How the weights of a "spline" are fitted. The running mean of the weights, `Fit.ema`, takes out scatter of
             the members that comes from where they stopped, not from their events.
@@ -45,7 +44,7 @@ class TableTraining:
     bandwidth: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("generator", GENERATORS), ("posterior", RESAMPLINGS)):
+        for name, allowed in (("generator", GENERATORS), ("posterior", RESAMPLINGS[:-1])):
             if getattr(self, name) not in allowed:
                 raise ValueError(f'TableTraining.{name} must be one of {allowed}, got "{getattr(self, name)}"')
         if self.generator == "kde" and self.posterior != "bootstrap":

@@ -21,7 +21,7 @@ from gampl.devices import pick_device
 from gampl.fit import History, fit
 from gampl.generators.randomness import torch_generator
 from gampl.memory import AtOnce
-from gampl.posterior.ensemble import Split, hold_out, poisson_bootstrap
+from gampl.posterior.ensemble import Split, split_of
 from gampl.store import Artifact, Store, array_digest, key_digest
 from gampl.table_columns import Columns, learn_columns
 from gampl.table_generators import Kernels, Spline
@@ -209,7 +209,7 @@ def train_or_load(
     columns, z = learn_columns(x, training.seed, names)
     key = artifact_key(training, x)
     if training.generator == "kde":
-        kernels = Kernels(z, _split(training), training.bandwidth)
+        kernels = Kernels(z, _split_of(training), training.bandwidth)
         return TrainedTable(training, columns, kernels, None, "", key["data"], key_digest(key))
 
     def make(checkpoints: Path) -> Artifact:
@@ -239,7 +239,7 @@ def artifact_key(training: TableTraining, events: Floats) -> dict[str, Any]:
 def train(training: TableTraining, z: Floats, checkpoint: Path, label: str, device: torch.device) -> Artifact:
     """Trains a spline flow on standardised events, (n_train, d), and returns what is to be stored."""
     flow = Spline(training).flow.to(device)
-    member = _Member(flow, torch.from_numpy(z).float().to(device), _split(training), training)
+    member = _Member(flow, torch.from_numpy(z).float().to(device), _split_of(training), training)
     untrained = float(member.validation_losses(AtOnce(f"{label}, validation")))
     try:
         history = fit(member, training.fit, checkpoint=checkpoint, label=label)
@@ -264,15 +264,15 @@ class _Member:
         self.streams = [torch_generator(training.seed, "batches", training.member)]
 
     def draw(self) -> tuple[Tensor, ...]:
-        """The events of a batch: (B, d)."""
-        rows = self.split.train
-        chosen = rows[torch.randint(len(rows), (self.batch_size,), generator=self.streams[0])]
-        return (self.z[chosen.to(self.z.device)],)
+        """The events of a batch and their weights: (B, d), (B,)."""
+        split, device = self.split, self.z.device
+        chosen = torch.randint(len(split.train), (self.batch_size,), generator=self.streams[0])
+        return self.z[split.train[chosen].to(device)], split.weights[chosen].to(device)
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """Mean negative log-likelihood of events, Eq. (8): (b, d) -> (1,)."""
-        (z,) = drawn
-        return -self.flow().log_prob(z).mean().unsqueeze(0)
+        """Mean of weight times negative log-likelihood of events, Eq. (8): (b, d), (b,) -> (1,)."""
+        z, weights = drawn
+        return -(weights * self.flow().log_prob(z)).mean().unsqueeze(0)
 
     @torch.no_grad()
     def validation_losses(self, at_once: AtOnce) -> Tensor:
@@ -282,9 +282,8 @@ class _Member:
         return -log_prob.mean().unsqueeze(0).cpu()
 
 
-def _split(training: TableTraining) -> Split:
-    choose = poisson_bootstrap if training.posterior == "bootstrap" else hold_out
-    return choose(training.n_train, torch_generator(training.seed, "split", training.member))
+def _split_of(training: TableTraining) -> Split:
+    return split_of(training.posterior, training.n_train, training.seed, training.member)
 
 
 def _history(artifact: Artifact) -> History | None:

@@ -16,20 +16,19 @@ from gampl.fit import History
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
 from gampl.posterior.bayesian import bayesian, draw, fit_bayesian
-from gampl.posterior.ensemble import fit_ensemble, hold_out, poisson_bootstrap
+from gampl.posterior.ensemble import Split, fit_ensemble, hold_out, split_of
 from gampl.posterior.networks import NetworkPosterior
 from gampl.posterior.repulsive import fit_repulsive
 from gampl.processes import GaussianRing
-from gampl.settings import Training
+from gampl.settings import RESAMPLINGS, Training, held_back
 from gampl.store import Artifact, Store, array_digest, key_digest
 
 # A training's fields that its kind of posterior does not look at. The draws of a Bayesian network are not stored.
 _BAYESIAN_ONLY = {"kl_weight", "init_logvar"}
 _NOT_USED = {
     "bayesian": {"members", "repulsion"},
-    "deep": _BAYESIAN_ONLY | {"repulsion"},
-    "bootstrap": _BAYESIAN_ONLY | {"repulsion"},
     "repulsive": _BAYESIAN_ONLY,
+    **{resampling: _BAYESIAN_ONLY | {"repulsion"} for resampling in RESAMPLINGS},
 }
 
 _HISTORY = "history."  # what the names of its curves begin with, next to the weights
@@ -63,7 +62,13 @@ class Trained:
 
 
 def training_events(training: Training) -> NDArray[np.float64]:
-    """The events that a training sees: (n_train, d), fewer if a fold is left out."""
+    """The events that a training sees: (n_train, d), fewer if a fold is left out.
+
+    Those of independent members follow each other, for each n_train events and a fifth more that it holds back.
+    """
+    if training.posterior == "independent":
+        n = training.members * (training.n_train + held_back(training.n_train))
+        return GaussianRing(training.dim).sample(n, np.random.default_rng([training.data_seed, 1]))
     parts = _folds(training)
     return np.concatenate([part for k, part in enumerate(parts) if training.folds == 1 or k != training.leave_out])
 
@@ -157,8 +162,13 @@ def train(training: Training, x: torch.Tensor, checkpoint: Path, label: str) -> 
         )
         weights = _numbered(networks)
     else:
-        choose = hold_out if training.posterior == "deep" else poisson_bootstrap
-        splits = [choose(n, torch_generator(seed, "split", i)) for i in range(training.members)]
+        own_events = training.posterior == "independent"
+        splits = [
+            split_of(training.posterior, training.n_train if own_events else n, seed, i)
+            for i in range(training.members)
+        ]
+        if own_events:
+            splits = [_further(split, i * (n // training.members)) for i, split in enumerate(splits)]
         history = fit_ensemble(networks, x, splits, fit, seed=seed, checkpoint=checkpoint, label=label)
         weights = _numbered(networks)
     arrays = {name: p.detach().cpu().numpy() for name, p in weights.items()}
@@ -174,6 +184,11 @@ def _networks(training: Training) -> list[AutoregressiveTransformer]:
         AutoregressiveTransformer(training.dim, **size, generator=torch_generator(training.seed, "weights", i))
         for i in range(count)
     ]
+
+
+def _further(split: Split, rows: int) -> Split:
+    """The same split of events that begin some rows further on."""
+    return split._replace(train=split.train + rows, held_back=split.held_back + rows)
 
 
 def _numbered(networks: list[AutoregressiveTransformer]) -> dict[str, torch.Tensor]:

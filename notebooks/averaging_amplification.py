@@ -20,12 +20,11 @@ from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_
 from gampl.integrals import shell_integrals
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.settings import POSTERIORS
-from gampl.studies import RING_DIMENSIONS, ring, trainings
+from gampl.studies import RING_DIMENSIONS, posteriors_of, ring, trainings
 from gampl.training import train_or_load
 
 page = Page("averaging_amplification", profile, seed)
-plan = trainings(profile, seed)
+plan, POSTERIORS = trainings(profile, seed), posteriors_of(profile)
 training_sets = sorted({int(name.split("/")[-1]) for name in plan})
 n_train = plan[ring(2, "bayesian", 1)].n_train
 shells = GaussianRing(2).shells(20)  # the same radii in every dimension
@@ -60,7 +59,7 @@ for dim in RING_DIMENSIONS:
 ratios = [np.median(errors[key].mean(0) / integrals[key].std(0, ddof=1)) for key in integrals]
 page.record("training_sets", len(training_sets))
 page.record("draws", len(integrals[2, "bayesian", 1]))
-page.record("ensemble", len(integrals[2, "deep", 1]))
+page.record("ensemble", len(integrals[2, POSTERIORS[-1], 1]))
 page.record("numerical_error", max(ratios), digits=2)
 
 # %% [markdown]
@@ -186,7 +185,7 @@ amplification = {
     for region in REGIONS
 }
 page.record("expected_draws", expected_rms_pull(len(integrals[2, "bayesian", 1])))
-page.record("expected_ensemble", expected_rms_pull(len(integrals[2, "deep", 1])))
+page.record("expected_ensemble", expected_rms_pull(len(integrals[2, POSTERIORS[-1], 1])))
 rows = []
 for dim in RING_DIMENSIONS:
     for kind in POSTERIORS:
@@ -233,7 +232,7 @@ markdown_table(["", "region", "posterior", "paper", "$G$ estimated", "$G$ true",
 # %% mystnb={"figure": {"name": "fig-rings-sets", "caption": "Estimated against true amplification for every training set, posterior and region. On the diagonal the estimate is right. The shaded band is where 68 % of the points of a perfectly calibrated posterior with many members would lie, for a single region: mostly above the diagonal, for the reason given in the text."}, "image": {"alt": "Log-log scatter plot of estimated against true G in two and four dimensions; markers for regions, colours for posteriors; a diagonal and a band of calibrated posteriors."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(11, 5.4), sharex=True, sharey=True)
 markers = dict(zip(REGIONS, ("o", "s", "v"), strict=True))
-colours = dict(zip(POSTERIORS, (plots.ESTIMATE, plots.MODEL, plots.STAT, plots.OTHERS[0]), strict=True))
+colours = dict(zip(POSTERIORS, (plots.ESTIMATE, plots.MODEL, plots.STAT, plots.OTHERS[0]), strict=False))
 columns = {key: [] for key in ("dim", "posterior", "training_set", "region", "G", "G_low", "G_high", "G_true")}
 # a calibrated posterior: G_true / G_est = 1 / (1 + z^2) with z a standard normal number
 low, high = 1 / (1 + stats.chi2.ppf([0.8415, 0.1585], 1))

@@ -32,7 +32,7 @@ def test_members_differ_in_their_number_only(profile):
         members = [plan[member] for member in plan if member.rpartition("/")[0] == name]
         assert [m.member for m in members] == list(range(len(members)))
         assert len({(m.process, m.n_train, m.generator, m.fit, m.seed) for m in members}) == 1
-        assert isinstance(members[0].process, LeadingOrder if name.startswith("leading_order") else TopPairJets)
+        assert isinstance(members[0].process, TopPairJets if name.startswith("top_pair") else LeadingOrder)
 
 
 def test_the_paper_profile_has_the_papers_sizes():

@@ -288,7 +288,7 @@ def test_a_gpu_trains_and_generates_the_same(store, tmp_path, precision):
 def test_lower_precision_and_compilation_are_for_gpus():
     generator = make_generator(QUICK, torch.from_numpy(jets()))
     x = generator.coordinates.to_network(torch.from_numpy(jets()))
-    split = Split(torch.arange(100), torch.arange(100, 200))
+    split = Split(torch.arange(100), torch.arange(100, 200), torch.ones(100))
     plain, wished = (
         Member(generator, x, split, t) for t in (QUICK, replace(QUICK, precision="bfloat16", compile=True))
     )

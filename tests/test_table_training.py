@@ -96,7 +96,7 @@ def test_whole_numbers_come_back_as_whole_numbers(kind, store):
     events = trained.sample(4000, 3)
     np.testing.assert_array_equal(events[:, :2], np.round(events[:, :2]))
     assert set(events[:, 1]) == {0.0, 1.0}
-    assert len(np.unique(events[:, 2])) == 4000
+    assert len(np.unique(events[:, 2])) > 3990  # single precision has values in common by chance
     # 4 standard deviations of the share in 4000 generated and 1500 training events, and 0.02 for the fit: 1 in 10^4
     assert events[:, 1].mean() == pytest.approx(0.2, abs=4 * 0.4 * (1 / 4000 + 1 / N) ** 0.5 + 0.02)
 
@@ -159,7 +159,7 @@ def test_kde_members_scatter_as_much_as_the_training_events(store):
 
 def test_an_event_taken_twice_weighs_twice():
     z = np.array([[-1.0], [1.0], [7.0]])
-    kernels = Kernels(z, Split(torch.tensor([1, 0, 1]), torch.tensor([2])), bandwidth=1e-2)
+    kernels = Kernels(z, Split(torch.tensor([0, 1]), torch.tensor([2]), torch.tensor([2 / 3, 4 / 3])), bandwidth=1e-2)
     density = np.exp(kernels.log_density(z[:2]))
     assert density[1] / density[0] == pytest.approx(2)
 

@@ -1,8 +1,12 @@
 """Ensembles: networks whose scatter stands for the posterior.
 
-The members of a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474) differ in their initial
-weights, their batches and the events they hold back; those of a bootstrap ensemble also in the events they see. The
-members of a repulsive ensemble see the same events and push each other apart, see `gampl.posterior.repulsive`.
+What makes members differ decides what their scatter means. With Poisson weights of their own on the training events
+(bootstrap; Efron 1979, Ann. Statist. 7, 1) the members of an efficient fit scatter as fits to other training samples
+would. Those of a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474) each hold back a share
+f of the same events and scatter with only f / (1 - f) of that variance, so that G comes out four times too large for a
+fifth; networks have scatter of their own on top, from initial weights and batches, which can hide it. With the same
+split for all, that is all that is left. The members of a repulsive ensemble see the same events and push each other
+apart, see `gampl.posterior.repulsive`.
 
 Members are trained side by side with `torch.func` or one after the other; the result is the same up to round-off.
 """
@@ -20,9 +24,7 @@ from gampl.fit import History, fit
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.randomness import torch_generator
 from gampl.memory import AtOnce
-from gampl.settings import Fit
-
-HELD_BACK = 0.2  # fraction of the training events that only decide when to stop
+from gampl.settings import Fit, held_back
 
 # Members train side by side as long as one layer's output (members x batch x features x width) has no more numbers
 # than this, so that training needs about 1 GB. That is never slower: benchmarks/test_ensemble_speed.py.
@@ -30,24 +32,37 @@ NUMBERS_AT_ONCE = 4_000_000
 
 
 class Split(NamedTuple):
-    """Row numbers of the events that a member is trained on, repeated ones included, and of those held back."""
+    """Row numbers of the events that a member is trained on and of those held back, and the weights of the former.
+
+    The weights are those of the loss; their mean is one.
+    """
 
     train: Tensor
     held_back: Tensor
+    weights: Tensor
 
 
-def hold_out(n: int, generator: torch.Generator, fraction: float = HELD_BACK) -> Split:
-    """Holds back a random fraction of n events, at least one."""
-    count = max(1, round(fraction * n))
+def split_of(resampling: str, n_train: int, seed: int, member: int) -> Split:
+    """How a member of an ensemble divides and weighs its training events, see `gampl.settings.RESAMPLINGS`."""
+    if resampling == "independent":  # further events follow those that it is trained on
+        rows = torch.arange(n_train + held_back(n_train))
+        return Split(rows[:n_train], rows[n_train:], torch.ones(n_train))
+    stream = torch_generator(seed, "split", 0 if resampling == "same_split" else member)
+    return (poisson_bootstrap if resampling == "bootstrap" else hold_out)(n_train, stream)
+
+
+def hold_out(n: int, generator: torch.Generator) -> Split:
+    """Holds back a random fifth of n events, at least one."""
+    count = held_back(n)
     order = torch.randperm(n, generator=generator)
-    return Split(order[count:], order[:count])
+    return Split(order[count:], order[:count], torch.ones(n - count))
 
 
 def poisson_bootstrap(n: int, generator: torch.Generator) -> Split:
-    """Takes each of n events Poisson(1) times and holds back those taken zero times, about 37 %."""
-    counts = torch.poisson(torch.ones(n), generator=generator).long()
-    rows = torch.arange(n)
-    return Split(rows.repeat_interleave(counts), rows[counts == 0])
+    """Weighs each of n events with a Poisson(1) number and holds back those of weight zero, about 37 %."""
+    counts = torch.poisson(torch.ones(n), generator=generator)
+    (rows,) = counts.nonzero(as_tuple=True)
+    return Split(rows, (counts == 0).nonzero(as_tuple=True)[0], counts[rows] / counts[rows].mean())
 
 
 def fit_ensemble(
@@ -112,6 +127,7 @@ class Stack:
         self.networks, self.members, self.streams = networks, len(networks), streams
         self.x, self.batch_size = x, batch_size
         self.train_rows = [split.train for split in splits]
+        self.weights = [split.weights for split in splits]
         self.validation_rows = torch.nn.utils.rnn.pad_sequence(
             [split.held_back for split in splits], batch_first=True, padding_value=-1
         )  # (M, longest)
@@ -131,17 +147,21 @@ class Stack:
         return vmap(of_member)(self.parameters, x)
 
     def draw(self) -> tuple[Tensor, ...]:
-        """Row numbers of a batch of each member: (B, M)."""
-        rows = [
-            rows[torch.randint(len(rows), (self.batch_size,), generator=stream)]
+        """Row numbers of a batch of each member, and the weights of these events: (B, M) each."""
+        chosen = [
+            torch.randint(len(rows), (self.batch_size,), generator=stream)
             for rows, stream in zip(self.train_rows, self.streams, strict=True)
         ]
-        return (torch.stack(rows).T,)
+        drawn = [
+            torch.stack([of_member[some] for of_member, some in zip(members, chosen, strict=True)], 1)
+            for members in (self.train_rows, self.weights)
+        ]
+        return tuple(drawn)
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """Mean negative log-likelihood of each member's events of these row numbers, Eq. (8): (b, M) -> (M,)."""
-        (rows,) = drawn
-        return -self.log_prob(self.x[rows.T.to(self.x.device)]).mean(-1)
+        """Mean of weight times negative log-likelihood of each member's events, Eq. (8): (b, M) each -> (M,)."""
+        rows, weights = (part.T.to(self.x.device) for part in drawn)
+        return -(weights * self.log_prob(self.x[rows])).mean(-1)
 
     def validation_losses(self, at_once: AtOnce) -> Tensor:
         """The same over all events that a member holds back: (M,)."""

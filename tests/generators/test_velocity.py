@@ -3,14 +3,15 @@
 import math
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch import nn
 
 from gampl.event_settings import FLOWS, Generator
-from gampl.generators.jet_coordinates import JetCoordinates
+from gampl.generators.jet_coordinates import UNIT, JetCoordinates
 from gampl.generators.randomness import torch_generator
 from gampl.generators.velocity import Velocity, make_velocity
 from gampl.generators.velocity.transformer import Block
@@ -214,10 +215,10 @@ def transformed(vectors: torch.Tensor, transformations: torch.Tensor) -> torch.T
 
 
 @torch.no_grad()
-def violations(v: nn.Module, transformations: torch.Tensor) -> torch.Tensor:
+def violations(v: nn.Module, transformations: torch.Tensor, momenta: torch.Tensor = MOMENTA) -> torch.Tensor:
     """By how much the core's outputs miss those of the transformed events, relative to their size: (2, n, P)."""
-    vectors, scalars = v.core(MOMENTA, T)
-    vectors_of, scalars_of = v.core(transformed(MOMENTA, transformations), T)
+    vectors, scalars = v.core(momenta, T)
+    vectors_of, scalars_of = v.core(transformed(momenta, transformations), T)
     expected = transformed(vectors, transformations)
     of_vectors = (vectors_of.double() - expected).norm(dim=-1) / expected.norm(dim=-1)
     of_scalars = (scalars_of - scalars).abs().amax(-1) / scalars.std()
@@ -256,6 +257,36 @@ def test_with_references_the_core_turns_about_the_beam(kind, dtype):
     for others in (BOOSTS, ROTATIONS):
         assert violations(v, others)[0].median() > 0.05
         assert violations(v, others)[1].max() > 0.05
+
+
+def with_a_mass(space: torch.Tensor) -> torch.Tensor:
+    """Momenta of particles of 10 GeV: (n, P, 3) -> (n, P, 4)."""
+    return torch.cat([(space.square().sum(-1, keepdim=True) + (10 / UNIT) ** 2).sqrt(), space], -1)
+
+
+ALONG_THE_BEAM, IN_PARALLEL = MOMENTA[..., 1:].clone(), MOMENTA[..., 1:].clone()
+ALONG_THE_BEAM[:, 2, :2] = 0.0
+IN_PARALLEL[:, 3] = 2 * IN_PARALLEL[:, 2] * (1 + 1e-9 * random(EVENTS, 3, seed=10))
+IN_LINE = IN_PARALLEL[:, 2:3] * torch.linspace(-2, 3, JETS, dtype=DOUBLE).view(1, -1, 1)
+SINGULAR = pytest.mark.parametrize("space", [ALONG_THE_BEAM, IN_PARALLEL], ids=["along the beam", "in parallel"])
+
+
+@SINGULAR
+@pytest.mark.parametrize("references", [True, False])
+def test_frames_turn_with_events_in_which_directions_coincide(space, references):
+    v = network("lloca", references=references).double()
+    transformations = ABOUT_THE_BEAM if references else ROTATIONS @ BOOSTS
+    assert violations(v, transformations, with_a_mass(space)).max() < (1e-9 if references else 1e-6)
+
+
+def test_frames_turn_with_an_event_in_which_all_is_along_one_line():
+    """No axis across the line can be told from another: what turns must come out along it."""
+    v = network("lloca", references=False).double()
+    momenta = with_a_mass(IN_LINE)
+    assert violations(v, ROTATIONS, momenta).max() < 1e-6
+    vectors, _ = v.core(momenta, T)
+    across = torch.linalg.cross(vectors[..., 1:], momenta[..., 1:]).norm(dim=-1)
+    assert (across < 1e-6 * vectors.norm(dim=-1) * momenta.norm(dim=-1)).all()
 
 
 @precisions
@@ -311,6 +342,59 @@ def test_masses_of_slow_and_fast_jets_are_seen_in_single_precision(kind):
     assert change.std() > 0.02 * v(x_light, T).std()
 
 
+# ---- frames that cannot degenerate
+
+
+@given(st.lists(st.floats(-1e150, 1e150), min_size=6, max_size=6))
+@example([-1e150, 0, 0, 0, -1e150, 0])
+@example([0, 1e150, 0, 1e150, 0, 0])  # each axis as near to the other as it comes
+def test_the_angle_between_the_axes_of_a_frame_has_a_floor(numbers):
+    network("lloca")
+    from gampl.generators.velocity.lloca import TURN, turned_axes
+
+    first, second = turned_axes(torch.tensor(numbers, dtype=DOUBLE).view(2, 3))
+    sine = torch.linalg.cross(first, second).norm() / (first.norm() * second.norm())
+    assert sine >= 1 - 2 * TURN**2 - 1e-12
+    assert min(first.norm(), second.norm()) >= 1 - TURN - 1e-12
+
+
+METRIC = torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=DOUBLE))
+
+
+@pytest.mark.parametrize("steepness", [0.0, 1.0, 1e3, 1e9])
+def test_frames_are_lorentz_transformations_whatever_the_network_says(steepness):
+    v = network("lloca").double()
+    from gampl.generators.velocity.lloca import polar_frames, standing_frames
+
+    v.pairs.weigh.weight.data.mul_(steepness)
+    with torch.no_grad():
+        standing = standing_frames(MOMENTA, *v.axes(MOMENTA))
+        frames = polar_frames(v.pairs(MOMENTA, v.references, v.scalars(MOMENTA, T)) @ standing.mT)
+    torch.testing.assert_close(standing @ METRIC @ standing.mT, METRIC.expand_as(standing), rtol=0, atol=1e-14)
+    scale = frames.abs().amax((-1, -2), keepdim=True).square()  # fast frames have large elements
+    torch.testing.assert_close(frames @ METRIC @ frames.mT / scale, METRIC / scale, rtol=0, atol=1e-14)
+    torch.testing.assert_close(torch.linalg.det(frames), torch.ones(EVENTS, JETS, dtype=DOUBLE), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("references", [True, False])
+def test_what_a_network_says_has_bounded_slopes_near_the_beam(references):
+    """From 200 GeV across the beam down to nothing: the slope of the outputs is at most about 1 / SHORTEST."""
+    v = network("lloca", references=references).double()
+    from gampl.generators.velocity.lloca import SHORTEST
+
+    across = torch.logspace(0, -9, EVENTS, dtype=DOUBLE)
+    across[-1] = 0.0
+    momenta = MOMENTA[:1].repeat(EVENTS, 1, 1)
+    momenta[:, 2, 1:3] = across.unsqueeze(-1) * momenta[:, 2, 1:3]
+    momenta.requires_grad_()
+    vectors, scalars = v.core(momenta, T[:1].expand(EVENTS))
+    (slopes,) = torch.autograd.grad(vectors.sum() + scalars.sum(), momenta)
+    assert slopes.isfinite().all()
+    assert slopes[across < 0.1].abs().max() < slopes[across > 0.1].abs().max() / SHORTEST
+    # and no jump at the end
+    torch.testing.assert_close(vectors[-2], vectors[-1], rtol=1e-5, atol=1e-7)
+
+
 # ---- independent oracles
 
 
@@ -329,39 +413,54 @@ def test_block_agrees_with_torchs_encoder_layer():
     torch.testing.assert_close(block(h), layer(h), rtol=1e-4, atol=1e-5)
 
 
-def test_frames_agree_with_those_of_the_library():
+def test_vectors_of_frames_agree_with_those_of_the_library():
     v = network("lloca").double()  # the module imports the library without its warnings
     from lloca.equivectors import MLPVectors
-    from lloca.framesnet import LearnedPDFrames
-
-    from gampl.generators.velocity.lloca import polar_frames
 
     pairs, features = v.pairs, v.scalar_features
-    theirs = LearnedPDFrames(
-        partial(MLPVectors, num_scalars=features, hidden_channels=pairs.middle.in_features, num_layers_mlp=2)
-    ).double()
-    block = theirs.equivectors.block
+    theirs = MLPVectors(3, num_scalars=features, hidden_channels=pairs.middle.in_features, num_layers_mlp=2).double()
+    block = theirs.block
     first, _, middle, _, last = block.mlp.mlp
     first.weight.data = torch.cat([pairs.of_particle.weight, pairs.of_other.weight, pairs.of_mass.weight], 1)
     first.bias.data = pairs.of_particle.bias.data
     middle.load_state_dict(pairs.middle.state_dict())
-    last.load_state_dict(pairs.weigh.state_dict())
+    last.weight.data = pairs.weigh.weight.data
 
     def with_references(x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x, v.references.expand(len(x), -1, -1)], 1)
 
-    theirs.equivectors.init_standardization(with_references(MOMENTA))
+    theirs.init_standardization(with_references(MOMENTA))
     with torch.no_grad():
         scalars = v.scalars(MOMENTA, T)
         # the library's statistics are also of pairs of references, the same three numbers in every event
         pairs.mean.copy_(block.edge_mean)
         pairs.std.copy_(block.edge_std)
-        ours = polar_frames(pairs(MOMENTA, v.references, scalars))
+        ours = pairs(MOMENTA, v.references, scalars)
         no_scalars = scalars.new_zeros(len(scalars), 3, features)
-        expected = theirs(with_references(MOMENTA), scalars=torch.cat([scalars, no_scalars], 1)).matrices[:, :JETS]
-    torch.testing.assert_close(ours, expected, rtol=1e-7, atol=1e-8)
-    metric = torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=DOUBLE))
-    torch.testing.assert_close(ours @ metric @ ours.mT, metric.expand_as(ours), rtol=0, atol=1e-9)
+        expected = theirs(with_references(MOMENTA), scalars=torch.cat([scalars, no_scalars], 1))[:, :JETS]
+    torch.testing.assert_close(ours, expected.view_as(ours), rtol=1e-7, atol=1e-8)
+
+
+def fast_vectors(seed: int = 12) -> torch.Tensor:
+    """Triples of time-like vectors with rapidities up to 5, (EVENTS, 3, 4)."""
+    length, *direction = random(EVENTS, 3, 4, seed=seed, normal=True).unbind(-1)
+    space = torch.stack(direction, -1)
+    space = space / space.norm(dim=-1, keepdim=True) * (2 * length).clamp(-5, 5).sinh().unsqueeze(-1)
+    return torch.cat([(1 + space.square().sum(-1, keepdim=True)).sqrt(), space], -1)
+
+
+def test_polar_frames_agree_with_those_of_the_library():
+    network("lloca")
+    from lloca.utils.polar_decomposition import polar_decomposition, restframe_boost
+
+    from gampl.generators.velocity.lloca import polar_frames, turned_axes
+
+    vectors = fast_vectors()
+    boost = restframe_boost(vectors[:, 0])
+    axes = nn.functional.pad(turned_axes((vectors[:, 1:] @ boost.mT)[..., 1:]), (1, 0))
+    in_laboratory = axes @ torch.linalg.inv(boost).mT
+    expected = polar_decomposition(vectors[:, 0], in_laboratory)
+    torch.testing.assert_close(polar_frames(vectors), expected, rtol=1e-7, atol=1e-6)
 
 
 def test_masses_of_pairs_are_standardised():

@@ -10,8 +10,8 @@ from torch import nn
 from torch.distributions import Normal
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.posterior.ensemble import fit_ensemble, hold_out, poisson_bootstrap
-from gampl.settings import Fit
+from gampl.posterior.ensemble import Stack, fit_ensemble, hold_out, poisson_bootstrap, split_of
+from gampl.settings import RESAMPLINGS, Fit
 
 QUICK = Fit(steps=30, batch_size=20, warmup=5, validate_every=10)
 
@@ -39,19 +39,36 @@ def weights(network):
 @given(st.integers(2, 300), st.integers(0, 2**32))
 def test_hold_out_parts_the_events(n, seed):
     split = hold_out(n, stream(seed))
-    assert sorted(torch.cat(split).tolist()) == list(range(n))
+    assert sorted([*split.train.tolist(), *split.held_back.tolist()]) == list(range(n))
     assert len(split.held_back) == max(1, round(0.2 * n))
+    assert torch.equal(split.weights, torch.ones(len(split.train)))
 
 
 def test_bootstrap_weights_are_poisson():
     # false alarm: 1e-4
     n = 20_000
     split = poisson_bootstrap(n, stream(1))
-    counts = torch.bincount(split.train, minlength=n)
+    assert split.weights.mean().item() == pytest.approx(1)
+    counts = torch.zeros(n)
+    counts[split.train] = split.weights / split.weights.min()
+    counts = counts.round().long()  # the smallest weight is that of an event taken once
     observed = np.bincount(counts.clamp_max(5).numpy(), minlength=6)
     expected = n * np.append(stats.poisson.pmf(range(5), 1), stats.poisson.sf(4, 1))
     assert stats.chisquare(observed, expected).pvalue > 1e-4
     assert torch.equal(split.held_back, (counts == 0).nonzero().squeeze(1))  # and out of bag are those never drawn
+
+
+@pytest.mark.parametrize("resampling", RESAMPLINGS)
+def test_what_members_have_in_common(resampling):
+    first, second = (split_of(resampling, 100, seed=3, member=k) for k in range(2))
+    alike = torch.equal(first.train, second.train)
+    assert alike == (resampling in ("same_split", "independent"))  # rows of other events, if they are independent
+    for split in (first, second):
+        assert not set(split.train.tolist()) & set(split.held_back.tolist())
+        assert len(split.weights) == len(split.train) == len(set(split.train.tolist()))
+    if resampling == "independent":  # all n_train events are trained on, others are held back
+        assert first.train.tolist() == list(range(100))
+        assert first.held_back.tolist() == list(range(100, 120))
 
 
 # ---- training
@@ -120,10 +137,20 @@ def test_bootstrap_members_scatter_as_their_resamples():
     budget = Fit(steps=300, batch_size=200, learning_rate=0.05, validate_every=300)
     fit_ensemble(members, x, splits, budget, seed=0, at_once=40)
     means = torch.stack([member.mean for member in members]).detach()
-    exact = torch.stack([x[split.train].mean() for split in splits])
+    exact = torch.stack([(split.weights * x[split.train, 0]).mean() for split in splits])
     torch.testing.assert_close(means, exact, rtol=0, atol=0.03)  # 1/sqrt(200) = 0.07 is their scatter
     assert np.corrcoef(means, exact)[0, 1] > 0.98
     assert exact.std().item() == pytest.approx(x.std().item() / math.sqrt(200), rel=0.5)
+
+
+def test_weights_do_what_copies_of_events_would():
+    x, split = events(), poisson_bootstrap(100, stream(4))
+    stack = Stack(networks(1), x, [split], 10, [stream()])
+    copies = split.train.repeat_interleave((split.weights / split.weights.min()).round().long())
+    weighted = stack.losses((split.train[:, None], split.weights[:, None]))
+    copied = stack.losses((copies[:, None], torch.ones(len(copies), 1)))
+    torch.testing.assert_close(weighted, copied)
+    assert not torch.allclose(weighted, stack.losses((split.train[:, None], torch.ones(len(split.train), 1))))
 
 
 def test_a_missing_or_empty_split_is_an_error():

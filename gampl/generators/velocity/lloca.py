@@ -5,7 +5,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import gelu, normalize, pad
 
 from gampl.event_settings import Generator
 from gampl.generators.coordinates import Coordinates
@@ -22,6 +22,8 @@ with warnings.catch_warnings():  # torch-geometric, which lloca imports, still c
 
 
 STANDARDISED = 10_000  # events that give the scale of the invariant masses
+TURN = 0.5  # longest vector that turns an axis of length 1
+SHORTEST = 1e-3  # transverse momentum, 0.2 GeV for jets and tops, below which its direction fades out
 
 
 class LLoCaVelocity(EquivariantVelocity):
@@ -45,6 +47,8 @@ class LLoCaVelocity(EquivariantVelocity):
             mlp_factor=2,
             preserve_variance=False,
         )
+        for block in self.net.blocks:  # softmax does not see a key's bias, so that round-off alone would train it
+            block.attention.qkv_linear.linear.register_parameter("bias", None)
         begin_small(self.net.linear_out)
         self.transform = VectorTransform(TensorReps("1x1n"))
         self.net.attention.transform = VectorTransform(self.net.attention.transform.reps)
@@ -53,12 +57,25 @@ class LLoCaVelocity(EquivariantVelocity):
         """See `EquivariantVelocity`."""
         momenta = momenta.double()
         scalars = self.scalars(momenta, t)  # (n, P, P + 9)
-        with torch.autocast(momenta.device.type, enabled=False):  # the vectors begin nearly equal: digits must not go
-            frames = proper(polar_frames(self.pairs(momenta, self.references, scalars)))
+        with torch.autocast(momenta.device.type, enabled=False):
+            standing = standing_frames(momenta, *self.axes(momenta))
+            vectors = self.pairs(momenta, self.references, scalars) @ standing.transpose(-1, -2)  # invariants
+            frames = proper(polar_frames(vectors) @ standing)
         # Seen from its frame a particle may be fast; asinh is linear for slow and a logarithm for fast ones.
         local = self.transform(momenta, frames).asinh().to(scalars.dtype)  # (n, P, 4)
         out = self.net(torch.cat([local, scalars], -1), proper(frames.matrices.to(scalars.dtype)))
         return self.transform(out[..., :4].double(), InverseFrames(frames)), out[..., 4:]
+
+    def axes(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
+        """A time-like vector and another one of each event, from which frames begin: (n, P, 4) -> (n, 1, 4) twice.
+
+        The time axis and a beam, or without references two sums of the event's momenta.
+        """
+        if len(self.references):
+            references = self.references.to(momenta).expand(len(momenta), -1, -1)  # beam, beam, time axis
+            return references[:, 2:], references[:, :1]
+        slots = torch.arange(momenta.shape[1], dtype=momenta.dtype, device=momenta.device)
+        return momenta.sum(1, keepdim=True), slots.expand(1, 1, -1) @ momenta
 
 
 class VectorTransform(TensorRepsTransform):  # type: ignore[misc]
@@ -103,7 +120,7 @@ class PairVectors(nn.Module):
         self.of_other = nn.Linear(scalars, hidden, bias=False)
         self.of_mass = nn.Linear(1, hidden, bias=False)
         self.middle = nn.Linear(hidden, hidden)
-        self.weigh = nn.Linear(hidden, 3)
+        self.weigh = nn.Linear(hidden, 3, bias=False)  # the same for all pairs would not change their shares
         self.register_buffer("mean", torch.zeros(1, dtype=torch.float64))
         self.register_buffer("std", torch.ones(1, dtype=torch.float64))
 
@@ -146,22 +163,50 @@ def _square(vectors: Tensor) -> Tensor:
     return e * e - px * px - py * py - pz * pz
 
 
-def polar_frames(vectors: Tensor) -> Tensor:
-    """Lorentz transformations to the rest frame of the first vector, there turned to where the other two point.
+def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:
+    """Lorentz transformations to the rest frame of `time`, there turned to the beam and to each particle's momentum.
 
-    What `lloca.framesnet.LearnedPDFrames` does, without its noise for vectors that point the same way exactly, which
-    it would draw from the global random stream.
+    The axes are the beam, the momentum's direction across the beam, and the vector normal to both. In the laboratory
+    no jet is along the beam, and nothing here is nearly singular. Where a particle is, no equivariant axes exist that
+    change smoothly: then the last two axes become shorter, in proportion to the transverse momentum below `SHORTEST`.
+    The matrix is no Lorentz transformation there, but all that it makes of an event is as invariant as before.
+
+    Shapes:
+        momenta, time, beam: (n, P, 4), (n, 1, 4), (n, 1, 4) -> (n, P, 4, 4)
+    """
+    boost = restframe_boost(time)  # (n, 1, 4, 4)
+    z = normalize((boost @ beam.unsqueeze(-1)).squeeze(-1)[..., 1:], dim=-1, eps=SHORTEST)
+    p = (boost @ momenta.unsqueeze(-1)).squeeze(-1)[..., 1:]  # (n, P, 3)
+    z = z.expand_as(p)
+    x = normalize(p - (p * z).sum(-1, keepdim=True) * z, dim=-1, eps=SHORTEST)
+    axes = torch.stack([z, x, torch.linalg.cross(z, x)], -2)
+    return torch.cat([boost[..., :1, :].expand(*p.shape[:-1], 1, 4), axes @ boost[..., 1:, :]], -2)
+
+
+def polar_frames(vectors: Tensor) -> Tensor:
+    """Lorentz transformations to the rest frame of the first vector, there turned by the other two.
+
+    The first two axes of the rest frame, of length 1, are turned by the vectors' space parts l as TURN l /
+    sqrt(1 + l²), and then made orthonormal. `lloca.framesnet.LearnedPDFrames` has l itself for the axes: nearly equal
+    vectors, as untrained networks find them, then turn round-off into other frames. Here no vector can turn an axis by
+    more than arcsin(TURN), and the sine of the angle between both is at least cos(2 arcsin(TURN)) = 1 - 2 TURN² = 0.5.
 
     Shapes:
         (..., 3, 4) -> (..., 4, 4)
     """
     boost = restframe_boost(vectors[..., 0, :])
-    axes = orthogonalize_gramschmidt_3d((vectors[..., 1:, :] @ boost.transpose(-1, -2))[..., 1:], eps_norm=1e-15)
-    turned = axes @ boost[..., 1:, :]
-    return torch.cat([boost[..., :1, :], turned], -2)
+    turns = (vectors[..., 1:, :] @ boost.transpose(-1, -2))[..., 1:]  # (..., 2, 3)
+    axes = orthogonalize_gramschmidt_3d(turned_axes(turns), eps_norm=1e-15)
+    return torch.cat([boost[..., :1, :], axes @ boost[..., 1:, :]], -2)
+
+
+def turned_axes(turns: Tensor) -> Tensor:
+    """The first two axes and what turns them, see `polar_frames`: (..., 2, 3) -> (..., 2, 3)."""
+    unit = torch.eye(2, 3, dtype=turns.dtype, device=turns.device)
+    return unit + TURN * turns / (1 + turns.square().sum(-1, keepdim=True)).sqrt()
 
 
 def proper(matrices: Tensor) -> Frames:
-    """The library's frames, for matrices whose determinant is known to be 1: (..., 4, 4)."""
+    """The library's frames, for matrices that mirror nothing: (..., 4, 4)."""
     one = matrices.new_ones(matrices.shape[:-2])
     return Frames(matrices=matrices, det=one, parity=one)
