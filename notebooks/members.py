@@ -14,14 +14,25 @@ seed: int = 1
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython.display import Markdown, display
+from myst_nb import glue
 from scipy import stats
 
-from gampl import plots
+from gampl import event_ensembles, event_studies, plots
+from gampl.event_settings import LeadingOrder
+from gampl.integrals import shell_integrals
 from gampl.pages import Page, markdown_table, rounded
-from gampl.posterior.ensemble import HELD_BACK
 from gampl.posterior.repulsive import log_kernel_sum
+from gampl.processes import GaussianRing
+from gampl.regions import Intervals
+from gampl.settings import held_back
+from gampl.studies import ring, trainings
+from gampl.training import train_or_load
 
 page = Page("members", profile, seed)
+experiments, integral_points, replicates, n_truth, n_regions = page.settings.values()
+n_train = 1000
+f = held_back(n_train) / n_train
 KINDS = {
     "same_split": "deep, one split",
     "deep": "deep, a split each",
@@ -29,7 +40,7 @@ KINDS = {
     "repulsive": "repulsive",
     "independent": "independent",
 }
-page.record("held_back", HELD_BACK, digits=1)
+page.record("held_back", f, digits=1)
 
 # %% [markdown]
 # ## Five kinds
@@ -93,7 +104,7 @@ def repelled(members: int) -> np.ndarray:
     return at.detach().numpy()[:, 0]
 
 
-f, SIZES = HELD_BACK, (10, 50)
+SIZES = 10, 50
 AT_REST = {N: repelled(N) for N in SIZES}
 
 
@@ -120,10 +131,8 @@ markdown_table(["members", r"in common, $\beta$", "of its own, $v$ (of 10, 50 me
 # The Gaussian fit of {ref}`sec-line` has $\ntrain=1000$ events, the region $0\le x<0.5$ and $G_0=$ {glue:text}`members_G0`. {glue:text}`members_experiments` times we draw a training sample and make {glue:text}`members_few` and {glue:text}`members_many` members of each kind: each member is the mean of the events that it learns from. Where it stops training plays no role, a mean is always at its optimum.
 # Each is integrated exactly.
 
+
 # %%
-n_train = 1000
-
-
 def fitted(kind: str, events: np.ndarray, N: int, rng: np.random.Generator) -> np.ndarray:
     """Means of N Gaussian members that learn from events (n,), shape (N,)."""
     n = events.size
@@ -145,14 +154,13 @@ def integral(mean: np.ndarray) -> np.ndarray:
 
 
 # %% tags=["hide-input"]
-MEASURED = {"est": r"$G_\mathrm{est}$", "one": "one member", "pooled": "pooled", "pull": "rms pull"}
 TRUTH, SLOPE = integral(0.0), stats.norm.pdf(0.0) - stats.norm.pdf(0.5)
 BINOMIAL = TRUTH * (1 - TRUTH) / n_train
-G0 = BINOMIAL * n_train / SLOPE**2
-experiments = page.settings["experiments"]
 SAMPLES = page.rng(0).normal(size=(experiments, n_train))
-for name, number in {"G0": G0, "experiments": experiments, "few": SIZES[0], "many": SIZES[1]}.items():
+for name, number in {"experiments": experiments, "few": SIZES[0], "many": SIZES[1]}.items():
     page.record(name, number)
+G0 = BINOMIAL * n_train / SLOPE**2
+page.record("G0", G0)
 
 
 def by_quadrature(kind: str, N: int) -> dict[str, float]:
@@ -166,7 +174,7 @@ def by_quadrature(kind: str, N: int) -> dict[str, float]:
     table = integral(common[:, None] + own)
     centre = table @ share
     variance = (table - centre[:, None]) ** 2 @ share
-    of_pooled, spread, scatter = (centre - TRUTH) ** 2 + variance / N, variance, (N - 1) / (N - 3)
+    of_pooled, spread, scatter = (centre - TRUTH) ** 2 + variance / N, variance, (N - 1) / (N - 3) if N > 3 else np.inf
     if kind == "repulsive":
         of_pooled, spread, scatter = (centre - TRUTH) ** 2, variance * N / (N - 1), 1
     of_one = (centre - TRUTH) ** 2 + variance
@@ -176,34 +184,56 @@ def by_quadrature(kind: str, N: int) -> dict[str, float]:
     return {"est": BINOMIAL / (weights @ spread)} | found | {"pull": np.sqrt(weights @ (of_pooled / spread) * scatter)}
 
 
-def measured(kind: str, N: int, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
-    """G and rms pull with their standard errors, from members of many training samples."""
-    table = integral(np.array([fitted(kind, events, N, rng) for events in SAMPLES]))
-    spread, pooled = table.var(axis=1, ddof=1) * (np.ptp(table, axis=1) > 0), (table.mean(1) - TRUTH) ** 2
-    squares = {"est": spread, "one": ((table - TRUTH) ** 2).mean(1), "pooled": pooled}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pulls = pooled / spread
-        found = {}
-        for name, values in squares.items():
-            relative = values.std(ddof=1) / values.mean() / np.sqrt(experiments)
-            found[name] = BINOMIAL / values.mean(), BINOMIAL / values.mean() * relative
-        rms = np.sqrt(pulls.mean())
-        found["pull"] = rms, pulls.std(ddof=1) / np.sqrt(experiments) / (2 * rms)
+def measured(integrals: np.ndarray, truth: np.ndarray, n_train: int, n_gen: float = np.inf) -> dict[str, list[float]]:
+    """G estimated, of one member and of the pool, and the rms pull, each with its standard error.
+
+    Args:
+        integrals: Of the members of several training samples, or of several questions, (samples, members, regions).
+        truth: Exact integrals, (samples, regions) or (regions,). Squares are summed over regions.
+        n_train: Training events.
+        n_gen: Events with which the integrals were counted.
+    """
+    samples, members, _ = integrals.shape
+    spread, off = integrals.var(axis=1, ddof=1), (integrals.mean(1) - truth) ** 2
+    spread = np.where(np.ptp(integrals, axis=1) > 0, spread, 0)  # no round-off
+    noise = (integrals * (1 - integrals)).mean(1) / n_gen
+    squares = {"est": spread - noise, "pooled": off - noise / members}
+    squares["one"] = ((integrals - truth[..., None, :]) ** 2).mean(1) - noise
+    with np.errstate(divide="ignore"):
+        squares = {name: values.sum(1) for name, values in squares.items()} | {"pull": (off / spread).mean(1)}
+    binomial, found = (truth * (1 - truth)).sum(-1).mean() / n_train, {}
+    for name, values in squares.items():
+        centre = values.mean()
+        relative = values.std(ddof=1) / centre / np.sqrt(samples) if 0 < centre < np.inf else np.nan
+        value, power = (np.sqrt(centre), 0.5) if name == "pull" else (binomial / centre if centre > 0 else np.inf, 1)
+        found[name] = [float(value), float(power * value * relative)]
     return found
 
 
-line = {(kind, N): measured(kind, N, page.rng(100 * (1 + i) + N)) for i, kind in enumerate(KINDS) for N in SIZES}
-expected = {key: by_quadrature(*key) for key in line}
-rows = []
-for (kind, N), found in line.items():
-    rows.append([KINDS[kind], N])
-    for name, (value, error) in found.items():
-        page.record(f"line_{kind}_{N}_{name}", value, [value - error, value + error], 0.683)
-        plus = "∞"
-        if np.isfinite(value):
-            digits = max(0, -int(np.floor(np.log10(error))))
-            plus = f"{value:.{digits}f} ± {error:.{digits}f}"
-        rows[-1].append(f"{plus} ({rounded(expected[kind, N][name])})")
+def with_error(value: float, error: float) -> str:
+    if not np.isfinite(value):
+        return "∞"
+    digits = max(0, -int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+MEASURED = {
+    "est": r"$G_\mathrm{est}$",
+    "one": r"$G_\mathrm{one}$",
+    "pooled": r"$G_\mathrm{pooled}$",
+    "pull": "rms pull",
+}
+line, expected, rows = {}, {}, []
+for i, kind in enumerate(KINDS):
+    for N in SIZES:
+        rng = page.rng(100 * (1 + i) + N)
+        means = np.array([fitted(kind, events, N, rng) for events in SAMPLES])
+        found = line[kind, N] = measured(integral(means)[..., None], np.array([TRUTH]), n_train)
+        expected[kind, N] = by_quadrature(kind, N)
+        cells = [f"{with_error(*found[name])} ({rounded(expected[kind, N][name])})" for name in MEASURED]
+        rows.append([KINDS[kind], N, *cells])
+        for name, (value, error) in found.items():
+            page.record(f"line_{kind}_{N}_{name}", value, [value - error, value + error], 0.683)
 markdown_table(["members", "$N$", *MEASURED.values()], rows)
 
 # %% [markdown]
@@ -257,3 +287,195 @@ axes[3].set(xlabel="$G$", title="ten members")
 axes[3].legend(loc="center right")
 axes[0].set_yticks(range(len(KINDS)), KINDS.values())
 page.figure(figure, "members_line", data)
+
+# %% [markdown]
+# ## Networks that learn the ring
+#
+# Networks are no efficient fits. They have more than one minimum, stop early, and are pulled to smooth densities. So the closed form is a guide only, and the truth decides. Here are ensembles of {glue:text}`members_ring_members` networks of the {ref}`2D ring <sec-rings>` for {glue:text}`members_ring_samples` training samples of {glue:text}`members_ring_n_train` events; regions 2 to 19 of the radius are
+# integrated exactly and combined, as in {ref}`sec-averaging`. What the closed form says about *ratios* does not depend on $G_0$, and stands in brackets.
+
+
+# %% tags=["hide-input"]
+def ring_integrals(kind: str, k: int) -> np.ndarray:
+    outcome = train_or_load(plan[ring(2, kind, k)])
+    page.count_training(outcome.history.seconds, outcome.history.device)
+    return shell_integrals(outcome.posterior, shells.edges, integral_points, replicates=replicates, seed=seed).values
+
+
+plan, shells = trainings(profile, seed), GaussianRing(2).shells(20)
+ring_samples = sorted({int(name.split("/")[-1]) for name in plan if name.startswith("ring2d/bootstrap")})
+COMBINED = slice(1, 19)
+ring_truth = GaussianRing(2).integrals(shells)[COMBINED]
+ring_n_train = plan[ring(2, "bootstrap", 1)].n_train
+ring_tables = {kind: np.array([ring_integrals(kind, k)[:, COMBINED] for k in ring_samples]) for kind in KINDS}
+rings = {kind: measured(table, ring_truth, ring_n_train) for kind, table in ring_tables.items()}
+facts = {"members": ring_tables["bootstrap"].shape[1], "samples": len(ring_samples), "n_train": ring_n_train}
+for name, number in facts.items():
+    page.record(f"ring_{name}", number)
+
+
+def beside_closed_form(results: dict, place: str, members: dict[str, int]):
+    """The table of measured numbers, with the closed form's ratios in brackets; records them."""
+    rows = []
+    for kind, found in results.items():
+        N = members[kind]
+        if N not in AT_REST:
+            AT_REST[N] = repelled(N)
+        line = by_quadrature(kind, N)
+        ratio = found["est"][0] / found["one"][0]
+        cells = [with_error(*found[name]) for name in MEASURED]
+        cells[-1] += f" ({rounded(line['pull'], 2)})"
+        rows.append(
+            [KINDS[kind], *cells[:3], f"{rounded(ratio, 2)} ({rounded(line['est'] / line['one'], 2)})", cells[3]]
+        )
+        for name, (value, error) in found.items():
+            page.record(f"{place}_{kind}_{name}", value, [value - error, value + error], 0.683, digits=2)
+        page.record(f"{place}_{kind}_ratio", ratio, digits=2)
+    return markdown_table(
+        ["members", *list(MEASURED.values())[:3], r"$G_\mathrm{est}/G_\mathrm{one}$", "rms pull"], rows
+    )
+
+
+beside_closed_form(rings, "ring", dict.fromkeys(KINDS, facts["members"]))
+
+# %% [markdown]
+# ## Events of the leading-order process
+#
+# The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events, one training sample for each kind, {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
+# probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training samples in the errors of the table. Repulsive members are left out: their repulsion needs all members in one training, and events of this kind are learned one member at a time.
+
+# %% tags=["hide-input"]
+process = event_ensembles.leading_order_process(LeadingOrder())
+truth_sample = process.sample(n_truth, page.rng(2))
+COORDINATES = {name: process.observables[name] for name in ("m_tt", "y_tt", "cos_theta", "phi")}
+REGIONS = {name: Intervals.quantiles(truth_sample, n_regions, of) for name, of in COORDINATES.items()}
+lo_truth = np.array([process.integrals(regions)[1:-1] for regions in REGIONS.values()])
+lo_plan = event_studies.trainings(profile, seed)
+RESAMPLED = [kind for kind in KINDS if kind != "repulsive"]
+lo, lo_members = {}, {}
+for kind in RESAMPLED:
+    name = event_studies.compared(profile, kind)
+    ensemble, n_gen = event_ensembles.ensemble(name, profile, seed), event_studies.n_gen(profile, name)
+    counts = np.zeros((len(COORDINATES), len(ensemble), n_regions - 2))
+    for member in range(len(ensemble)):
+        events = ensemble.sample(member, n_gen, seed)
+        counts[:, member] = [regions[1:-1].count(events)[0] for regions in REGIONS.values()]
+    for one in ensemble.members:
+        page.count_training(one.member.history.seconds, one.member.history.device)
+    if ensemble.excluded:
+        print(f"{KINDS[kind]}, left out:", ensemble.excluded)
+    example, lo_members[kind] = lo_plan[f"{name}/0"], len(ensemble)
+    lo[kind] = measured(counts / n_gen, lo_truth, example.n_train, n_gen)
+for name, number in {"n_train": example.n_train, "members": max(lo_members.values()), "n_gen": n_gen}.items():
+    page.record(f"lo_{name}", number)
+page.record("regions", n_regions)
+glue("members_lo_generator", event_studies.TITLES[example.generator.kind], display=False)
+beside_closed_form(lo, "lo", lo_members)
+
+# %% mystnb={"figure": {"name": "fig-members-networks", "caption": "Amplification factors of networks by the kind of their members, for regions 2 to 19 of the 2D ring and for the coordinates of the leading-order process, with standard errors. Blue: estimated from the spread. Black: true, of the pooled members (filled) and of one of them (open)."}, "image": {"alt": "Two panels with a row for each kind of members; a blue circle for the estimate, a filled and an open black square for the true amplification of the pool and of one member, on a logarithmic axis."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.9))
+for ax, results, title in zip(axes, (rings, lo), ("2D ring, regions 2-19", "leading order"), strict=True):
+    worth(ax, results)
+    ax.set(xlabel="$G$", title=title)
+    ax.set_yticks(range(len(results)), [KINDS[kind] for kind in results])
+plots.shared_legend(axes, columns=3)
+page.figure(figure, "members_networks", {"2D ring": rings, "leading order": lo})
+
+# %% [markdown]
+# What the numbers of this run say about networks:
+
+
+# %% tags=["hide-input"]
+def compared(results: dict, place: str, title: str) -> str:
+    """Sentences about the spread of networks, from the numbers of this run."""
+    boot = results["bootstrap"]["est"][0]
+    share = {kind: 100 * boot / results[kind]["est"][0] for kind in ("same_split", "deep", "independent")}
+    for kind, value in share.items():
+        page.record(f"{place}_share_{kind}", value, digits=2)
+    pooled = {kind: found["est"][0] / found["pooled"][0] for kind, found in results.items() if kind != "independent"}
+    ratios = ", ".join(f"{KINDS[kind]} {rounded(value, 2)}" for kind, value in pooled.items())
+    nearest = min(pooled, key=lambda kind: abs(np.log(pooled[kind])))
+    return (
+        f"*{title}.* Members that differ in their initial weights and batches alone scatter with "
+        f"{rounded(share['same_split'], 2)} % of the variance of bootstrapped ones, members with a split each with "
+        f"{rounded(share['deep'], 2)} %, independent ones with {rounded(share['independent'], 2)} %; the closed form says "
+        f"0, {100 * f / (1 - f):.0f} and 100 %. The estimate over the true worth of the pooled members is: {ratios}; "
+        f"that of the kind *{KINDS[nearest]}* is nearest to one."
+    )
+
+
+display(Markdown(compared(rings, "ring", "Rings") + "\n\n" + compared(lo, "lo", "Leading order")))
+
+# %% [markdown]
+# What members share that differ in initial weights and batches alone is everything that their training sample has to say. What they do not share is where their training came to an end. This part is in every ensemble of networks, and it is no part of what the training sample leaves open. It makes the first two kinds look better than the closed form says they are,
+# and it does so most for networks that are trained worst. It also adds to the scatter of bootstrapped members, which is then a little too wide, and $G$ a little too small: the safe side.
+#
+# ## What the ensembles of the paper can see
+#
+# The generators of top pairs in section 5 of the paper are ten "independently trained" networks, and the repulsion that would make them a posterior is neglected "for large enough training datasets". The paper does not say whether the members hold back the same events or each its own, so they are of the first or of the second kind. Said plainly:
+#
+# - They see how well the training finds its optimum, and, if each has a split of its own, $f/(1-f)$ of what the training sample leaves open. They do not see the fluctuation of the training sample that they share, and for a good generator that is the larger part.
+# - No training sample is large enough to make up for it. {eq}`eq-members-subset` is a ratio, in which $\ntrain$ does not occur.
+# - The better the networks are trained, the worse the estimate: what makes it right for some networks is that one thing which does not belong there has the size of another that is missing. In the limit of efficient networks it is $(1-f)/f$ times too large, or infinite.
+# - So a large $G$ from such members is no evidence of amplification. A small one is evidence that the training has not converged to a common answer; it need not say that the training sample is badly used.
+# - A comparison with a holdout, as in the paper's Fig. 13 without additional jets, is not touched by any of this, nor is the differential estimate, for which one member is enough.
+#
+# This book therefore bootstraps its ensembles, of top pairs too, and keeps "deep" as the paper's way, by name.
+#
+# ## Exercises
+#
+# ```{exercise}
+# :label: ex-members-half
+# For which $f$ do members with a split each scatter as they should? What is one of them worth, and the pool?
+# ```
+#
+# ````{solution} ex-members-half
+# :class: dropdown
+# $f/(1-f)=1$ at $f=\frac12$. Then $\beta=v=1$, just as for the bootstrap: one member is worth $G_0/2$, because it has seen half of the events, and the pool about $G_0$. In statistics this is half-sampling. For networks the bootstrap is the better half: a member sees 63 % of the events, if with unequal weights, and the others decide when it stops.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+keep, f = f, 0.5
+halves = integral(np.array([fitted("deep", events, 10, page.rng(3)) for events in SAMPLES]))
+f = keep
+for name, pair in measured(halves[..., None], np.array([TRUTH]), n_train).items():
+    print(f"{name}: {with_error(*pair)}")
+print(f"expected: {G0:.1f}, {G0 / 1.1:.1f} of the pool, {G0 / 2:.1f} of one")
+
+# %% [markdown]
+# ```{exercise}
+# :label: ex-members-jackknife
+# Members with a split each are all you have. Can their $G$ be corrected by the jackknife's factor $f/(1-f)$? Try it for the Gaussian fit and for the networks.
+# ```
+#
+# ````{solution} ex-members-jackknife
+# :class: dropdown
+# For an efficient fit, yes: that is what the jackknife is. For networks the factor multiplies the scatter of initial weights and batches as well, which was complete already, and $G$ comes out too small by as much as that matters. If you also have members with one split, subtract their variance first: it is an estimate of just this part. The cell does both.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+for title, results in {"Gaussian": {k: line[k, 10] for k in KINDS}, "ring": rings, "leading order": lo}.items():
+    deep, same = 1 / results["deep"]["est"][0], 1 / results["same_split"]["est"][0]
+    better = max(deep - same, 0) * (1 - f) / f + same
+    print(
+        f"{title}: G = {1 / deep:.3g}, times f/(1-f) {f / (1 - f) / deep:.3g}, with one split's spread {1 / better:.3g}"
+    )
+    print(f"  bootstrap {results['bootstrap']['est'][0]:.3g}, true of the pool {results['deep']['pooled'][0]:.3g}")
+
+# %% [markdown]
+# ```{exercise}
+# :label: ex-members-size
+# "For large enough training samples it does not matter how the members are made." Test it with the Gaussian fit.
+# ```
+#
+# ````{solution} ex-members-size
+# :class: dropdown
+# The estimates of the two kinds keep their ratio at every $\ntrain$. What does become smaller is the spread of both.
+# ````
+
+# %% tags=["hide-input", "hide-output"]
+for n in (100, 1_000, 10_000):
+    samples, rng = page.rng(n).normal(size=(40, n)), page.rng(n + 1)
+    for kind in ("deep", "bootstrap"):
+        table = integral(np.array([fitted(kind, events, 10, rng) for events in samples]))[..., None]
+        print(f"n_train = {n}, {KINDS[kind]}: G = {with_error(*measured(table, np.array([TRUTH]), n)['est'])}")
