@@ -122,8 +122,9 @@ class EventTraining:
         n_train: Training events; all members see the same, unless they are independent.
         generator: Kind and size of the network.
         member: Number of the member. It decides resampling, initial weights and batches.
-        posterior: How members come to differ, one of `gampl.settings.RESAMPLINGS`. The events that a member does not
-            take, or holds back, decide when it stops.
+        posterior: How members come to differ, one of `gampl.settings.RESAMPLINGS`, or "repulsive", for explicit
+            densities only. The events that a member does not take, or holds back, decide when it stops.
+        together: "repulsive" only: how many members are trained together, those that repel each other.
         seed: Seed of everything random, and of the training events where they are drawn.
         fit: How the weights are fitted.
         precision: Of a velocity network's arithmetic on a GPU: "float32" or "bfloat16". On a CPU always the first.
@@ -135,6 +136,7 @@ class EventTraining:
     generator: Generator
     member: int = 0
     posterior: str = "bootstrap"
+    together: int = 1
     seed: int = 0
     fit: Fit = field(default_factory=Fit)
     precision: str = "float32"
@@ -146,8 +148,16 @@ class EventTraining:
         return self.n_train + (held_back(self.n_train) if self.posterior == "independent" else 0)
 
     def __post_init__(self) -> None:
-        if self.posterior not in RESAMPLINGS:
-            raise ValueError(f'EventTraining.posterior must be one of {RESAMPLINGS}, got "{self.posterior}"')
+        repulsive = self.posterior == "repulsive"
+        if self.posterior not in (known := (*RESAMPLINGS, "repulsive")):
+            raise ValueError(f'EventTraining.posterior must be one of {known}, got "{self.posterior}"')
+        if repulsive and self.generator.is_flow:
+            raise ValueError("EventTraining.posterior cannot be repulsive for flows: they have no explicit density")
+        if (self.together > 1) != repulsive or (repulsive and self.member >= self.together):
+            raise ValueError(
+                f"EventTraining.together must be the number of members of a repulsive ensemble, at least 2 and above "
+                f"member {self.member}, and 1 for others; got {self.together} for {self.posterior}"
+            )
         if self.precision not in PRECISIONS:
             raise ValueError(f'EventTraining.precision must be one of {PRECISIONS}, got "{self.precision}"')
         if isinstance(self.process, LeadingOrder) and self.generator.base != "normal":

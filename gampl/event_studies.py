@@ -44,7 +44,7 @@ def ensembles(profile: str) -> list[str]:
     exact = settings["leading_order"]
     names = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
     names += [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
-    return names + [compared(profile, resampling) for resampling in RESAMPLINGS]
+    return names + [compared(profile, posterior) for posterior in (*RESAMPLINGS, "repulsive")]
 
 
 def top_pair(extra_jets: int, kind: str) -> str:
@@ -57,19 +57,22 @@ def leading_order(n_train: int, kind: str) -> str:
     return f"leading_order_{n_train}/{kind}"
 
 
-def compared(profile: str, resampling: str) -> str:
+def compared(profile: str, posterior: str) -> str:
     """Name of the ensemble of the leading-order process whose members were made in this way."""
     settings = section(profile, "event_trainings")["leading_order"]["compared"]
-    return f"compared_{settings['n_train']}/{settings['generator']}/{resampling}"
+    return f"compared_{settings['n_train']}/{settings['generator']}/{posterior}"
 
 
 def jobs(profile: str, seed: int) -> dict[str, list[str]]:
     """The members in groups that are worth a process of their own, named by their first and last."""
-    size = int(section(profile, "event_trainings")["members_per_job"])
     families: dict[str, list[str]] = {}
-    for name in trainings(profile, seed):
+    plan = trainings(profile, seed)
+    for name in plan:
         families.setdefault(name.rpartition("/")[0], []).append(name)
-    grouped = [names[i : i + size] for names in families.values() for i in range(0, len(names), size)]
+    grouped = []
+    for names in families.values():
+        size = max(int(section(profile, "event_trainings")["members_per_job"]), plan[names[0]].together)
+        grouped += [names[i : i + size] for i in range(0, len(names), size)]
     return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
 
 
@@ -122,7 +125,8 @@ def _members(profile: str, ensemble: str) -> int:
 def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTraining:
     settings = section(profile, "event_trainings")
     process, kind = _process(ensemble), ensemble.split("/")[1]
-    resampling = ensemble.split("/")[2] if ensemble.startswith("compared") else RESAMPLINGS[0]
+    posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
+    together = _members(profile, ensemble) if posterior == "repulsive" else 1
     here = settings[process]
     size: dict[str, Any] = dict(settings["generators"][kind])
     own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
@@ -142,7 +146,7 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
         patience=int(settings["patience"]),
         ema=settings["ema"],
     )
-    return EventTraining(source, n_train, Generator(kind, **size), member, resampling, seed, fit, **own)
+    return EventTraining(source, n_train, Generator(kind, **size), member, posterior, together, seed, fit, **own)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

@@ -83,13 +83,16 @@ def train_or_load(
         label: What to call this training in messages.
 
     Raises:
-        ValueError: If there are not n_train events, or they have the wrong shape or are outside phase space.
+        ValueError: If there are not n_train events, or they have the wrong shape or are outside phase space; or a
+            repulsive member is not there yet, see `gampl.side_by_side.train_or_load_members`.
     """
     check_events(training, events, label)
     store = store or Store()
     key = artifact_key(training, events)
 
     def make(checkpoints: Path) -> Artifact:
+        if training.together > 1:
+            raise ValueError(f"{label}: the members of a repulsive ensemble are trained together, not one by one")
         return train(training, events, checkpoints / "checkpoint.safetensors", label, pick_device(device))
 
     artifact = store.get_or_make(key, make)

@@ -40,9 +40,19 @@ def _words(entry: Mapping[str, Any] | None) -> str:
 
 
 def _trainings(run: Mapping[str, Any]) -> str:
-    settings = run["made_of"]["event_trainings"]
+    if rings := run["made_of"].get("trainings"):
+        return (
+            f"{rings['training_sets']} training sets of {rings['n_train']} events, {rings['draws']} draws; "
+            f"{rings['layers']} layers of {rings['width']}, {rings['steps']} steps"
+        )
+    settings = run["made_of"].get("event_trainings")
+    if not settings:
+        return ", ".join(f"{name} {value}" for name, value in run["made_of"]["settings"].items())
     sizes = (f"{settings[f'top_pair_{extra}j']['steps']} ({extra} jets)" for extra in (0, 4))
-    return f"{settings['members']} members; {' and '.join(sizes)} steps of {settings['batch_size']} events"
+    posterior = settings.get("posterior", "deep")  # runs that do not say so are from before the bootstrap
+    return (
+        f"{settings['members']} members ({posterior}); {' and '.join(sizes)} steps of {settings['batch_size']} events"
+    )
 
 
 _ABOUT: dict[str, Any] = {

@@ -31,6 +31,7 @@ from gampl.event_training import (
 )
 from gampl.fit import History, fit
 from gampl.memory import AtOnce, split
+from gampl.posterior.repulsive import repulsive_losses
 from gampl.store import Artifact, Store
 
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ def train_or_load_members(
 
     If a loss of one of them is not finite, those of its group are trained one after the other, from the beginning. A
     group that was interrupted goes on where it was, if the same members are still missing. Velocity networks are not
-    compiled where several are trained at once.
+    compiled where several are trained at once. The members of a repulsive ensemble are all trained at once.
 
     Args:
         trainings: What to train: they must differ in `member` only.
@@ -62,7 +63,8 @@ def train_or_load_members(
         label: What to call the ensemble in messages; a member is called by its number after a slash.
 
     Raises:
-        ValueError: If at_once is below 1, the trainings differ in something else, or the events are wrong.
+        ValueError: If at_once is below 1, the trainings differ in something else, the events are wrong, or a repulsive
+            ensemble is not complete.
     """
     if at_once < 1:
         raise ValueError(f"at_once must be at least 1, got {at_once}")
@@ -71,7 +73,12 @@ def train_or_load_members(
     store = store or Store()
     for training in trainings[:1]:
         check_events(training, events, label)
-    if at_once > 1:
+    if (together := trainings[0].together if trainings else 1) > 1:
+        if {training.member for training in trainings} != set(range(together)):
+            raise ValueError(f"{label}: all {together} members of a repulsive ensemble are needed, not some of them")
+        if any(store.get(artifact_key(training, events)) is None for training in trainings):
+            _train_group(trainings, events, store, pick_device(device), label)
+    elif at_once > 1:
         # in the order of their numbers, as everybody takes their locks: two groups cannot wait for each other
         missing = sorted(
             (training for training in trainings if store.get(artifact_key(training, events)) is None),
@@ -91,17 +98,25 @@ def _train_group(
 ) -> None:
     """Trains members that are missing in the store and stores them, unless one of them diverges."""
     numbers = "+".join(str(training.member) for training in group)
+    keys = [artifact_key(training, events) for training in group]
+    first = next(k for k, key in enumerate(keys) if store.get(key) is None)
 
     def make(checkpoints: Path) -> Artifact:
         file = checkpoints / f"checkpoint-{numbers}.safetensors"  # others would not fit another group
         made = train(group, events, file, f"{label}/{numbers}", device)
-        for training, artifact in zip(group[1:], made[1:], strict=True):
-            store.get_or_make(artifact_key(training, events), partial(_made, artifact))
-        return made[0]
+        for k, artifact in enumerate(made):
+            if k != first:
+                store.get_or_make(keys[k], partial(_made, artifact))
+        return made[first]
 
     try:
-        store.get_or_make(artifact_key(group[0], events), make)
+        store.get_or_make(keys[first], make)
     except FloatingPointError as error:
+        if group[0].together > 1:  # none of them can do without the others
+            failed = Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})
+            for key in keys:
+                store.get_or_make(key, partial(_made, failed))
+            return
         sys.stderr.write(f"{label}/{numbers}: {error}; training one after the other\n")
         sys.stderr.flush()
 
@@ -118,7 +133,8 @@ def train(
     Raises:
         FloatingPointError: If a loss or gradient of one of them is not finite.
     """
-    stack = SideBySide([untrained_member(replace(training, compile=False), events, device) for training in group])
+    members = [untrained_member(replace(training, compile=False), events, device) for training in group]
+    stack = Repulsive(members) if group[0].together > 1 else SideBySide(members)
     untrained = stack.validation_losses(AtOnce(f"{label}, validation")).tolist()
     history = fit(stack, group[0].fit, checkpoint=checkpoint, label=label)
     stack.unstack()
@@ -179,6 +195,24 @@ class SideBySide:
         for k, member in enumerate(self.each):
             for name, p in member.parameters.items():
                 p.copy_(self.parameters[name][k])
+
+
+class Repulsive(SideBySide):
+    """Members with an explicit density that push each other apart, see `gampl.posterior.repulsive`."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        super().__init__(members)
+        self.streams = self.streams[:1]
+        self.n_train = len(members[0].split.train)
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """A batch for all, (1, B), (1, B, d): the repulsion needs all of it at once. Its events weigh the same."""
+        return tuple(part.unsqueeze(0) for part in self.each[0].draw())
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """The loss of each member: (M,)."""
+        of_event = self._loss(*_stacked([tuple(part[0] for part in drawn)] * self.members))  # (B, M)
+        return repulsive_losses(-of_event.T, self.parameters.values(), self.n_train)
 
 
 def _joined(batches: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

@@ -68,7 +68,8 @@ class TopPairStudy:
                     page.count_training(history.seconds, history.device)
         events = {f"training {extra}j": array_digest(e) for extra, e in study.training.items()}
         events |= {f"holdout {extra}j": array_digest(e) for extra, e in study.holdout.items()}
-        page.made_of(event_trainings=section(profile, "event_trainings"), sha256_of_events=events)
+        made = section(profile, "event_trainings") | {"posterior": one[EXTRA_JETS[0]].posterior}
+        page.made_of(event_trainings=made, sha256_of_events=events)
         for extra in EXTRA_JETS:
             page.record(f"n_train_{extra}j", len(study.training[extra]))
             page.record(f"n_gen_{extra}j", study.n_gen[extra])

@@ -60,9 +60,15 @@ def test_only_larger_runs_are_shown_each_with_its_sizes(page):
     assert header[-3:] == ["this run (laptop)", "workstation", "paper"]
     assert row == ["row", "0.50 (0.25 to ∞)", "0.70 (0.60 to 0.80)", "∞"]
     assert missing[1:] == ["–", "–", "–"]
-    assert trained[2] == "10 members; 1000 (0 jets) and 500 (4 jets) steps of 256 events"
+    assert trained[2] == "10 members (deep); 1000 (0 jets) and 500 (4 jets) steps of 256 events"
     assert commit[2] == "commit of workstation, 1"
     assert kept_results.same_events(page) == ["workstation"]
+
+
+def test_rings_say_their_own_sizes(page):
+    rings = {"training_sets": 20, "n_train": 1000, "draws": 50, "layers": 2, "width": 32, "steps": 5000}
+    page.made_of(trainings=rings)
+    assert cells(page)[4][-1] == "20 training sets of 1000 events, 50 draws; 2 layers of 32, 5000 steps"
 
 
 def test_without_larger_runs_there_is_only_this_one(page):

@@ -1,6 +1,7 @@
 """Members trained side by side: the same as one after the other, whatever happens to one of them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from gampl import event_training, side_by_side
 from gampl.event_settings import Generator, LeadingOrder
 from gampl.event_training import train_or_load, untrained_member
 from gampl.memory import AtOnce
-from gampl.side_by_side import SideBySide, train_or_load_members
+from gampl.posterior.repulsive import log_kernel_sum
+from gampl.side_by_side import Repulsive, SideBySide, train_or_load_members
 from gampl.store import Store
 
 ALL = SMALL | {
@@ -178,3 +180,54 @@ def test_after_kill_9_a_group_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     killed, through = (together(trainings, Store(tmp_path / name)) for name in ("killed", "through"))
     for one, other in zip(killed, through, strict=True):
         same(one, other, atol=0)
+
+
+# ---- repulsive ensembles
+
+
+REPULSIVE = replace(QUICK, generator=SMALL["spline"], posterior="repulsive", together=3)
+
+
+def test_a_repulsive_loss_is_that_of_the_members_densities():
+    each = [untrained_member(one, jets(), torch.device("cpu")) for one in members(REPULSIVE)]
+    with torch.no_grad():  # untrained ones are nearly the same function
+        for k, member in enumerate(each):
+            for p in member.parameters.values():
+                p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(k)))
+    stack = Repulsive(each)
+    drawn = stack.draw()
+    assert all(len(part) == 1 for part in drawn), "a batch must not be divided: all of it is compared"
+    _, x, *noise = (part[0] for part in drawn)
+    log_density = torch.stack([-member.generator.loss(x, *noise) for member in each]).float()
+    prior = torch.stack([sum(p.square().sum() for p in member.parameters.values()) / 2 for member in each])
+    expected = (log_kernel_sum(log_density) + prior) / len(each[0].split.train) - log_density.mean(1)
+    torch.testing.assert_close(stack.losses(drawn), expected)
+    assert (log_kernel_sum(log_density) > 0).any(), "the test needs members that repel each other"
+
+
+def test_a_repulsive_ensemble_is_trained_together_and_found_one_by_one(store, monkeypatch):
+    trained = together(members(REPULSIVE), store, at_once=1)
+    assert [one.failure for one in trained] == [""] * 3
+    assert len({one.artifact for one in trained}) == 3
+    monkeypatch.setattr(side_by_side, "train", pytest.fail)
+    for one, again in zip(trained, together(members(REPULSIVE), store, at_once=1), strict=True):
+        same(one, again, atol=0)
+    same(train_or_load(members(REPULSIVE)[1], jets(), store), trained[1], atol=0)
+
+
+def test_one_that_is_damaged_is_made_anew_with_all_others(store):
+    trained = together(members(REPULSIVE), store, at_once=1)
+    shutil.rmtree(store.path(trained[1].artifact))
+    for one, again in zip(trained, together(members(REPULSIVE), store, at_once=1), strict=True):
+        same(one, again, atol=0)
+
+
+def test_a_repulsive_ensemble_needs_all_its_members(store):
+    with pytest.raises(ValueError, match="all 3 members"):
+        together(members(REPULSIVE)[:2], store)
+    with pytest.raises(ValueError, match="trained together"):
+        train_or_load(members(REPULSIVE)[0], jets(), store)
+    with pytest.raises(ValueError, match="together"):
+        replace(REPULSIVE, together=1)
+    with pytest.raises(ValueError, match="flows"):
+        replace(REPULSIVE, generator=SMALL["transformer"])

@@ -43,11 +43,15 @@ class Split(NamedTuple):
 
 
 def split_of(resampling: str, n_train: int, seed: int, member: int) -> Split:
-    """How a member of an ensemble divides and weighs its training events, see `gampl.settings.RESAMPLINGS`."""
+    """How a member of an ensemble divides and weighs its training events, see `gampl.settings.RESAMPLINGS`.
+
+    The members of a repulsive ensemble have the same split.
+    """
     if resampling == "independent":  # further events follow those that it is trained on
         rows = torch.arange(n_train + held_back(n_train))
         return Split(rows[:n_train], rows[n_train:], torch.ones(n_train))
-    stream = torch_generator(seed, "split", 0 if resampling == "same_split" else member)
+    alike = resampling in ("same_split", "repulsive")
+    stream = torch_generator(seed, "split", 0 if alike else member)
     return (poisson_bootstrap if resampling == "bootstrap" else hold_out)(n_train, stream)
 
 

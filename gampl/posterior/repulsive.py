@@ -15,7 +15,7 @@ and the width h is that of Liu and Wang 2016 (arXiv:1608.04471).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -81,10 +81,24 @@ class RepulsiveStack(Stack):
         """The loss L_i of each member, see the module's text: (1, B) -> (M,)."""
         (rows,) = drawn
         batch = self.x[rows.to(self.x.device)].expand(self.members, -1, -1)  # (M, B, d)
-        log_density = self.log_prob(batch)  # (M, B)
-        squares = torch.stack([p.flatten(1).square().sum(1) for p in self.parameters.values()]).sum(0)
-        repelled = self.repulsion * log_kernel_sum(log_density) + squares / 2
-        return repelled / self.n_train - log_density.mean(-1)
+        return repulsive_losses(self.log_prob(batch), self.parameters.values(), self.n_train, self.repulsion)
+
+
+def repulsive_losses(log_density: Tensor, parameters: Iterable[Tensor], n_train: int, repulsion: float = 1.0) -> Tensor:
+    """The loss L_i of each member, see the module's text.
+
+    Args:
+        log_density: Of each event of a batch under each member, (M, B).
+        parameters: Of all members, stacked, (M, ...) each.
+        n_train: Events that they are trained on.
+        repulsion: The factor beta.
+
+    Returns:
+        (M,).
+    """
+    squares = torch.stack([p.flatten(1).square().sum(1) for p in parameters]).sum(0)
+    repelled = repulsion * log_kernel_sum(log_density) + squares / 2
+    return repelled / n_train - log_density.mean(-1)
 
 
 def log_kernel_sum(f: Tensor, width: Tensor | None = None) -> Tensor:
