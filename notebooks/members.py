@@ -342,7 +342,7 @@ beside_closed_form(rings, "ring", dict.fromkeys(KINDS, facts["members"]))
 # ## Events of the leading-order process
 #
 # The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events, one training sample for each kind, {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
-# probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training samples in the errors of the table. Repulsive members are left out: their repulsion needs all members in one training, and events of this kind are learned one member at a time.
+# probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training samples in the errors of the table.
 
 # %% tags=["hide-input"]
 process = event_ensembles.leading_order_process(LeadingOrder())
@@ -351,9 +351,8 @@ COORDINATES = {name: process.observables[name] for name in ("m_tt", "y_tt", "cos
 REGIONS = {name: Intervals.quantiles(truth_sample, n_regions, of) for name, of in COORDINATES.items()}
 lo_truth = np.array([process.integrals(regions)[1:-1] for regions in REGIONS.values()])
 lo_plan = event_studies.trainings(profile, seed)
-RESAMPLED = [kind for kind in KINDS if kind != "repulsive"]
 lo, lo_members = {}, {}
-for kind in RESAMPLED:
+for kind in KINDS:
     name = event_studies.compared(profile, kind)
     ensemble, n_gen = event_ensembles.ensemble(name, profile, seed), event_studies.n_gen(profile, name)
     counts = np.zeros((len(COORDINATES), len(ensemble), n_regions - 2))
