@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import Markdown, display
+from matplotlib import ticker
 from myst_nb import glue
 from scipy import stats
 
@@ -269,6 +270,9 @@ def worth(ax, results: dict[str, dict[str, tuple[float, float]]], unit: float = 
             look = style | ({} if row == 0 or (row == 1 and name == "est") else {"label": None})
             ax.errorbar(value / unit, row + shift, xerr=error / unit, ms=5, ls="none", **look)
     ax.set(xscale="log", ylim=(len(results) - 0.5, -0.5))
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.9), sharey=True, width_ratios=[1, 1, 1, 1.5])
