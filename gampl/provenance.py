@@ -16,10 +16,12 @@ from functools import cache
 from importlib import metadata
 from importlib.util import resolve_name
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 
 ABSENT = "not installed"
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def source_files(entry: Path, package: Path = PACKAGE) -> tuple[Path, ...]:
@@ -79,20 +81,43 @@ def requirements(files: Iterable[Path], package: Path = PACKAGE) -> dict[str, st
 def digest(files: Iterable[Path], root: Path = PACKAGE.parent) -> str:
     """SHA-256 over the names and contents of files; the same on every machine and in every order.
 
+    The content of a Python file is its syntax tree without docstrings: neither these nor comments nor the layout
+    change what it does, and what was trained stays right.
+
     Args:
         files: Files below `root`.
         root: Names are taken relative to this folder.
 
     Raises:
         ValueError: If a file is not below `root`.
+        SyntaxError: If a Python file is none.
     """
     root = Path(root).resolve()
     named = {Path(file).resolve().relative_to(root).as_posix(): Path(file) for file in files}
     total = hashlib.sha256()
     for name in sorted(named):
-        content = hashlib.sha256(named[name].read_bytes()).hexdigest()
-        total.update(f"{content}  {name}\n".encode())
+        total.update(f"{_digest_of_content(named[name].read_bytes(), name)}  {name}\n".encode())
     return total.hexdigest()
+
+
+@cache  # each training of a study asks for that of the same files
+def _digest_of_content(content: bytes, name: str) -> str:
+    if name.endswith(".py"):
+        content = repr(_without_words(ast.parse(content, filename=name))).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _without_words(node: Any) -> Any:
+    """A syntax tree as nested tuples, the same from every version of Python: docstrings and empty fields left out."""
+    if isinstance(node, list):
+        return tuple(map(_without_words, node))
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    found = ((name, _without_words(value)) for name, value in fields.items() if value not in (None, []))
+    return type(node).__name__, *found
 
 
 def _module_name(file: Path, package: Path) -> str:

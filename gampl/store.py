@@ -1,5 +1,9 @@
 """Content-addressed store of trained networks: what was made from the same inputs is found again, and nothing else.
 
+Some networks are kept with the project, in ``data/trainings``: those that the references of the tests are made with.
+They are looked for first, so that a number does not depend on where it was trained; nothing is ever written there but
+by `make reference`. GAMPL_KEPT names another such folder, and none if it is empty: then everything is trained.
+
 An artifact lives in a folder named by the SHA-256 of its key, the canonical JSON of everything that it depends on::
 
     <root>/ab/abcdef.../arrays.safetensors     numbers
@@ -45,14 +49,15 @@ class Artifact:
 
 
 class Store:
-    """A folder of artifacts.
+    """A folder of artifacts, and in front of it the one of those that are kept with the project.
 
     Args:
-        root: The folder; see `default_root`.
+        root: The folder; see `default_root`. Of the other one see `kept_root`.
     """
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
+        self.kept = kept_root()
 
     def get_or_make(self, key: Mapping[str, Any], make: Callable[[Path], Artifact]) -> Artifact:
         """Loads the artifact of a key, or makes and stores it.
@@ -86,22 +91,25 @@ class Store:
 
     def path(self, name: str) -> Path:
         """Where the artifact with a digest lies, or would."""
-        return self.root / name[:2] / name
+        return _folder(self.root, name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
+        return self.path(name).exists() or (self.kept is not None and _folder(self.kept, name).exists())
 
     def _load(self, name: str) -> Artifact | None:
         """Loads an artifact; one that does not agree with its checksum is set aside and counts as missing."""
+        if self.kept is not None and (kept := _folder(self.kept, name)).exists():
+            try:
+                return _read(kept)
+            except DAMAGE as error:
+                warnings.warn(f"kept artifact {kept} is damaged ({error}); it is not used", stacklevel=3)
         folder = self.path(name)
         if not folder.exists():
             return None
         try:
-            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-            content = (folder / ARRAYS).read_bytes()
-            if key_digest(description["key"]) != name:
-                raise ValueError(f"{DESCRIPTION} belongs to another key")
-            if hashlib.sha256(content).hexdigest() != description["sha256"]:
-                raise ValueError(f"{ARRAYS} does not agree with its checksum")
-            return Artifact(load(content), description["about"])
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            return _read(folder)
+        except DAMAGE as error:
             self._set_aside(folder, error)
             return None
 
@@ -131,6 +139,24 @@ class Store:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
+
+
+def _folder(root: Path, name: str) -> Path:
+    return root / name[:2] / name
+
+
+def _read(folder: Path) -> Artifact:
+    """Reads an artifact; one of `DAMAGE` is raised if it does not agree with its checksum or its name."""
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    content = (folder / ARRAYS).read_bytes()
+    if key_digest(description["key"]) != folder.name:
+        raise ValueError(f"{DESCRIPTION} belongs to another key")
+    if hashlib.sha256(content).hexdigest() != description["sha256"]:
+        raise ValueError(f"{ARRAYS} does not agree with its checksum")
+    return Artifact(load(content), description["about"])
+
+
 def key_digest(key: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of a key."""
     text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -138,7 +164,14 @@ def key_digest(key: Mapping[str, Any]) -> str:
 
 
 def array_digest(array: NDArray[Any]) -> str:
-    """SHA-256 of an array's type, shape and numbers."""
+    """SHA-256 of an array's type, shape and numbers, those of double precision to 24 bits, 7 digits.
+
+    Events that are drawn on another processor differ by round-off, and what is trained on them is the same.
+    """
+    if array.dtype == np.float64:
+        mantissa, exponent = np.frexp(array)
+        with np.errstate(over="ignore"):  # the largest numbers of all round to infinity, as good a digest as any
+            array = np.ldexp(np.round(mantissa * 2.0**24), exponent - 24)
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return hashlib.sha256(f"{little.dtype.str} {little.shape} ".encode() + little.tobytes()).hexdigest()
 
@@ -147,8 +180,20 @@ def default_root() -> Path:
     """The environment variable GAMPL_STORE, else `.store` in the checkout, else the user's cache folder."""
     if chosen := os.environ.get("GAMPL_STORE"):
         return Path(chosen)
-    project = Path(__file__).resolve().parent.parent
-    if (project / "pyproject.toml").exists():
+    if project := _checkout():
         return project / ".store"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "gampl"
+
+
+def kept_root() -> Path | None:
+    """The environment variable GAMPL_KEPT, else `data/trainings` in the checkout; None without such a folder."""
+    chosen, project = os.environ.get("GAMPL_KEPT"), _checkout()
+    folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
+    return folder if folder and folder.is_dir() else None
+
+
+def _checkout() -> Path | None:
+    """The project's folder; None if the package is installed elsewhere."""
+    project = Path(__file__).resolve().parent.parent
+    return project if (project / "pyproject.toml").exists() else None

@@ -1,5 +1,7 @@
-"""What all tests share: no time limits, and tools/ importable, whose scripts import each other by their bare names."""
+"""What all tests share: no time limits, tools/ importable, whose scripts import each other by their bare names, and
+trainings that really happen."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ settings.register_profile("gampl", deadline=None)  # tests are never timed
 settings.load_profile("gampl")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+os.environ["GAMPL_KEPT"] = ""  # a test that wants kept networks says so
 
 # Started in the background of a shell without job control, as some runners do, processes ignore Ctrl-C, and so would
 # every process that a test starts and interrupts.

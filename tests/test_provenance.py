@@ -155,6 +155,56 @@ def test_digest(tmp_path_factory, contents, data):
     assert digest([root / name for name in names], root) != original
 
 
+CODE = """\
+\"\"\"A module.\"\"\"
+
+X = None
+
+
+class A:
+    \"\"\"A class.\"\"\"
+
+    def f(self, y: int = 1) -> str:
+        \"\"\"A method.\"\"\"
+        return f"{y:>3} words"  # a comment
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("A module.", "Another one.", True),
+        ('"""A module."""\n', "", True),
+        ("A class.", "Other words,\n    on two lines.", True),
+        ("A method.", "", True),
+        ("  # a comment", "", True),
+        ("y: int = 1", "y:int=1", True),
+        (" words", " word", False),
+        ("y: int = 1", "y: int = 2", False),
+        ("y: int = 1", "y: int = 1.0", False),
+        ("X = None", "X = 'None'", False),
+        ("X = None", "X: None", False),
+        ("return f", "f", False),
+        (":>3", ":>4", False),
+        ('"""A class."""', '"""A class."""\n    """No docstring."""', False),
+    ],
+)
+def test_digest_of_python_sees_code_and_no_words(tmp_path, old, new, same):
+    file = tmp_path / "code.py"
+    file.write_text(CODE)
+    before = digest([file], tmp_path)
+    assert old in CODE
+    file.write_text(CODE.replace(old, new, 1))
+    assert (digest([file], tmp_path) == before) == same
+
+
+def test_digest_does_not_depend_on_the_version_of_python(tmp_path):
+    """The number is of Python 3.11; fields that later versions add to the syntax tree are empty here."""
+    file = tmp_path / "code.py"
+    file.write_text(CODE)
+    assert digest([file], tmp_path)[:16] == "b731b7d5bf310bc7"
+
+
 def test_digest_knows_where_one_file_ends(tmp_path):
     """Contents that swap places, or move from one file to the next, are a change."""
     one, two = tmp_path / "one", tmp_path / "two"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gampl import store as store_module
-from gampl.store import Artifact, Store, array_digest, default_root, key_digest
+from gampl.store import Artifact, Store, array_digest, default_root, kept_root, key_digest
 
 KEY = {"training": {"steps": 3, "rate": 0.1}, "data": "abc"}
 NUMBERS = np.linspace(0, 1, 50)
@@ -71,8 +71,17 @@ def test_keys_have_the_same_digest_only_if_they_are_the_same(one, other):
 def test_array_digest_sees_numbers_shape_and_type():
     a = np.arange(6.0)
     assert array_digest(a) == array_digest(a.astype(">f8")) == array_digest(np.repeat(a, 2)[::2])
-    others = [a.reshape(2, 3), a.astype(np.float32), a + 1e-15, a[:5]]
+    others = [a.reshape(2, 3), a.astype(np.float32), a * (1 + 1e-6), -a, a[:5]]
     assert array_digest(a) not in {array_digest(other) for other in others}
+
+
+@given(st.lists(st.floats(width=32), max_size=5))
+def test_array_digest_does_not_see_round_off(numbers):
+    """Oracle: numbers of single precision, and the same a few units of round-off of double precision away."""
+    a = np.array(numbers, dtype=np.float64)
+    for other in (a * (1 + 4e-16), a * (1 - 4e-16), np.nextafter(a, np.inf)):
+        large = np.abs(a) > 1e-300
+        assert array_digest(a[large]) == array_digest(other[large])
 
 
 # ---- faults
@@ -166,7 +175,72 @@ def test_processes_that_want_the_same_artifact(tmp_path, locks, times):
     assert Store(tmp_path / "store").get({"data": "abc"}) is not None
 
 
+# ---- kept with the project
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A folder of kept artifacts that holds the one of KEY."""
+    monkeypatch.setenv("GAMPL_KEPT", "")
+    folder = tmp_path / "kept"
+    Store(folder).get_or_make(KEY, Maker())
+    monkeypatch.setenv("GAMPL_KEPT", str(folder))
+    return folder
+
+
+def test_a_kept_artifact_is_found_by_its_key_and_never_written(kept, tmp_path):
+    store, make, before = Store(tmp_path / "own"), Maker(), files(kept)
+    np.testing.assert_array_equal(store.get_or_make(KEY, make).arrays["weights"], NUMBERS)
+    assert make.calls == 0
+    assert store.holds(key_digest(KEY))
+    assert not store.path(key_digest(KEY)).exists()
+    store.get_or_make({**KEY, "data": "abd"}, make)
+    assert make.calls == 1
+    assert files(kept) == before
+
+
+def test_a_kept_artifact_comes_before_one_of_the_same_key(kept, tmp_path, monkeypatch):
+    """What was trained here before, on another processor, does not change the numbers of the references."""
+    monkeypatch.setenv("GAMPL_KEPT", "")
+    other = Artifact({"weights": NUMBERS + 1e-9}, {})
+    Store(tmp_path / "own").get_or_make(KEY, lambda _: other)
+    monkeypatch.setenv("GAMPL_KEPT", str(kept))
+    np.testing.assert_array_equal(Store(tmp_path / "own").get(KEY).arrays["weights"], NUMBERS)
+
+
+def test_an_empty_variable_switches_kept_artifacts_off(kept, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMPL_KEPT", "")
+    store, make = Store(tmp_path / "own"), Maker()
+    assert kept.is_dir()
+    assert kept_root() is None
+    assert not store.holds(key_digest(KEY))
+    store.get_or_make(KEY, make)
+    assert make.calls == 1
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "artifact.json"])
+def test_a_damaged_kept_artifact_is_named_left_alone_and_not_used(kept, tmp_path, name):
+    file = kept / key_digest(KEY)[:2] / key_digest(KEY) / name
+    file.write_bytes(file.read_bytes()[:-20])
+    store, make = Store(tmp_path / "own"), Maker()
+    with pytest.warns(UserWarning, match=f"kept artifact .*{key_digest(KEY)} is damaged"):
+        store.get_or_make(KEY, make)
+    assert make.calls == 1
+    assert file.exists()
+
+
 # ---- where it lies
+
+
+def test_kept_root(monkeypatch, tmp_path):
+    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "gampl" / "store.py"))
+    monkeypatch.delenv("GAMPL_KEPT")
+    (tmp_path / "data" / "trainings").mkdir(parents=True)
+    assert kept_root() is None, "not a checkout"
+    (tmp_path / "pyproject.toml").touch()
+    assert kept_root() == tmp_path / "data" / "trainings"
+    monkeypatch.setenv("GAMPL_KEPT", str(tmp_path / "elsewhere"))
+    assert kept_root() is None, "there is no such folder"
 
 
 def test_default_root(monkeypatch, tmp_path):

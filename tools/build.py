@@ -106,7 +106,7 @@ def forget_damaged_trainings(store: Store) -> None:
     Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
     """
     set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
-    lost = [name for name in sorted(set_aside) if not store.path(name).exists()]
+    lost = [name for name in sorted(set_aside) if not store.holds(name)]
     for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:
         if any(name in path.read_text() for name in lost):
             print(f"{path}: what was trained is damaged; it will be trained again", file=sys.stderr)

@@ -28,7 +28,7 @@ class Project(Checkout):
     @property
     def environment(self) -> dict[str, str]:
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GAMPL_STORE")}
-        return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"}
+        return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu", "GAMPL_KEPT": ""}  # everything is trained
 
     def make(self, target: str, *options: str) -> subprocess.CompletedProcess:
         return self.build("--target", target, *options)
