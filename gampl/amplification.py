@@ -1,6 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -102,8 +102,60 @@ class DifferentialCurve:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior.
+
+    Attributes:
+        n_train: Training events.
+        n_equiv: Number of equivalent true events, on average over training sets; ``inf`` as that of the result.
+        n_equiv_interval: Confidence interval of this average.
+        n_equiv_at_least: Lower limit of what these members are worth, trained on this training set.
+        level: Confidence level of both.
+    """
+
+    n_train: int
+    n_equiv: float
+    n_equiv_interval: Interval
+    n_equiv_at_least: float
+    level: float
+
+    @property
+    def G(self) -> float:  # noqa: N802 - the paper's symbol
+        """Amplification factor, on average over training sets."""
+        return self.n_equiv / self.n_train
+
+    @property
+    def interval(self) -> Interval:
+        """Confidence interval of `G`."""
+        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
+
+    @property
+    def at_least(self) -> float:
+        """Lower limit of the amplification factor for this training set."""
+        return self.n_equiv_at_least / self.n_train
+
+    def divided(self, by: float) -> "Worth":
+        """The same with so many times fewer events."""
+        low, high = self.n_equiv_interval
+        return replace(
+            self,
+            n_equiv=self.n_equiv / by,
+            n_equiv_interval=Interval(low / by, high / by),
+            n_equiv_at_least=self.n_equiv_at_least / by,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return asdict(self) | {"G": self.G, "interval": self.interval, "at_least": self.at_least}
+
+
+@dataclass(frozen=True)
 class Amplification:
     """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
+
+    An averaging result says three things. `G` is what a posterior of this width is worth on average over training sets.
+    ``pooled`` and ``single`` are about the members that there are and their one training set, whose own fluctuation
+    moves all of them alike.
 
     Attributes:
         method: ``"averaging"`` or ``"differential"``.
@@ -116,6 +168,8 @@ class Amplification:
         n_members: Members of the posterior.
         degrees_of_freedom: Effective degrees of freedom behind an averaging interval; None for a differential one.
         n_equiv_true: The same number with the true integrals in place of the members' mean; None if unknown.
+        pooled: What all members together are worth, each with as many events; None for a differential result.
+        single: What one of them alone is worth.
         notes: Warnings in words.
     """
 
@@ -129,6 +183,8 @@ class Amplification:
     n_members: int
     degrees_of_freedom: float | None = None
     n_equiv_true: float | None = None
+    pooled: Worth | None = None
+    single: Worth | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -157,14 +213,20 @@ class Amplification:
         return f" ≥ {in_digits(low, 3)}"
 
     def __str__(self) -> str:
-        least = self.n_equiv_interval.low
-        worth = in_digits(self.n_equiv, 3) if np.isfinite(self.n_equiv) else f"at least {in_digits(least, 3)}"
-        lines = [
-            f"G{self.words} at {100 * self.level:.3g} % confidence: {self.state}",
-            f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}",
-            *(f"note: {note}" for note in self.notes),
-        ]
-        return "\n".join(lines)
+        G = f"G{self.words} at {100 * self.level:.3g} % confidence: {self.state}"
+        if self.pooled is not None and self.single is not None:
+            lines = [
+                f"pooled, these {self.n_members} members are worth at least "
+                f"{in_digits(self.pooled.n_equiv_at_least, 3)} true events, {in_digits(self.pooled.at_least, 3)} times "
+                f"n_train = {self.n_train} ({100 * self.level:.3g} % confidence)",
+                f"one of them alone is worth at least {in_digits(self.single.n_equiv_at_least, 3)}",
+                f"{G}, of a posterior this wide on average over training sets",
+            ]
+        else:
+            low = in_digits(self.n_equiv_interval.low, 3)
+            worth = in_digits(self.n_equiv, 3) if np.isfinite(self.n_equiv) else f"at least {low}"
+            lines = [G, f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}"]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def plot(self, ax: "Axes | None" = None, *, legend: bool = True, **options: Any) -> "Axes":
         """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them.
@@ -178,6 +240,7 @@ class Amplification:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for JSON; infinite and undefined numbers are kept as floats."""
         plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
+        plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
         plain["state"] = str(self.state)
         plain["curve"] = {
             name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()

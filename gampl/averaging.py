@@ -3,6 +3,9 @@ r"""Averaging amplification: G from the spread of integrals over a posterior, se
 The members' integrals over a region scatter with variance sigma_model^2 + sigma_stat^2(n_gen), Eq. (15). Subtracting
 the binomial part, Eq. (17), leaves sigma_model^2; n_equiv is the number of true events whose statistical uncertainty is
 as large, Eq. (18). Four entrances lead to one result: samples, counts, a stream of batches, or exact integrals.
+
+That n_equiv is about a posterior of this width. What the members at hand are worth, pooled or one by one, depends on
+how far their training set's fluctuation has moved all of them; `gampl.spread` predicts it from their scatter.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.amplification import Amplification, Interval
+from gampl.amplification import Amplification, Interval, Worth
 from gampl.averaging_curve import averaging_curve, model_interval
 from gampl.inputs import Weights, weighted_streams
 from gampl.regions import Regions
-from gampl.spread import Spread
+from gampl.spread import Spread, spread_notes
 from gampl.streams import check_lost, pieces, prefix_sizes
 from gampl.tallies import Shares, Tally, weight_warnings
 
@@ -289,19 +292,32 @@ def _amplification(
     true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
-    state, (low, high) = model_interval(last, level)
-    return Amplification(
-        method="averaging",
+    has_tails = (seen := last.of_heavy_tails()) is not last
+    if has_tails:
+        spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
+    state, (low, high) = model_interval(seen, level)
+    members = len(last.integrals)
+    alone = Worth(
         n_train=n_train,
         n_equiv=_ratio(last.binomial, last.model),
         n_equiv_interval=Interval(_ratio(last.binomial, high), _ratio(last.binomial, low)),
+        n_equiv_at_least=last.binomial / seen.deviation_limit(level),
+        level=level,
+    )
+    return Amplification(
+        method="averaging",
+        n_train=n_train,
+        n_equiv=alone.n_equiv,
+        n_equiv_interval=alone.n_equiv_interval,
         level=level,
         state=state,
         curve=averaging_curve(spreads, level, true_integrals),
-        n_members=len(last.integrals),
-        degrees_of_freedom=last.degrees_of_freedom,
+        n_members=members,
+        degrees_of_freedom=seen.degrees_of_freedom,
         n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
-        notes=notes + _warnings(last),
+        pooled=alone.divided(1 + 1 / members),
+        single=alone.divided(2),
+        notes=notes + spread_notes(last, seen),
     )
 
 
@@ -322,16 +338,4 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
 
 
 def _ratio(binomial: float, variance: float) -> float:
-    return binomial / variance if variance > 0 else np.inf
-
-
-def _warnings(spread: Spread) -> tuple[str, ...]:
-    members = len(spread.integrals)
-    notes = []
-    if members < 10:
-        notes.append(f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6")
-    if spread.is_far_from_normal():
-        notes.append("the members' integrals are far from normally distributed: the interval is too short")
-    if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
-        notes.append(f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them")
-    return tuple(notes)
+    return float(binomial / variance) if variance > 0 else np.inf

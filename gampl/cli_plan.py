@@ -66,6 +66,7 @@ def _table(averaging: planning.AveragingPlan, differential: planning.Differentia
         ("of these in the region", round(averaging.inside), "-"),
         ("true events held out", "-", differential.n_ref),
         ("expected interval of G", *(" to ".join(map(in_digits, p.interval)) for p in (averaging, differential))),
+        ("pooled members, at least", f"{in_digits(averaging.pooled_at_least)} n_train", "-"),
         (
             f"factor, {100 * averaging.assurance:.3g} % of the time",
             f"{averaging.factor:.3g}",

@@ -86,6 +86,7 @@ def averaging(
     found = _sizes(factor, precision, members, 2, FEWEST_INSIDE / min(probability, 1 - probability), "members")
     median = spread(found.first, found.n_gen, 0.5)
     low, high = (median.binomial / end / n_train if end > 0 else np.inf for end in median.model_interval(level)[::-1])
+    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / found.first) / n_train
     return AveragingPlan(
         n_train=int(n_train),
         G=G,
@@ -98,6 +99,7 @@ def averaging(
         probability=probability,
         regions=int(regions),
         members=found.first,
+        pooled_at_least=pooled,
     )
 
 

@@ -63,11 +63,14 @@ class AveragingPlan(Plan):
         probability: Probability of each region.
         regions: Number of regions.
         members: Members of the posterior.
+        pooled_at_least: Lower limit of what the pooled members are worth for their own training set, in the median
+            experiment and in units of n_train.
     """
 
     probability: float
     regions: int
     members: int
+    pooled_at_least: float
 
     @property
     def total(self) -> int:
@@ -92,7 +95,8 @@ class AveragingPlan(Plan):
         """The plan in a sentence."""
         return (
             f"{self.members} members with {self.n_gen} generated events each, about {self.inside:.0f} of them in "
-            f"{'the' if self.regions == 1 else 'each'} region: {self.aim}"
+            f"{'the' if self.regions == 1 else 'each'} region: {self.aim}; their pooled sample would be found to be "
+            f"worth at least {in_digits(self.pooled_at_least)} times the training sample"
         )
 
     @property

@@ -143,6 +143,8 @@ def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool
     low, high = result.n_equiv_interval
     n_gen = result.curve.n_gen
     marks = [n for n in (*n_gen, result.n_train, result.n_equiv, low) if np.isfinite(n)]
+    if result.pooled is not None:
+        marks.append(result.pooled.n_equiv_at_least)
     if high < 100 * max(marks):  # an upper end farther away would press the rest together
         marks.append(high)
     left, right = 0.7 * min(marks), 1.4 * max(marks)
@@ -159,6 +161,9 @@ def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool
     ax.axvline(result.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
     if np.isfinite(result.n_equiv):
         ax.axvline(result.n_equiv, color=MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
+    if result.pooled is not None:
+        least = result.pooled.n_equiv_at_least
+        ax.axvline(least, color=ESTIMATE, ls=(0, (1, 1)), lw=1.2, label="pooled members, at least")
     ax.set_xlim(left, right)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
     ax.text(0.97, 0.965, f"$G${result.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)

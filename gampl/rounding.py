@@ -8,4 +8,5 @@ def significant(number: float, digits: int) -> float:
 
 def in_digits(number: float, digits: int = 2) -> str:
     """A number with at most so many significant digits, without an exponent as long as that is readable."""
-    return f"{significant(number, digits):g}"
+    rounded = significant(number, digits)
+    return f"{rounded:.0f}" if 100 <= rounded < 1e9 else f"{rounded:g}"

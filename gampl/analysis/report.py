@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from gampl.amplification import Amplification, DifferentialCurve
+from gampl.amplification import Amplification, DifferentialCurve, Worth
 from gampl.analysis import figures
 from gampl.analysis.histograms import Histogram
 from gampl.analysis.outputs import now, short, versions
@@ -110,7 +110,7 @@ def _overview(findings: Iterable[Finding]) -> str:
     interval = "interval of G" if level is None else f"{percent(level)} interval of G"
     heads = "".join(
         f'<th scope="col">{head}</th>'
-        for head in ("estimate", "G", interval, "n<sub>equiv</sub>", "share of events", "method")
+        for head in ("estimate", "pooled members", "G", interval, "n<sub>equiv</sub>", "share of events", "method")
     )
     made = [f for f in findings if f.result is not None]
     values = "; ".join(f"{f.what}: G{f.result.words}" for f in made if f.result is not None)
@@ -130,8 +130,9 @@ def _row(number: int, finding: Finding) -> str:
     link = f'<th scope="row"><a href="#estimate-{number}">{escape(finding.what)}</a></th>'
     method = f"<td>{finding.method}</td>"
     if (result := finding.result) is None:
-        return f'<tr>{link}<td colspan="4"{NONE}>no estimate: {escape(finding.problem)}</td>{method}</tr>'
-    cells = (_value(result.G), _interval(*result.interval), _n_equiv(result), percent(finding.share))
+        return f'<tr>{link}<td colspan="5"{NONE}>no estimate: {escape(finding.problem)}</td>{method}</tr>'
+    pooled = "" if result.pooled is None else _at_least(result.pooled)
+    cells = (pooled, _value(result.G), _interval(*result.interval), _n_equiv(result), percent(finding.share))
     numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
     return f"<tr>{link}{numbers}{method}</tr>"
 
@@ -148,6 +149,10 @@ def _n_equiv(result: Amplification) -> str:
     if np.isfinite(result.n_equiv):
         return _count(result.n_equiv)
     return f"at least {_count(result.n_equiv_interval.low)}"
+
+
+def _at_least(worth: Worth) -> str:
+    return f"at least {_count(worth.n_equiv_at_least)}"
 
 
 def _count(number: float) -> str:
@@ -192,7 +197,8 @@ def _curve(finding: Finding, result: Amplification) -> str:
 
 
 def _numbers(finding: Finding, result: Amplification) -> str:
-    facts = {
+    worths = {"pooled members are worth": result.pooled, "one member is worth": result.single}
+    facts = {name: _at_least(worth) for name, worth in worths.items() if worth is not None} | {
         "G": _value(result.G),
         "its interval": _interval(*result.interval),
         "n_equiv": _n_equiv(result),

@@ -29,7 +29,7 @@ def meaning(study: Study) -> tuple[tuple[str, str], ...]:
     methods = {finding.method for finding in study.findings}
     texts = [("What G says", WORTH)]
     if "averaging" in methods:
-        texts += [("Averaging", AVERAGING), ("How members have to be made", MEMBERS)]
+        texts += [("Averaging", AVERAGING), ("At least", AT_LEAST), ("How members have to be made", MEMBERS)]
         texts += [("What averaging cannot see", BLIND_AVERAGING)]
     if "differential" in methods:
         texts += [("Differential", DIFFERENTIAL), ("What differential cannot see", BLIND_DIFFERENTIAL)]
@@ -73,29 +73,25 @@ def percent(share: float) -> str:
 def _averaging(finding: Finding, process: Process) -> Iterator[str]:
     result = finding.result
     assert result is not None  # noqa: S101 - `answer` has seen to it
-    region, confidence = where(finding, process), f"({percent(result.level)} confidence)"
+    pooled, single = result.pooled, result.single
+    assert pooled is not None  # noqa: S101 - it is averaging
+    assert single is not None  # noqa: S101
+    yield (
+        f"For the share of events in the region {where(finding, process)}, the pooled sample of your "
+        f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
+        f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
+        f"({percent(result.level)} confidence). "
+        f"One of the members alone is worth at least {events(single.n_equiv_at_least)}."
+    )
     low, high = result.interval
-    training = f"the {whole(result.n_train)} that it was trained on"
+    average = "On average over training sets, a posterior this wide is worth"
     if result.state is not State.VALUE:
-        yield (
-            f"An unlimited sample from this generator is worth at least {_factor(low)} times your training sample in "
-            f"the region {region}: {events(result.n_equiv_interval.low)} true events or more, in place of {training} "
-            f"{confidence}."
-        )
+        yield f"{average} at least {_factor(low)} times its training sample."
         yield _open_end(result, "the members differ from each other no more than their counting of events explains")
         return
-    if high < 1:
-        yield (
-            f"An unlimited sample from this generator is worth less than the training sample itself in the region "
-            f"{region}, {_times(result)} times as much: about {events(result.n_equiv)} true events, in place of "
-            f"{training} {confidence}."
-        )
-        return
-    yield (
-        f"An unlimited sample from this generator is worth {_times(result)} times your training sample in the region "
-        f"{region}: about {events(result.n_equiv)} true events, in place of {training} {confidence}."
-    )
-    if low < 1:
+    less = "less than its training sample, " if high < 1 else ""
+    yield f"{average} {less}{_times(result)} times {'as much' if less else 'its training sample'}."
+    if low < 1 <= high:
         yield UNDECIDED
 
 
@@ -159,17 +155,24 @@ AVERAGING = (
     "events; how far their shares differ, beyond the counting of events, is what the training sample left open. That "
     "many true events, inside and outside of the region together, would give the share with the same uncertainty."
 )
+AT_LEAST = (
+    "The limits are about these members and their one training sample. Its own fluctuation has moved all of them "
+    "alike, cannot be averaged away, and is as large as they differ from each other. So one member is worth half as "
+    "much as the pooled sample, about, and G is what to expect of other training samples."
+)
 MEMBERS = (
-    "Each trained on a bootstrapped copy of the training sample, in which every event counts a Poisson number of "
-    "times, or drawn from a Bayesian posterior. Members that differ in nothing but their initial weights or the order "
-    "of their batches agree as well as the training finds its optimum, whatever the training sample left open; members "
-    "that each hold back a random fifth of it scatter with a quarter of the right variance if the fit is efficient. "
-    "Both make G too large, and the samples do not show it: only you know how they were made."
+    "All this holds for members that are draws from a posterior: each trained on a bootstrapped copy of the training "
+    "sample, in which every event counts a Poisson number of times, or drawn from a Bayesian network. Members that "
+    "differ in nothing but their initial weights or the order of their batches agree as well as the training finds its "
+    "optimum, whatever the training sample left open; members that each hold back a random fifth of it scatter with a "
+    "quarter of the right variance if the fit is efficient. Both make all numbers too large, and the samples do not "
+    "show it: only you know how the members were made."
 )
 BLIND_AVERAGING = (
     "An error that all members share, as of a network that is too stiff or of a training that was stopped too early. "
-    "It moves all members alike, and G comes out too large. And everything but this region: nothing follows for "
-    "another one, nor for the shape within it."
+    "It moves all members alike, and G comes out too large. Nor whether members are independent: those that come from "
+    "one another, or share a part of their training, count as fewer than they are. And everything but this region: "
+    "nothing follows for another one, nor for the shape within it."
 )
 DIFFERENTIAL = (
     "Differential asks how close generated events come to true ones in the distribution of one number. The largest "

@@ -36,7 +36,8 @@ def test_the_table_has_a_row_for_each_finding_with_its_numbers():
     row = next(line for line in lines if line.startswith(REGION))
     result = findings()[0].result
     low, high = result.interval
-    assert row.split()[5:] == ["3", "%", f"{result.G:.3g}", f"{low:.3g}", "to", f"{high:.3g}", "31000"]
+    worth = f"{float(f'{result.pooled.n_equiv_at_least:.3g}'):.0f}"
+    assert row.split()[5:] == ["3", "%", f"{result.G:.3g}", f"{low:.3g}", "to", f"{high:.3g}", "≥", worth]
     for finding in findings():
         assert any(line.startswith(finding.what) for line in lines), finding.what
 
@@ -122,6 +123,11 @@ def test_csv_has_one_row_for_each_finding():
                 *finding.result.interval,
             ]
             assert float(row["n_equiv"]) == finding.result.n_equiv
+            if finding.result.pooled is not None:
+                assert float(row["pooled_at_least"]) == finding.result.pooled.n_equiv_at_least
+                assert float(row["single_at_least"]) == finding.result.single.n_equiv_at_least
+            else:
+                assert row["pooled_at_least"] == row["single_at_least"] == ""
 
 
 # figures
@@ -224,17 +230,21 @@ def said(result, region=REGION, summary=""):
 
 
 def test_an_averaging_value_is_said():
-    assert said(counted(3.1)).startswith(
-        "An unlimited sample from this generator is worth 3.1 (1.7–4.6) times your training sample in the region "
-        "2000 <= m_tt < 2200: about 31 000 true events"
+    result = counted(3.1)
+    pooled, single = (events(worth.n_equiv_at_least).replace("\u202f", " ") for worth in (result.pooled, result.single))
+    assert said(result) == (
+        "For the share of events in the region 2000 <= m_tt < 2200, the pooled sample of your 10 members, however "
+        f"large, is worth at least {pooled} true events, {float(f'{result.pooled.at_least:.2g}'):g} times your "
+        f"training sample of 10 000 (68.3 % confidence). One of the members alone is worth at least {single}. "
+        "On average over training sets, a posterior this wide is worth 3.1 (1.7–4.6) times its training sample."
     )
-    assert "(68.3 % confidence)" in said(counted(3.1))
 
 
 def test_worth_less_than_the_training_sample_is_said_only_if_the_interval_says_so():
-    assert "is worth less than the training sample itself" in said(counted(0.3))
+    assert "a posterior this wide is worth less than its training sample, 0.3 (" in said(counted(0.3))
     assert "these data do not tell" in said(counted(0.9))
     assert "less than" not in said(counted(0.9)).partition("Whether")[0]
+    assert "at least" in said(counted(0.02))
     assert "these data do not tell" in said(counted(1.2))
     assert "these data do not tell" not in said(counted(3.1))
     assert "is worth less than your training sample" in said(compared(5), EVERYWHERE, "m_tt")
@@ -291,5 +301,6 @@ def test_regions_are_described_where_their_names_do_not():
 
 def test_only_what_was_estimated_is_explained():
     heads = [head for head, _ in meaning(study(findings=findings()[:2]))]
-    assert heads == ["What G says", "Averaging", "How members have to be made", "What averaging cannot see"]
-    assert len(meaning(study())) == 6
+    made, blind = "How members have to be made", "What averaging cannot see"
+    assert heads == ["What G says", "Averaging", "At least", made, blind]
+    assert len(meaning(study())) == 7

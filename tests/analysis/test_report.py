@@ -130,7 +130,9 @@ def test_the_answer_comes_first_and_warnings_are_announced(page):
     assert heads[0] == "The answer"
     assert heads[1] == "Before you believe it"
     answers = page.texts["li"][: len(findings())]
-    assert answers[0].startswith("An unlimited sample from this generator is worth 3.1 (1.7–4.6) times your training")
+    assert answers[0].startswith(
+        "For the share of events in the region 2000 <= m_tt < 2200, the pooled sample of your 10"
+    )
     assert "the holdout sample has only 3 events here" in answers[-1]
     assert "2 warnings" in page.texts["p"][0]
     said = " ".join(page.texts["li"])
