@@ -389,29 +389,37 @@ page.figure(figure, "members_networks", {"2D ring": rings, "leading order": lo})
 
 
 # %% tags=["hide-input"]
-def compared(results: dict, place: str, title: str) -> str:
+def compared(results: dict, place: str, title: str, N: int) -> str:
     """Sentences about the spread of networks, from the numbers of this run."""
-    boot = results["bootstrap"]["est"][0]
-    share = {kind: 100 * boot / results[kind]["est"][0] for kind in ("same_split", "deep", "independent")}
-    for kind, value in share.items():
-        page.record(f"{place}_share_{kind}", value, digits=2)
-    pooled = {kind: found["est"][0] / found["pooled"][0] for kind, found in results.items() if kind != "independent"}
-    ratios = ", ".join(f"{KINDS[kind]} {rounded(value, 2)}" for kind, value in pooled.items())
-    nearest = min(pooled, key=lambda kind: abs(np.log(pooled[kind])))
+    est = {kind: found["est"][0] for kind, found in results.items()}
+    relative = {kind: found["est"][1] / found["est"][0] for kind, found in results.items()}
+    parts = []
+    for kind in ("same_split", "deep", "independent"):
+        share = est["bootstrap"] / est[kind]
+        error = share * np.hypot(relative["bootstrap"], relative[kind])
+        page.record(f"{place}_share_{kind}", share, [share - error, share + error], 0.683, digits=2)
+        parts.append(f"*{KINDS[kind]}* {with_error(share, error)}")
+    over = {kind: est[kind] / found["pooled"][0] for kind, found in results.items() if kind != "independent"}
+    gain = results["independent"]["pooled"][0] / results["independent"]["one"][0]
+    page.record(f"{place}_gain_independent", gain, digits=2)
     return (
-        f"*{title}.* Members that differ in their initial weights and batches alone scatter with "
-        f"{rounded(share['same_split'], 2)} % of the variance of bootstrapped ones, members with a split each with "
-        f"{rounded(share['deep'], 2)} %, independent ones with {rounded(share['independent'], 2)} %; the closed form says "
-        f"0, {100 * f / (1 - f):.0f} and 100 %. The estimate over the true worth of the pooled members is: {ratios}; "
-        f"that of the kind *{KINDS[nearest]}* is nearest to one."
+        f"*{title}.* The variance of the members' integrals, in units of that of bootstrapped members: {', '.join(parts)}; the "
+        f"closed form says 0, {f / (1 - f):.2f} and 1. The estimate, in units of the true worth of the pooled members: "
+        f"{', '.join(f'*{KINDS[kind]}* {rounded(value, 2)}' for kind, value in over.items())}. "
+        f"A pool of {N} independent members is worth {rounded(gain, 2)} times one of them; without a bias that "
+        f"all networks have in common it would be {N} times."
     )
 
 
-display(Markdown(compared(rings, "ring", "Rings") + "\n\n" + compared(lo, "lo", "Leading order")))
+texts = (
+    compared(rings, "ring", "Rings", facts["members"]),
+    compared(lo, "lo", "Leading order", max(lo_members.values())),
+)
+display(Markdown("\n\n".join(texts)))
 
 # %% [markdown]
-# What members share that differ in initial weights and batches alone is everything that their training sample has to say. What they do not share is where their training came to an end. This part is in every ensemble of networks, and it is no part of what the training sample leaves open. It makes the first two kinds look better than the closed form says they are,
-# and it does so most for networks that are trained worst. It also adds to the scatter of bootstrapped members, which is then a little too wide, and $G$ a little too small: the safe side.
+# The first number is the one to look at: so much of the spread is there although all members learn from the very same events. It is where their trainings came to an end, and has nothing to do with what the training sample leaves open. It is part of the spread of *all* kinds, so that for networks like these they differ less than the closed form says.
+# The first two look better than they are, and most so where networks are trained worst. Bootstrapped members scatter a little too much, if anything, and $G$ comes out too small: that is the safe side. The last number shows what no kind of members sees, the bias of the networks themselves. If it is large, pulls are above those in brackets, and every estimate from a spread is too large by as much.
 #
 # ## What the ensembles of the paper can see
 #
