@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     claims.add_argument("--archive", type=Path, default=Path("data/results"), help="folder of results that are kept")
     claims.add_argument("--ledger", type=Path, default=Path("book/claims.yml"))
     claims.add_argument("--page", type=Path, help="write the ledger as a page of the book to this file")
+    claims.add_argument("--accept", action="store_true", help="make this run's verdicts those that the ledger expects")
     claims.set_defaults(run=_claims)
 
     for command in (train, claims):
@@ -127,10 +128,14 @@ def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from gampl.claims import evaluate, load, page, read_results
+    from gampl.claims import accept, evaluate, load, read_results
+    from gampl.claims_page import page
 
     results = read_results(options.build, options.archive)
     judged = evaluate(load(options.ledger), results)
+    if options.accept:
+        print("expected from now on:", ", ".join(accept(options.ledger, judged, options.profile)) or "nothing new")
+        return 0
     if options.page is not None:
         write_bytes(options.page, page(judged, options.profile, results).encode())
     unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]

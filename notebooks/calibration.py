@@ -25,6 +25,7 @@ from gampl.studies import RING_DIMENSIONS, ring, scan, trainings
 from gampl.training import train_or_load
 
 page = Page("calibration", profile, seed)
+page.made_of(trainings=section(profile, "trainings"))
 plan = trainings(profile, seed)
 training_sets = sorted({int(name.split("/")[-1]) for name in plan})
 default = plan[ring(2, "bayesian", 1)]

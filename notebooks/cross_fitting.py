@@ -112,7 +112,7 @@ print(f"pooled folds would look closer than true events: {pooled.mean() * np.sqr
 
 # %% [markdown]
 # All have their size (nominal 5 %: {glue:text}`cross_fitting_size_folds` % for the folds and {glue:text}`cross_fitting_size_holdout` % for the holdout, with the perfect generator). A width that is wrong by 10 % is noticed in {glue:text}`cross_fitting_power_holdout` % of the
-# experiments with a holdout of $\ntrain$ further events, in {glue:text}`cross_fitting_power_folds` % with the folds, and in {glue:text}`cross_fitting_power_one_fold` % if a single fold is kept aside, which like cross-fitting needs no further events and saves four trainings. On the rings, with the networks trained anew without each fold:
+# experiments with a holdout of $\ntrain$ further events, in {glue:text}`cross_fitting_power_folds` % with the folds, and in {glue:text}`cross_fitting_power_one_fold` % if a single fold is kept aside, which like cross-fitting needs no further events and saves all trainings but one. On the rings, with the networks trained anew without each fold:
 
 # %% tags=["hide-input"]
 folds, members, n_gen = plan[crossfit(0, 1)].folds, page.settings["members"], page.settings["n_gen"]

@@ -16,18 +16,21 @@ from matplotlib.axes import Axes
 
 from gampl import plots
 from gampl.amplification import Amplification
-from gampl.calibration import differential_over_training_sets
+from gampl.calibration import differential_over_training_sets, over_training_sets
 from gampl.comparison import Cut, Summary
 from gampl.kolmogorov import MEAN
 from gampl.likelihood_ratio import LearnedRatio, held_out
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
+from gampl.profiles import section
 from gampl.ring_comparisons import compare_members, in_bulk, true_log_ratio
 from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
 from gampl.training import Trained, train_or_load, training_events
+from gampl.verdicts import LEVEL
 
 page = Page("differential_amplification", profile, seed)
+page.made_of(trainings=section(profile, "trainings"))
 plan = trainings(profile, seed)
 training_sets = sorted({int(name.split("/")[-1]) for name in plan})
 n_train = plan[ring(2, "bayesian", 1)].n_train
@@ -197,7 +200,7 @@ for dim in RING_DIMENSIONS:
                 key = (sample, summary, reference)
                 G, interval = differential_over_training_sets([results[dim, k][key] for k in training_sets])
                 over_sets[dim, *key] = G
-                page.record(f"G_ring{dim}d_{sample}_{summary}_{reference}", G, interval, 0.95, digits=2)
+                page.record(f"G_ring{dim}d_{sample}_{summary}_{reference}", G, interval, LEVEL, digits=2)
                 cells.append(f"{rounded(G, 2)} ({rounded(interval.low, 2)} to {rounded(interval.high, 2)})")
             paper = PAPER.get((dim, sample, summary, "training"), "")
             rows.append([f"{dim}D", sample, title, paper, *cells])
@@ -208,44 +211,49 @@ markdown_table(
 
 # %% tags=["hide-input"]
 def quotient(dim: int, above: tuple[str, str], below: tuple[str, str]) -> tuple[float, tuple[float, float]]:
-    """Quotient of two G against the large holdout: median over training sets and range."""
+    """Quotient of two G against the large holdout: geometric mean over training sets, and where one more would lie."""
     pairs = [(results[dim, k][(*above, "large")], results[dim, k][(*below, "large")]) for k in training_sets]
     # two that are both compatible with the true density count as equal
     quotients = [1.0 if np.isinf(a.G) and np.isinf(b.G) else a.G / b.G for a, b in pairs]
-    return float(np.median(quotients)), (min(quotients), max(quotients))
+    if min(quotients) == 0 or np.isinf(max(quotients)):  # a G without an upper end decides nothing
+        return float(np.median(quotients)), (0.0, np.inf)
+    return over_training_sets(quotients, LEVEL)
 
 
-# another set lies in the range of n with probability (n - 1) / (n + 1)
-content = (len(training_sets) - 1) / (len(training_sets) + 1)
 for dim in RING_DIMENSIONS:
     for name, above, below in (
         ("refining_class", ("all", "class"), ("refined", "class")),
         ("refining_truth", ("all", "truth"), ("refined", "truth")),
         ("truth_over_R", ("all", "truth"), ("all", "R")),
+        ("class_over_R", ("all", "class"), ("all", "R")),
         ("truth_over_class", ("all", "truth"), ("all", "class")),
     ):
-        page.record(f"{name}_ring{dim}d", *quotient(dim, above, below), content, digits=2)
+        page.record(f"{name}_ring{dim}d", *quotient(dim, above, below), LEVEL, digits=2)
     for sample in ("all", "refined"):
         n_ref = results[dim, 1][sample, "class", "training"].curve.n_ref
         page.record(f"n_ref_{sample}_ring{dim}d", n_ref)
+    known, unknown = (
+        np.log(i.high / i.low) for i in (results[dim, 1]["all", "R", r].interval for r in ("large", "training"))
+    )
+    page.record(f"reliable_ring{dim}d", known / unknown if np.isfinite([known, unknown]).any() else np.nan, digits=2)
 
 # %% [markdown]
 # ### What to make of it
 #
 # *The radius.* Against the training data we find $G=$ {glue:text}`differential_amplification_G_ring2d_all_R_training` in 2D ({glue:text}`differential_amplification_G_ring2d_all_R_training_low` to {glue:text}`differential_amplification_G_ring2d_all_R_training_high`); the paper reads off about 22. As {ref}`sec-resolution` shows, a reference of 1000 events
 # cannot tell 22 from one or from infinity, so this decides nothing. The large holdout can: it says {glue:text}`differential_amplification_G_ring2d_all_R_large` ({glue:text}`differential_amplification_G_ring2d_all_R_large_low` to {glue:text}`differential_amplification_G_ring2d_all_R_large_high`), and whether that contains 22 is printed below.
-# The paper does not give its network's settings, and {ref}`sec-calibration-scan` shows how much they matter. In 4D, where the paper sees no amplification, we find {glue:text}`differential_amplification_G_ring4d_all_R_training` against the training data and {glue:text}`differential_amplification_G_ring4d_all_R_large` against the large holdout.
+# The paper does not give its network's settings, and {ref}`sec-calibration-scan` shows how much they matter. In 4D, where the paper sees no amplification, we find {glue:text}`differential_amplification_G_ring4d_all_R_training` ({glue:text}`differential_amplification_G_ring4d_all_R_training_low` to {glue:text}`differential_amplification_G_ring4d_all_R_training_high`) against the training data and {glue:text}`differential_amplification_G_ring4d_all_R_large` ({glue:text}`differential_amplification_G_ring4d_all_R_large_low` to {glue:text}`differential_amplification_G_ring4d_all_R_large_high`) against the large holdout.
 #
-# *The true likelihood ratio.* Against the large holdout $G=$ {glue:text}`differential_amplification_G_ring2d_all_truth_large` (2D) and {glue:text}`differential_amplification_G_ring4d_all_truth_large` (4D). Against the training data the same members reach {glue:text}`differential_amplification_G_ring2d_all_truth_training` and
-# {glue:text}`differential_amplification_G_ring4d_all_truth_training`. The paper finds the same behaviour in both panels. A generator that has followed its training events lies closer to them than to any others, and the most sensitive summary is the one to show it: {ref}`sec-reference` takes this further.
+# *The true likelihood ratio.* Against the large holdout $G=$ {glue:text}`differential_amplification_G_ring2d_all_truth_large` ({glue:text}`differential_amplification_G_ring2d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring2d_all_truth_large_high`) in 2D and {glue:text}`differential_amplification_G_ring4d_all_truth_large` ({glue:text}`differential_amplification_G_ring4d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring4d_all_truth_large_high`) in 4D. Against the training data the same members have {glue:text}`differential_amplification_G_ring2d_all_truth_training` ({glue:text}`differential_amplification_G_ring2d_all_truth_training_low` to {glue:text}`differential_amplification_G_ring2d_all_truth_training_high`) and
+# {glue:text}`differential_amplification_G_ring4d_all_truth_training` ({glue:text}`differential_amplification_G_ring4d_all_truth_training_low` to {glue:text}`differential_amplification_G_ring4d_all_truth_training_high`). The paper finds the same behaviour in both panels. A generator that has followed its training events lies closer to them than to any others, and the most sensitive summary is the one to show it: {ref}`sec-reference` takes this further.
 #
-# *The classifier.* With half of the training data as reference it gives $G=$ {glue:text}`differential_amplification_G_ring2d_all_class_training` in 2D and {glue:text}`differential_amplification_G_ring4d_all_class_training` in 4D, where the paper sees none; with fresh events {glue:text}`differential_amplification_G_ring2d_all_class_fresh` and {glue:text}`differential_amplification_G_ring4d_all_class_fresh`;
-# and these classifiers find {glue:text}`differential_amplification_G_ring2d_all_class_large` and {glue:text}`differential_amplification_G_ring4d_all_class_large` with the large holdout. A $G$ from LR$_{class}$ depends on what the classifier could learn from a few hundred events; the true ratio gives the smallest $G$ that any classifier can find.
+# *The classifier.* With half of the training data as reference it gives $G=$ {glue:text}`differential_amplification_G_ring2d_all_class_training` ({glue:text}`differential_amplification_G_ring2d_all_class_training_low` to {glue:text}`differential_amplification_G_ring2d_all_class_training_high`) in 2D and {glue:text}`differential_amplification_G_ring4d_all_class_training` ({glue:text}`differential_amplification_G_ring4d_all_class_training_low` to {glue:text}`differential_amplification_G_ring4d_all_class_training_high`) in 4D; with fresh events {glue:text}`differential_amplification_G_ring2d_all_class_fresh` ({glue:text}`differential_amplification_G_ring2d_all_class_fresh_low` to {glue:text}`differential_amplification_G_ring2d_all_class_fresh_high`) and {glue:text}`differential_amplification_G_ring4d_all_class_fresh` ({glue:text}`differential_amplification_G_ring4d_all_class_fresh_low` to {glue:text}`differential_amplification_G_ring4d_all_class_fresh_high`);
+# and these classifiers find {glue:text}`differential_amplification_G_ring2d_all_class_large` ({glue:text}`differential_amplification_G_ring2d_all_class_large_low` to {glue:text}`differential_amplification_G_ring2d_all_class_large_high`) and {glue:text}`differential_amplification_G_ring4d_all_class_large` ({glue:text}`differential_amplification_G_ring4d_all_class_large_low` to {glue:text}`differential_amplification_G_ring4d_all_class_large_high`) with the large holdout. The paper sees no amplification, $G<1$: an interval that reaches from far below one to far above says nothing about that, see {ref}`sec-claims`. A $G$ from LR$_{class}$ depends on what the classifier could learn from a few hundred events; the true ratio gives the smallest $G$ that any classifier can find.
 #
-# *Refining.* Against the large holdout the cut changes $G$ from LR$_{class}$ from {glue:text}`differential_amplification_G_ring2d_all_class_large` to {glue:text}`differential_amplification_G_ring2d_refined_class_large` in 2D. The paper takes an increase as a confirmation of the test. For a calibrated classifier it is built in ({ref}`sec-ratios-distributions`), and against the training
+# *Refining.* Against the large holdout the cut changes $G$ from LR$_{class}$ from {glue:text}`differential_amplification_G_ring2d_all_class_large` ({glue:text}`differential_amplification_G_ring2d_all_class_large_low` to {glue:text}`differential_amplification_G_ring2d_all_class_large_high`) to {glue:text}`differential_amplification_G_ring2d_refined_class_large` ({glue:text}`differential_amplification_G_ring2d_refined_class_large_low` to {glue:text}`differential_amplification_G_ring2d_refined_class_large_high`) in 2D. The paper takes an increase as a confirmation of the test. For a calibrated classifier it is built in ({ref}`sec-ratios-distributions`), and against the training
 # data only {glue:text}`differential_amplification_n_ref_refined_ring2d` reference events remain of {glue:text}`differential_amplification_n_ref_all_ring2d`. The true ratio tells what the cut does to the density: its $G$ goes
-# from {glue:text}`differential_amplification_G_ring2d_all_truth_large` to {glue:text}`differential_amplification_G_ring2d_refined_truth_large` in 2D and from {glue:text}`differential_amplification_G_ring4d_all_truth_large` to
-# {glue:text}`differential_amplification_G_ring4d_refined_truth_large` in 4D. The paper finds this effect minimal and blames an imperfect classifier. Note that $G$ after the cut counts in units of the training events that pass it.
+# from {glue:text}`differential_amplification_G_ring2d_all_truth_large` ({glue:text}`differential_amplification_G_ring2d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring2d_all_truth_large_high`) to {glue:text}`differential_amplification_G_ring2d_refined_truth_large` ({glue:text}`differential_amplification_G_ring2d_refined_truth_large_low` to {glue:text}`differential_amplification_G_ring2d_refined_truth_large_high`) in 2D and from {glue:text}`differential_amplification_G_ring4d_all_truth_large` ({glue:text}`differential_amplification_G_ring4d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring4d_all_truth_large_high`) to
+# {glue:text}`differential_amplification_G_ring4d_refined_truth_large` ({glue:text}`differential_amplification_G_ring4d_refined_truth_large_low` to {glue:text}`differential_amplification_G_ring4d_refined_truth_large_high`) in 4D. The paper finds this effect minimal and blames an imperfect classifier. Note that $G$ after the cut counts in units of the training events that pass it.
 
 # %% tags=["nbval-check-output"]
 G, (low, high) = differential_over_training_sets([results[2, k]["all", "R", "large"] for k in training_sets])

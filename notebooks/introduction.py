@@ -24,8 +24,8 @@
 # The difficulty is that nobody knows the truth. {cite:t}`forecasting` propose two estimates that need neither the true
 # density nor a large holdout sample. *Averaging amplification* looks at integrals over regions of phase space, and at how
 # much a posterior of generators disagrees about them. *Differential amplification* tests the density itself, without
-# any averaging. This edition of the book covers both on toy data, where the truth is known and the estimates can be
-# checked.
+# any averaging. This book covers both: on toy data and for a process of the LHC with an exact density, where the
+# truth is known and the estimates can be checked, and for generators of simulated LHC events.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"
@@ -125,10 +125,13 @@ print(result)
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
 #   it is compared with, and {ref}`sec-which` lines the two estimates up.
-# - {ref}`sec-top-events` begins the part on LHC events, {ref}`sec-top-generators` that on generators of top pairs.
+# - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
+#   whose density is known exactly.
+# - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
+#   {ref}`sec-known-truth` asks both estimates where the answer is known.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
 #   {ref}`sec-teaching` makes a task for students of it.
-# - {ref}`sec-claims` lists every number that the paper states in its sections 1 to 5 beside ours, with a verdict.
+# - {ref}`sec-claims` lists what the paper states as a result, beside ours, with a verdict, and {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes

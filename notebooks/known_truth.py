@@ -204,7 +204,7 @@ plots.shared_legend(axes.ravel(), columns=len(TITLES))
 page.figure(figure, "known_averaging", data)
 
 # %% [markdown]
-# In the mass most estimates are near the truth; in $p_T$ those of the transformer are not. With {glue:text}`known_truth_n_largest` training events it is said to be worth {glue:text}`known_truth_pT_top_transformer_largest` training samples ({glue:text}`known_truth_pT_top_transformer_largest_low` to {glue:text}`known_truth_pT_top_transformer_largest_high`), and is worth {glue:text}`known_truth_pT_top_transformer_largest_true`. {numref}`fig-known-shared` shows why: its members agree with each other better than with the truth. Their networks are alike and were all trained for the same few steps, and what they have in common no spread can reveal. It is what {ref}`the tail of the rings <sec-averaging>` showed, but in the bulk.
+# In the mass most estimates are near the truth; in $p_T$ those of the transformer are not. With {glue:text}`known_truth_n_largest` training events it is said to be worth {glue:text}`known_truth_pT_top_transformer_largest` training samples ({glue:text}`known_truth_pT_top_transformer_largest_low` to {glue:text}`known_truth_pT_top_transformer_largest_high`), and is worth {glue:text}`known_truth_pT_top_transformer_largest_true`. {numref}`fig-known-shared` shows how well its members agree with each other, and how well with the truth. Their networks are alike and were all trained for the same few steps, and what they have in common no spread can reveal. It is what {ref}`the tail of the rings <sec-averaging>` showed, but in the bulk.
 #
 # The intervals are made for the members' own spread. That of {glue:text}`known_truth_members` calibrated members holds the truth of a single region in {glue:text}`known_truth_holds_expected` % of cases. Found, of {glue:text}`known_truth_ensembles` each: {glue:text}`known_truth_m_tt_holds` in $m$, {glue:text}`known_truth_y_tt_holds` in $Y$, {glue:text}`known_truth_cos_theta_holds` in $\cos\theta^*$, {glue:text}`known_truth_phi_holds` in $\phi$, {glue:text}`known_truth_pT_top_holds` in $p_T$, {glue:text}`known_truth_tail_holds` for large mass. (The questions to one ensemble are not independent.)
 
@@ -273,7 +273,7 @@ page.figure(figure, "known_differential", data)
 # %% [markdown]
 # With fresh references {glue:text}`known_truth_m_fresh_holds` of {glue:text}`known_truth_ensembles` intervals hold the truth in the mass, and {glue:text}`known_truth_LR_fresh_holds` in the likelihood ratio; 68.3 % are promised. In the mass a new reference costs next to nothing. With {glue:text}`known_truth_references` for each training size {glue:text}`known_truth_coverage` % of the intervals hold it, and {glue:text}`known_truth_coverage_worst` % for the least favourable ensemble: they are made for the worst shape of the difference ({ref}`sec-ks-interval`), and are longer than need be for this one. In the likelihood ratio the estimates come out low, by a median factor of {glue:text}`known_truth_LR_low`: the difference has a broad maximum at $c=1$, where fluctuations only add, and by more than Eq. (36) takes off.
 #
-# With the training data as reference only {glue:text}`known_truth_LR_training_holds` hold it in the likelihood ratio. The transformer with the fewest training events reaches $G=$ {glue:text}`known_truth_LR_training_transformer_smallest` (at least {glue:text}`known_truth_LR_training_transformer_smallest_low`), where {glue:text}`known_truth_LR_training_transformer_smallest_true` is right: training has drawn it towards these very events, and the most sensitive summary shows it most. More training events do not always help: the spline flow with the most has at least {glue:text}`known_truth_LR_training_spline_largest_low` instead of {glue:text}`known_truth_LR_training_spline_largest_true`. In the mass the bias is smaller than the intervals.
+# With the training data as reference only {glue:text}`known_truth_LR_training_holds` hold it in the likelihood ratio. The transformer with the fewest training events reaches $G=$ {glue:text}`known_truth_LR_training_transformer_smallest` (at least {glue:text}`known_truth_LR_training_transformer_smallest_low`), where {glue:text}`known_truth_LR_training_transformer_smallest_true` is right: training has drawn it towards these very events, and the most sensitive summary shows it most. More training events do not always help: the spline flow with the most has at least {glue:text}`known_truth_LR_training_spline_largest_low` instead of {glue:text}`known_truth_LR_training_spline_largest_true`.
 
 # %% tags=["nbval-check-output", "hide-input"]
 covered, rng = dict.fromkeys(ensembles, 0.0), page.rng(101)
@@ -293,7 +293,7 @@ print("no summary is as sharp as the likelihood ratio:", all(truths["LR"][k][0] 
 # (sec-known-answers)=
 # ## Which generator amplifies most?
 #
-# It depends on the question and on the number of training events, see {numref}`fig-known-answers`. At the laptop size the transformer is ahead with the fewest training events in the mass and in the likelihood ratio, and behind the explicit densities with the most. For regions most ensembles lie above the line $G=1$, for the likelihood ratio all lie far below. For $G$ to stay constant from {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events, $n_{\rm equiv}$ would have to grow by a factor {glue:text}`known_truth_growth_n`. In the likelihood ratio it grows by {glue:text}`known_truth_growth_LR_transformer` for the transformer, {glue:text}`known_truth_growth_LR_autoregressive` for the autoregressive generator and {glue:text}`known_truth_growth_LR_spline` for the spline flow, so that $G$ falls. What limits the transformer is not the number of events: its training ends before it could use them.
+# It depends on the question and on the number of training events: see {numref}`fig-known-answers`, and the table below it for the generator that is ahead with the fewest and with the most training events. For $G$ to stay constant from {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events, $n_{\rm equiv}$ would have to grow by a factor {glue:text}`known_truth_growth_n`. In the likelihood ratio it grows by {glue:text}`known_truth_growth_LR_transformer` for the transformer, {glue:text}`known_truth_growth_LR_autoregressive` for the autoregressive generator and {glue:text}`known_truth_growth_LR_spline` for the spline flow. A generator whose $n_{\rm equiv}$ grows less than its training sample is limited by something else than the number of events, such as its size or the length of its training.
 
 # %% mystnb={"figure": {"name": "fig-known-answers", "caption": "True number of equivalent events against training events; on the line $G=1$. Left: averaging. Right: differential."}, "image": {"alt": "Four log-log panels of true n_equiv against n_train for three generators. In regions of mass and transverse momentum most points are above the diagonal, for the distance in the mass around it, for the likelihood ratio far below."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9), sharey=True)
@@ -308,6 +308,15 @@ for ax, question, title in zip(axes, ("m_tt", "pT_top", *SUMMARIES), titles, str
     ax.label_outer()
 plots.shared_legend(axes, columns=len(TITLES))
 page.figure(figure, "known_answers", data)
+
+# %% tags=["hide-input"]
+rows = []
+for question, title in zip(("m_tt", "pT_top", *SUMMARIES), titles, strict=True):
+    ahead = [TITLES[max(TITLES, key=lambda kind: truths[question][kind, n][0])] for n in (SIZES[0], SIZES[-1])]
+    above = sum(truths[question][key][0] > key[1] for key in ensembles)
+    rows.append([title, *ahead, f"{above} of {len(ensembles)}"])
+sizes_of = [f"ahead with {n} training events" for n in (SIZES[0], SIZES[-1])]
+markdown_table(["question", *sizes_of, "ensembles with a true $G>1$"], rows)
 
 # %% [markdown]
 # *What the laptop size cannot show.* {glue:text}`known_truth_members` members resolve $G$ poorly, as the bars show, and there is one training set for each size. The networks are small and trained for seconds: the order of the generators says nothing about what they can do at the sizes of the profile *paper*. An $n_{\rm equiv}$ above {glue:text}`known_truth_n_gen`, the number of generated events, is known only roughly, be it estimated or true, and the region of Eq. (43) cannot be tested.

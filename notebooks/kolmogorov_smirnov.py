@@ -18,6 +18,7 @@ from scipy import stats
 
 from gampl import differential, kolmogorov, plots
 from gampl.comparison import Comparison, trace
+from gampl.kept_results import beside
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
@@ -239,6 +240,20 @@ for level in LEVELS:
 # Several members of a posterior are averaged, and the spread of their distances is added to the interval. It does *not* shrink like $1/\sqrt N$ as a whole: all members are compared with the same reference,
 # and its fluctuation is common to them.
 #
+# The same with more generated events and more pseudo-experiments, where a larger run is kept:
+
+# %% tags=["hide-input"]
+NUMBERS = {
+    "$G$ of the first figure": "idea_G",
+    "its true value": "idea_G_true",
+    "true events inside the 68.3 % band": "null_band_683",
+    "true events without upper end, 68.3 %": "null_unlimited_683",
+    "lowest coverage of 68.3 %": "lowest_coverage_683",
+    "lowest coverage of 95 %": "lowest_coverage_950",
+}
+beside(page, NUMBERS)
+
+# %% [markdown]
 # ## Exercises
 #
 # ```{exercise}

@@ -60,6 +60,7 @@ markdown_table(["", "sample", "events here", "in the paper", "ratio"], rows)
 # %% tags=["hide-input"]
 momenta = np.concatenate([events[0][s].momenta for s in ("train", "holdout")])
 closest = min(delta_r(momenta[:, i], momenta[:, k]).min() for i, k in combinations(range(6), 2))
+page.record("b_jets", sum(particle.startswith("b") for particle in events[0]["train"].particles))
 page.record("smallest_pt", momenta[..., 0].min(), digits=4)
 page.record("smallest_delta_r", closest, digits=4)
 page.record("largest_eta", np.abs(momenta[..., 2]).max(), digits=3)
@@ -322,6 +323,7 @@ page.record("chi2_crossing", column["chi2"][order][np.flatnonzero(running < PAPE
 # %% [markdown]
 # :::{solution} ex-top-region
 # :class: dropdown
+# It is the 99 % quantile of $m_{t\bar t}$, and one event in a hundred of the training sample lies above it, however far that is: the smaller the sample, the fewer.
 # :::
 
 # %% tags=["hide-input"]
@@ -339,6 +341,7 @@ for extra in events:
 # %% [markdown]
 # :::{solution} ex-top-radiation
 # :class: dropdown
+# A jet far forward is seldom a decay product of a top. Where it is taken for one, the masses of $W$ boson and top come out wrong, which is what $\chi^2$ measures, and with jets on the other side it makes a large $m_{t\bar t}$. The numbers of both groups follow.
 # :::
 
 # %% tags=["hide-input"]

@@ -259,6 +259,7 @@ page.figure(figure, "z", columns)
 # %% [markdown]
 # :::{solution} ex-z-weights
 # :class: dropdown
+# With weights it is a share of the cross section, without them a share of the rows of the file, in which events with few jets were thinned out. A generator that is not told of the weights learns the rows.
 # :::
 
 # %% tags=["hide-input"]
@@ -275,6 +276,7 @@ print(f"without: {np.mean(number >= 3):.1%}, which is what a generator learns th
 # %% [markdown]
 # :::{solution} ex-z-poisson
 # :class: dropdown
+# For Poisson's distribution with mean $\lambda$ it is $R(n+1/n)=\lambda/(n+1)$, which falls with $n$. Jets that are radiated radiate in turn, and the energy is limited; what the sample has is printed beside the prediction.
 # :::
 
 # %% tags=["hide-input"]

@@ -19,8 +19,8 @@ from gampl.processes.top_pair import TopPair
 
 ROUND_OFF = 1e-7
 STEPS = 20
-# Measured in these 20 steps with seeds 1 to 3: 1.1e-7 to 1.1e-6, and 6e-4 when the frames of LLoCa were made of vectors that
-# begin nearly equal.
+# Measured in these 20 steps with seeds 1 to 3: 1.1e-7 to 1.1e-6, and 6e-4 when the frames of LLoCa were made of vectors
+# that begin nearly equal.
 LARGEST = 1e-5
 
 PLAN = event_studies.trainings("laptop", 1)

@@ -1,0 +1,119 @@
+"""Verdicts on a statement: how our number compares with the paper's.
+
+A verdict compares sets of numbers. A statement *claims* some of them: a single one, or all below a bound. Some more
+count as *agreement*: those within a tolerance, or within a factor of two of an approximate number. Our interval, always
+at 95 %, lies inside the agreement (reproduced), touches what is claimed (consistent, or not excluded), or does neither
+(differs). An interval that is too wide to tell anything agrees with nothing (not tested).
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import reduce
+from typing import NamedTuple
+
+LEVEL = 0.95  # of every interval that decides
+FACTOR = 2.0  # numbers this close are about the same; the paper calls 2.8 against 1.3 "starting to deviate"
+WIDE = 10.0  # an interval whose ends differ by this factor, or more, agrees with nothing
+
+
+class Verdict(StrEnum):
+    """How our number compares with the paper's statement."""
+
+    REPRODUCED = "reproduced"
+    CONSISTENT = "consistent"
+    NOT_EXCLUDED = "not excluded"
+    DIFFERS = "differs"
+    NOT_TESTED = "not tested"
+    NOT_ATTEMPTED = "not attempted"
+
+
+class Says(StrEnum):
+    """What kind of statement a claim is; ``x`` is its number."""
+
+    EQUALS = "equals"  # x, as printed
+    ABOUT = "about"  # ~ x, read off a figure with logarithmic axes
+    AT_MOST_ABOUT = "at most about"  # <~ x
+    AT_LEAST_ABOUT = "at least about"  # >~ x
+    BELOW = "below"  # < x, however far
+    ABOVE = "above"  # > x, however far
+    LAW = "follows a law"  # ours is the probability of a smaller value under that law
+
+
+SIGNS = {
+    Says.ABOUT: "≈ ",
+    Says.AT_MOST_ABOUT: "≲ ",
+    Says.AT_LEAST_ABOUT: "≳ ",
+    Says.BELOW: "< ",
+    Says.ABOVE: "> ",
+}
+
+
+class Range(NamedTuple):
+    """Numbers from ``low`` to ``high``, both included."""
+
+    low: float
+    high: float
+
+    def holds(self, other: "Range") -> bool:
+        """Whether all of another range lies in this one."""
+        return self.low <= other.low and other.high <= self.high
+
+    def meets(self, other: "Range") -> bool:
+        """Whether the two have a number in common."""
+        return self.low <= other.high and other.low <= self.high
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it spans a factor of ten or more, reaches to infinity or includes zero."""
+        ends = sorted((abs(self.low), abs(self.high)))
+        return self.low * self.high <= 0 or not math.isfinite(ends[1]) or ends[1] >= WIDE * ends[0]
+
+
+class Recorded(NamedTuple):
+    """A number that a notebook recorded; without an interval it has none, or its error was not found."""
+
+    value: float
+    interval: Range | None = None
+    level: float | None = None
+
+
+def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
+    """Product of numbers to the power of 1 or -1, with its interval.
+
+    The distances of the intervals' ends are added in quadrature on the logarithmic axis (MOVER: Donner and Zou, Stat.
+    Methods Med. Res. 21 (2012) 347), which takes the numbers to be independent. If one is zero or infinite, the ends
+    are those of the extreme cases, which is too wide.
+    """
+    if len(numbers) == 1:
+        return numbers[0]
+    parts = [
+        (n.value, *(n.interval or (n.value, n.value)))
+        if sign > 0
+        else tuple(_inverse(x) for x in (n.value, *reversed(n.interval or (n.value, n.value))))
+        for n, sign in zip(numbers, signs, strict=True)
+    ]
+    values, lows, highs = zip(*parts, strict=True)
+    value, level = math.prod(values), _common_level(numbers)
+    if all(n.interval is None for n in numbers):
+        return Recorded(value)
+    if all(0 < v < math.inf for v in values) and min(lows) >= 0:
+        down = math.hypot(*(_log(v) - _log(low) for v, low in zip(values, lows, strict=True)))
+        up = math.hypot(*(_log(high) - _log(v) for v, high in zip(values, highs, strict=True)))
+        return Recorded(value, Range(value * math.exp(-down), value * math.exp(up) if up < 700 else math.inf), level)
+    low, high = (reduce(lambda a, b: a * b if a and b else 0.0, ends) for ends in (lows, highs))
+    return Recorded(value, Range(low, high), level)
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+def _inverse(x: float) -> float:
+    return 1 / x if x else math.inf
+
+
+def _common_level(numbers: Sequence[Recorded]) -> float | None:
+    """The level of the intervals, or the first that is not the one that decides."""
+    levels = [n.level for n in numbers if n.interval is not None]
+    return next((level for level in levels if level != LEVEL), LEVEL)
