@@ -129,7 +129,7 @@ markdown_table(["members", r"in common, $\beta$", "of its own, $v$ (of 10, 50 me
 # %% [markdown]
 # ## In one dimension, measured
 #
-# The Gaussian fit of {ref}`sec-line` has $\ntrain=1000$ events, the region $0\le x<0.5$ and $G_0=$ {glue:text}`members_G0`. {glue:text}`members_experiments` times we draw a training sample and make {glue:text}`members_few` and {glue:text}`members_many` members of each kind: each member is the mean of the events that it learns from. Where it stops training plays no role, a mean is always at its optimum.
+# The Gaussian fit of {ref}`sec-line` has $\ntrain=1000$ events and the region $0\le x<0.5$. There a fit is worth $G_0=$ {glue:text}`members_G0` training samples. {glue:text}`members_experiments` times we draw a training sample and make {glue:text}`members_few` and {glue:text}`members_many` members of each kind: each member is the mean of the events that it learns from. Where it stops training plays no role, a mean is always at its optimum.
 # Each is integrated exactly.
 
 
@@ -238,7 +238,7 @@ for i, kind in enumerate(KINDS):
 markdown_table(["members", "$N$", *MEASURED.values()], rows)
 
 # %% [markdown]
-# In brackets stands what is expected: {eq}`eq-members-worth`, to all orders in the fitted mean. The order that the equation leaves out matters in one place only, the pooled sample of {glue:text}`members_many` independent members: a mixture of many Gaussians is a little wider than each, and that error does not average out.
+# In brackets stands what is expected: {eq}`eq-members-worth`, to all orders in the fitted mean. The order that the equation leaves out is seen in the pooled sample of {glue:text}`members_many` independent members: a mixture of Gaussians adds the scatter of their means to their width, and that error does not average out.
 
 # %% tags=["nbval-check-output", "hide-input"]
 off = [
