@@ -3,12 +3,18 @@
 import argparse
 import json
 from pathlib import Path
+from textwrap import wrap
 
 from gampl import planning
 from gampl.atomic import write_bytes
 from gampl.rounding import in_digits
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
+HOW_MEMBERS = (
+    "Make the members from bootstrapped copies of the training sample (each event counts a Poisson number of times) or "
+    "draw them from a Bayesian posterior: members that differ in nothing but their initial weights make G too large, "
+    "however many there are."
+)
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -72,4 +78,5 @@ def _table(averaging: planning.AveragingPlan, differential: planning.Differentia
     lines = [f"G = {averaging.G:g}, n_train = {averaging.n_train}, {100 * averaging.level:.3g} % confidence", ""]
     lines += [f"{name:28} {left:>16} {right:>16}".rstrip() for name, left, right in rows]
     lines += ["", f"checking the members' calibration would take about {averaging.n_check} true events held out"]
+    lines += wrap(HOW_MEMBERS, 96)
     return "\n".join(lines + [f"note: {note}" for note in averaging.notes])

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gampl import planning
-from gampl.cli_plan import add_commands
+from gampl.cli_plan import HOW_MEMBERS, add_commands
 
 
 def run(*arguments):
@@ -32,6 +32,13 @@ def test_the_table_and_the_file_hold_both_plans(tmp_path, capsys):
     assert table["pooled members, at least"] == [f"{averaging.pooled_at_least:.2g}", "n_train", "-"]
     plans = json.loads(file.read_text())
     assert plans == json.loads(json.dumps({"averaging": averaging.to_dict(), "differential": differential.to_dict()}))
+
+
+def test_it_says_how_members_have_to_be_made(capsys):
+    assert run(*COMMON) == 0
+    said = capsys.readouterr().out
+    assert HOW_MEMBERS in " ".join(said.split())
+    assert max(len(line) for line in said.splitlines()) <= 96
 
 
 def test_options_reach_the_plans(tmp_path):

@@ -6,13 +6,16 @@ import shlex
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
+from scipy import stats
 
 from gampl.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^(gampl (?:averaging|differential|report) .*--.*)$", README, re.M)
+N_TRAIN, G_LINE = 1000, 70.4  # Eq. (30)
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
@@ -29,18 +32,67 @@ def test_the_blocks_run_in_order(capsys, tmp_path, monkeypatch):
     assert session["result"].method == "averaging"
 
 
+@pytest.mark.slow
 def test_the_five_minutes(capsys, tmp_path, monkeypatch):
+    """The commands run, and what README says about their samples is so."""
     monkeypatch.chdir(tmp_path)
-    examples = runpy.run_path(str(ROOT / "examples" / "gaussian_members.py"))
-    examples["main"].__globals__["N_GEN"] = 20_000
-    examples["main"](Path("samples"))
+    example = runpy.run_path(str(ROOT / "examples" / "gaussian_members.py"))
+    example["main"](Path("samples"))
+    known = capsys.readouterr().out
     assert len(COMMANDS) == 3
+    said = []
     for command in COMMANDS:
         assert main(shlex.split(command)[1:]) == 0
-    said = capsys.readouterr().out
-    assert said.count("n_train = 1000") == 3
+        said.append(capsys.readouterr().out)
+    assert all(text.count("n_train = 1000") == 1 for text in said)
     for name in ("averaging", "differential", "both"):
         assert "training sample" in Path(f"{name}.html").read_text(encoding="utf-8")
+
+    G, low, high = re.search(r"G = ([\d.]+) \(([\d.]+) to ([\d.]+)\)", README).groups()
+    limit = re.search(rf"0 <= x < 0.5 .* {G} +{low} to {high} +≥ (\d+)", said[0])[1]
+    assert float(low) < G_LINE < float(high), "and this one does"
+    train = np.loadtxt("samples/train.csv", skiprows=1)
+    assert claimed(r"happens to lie ([\d.]+) standard errors off") == f"{abs(train.mean()) * N_TRAIN**0.5:.1f}"
+    pooled = re.search(r"worth ([\d.]+) training samples", known)[1]
+    assert claimed(r"has printed (\d+),") == pooled
+    assert claimed(r"worth at least ([\d.]+) training samples") == f"{int(limit) / N_TRAIN:.3g}"
+    assert int(limit) / N_TRAIN > float(pooled), "and here it is wrong"
+    assert main([*shlex.split(COMMANDS[0])[1:], "--level", "0.95"]) == 0
+    limit = re.search(r"0 <= x < 0.5 .*≥ (\d+)", capsys.readouterr().out)[1]
+    assert claimed(r"With `--level 0.95` the limit is ([\d.]+),") == f"{int(limit) / N_TRAIN:.3g}"
+    assert int(limit) / N_TRAIN < float(pooled), "and right"
+
+
+def claimed(pattern):
+    """What README says at a place where it must say something."""
+    found = re.search(pattern, " ".join(README.split()))
+    assert found is not None, pattern
+    return found[1]
+
+
+def test_what_the_example_says_members_are_worth():
+    example = runpy.run_path(str(ROOT / "examples" / "gaussian_members.py"))
+    inside = stats.norm.cdf(0.5) - 0.5
+    pooled, one = example["worth"]([0.01, 0.05])
+    low, high = stats.norm.cdf([0.49, 0.45]) - stats.norm.cdf([-0.01, -0.05])
+    assert pooled == pytest.approx(inside * (1 - inside) / N_TRAIN / ((low + high) / 2 - inside) ** 2)
+    assert one == pytest.approx(inside * (1 - inside) / N_TRAIN / (((low - inside) ** 2 + (high - inside) ** 2) / 2))
+
+    G = inside * (1 - inside) / (stats.norm.pdf(0.0) - stats.norm.pdf(0.5)) ** 2
+    assert claimed(r"fit to 1000 events is worth ([\d.]+) training samples") == f"{G:.1f}" == str(G_LINE)
+    assert claimed(r"members pooled are worth nearly as much, (\d+),") == f"{G / (1 + 1 / example['MEMBERS']):.0f}"
+    assert claimed(r"alone half of it, (\d+)\.") == f"{G / 2:.0f}"
+
+
+def test_members_of_the_example_scatter_as_training_samples_do():
+    """Around the training sample's mean, not around the truth; four standard errors of 4000 members: 9 %."""
+    example = runpy.run_path(str(ROOT / "examples" / "gaussian_members.py"))
+    rng = np.random.default_rng(1)
+    squares = []
+    for _ in range(4000 // example["MEMBERS"]):
+        train = rng.normal(size=N_TRAIN)
+        squares += [N_TRAIN * (mean - train.mean()) ** 2 for mean in example["fitted_means"](train, rng)]
+    assert np.mean(squares) == pytest.approx(1, abs=4 * (2 / 4000) ** 0.5)
 
 
 @pytest.mark.parametrize("name", ["averaging", "differential"])

@@ -29,7 +29,8 @@ def meaning(study: Study) -> tuple[tuple[str, str], ...]:
     methods = {finding.method for finding in study.findings}
     texts = [("What G says", WORTH)]
     if "averaging" in methods:
-        texts += [("Averaging", AVERAGING), ("At least", AT_LEAST), ("What averaging cannot see", BLIND_AVERAGING)]
+        texts += [("Averaging", AVERAGING), ("At least", AT_LEAST), ("How members have to be made", MEMBERS)]
+        texts += [("What averaging cannot see", BLIND_AVERAGING)]
     if "differential" in methods:
         texts += [("Differential", DIFFERENTIAL), ("What differential cannot see", BLIND_DIFFERENTIAL)]
     return tuple(texts)
@@ -157,10 +158,15 @@ AVERAGING = (
 AT_LEAST = (
     "The limits are about these members and their one training sample. Its own fluctuation has moved all of them "
     "alike, cannot be averaged away, and is as large as they differ from each other. So one member is worth about half "
-    "as much as the pooled sample, and G is what to expect on average over training sets. All this holds for members "
-    "that are draws from a posterior: fits to resampled events (bootstrap), or draws from a Bayesian network. Members "
-    "that each leave out a part of the same events, or differ in nothing but their initial weights, differ too little, "
-    "and all numbers come out too large."
+    "as much as the pooled sample, and G is what to expect on average over training sets."
+)
+MEMBERS = (
+    "All this holds for members that are draws from a posterior: each trained on a bootstrapped copy of the training "
+    "sample, in which every event counts a Poisson number of times, or drawn from a Bayesian network. Members that "
+    "differ in nothing but their initial weights or the order of their batches agree as well as the training finds its "
+    "optimum, whatever the training sample left open; members that each hold back a random fifth of it scatter with a "
+    "quarter of the right variance if the fit is efficient. Both make all numbers too large, and the samples do not "
+    "show it: only you know how the members were made."
 )
 BLIND_AVERAGING = (
     "An error that all members share, as of a network that is too stiff or of a training that was stopped too early. "

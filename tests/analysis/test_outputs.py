@@ -301,5 +301,6 @@ def test_regions_are_described_where_their_names_do_not():
 
 def test_only_what_was_estimated_is_explained():
     heads = [head for head, _ in meaning(study(findings=findings()[:2]))]
-    assert heads == ["What G says", "Averaging", "At least", "What averaging cannot see"]
-    assert len(meaning(study())) == 6
+    made, blind = "How members have to be made", "What averaging cannot see"
+    assert heads == ["What G says", "Averaging", "At least", made, blind]
+    assert len(meaning(study())) == 7
