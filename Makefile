@@ -49,7 +49,7 @@ lint: environment
 	@$(PROJECT_PYTHON) -m mypy
 
 reference: environment
-	@$(PROJECT_PYTHON) tools/kept_trainings.py
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) tools/kept_trainings.py
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
 

@@ -28,7 +28,7 @@ def test_checksums_and_sizes_are_those_of_the_readme():
     readme = (DATA / "README.md").read_text()
     said = dict(re.findall(r"`(\w+)\.h5` \|.*`([0-9a-f]{64})`", readme))
     assert said == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in FILES.items()}
-    assert {path.name for path in DATA.iterdir()} == {"README.md", "results", "costs"} | {
+    assert {path.name for path in DATA.iterdir()} == {"README.md", "results", "costs", "trainings"} | {
         path.name for path in FILES.values()
     }
     assert sum(path.stat().st_size for path in FILES.values()) <= 15 * MB

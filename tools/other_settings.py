@@ -52,8 +52,10 @@ def with_networks() -> list[str]:
 
 
 def environment(instructions: str, threads: int) -> dict[str, str]:
-    """Variables that make PyTorch and NumPy work so; MKL would not take more threads than there are cores."""
-    return {"OMP_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE", **INSTRUCTIONS[instructions]}
+    """Variables that make PyTorch and NumPy work so."""
+    # MKL would not take more threads than there are cores, and threads that wait would hold them
+    how = {"OMP_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "PASSIVE"}
+    return how | INSTRUCTIONS[instructions]
 
 
 def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:

@@ -23,12 +23,19 @@ SHARD = "_build/events/bundled/top_pair/seed_000000007.made"
 
 
 class Project(Checkout):
-    """A copy of the working tree with a store of its own."""
+    """A copy of the working tree with a store of its own.
+
+    Attributes:
+        trains: Whether everything is trained, or networks that are kept with the project are found.
+    """
+
+    trains = True
 
     @property
     def environment(self) -> dict[str, str]:
-        variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "GAMPL_STORE")}
-        return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu", "GAMPL_KEPT": ""}  # everything is trained
+        others = ("PYTHONPATH", "GAMPL_STORE", "GAMPL_KEPT")
+        variables = {name: value for name, value in os.environ.items() if name not in others}
+        return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"} | ({"GAMPL_KEPT": ""} if self.trains else {})
 
     def make(self, target: str, *options: str) -> subprocess.CompletedProcess:
         return self.build("--target", target, *options)
