@@ -49,8 +49,9 @@ AGREEMENT = {
 NOTES = f"""\
 An interval is too wide to tell anything if its ends differ by a factor of {WIDE:g} or more, if it includes zero or if
 it has an infinite end. What it would be *consistent* with, or would *not exclude*, is *not tested*. It can still lie
-wholly on one side of a bound, or away from a number. Also *not tested* is an inequality for a number whose error is not
-known, and a claim about something that differs already: two panels that agree at $G=0.0001$ say nothing about $G=0.1$.
+wholly on one side of a bound, or away from a number. A number without an interval is judged as it stands if the row has
+a tolerance, or says why its error does not matter; otherwise it is *not tested*. So is a claim about something that
+differs already: two panels that agree at $G=0.0001$ say nothing about $G=0.1$.
 
 The intervals for the rings are prediction intervals: where one more training set would lie. Those of quotients combine
 the intervals of both numbers as if they were independent.

@@ -163,7 +163,7 @@ for (kind, n), here in ensembles.items():
 markdown_table(["generator", r"$n_\mathrm{train}$", "regions of $m$", "regions of $p_T$", "large mass"], rows)
 
 
-# %% mystnb={"figure": {"name": "fig-known-averaging", "caption": "Averaging estimate against truth, with 68.3 % intervals; the larger the marker, the more training events. On the diagonal the estimate is right. Shaded: where 68.3 % of calibrated ensembles of so few members would lie, for a single region. Open triangles at the upper edge: a lower limit, where the bar begins. Larger numbers are drawn at the edge."}, "image": {"alt": "Six log-log panels of estimated against true number of equivalent events: regions of mass, rapidity, cosine, azimuth, transverse momentum, and the region of large mass. Most points lie on the diagonal or in the band, those of the transformer in transverse momentum far above."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-known-averaging", "caption": "Averaging estimate against truth, with 68.3 % intervals; the larger the marker, the more training events. On the diagonal the estimate is right. Shaded: where 68.3 % of calibrated ensembles of so few members would lie, for a single region. Open triangles at the upper edge: a lower limit, where the bar begins. Larger numbers are drawn at the edge."}, "image": {"alt": "Six log-log panels of estimated against true number of equivalent events: regions of mass, rapidity, cosine, azimuth, transverse momentum, and the region of large mass. A marker for each generator and training size, a diagonal and a band around it."}} tags=["hide-input"]
 def confront(ax, question, results, truths, title):
     """Draw and record estimated and true n_equiv of all ensembles, with intervals."""
     limits = 10, (highest := 100 * max(SIZES))
@@ -208,7 +208,7 @@ page.figure(figure, "known_averaging", data)
 #
 # The intervals are made for the members' own spread. That of {glue:text}`known_truth_members` calibrated members holds the truth of a single region in {glue:text}`known_truth_holds_expected` % of cases. Found, of {glue:text}`known_truth_ensembles` each: {glue:text}`known_truth_m_tt_holds` in $m$, {glue:text}`known_truth_y_tt_holds` in $Y$, {glue:text}`known_truth_cos_theta_holds` in $\cos\theta^*$, {glue:text}`known_truth_phi_holds` in $\phi$, {glue:text}`known_truth_pT_top_holds` in $p_T$, {glue:text}`known_truth_tail_holds` for large mass. (The questions to one ensemble are not independent.)
 
-# %% mystnb={"figure": {"name": "fig-known-shared", "caption": "Integrals of the members over the regions of the transverse momentum, divided by the exact ones, for the largest training samples. Grey: statistical uncertainty of as many true events."}, "image": {"alt": "One panel for each generator with a line for each member around one. Those of the transformer share a wave that is several times wider than their spread."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-known-shared", "caption": "Integrals of the members over the regions of the transverse momentum, divided by the exact ones, for the largest training samples. Grey: statistical uncertainty of as many true events."}, "image": {"alt": "One panel for each generator with a line for each member around one. What the lines of a panel have in common is what their spread does not show."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, len(TITLES), figsize=(3.7 * len(TITLES), 3.5), sharey=True)
 exact, data = INNER["pT_top"][1], {"region": np.arange(2, n_regions)}
 error = np.sqrt((1 - exact) / exact / SIZES[-1])
@@ -261,7 +261,7 @@ for summary, ((kind, n), here) in product(SUMMARIES, ensembles.items()):
         rows[-1].append(f"$G${result.words}")
 markdown_table(["", "generator", r"$n_\mathrm{train}$", "true $G$", "fresh reference", "training data (biased)"], rows)
 
-# %% mystnb={"figure": {"name": "fig-known-differential", "caption": "Differential estimates against truth, with 68.3 % intervals; markers as before."}, "image": {"alt": "Four log-log panels of estimated against true number of equivalent events, for mass and likelihood ratio. With fresh references the points lie around the diagonal, with the training data most lie above it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-known-differential", "caption": "Differential estimates against truth, with 68.3 % intervals; markers as before."}, "image": {"alt": "Four log-log panels of estimated against true number of equivalent events, for mass and likelihood ratio. Markers for fresh references and for the training data, and the diagonal."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 4.2), sharex=True, sharey=True)
 data = {}
 for ax, ((summary, name), results) in zip(axes, tested.items(), strict=True):
@@ -295,7 +295,7 @@ print("no summary is as sharp as the likelihood ratio:", all(truths["LR"][k][0] 
 #
 # It depends on the question and on the number of training events: see {numref}`fig-known-answers`, and the table below it for the generator that is ahead with the fewest and with the most training events. For $G$ to stay constant from {glue:text}`known_truth_n_smallest` to {glue:text}`known_truth_n_largest` training events, $n_{\rm equiv}$ would have to grow by a factor {glue:text}`known_truth_growth_n`. In the likelihood ratio it grows by {glue:text}`known_truth_growth_LR_transformer` for the transformer, {glue:text}`known_truth_growth_LR_autoregressive` for the autoregressive generator and {glue:text}`known_truth_growth_LR_spline` for the spline flow. A generator whose $n_{\rm equiv}$ grows less than its training sample is limited by something else than the number of events, such as its size or the length of its training.
 
-# %% mystnb={"figure": {"name": "fig-known-answers", "caption": "True number of equivalent events against training events; on the line $G=1$. Left: averaging. Right: differential."}, "image": {"alt": "Four log-log panels of true n_equiv against n_train for three generators. In regions of mass and transverse momentum most points are above the diagonal, for the distance in the mass around it, for the likelihood ratio far below."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-known-answers", "caption": "True number of equivalent events against training events; on the line $G=1$. Left: averaging. Right: differential."}, "image": {"alt": "Four log-log panels of true n_equiv against n_train for three generators. A line for each generator and the diagonal, on which G is one."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9), sharey=True)
 titles, data = ("regions of $m$", "regions of $p_T$", "distance in $m$", "distance in LR$_{truth}$"), {"n_train": SIZES}
 for ax, question, title in zip(axes, ("m_tt", "pT_top", *SUMMARIES), titles, strict=True):

@@ -182,7 +182,7 @@ def draw(extra: int, figure_name: str) -> None:
     page.figure(figure, figure_name, data)
 
 
-# %% mystnb={"figure": {"name": "fig-top-differential-0j", "caption": "Differential test without additional jets, as in Fig. 14 of the paper: distances to the training events (left) and to the holdout (right), for all events (top) and the high-mass region (bottom). Solid: classifier; dashed: di-top mass; thin lines are members. Black line and grey bands: true events, mean and 1 to 3 sigma. Generated events are those that pass the selection of the panel."}, "image": {"alt": "Four log-log panels: distances with the classifier are flat and far above the grey bands of true events, those of the mass follow the bands further before they level off."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-top-differential-0j", "caption": "Differential test without additional jets, as in Fig. 14 of the paper: distances to the training events (left) and to the holdout (right), for all events (top) and the high-mass region (bottom). Solid: classifier; dashed: di-top mass; thin lines are members. Black line and grey bands: true events, mean and 1 to 3 sigma. Generated events are those that pass the selection of the panel."}, "image": {"alt": "Four log-log panels: distances against generated events with the classifier and with the mass, a colour for each generator, over the grey bands of true events."}} tags=["hide-input"]
 draw(0, "differential_0j")
 
 # %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; ours is as large as the training sample."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
@@ -216,7 +216,7 @@ markdown_table(["jets", "generator", "events", "summary", "training events (bias
 # %% [markdown]
 # ## Which generator amplifies most?
 
-# %% mystnb={"figure": {"name": "fig-top-differential-summary", "caption": "Differential amplification of all generators against the holdout, with 95 % intervals (triangles: compatible with a perfect generator, G has only a lower limit). Filled: classifier. Open: di-top mass. Circles: all events. Squares: high-mass region."}, "image": {"alt": "Two panels, one row for each generator: points of the classifier lie at very small amplification factors, those of the mass near and below one."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-top-differential-summary", "caption": "Differential amplification of all generators against the holdout, with 95 % intervals (triangles: compatible with a perfect generator, G has only a lower limit). Filled: classifier. Open: di-top mass. Circles: all events. Squares: high-mass region."}, "image": {"alt": "Two panels, one row for each generator: filled markers for the classifier, open ones for the mass, with error bars, on a logarithmic axis of G."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
 data = {}
 for ax, extra in zip(axes, PROCESSES, strict=True):

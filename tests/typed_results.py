@@ -1,7 +1,7 @@
 """Finds results that are typed by hand in prose which also shows computed ones, and which another run may contradict.
 
 As far as that can be seen from words: numbers in a sentence with a glued number; comparisons in a paragraph with one;
-and numbers or comparisons in a sentence that names a run.
+numbers or comparisons in a sentence that names a run; and comparisons in captions and descriptions of figures.
 """
 
 import re
@@ -55,6 +55,12 @@ def prose(path: Path) -> str:
     return "\n".join(lines)
 
 
+def captions(path: Path) -> list[str]:
+    """Captions and descriptions of the figures of a notebook, which cannot hold computed numbers."""
+    text = path.read_text(encoding="utf-8")
+    return re.findall(r'"(?:caption|alt)": "((?:[^"\\]|\\.)*)"', text) if path.suffix == ".py" else []
+
+
 def sentences(paragraph: str) -> list[str]:
     """Of a paragraph; a colon or semicolon ends one, too."""
     return re.split(r"(?<=[.!?:;])(?<!Fig\.)(?<!Eq\.)(?<!Eqs\.)\s+(?=[\w*{$(])", " ".join(paragraph.split()))
@@ -80,3 +86,7 @@ def findings(path: Path) -> Iterator[Finding]:
             for match in ((glued or run) and NUMBER.search(text), (computed or run) and COMPARISON.search(text)):
                 if match:
                     yield Finding(path.stem, match.group(), sentence)
+    for caption in captions(path):
+        for sentence in sentences(caption):
+            if match := COMPARISON.search(bare(sentence)):
+                yield Finding(path.stem, match.group(), sentence)
