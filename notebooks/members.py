@@ -3,7 +3,7 @@
 # # How members have to differ
 #
 # The averaging estimate reads off how much the members of a posterior disagree. It never asks why they do. Yet members can be made to differ in many ways,
-# and only some of them make the members scatter by what the training sample leaves open, which is what $\smodel$ is meant to be. This page derives by how much each
+# and only some of them make the members scatter by what the training set leaves open, which is what $\smodel$ is meant to be. This page derives by how much each
 # kind of members scatters and what each is worth, checks it with the {ref}`Gaussian fit <sec-line>`, where everything is known in closed form, and then looks at networks where the truth is known.
 
 # %% tags=["parameters", "hide-input"]
@@ -53,20 +53,20 @@ page.record("held_back", f, digits=1)
 # : Each member also holds back events of its own choice, drawn at random. Here $f=$ {glue:text}`members_held_back`.
 #
 # bootstrap
-# : Each member sees each event a Poisson number of times, as if the training sample had been drawn anew, and holds back those that it sees zero times.
+# : Each member sees each event a Poisson number of times, as if the training set had been drawn anew, and holds back those that it sees zero times.
 #
 # repulsive
 # : One split, but a term in the loss pushes the members apart as functions {cite}`repulsive`.
 #
 # independent
-# : Each member has a training sample of its own. Nobody would spend $N$ times the events on it, and it is no posterior; but it shows what the spread of the others is meant to stand for.
+# : Each member has a training set of its own. Nobody would spend $N$ times the events on it, and it is no posterior; but it shows what the spread of the others is meant to stand for.
 #
 # ## What they scatter, and what they are worth
 #
 # Let a generator learn its integral $I$ as well as that is possible from $n$ events. To first order its error is then an average over them, $\hat I - I_{\rm true} = \frac1n \sum_b \psi(x_b)$ with some function $\psi$ of mean zero; for
 # the Gaussian fit $\psi(x) = x\, dI/d\hat\mu$. Its variance is the *sampling variance* $\sigma^2 = \langle\psi^2\rangle/\ntrain$, and the amplification of such a generator is $G_0 = I(1-I)/(\ntrain\sigma^2)$.
 #
-# *Holding back a share $f$.* The members average $\psi$ over subsets of $m=(1-f)\,\ntrain$ of the *same* $\ntrain$ events, drawn without replacement. For a given training sample such an average has the variance
+# *Holding back a share $f$.* The members average $\psi$ over subsets of $m=(1-f)\,\ntrain$ of the *same* $\ntrain$ events, drawn without replacement. For a given training set such an average has the variance
 #
 # ```{math}
 # :label: eq-members-subset
@@ -74,16 +74,16 @@ page.record("held_back", f, digits=1)
 # ```
 #
 # where the bracket is the textbook correction for a finite population. Two members that hold back a fifth each have most of their events in common, and that is why they agree. Estimated from their spread, $G$ is $(1-f)/f$ times too large: four times at $f=0.2$. In statistics such members are called a delete-$d$
-# jackknife, and its variance is *multiplied* by $(1-f)/f$ before it is used {cite}`delete_d`. The size of the training sample has dropped out: no sample is large enough to make up for the factor.
+# jackknife, and its variance is *multiplied* by $(1-f)/f$ before it is used {cite}`delete_d`. The size of the training set has dropped out: no sample is large enough to make up for the factor.
 #
-# *One split.* If the loss has a single minimum, all members find it, $s=0$ and $G_{\rm est}=\infty$. If networks scatter nevertheless, it is because they have ended in different minima, or have not arrived. That may be much or little, but it is not what the training sample leaves open.
+# *One split.* If the loss has a single minimum, all members find it, $s=0$ and $G_{\rm est}=\infty$. If networks scatter nevertheless, it is because they have ended in different minima, or have not arrived. That may be much or little, but it is not what the training set leaves open.
 #
-# *Bootstrap.* The average is weighted with Poisson numbers $w_b$ of mean and variance one, and for a given training sample $s^2 = \sum_b \psi(x_b)^2\, {\rm Var}(w_b) / \ntrain^2 = \sigma^2$. That is the right one.
+# *Bootstrap.* The average is weighted with Poisson numbers $w_b$ of mean and variance one, and for a given training set $s^2 = \sum_b \psi(x_b)^2\, {\rm Var}(w_b) / \ntrain^2 = \sigma^2$. That is the right one.
 #
 # *Repulsive.* With the repulsion the training follows a flow whose members at rest have the density of the posterior, once there are so many that a kernel resolves it. It is the posterior of the events that are left, and its variance is $\sigma^2/(1-f)$. A finite number of members has a little less, a share $\kappa_N$ of it: what is as
 # wide as the posterior is the members' density *smeared with the kernel*. For $\kappa_N$ we let the members of a Gaussian posterior come to rest, with the loss that the networks have.
 #
-# *What members are worth.* All members of a training sample share its fluctuation. Write the deviation of a member from the truth as $b + e_i$, with one $b$ of variance $\beta\sigma^2$ for all of them and an $e_i$ of variance $v\,\sigma^2$ of its own. The estimate sees $v$ only. The truth also knows $b$, for one member and for the *pooled* sample of all $N$:
+# *What members are worth.* All members of a training set share its fluctuation. Write the deviation of a member from the truth as $b + e_i$, with one $b$ of variance $\beta\sigma^2$ for all of them and an $e_i$ of variance $v\,\sigma^2$ of its own. The estimate sees $v$ only. The truth also knows $b$, for one member and for the *pooled* sample of all $N$:
 #
 # ```{math}
 # :label: eq-members-worth
@@ -91,7 +91,7 @@ page.record("held_back", f, digits=1)
 # \langle{\rm pull}^2\rangle = \left(\frac{\beta}{v}+\frac1N\right)\frac{N-1}{N-3} ,
 # ```
 #
-# where squared deviations are averaged over training samples, and the last factor is there because few normally distributed members do not know their spread. So even right members, with $\beta=v=1$, are worth $G_0/2$ each: their own scatter comes on top of the fluctuation of the training sample. Pooled they are worth $G_0$, nearly, and this is what $G_{\rm est}$ tells.
+# where squared deviations are averaged over training sets, and the last factor is there because few normally distributed members do not know their spread. So even right members, with $\beta=v=1$, are worth $G_0/2$ each: their own scatter comes on top of the fluctuation of the training set. Pooled they are worth $G_0$, nearly, and this is what $G_{\rm est}$ tells.
 
 
 # %% tags=["hide-input"]
@@ -129,13 +129,13 @@ markdown_table(["members", r"in common, $\beta$", "of its own, $v$ (of 10, 50 me
 # %% [markdown]
 # ## In one dimension, measured
 #
-# The Gaussian fit of {ref}`sec-line` has $\ntrain=1000$ events and the region $0\le x<0.5$. There a fit is worth $G_0=$ {glue:text}`members_G0` training samples. {glue:text}`members_experiments` times we draw a training sample and make {glue:text}`members_few` and {glue:text}`members_many` members of each kind: each member is the mean of the events that it learns from. Where it stops training plays no role, a mean is always at its optimum.
+# The Gaussian fit of {ref}`sec-line` has $\ntrain=1000$ events and the region $0\le x<0.5$. There a fit is worth $G_0=$ {glue:text}`members_G0` times its training set. {glue:text}`members_experiments` times we draw a training set and make {glue:text}`members_few` and {glue:text}`members_many` members of each kind: each member is the mean of the events that it learns from. Where it stops training plays no role, a mean is always at its optimum.
 # Each is integrated exactly.
 
 
 # %%
-def fitted(kind: str, events: np.ndarray, N: int, rng: np.random.Generator) -> np.ndarray:
-    """Means of N Gaussian members that learn from events (n,), shape (N,)."""
+def fitted(kind: str, events: np.ndarray, N: int, rng: np.random.Generator, f: float = f) -> np.ndarray:
+    """Means of N Gaussian members that learn from events (n,) or hold back a share f of them, shape (N,)."""
     n = events.size
     kept = n - round(f * n)
     if kind == "same_split":
@@ -189,7 +189,7 @@ def measured(integrals: np.ndarray, truth: np.ndarray, n_train: int, n_gen: floa
     """G estimated, of one member and of the pool, and the rms pull, each with its standard error.
 
     Args:
-        integrals: Of the members of several training samples, or of several questions, (samples, members, regions).
+        integrals: Of the members of several training sets, or of several questions, (samples, members, regions).
         truth: Exact integrals, (samples, regions) or (regions,). Squares are summed over regions.
         n_train: Training events.
         n_gen: Events with which the integrals were counted.
@@ -252,7 +252,7 @@ print("all measured numbers are the expected ones, within 5 standard errors:", m
 print("no scatter at all:", [KINDS[kind] for kind in agree])
 
 
-# %% mystnb={"figure": {"name": "fig-members-line", "caption": "Left: ten members of each kind, for three training samples, as deviations of their means from the truth in units of $1/\\sqrt{n_{\\rm train}}$. Grey: the posterior, 68.3 %, around the mean of the training sample. Right: amplification factors of ten members, measured over many training samples; the thin line is $G_0$, triangles stand for infinity."}, "image": {"alt": "Three panels with rows of dots, one row for each kind of members: one dot for one split, a narrow group for a split each, groups as wide as the grey band for bootstrap and repulsive members, and one around the truth for independent ones. A fourth panel with the amplification factors on a logarithmic axis."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-members-line", "caption": "Left: ten members of each kind, for three training sets, as deviations of their means from the truth in units of $1/\\sqrt{n_{\\rm train}}$. Grey: the posterior, 68.3 %, around the mean of the training set. Right: amplification factors of ten members, measured over many training sets; the thin line is $G_0$, triangles stand for infinity."}, "image": {"alt": "Three panels with rows of dots, one row for each kind of members: one dot for one split, a narrow group for a split each, groups as wide as the grey band for bootstrap and repulsive members, and one around the truth for independent ones. A fourth panel with the amplification factors on a logarithmic axis."}} tags=["hide-input"]
 def worth(ax, results: dict[str, dict[str, tuple[float, float]]], unit: float = 1.0) -> None:
     """Draw the estimated amplification of each kind of members, that of the pooled sample and that of one member."""
     styles = {
@@ -284,7 +284,7 @@ for number, ax in enumerate(axes[:3], start=1):
     for row, kind in enumerate(KINDS):
         members = data[f"{kind} {number}"] = fitted(kind, events, 10, rng) * np.sqrt(n_train)
         ax.plot(members, np.full(10, row), marker="o", ms=4, alpha=0.5, ls="none", color=plots.ESTIMATE)
-    ax.set(xlim=(-3.9, 3.9), title=f"training sample {number}", xlabel=r"deviation $\cdot\sqrt{n_{\rm train}}$")
+    ax.set(xlim=(-3.9, 3.9), title=f"training set {number}", xlabel=r"deviation $\cdot\sqrt{n_{\rm train}}$")
 worth(axes[3], {kind: line[kind, 10] for kind in KINDS})
 axes[3].axvline(G0, color="0.6", lw=0.8)
 axes[3].set(xlabel="$G$", title="ten members")
@@ -295,7 +295,7 @@ page.figure(figure, "members_line", data)
 # %% [markdown]
 # ## Networks that learn the ring
 #
-# Networks are no efficient fits. They have more than one minimum, stop early, and are pulled to smooth densities. So the closed form is a guide only, and the truth decides. Here are ensembles of {glue:text}`members_ring_members` networks of the {ref}`2D ring <sec-rings>` for {glue:text}`members_ring_samples` training samples of {glue:text}`members_ring_n_train` events; regions 2 to 19 of the radius are
+# Networks are no efficient fits. They have more than one minimum, stop early, and are pulled to smooth densities. So the closed form is a guide only, and the truth decides. Here are ensembles of {glue:text}`members_ring_members` networks of the {ref}`2D ring <sec-rings>` for {glue:text}`members_ring_samples` training sets of {glue:text}`members_ring_n_train` events; regions 2 to 19 of the radius are
 # integrated exactly and combined, as in {ref}`sec-averaging`. What the closed form says about *ratios* does not depend on $G_0$, and stands in brackets.
 
 
@@ -345,8 +345,8 @@ beside_closed_form(rings, "ring", dict.fromkeys(KINDS, facts["members"]))
 # %% [markdown]
 # ## Events of the leading-order process
 #
-# The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events, one training sample for each kind, {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
-# probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training samples in the errors of the table.
+# The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events, one training set for each kind, {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
+# probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training sets in the errors of the table.
 
 # %% tags=["hide-input"]
 process = event_ensembles.leading_order_process(LeadingOrder())
@@ -385,7 +385,7 @@ plots.shared_legend(axes, columns=3)
 page.figure(figure, "members_networks", {"2D ring": rings, "leading order": lo})
 
 # %% [markdown]
-# What the numbers of this run say about networks:
+# What the numbers of this run say about networks follows. If training adds the same variance $\tau\sigma^2$ to all kinds, then $v$ is $\tau$ for one split, $\tau+f/(1-f)$ for a split each, and $\tau+1$ for bootstrapped and for independent members: the first number of each list, a share $\tau/(1+\tau)$, predicts the others, in brackets.
 
 
 # %% tags=["hide-input"]
@@ -393,18 +393,21 @@ def compared(results: dict, place: str, title: str, N: int) -> str:
     """Sentences about the spread of networks, from the numbers of this run."""
     est = {kind: found["est"][0] for kind, found in results.items()}
     relative = {kind: found["est"][1] / found["est"][0] for kind, found in results.items()}
-    parts = []
-    for kind in ("same_split", "deep", "independent"):
-        share = est["bootstrap"] / est[kind]
-        error = share * np.hypot(relative["bootstrap"], relative[kind])
-        page.record(f"{place}_share_{kind}", share, [share - error, share + error], 0.683, digits=2)
-        parts.append(f"*{KINDS[kind]}* {with_error(share, error)}")
+    share = {kind: est["bootstrap"] / est[kind] for kind in ("same_split", "deep", "independent")}
+    predicted = {"deep": share["same_split"] + (1 - share["same_split"]) * f / (1 - f), "independent": 1.0}
+    parts = {}
+    for kind, value in share.items():
+        error = value * np.hypot(relative["bootstrap"], relative[kind])
+        page.record(f"{place}_share_{kind}", value, [value - error, value + error], 0.683, digits=2)
+        parts[kind] = f"*{KINDS[kind]}* {with_error(value, error)}"
+        if kind in predicted:
+            parts[kind] += f" ({rounded(predicted[kind], 2)})"
     over = {kind: est[kind] / found["pooled"][0] for kind, found in results.items() if kind != "independent"}
     gain = results["independent"]["pooled"][0] / results["independent"]["one"][0]
     page.record(f"{place}_gain_independent", gain, digits=2)
     return (
-        f"*{title}.* The variance of the members' integrals, in units of that of bootstrapped members: {', '.join(parts)}; the "
-        f"closed form says 0, {f / (1 - f):.2f} and 1. The estimate, in units of the true worth of the pooled members: "
+        f"*{title}.* The variance of the members' integrals, in units of that of bootstrapped members: "
+        f"{', '.join(parts.values())}. The estimate, in units of the true worth of the pooled members: "
         f"{', '.join(f'*{KINDS[kind]}* {rounded(value, 2)}' for kind, value in over.items())}. "
         f"A pool of {N} independent members is worth {rounded(gain, 2)} times one of them; without a bias that "
         f"all networks have in common it would be {N} times."
@@ -418,17 +421,17 @@ texts = (
 display(Markdown("\n\n".join(texts)))
 
 # %% [markdown]
-# The first number is the one to look at: so much of the spread is there although all members learn from the very same events. It is where their trainings came to an end, and has nothing to do with what the training sample leaves open. It is part of the spread of *all* kinds, so that for networks like these they differ less than the closed form says.
-# The first two look better than they are, and most so where networks are trained worst. Bootstrapped members scatter a little too much, if anything, and $G$ comes out too small: that is the safe side. The last number shows what no kind of members sees, the bias of the networks themselves. If it is large, pulls are above those in brackets, and every estimate from a spread is too large by as much.
+# The first number is the one to look at: so much of the spread is there although all members learn from the very same events. It is where their trainings came to an end, and has nothing to do with what the training set leaves open. Where it is near one, the kinds of members can hardly be told apart by their spread, and where networks are trained worst, the first two kinds look best.
+# Bootstrapped members scatter too much by it, and $G$ comes out too small, because the pool averages most of it out: that is the safe side. The last number shows what no kind of members sees, the bias of the networks themselves. If it falls short, pulls are above those in brackets, and every estimate from a spread is too large by as much.
 #
 # ## What the ensembles of the paper can see
 #
 # The generators of top pairs in section 5 of the paper are ten "independently trained" networks, and the repulsion that would make them a posterior is neglected "for large enough training datasets". The paper does not say whether the members hold back the same events or each its own, so they are of the first or of the second kind. Said plainly:
 #
-# - They see how well the training finds its optimum, and, if each has a split of its own, $f/(1-f)$ of what the training sample leaves open. They do not see the fluctuation of the training sample that they share, and for a good generator that is the larger part.
-# - No training sample is large enough to make up for it. {eq}`eq-members-subset` is a ratio, in which $\ntrain$ does not occur.
-# - The better the networks are trained, the worse the estimate: what makes it right for some networks is that one thing which does not belong there has the size of another that is missing. In the limit of efficient networks it is $(1-f)/f$ times too large, or infinite.
-# - So a large $G$ from such members is no evidence of amplification. A small one is evidence that the training has not converged to a common answer; it need not say that the training sample is badly used.
+# - They see how well the training finds its optimum, $\tau$, and, if each has a split of its own, $f/(1-f)$ of what the training set leaves open. They do not see the fluctuation of the training set that they share.
+# - No training set is large enough to make up for it. {eq}`eq-members-subset` is a ratio, in which $\ntrain$ does not occur.
+# - Their $G$ is $G_0/\tau$ or $G_0/(\tau+f/(1-f))$. It is right if $\tau$ happens to be of the size of what is missing, as it may be for some networks, and gets worse when they are trained better: towards infinity, or $(1-f)/f$ times too large.
+# - So a large $G$ from such members is no evidence of amplification. A small one says that the training does not come to a common answer, and not that its events are badly used.
 # - A comparison with a holdout, as in the paper's Fig. 13 without additional jets, is not touched by any of this, nor is the differential estimate, for which one member is enough.
 #
 # This book therefore bootstraps its ensembles, of top pairs too, and keeps "deep" as the paper's way, by name.
@@ -446,9 +449,8 @@ display(Markdown("\n\n".join(texts)))
 # ````
 
 # %% tags=["hide-input", "hide-output"]
-keep, f = f, 0.5
-halves = integral(np.array([fitted("deep", events, 10, page.rng(3)) for events in SAMPLES]))
-f = keep
+rng = page.rng(3)
+halves = integral(np.array([fitted("deep", events, 10, rng, f=0.5) for events in SAMPLES]))
 for name, pair in measured(halves[..., None], np.array([TRUTH]), n_train).items():
     print(f"{name}: {with_error(*pair)}")
 print(f"expected: {G0:.1f}, {G0 / 1.1:.1f} of the pool, {G0 / 2:.1f} of one")
@@ -461,22 +463,29 @@ print(f"expected: {G0:.1f}, {G0 / 1.1:.1f} of the pool, {G0 / 2:.1f} of one")
 #
 # ````{solution} ex-members-jackknife
 # :class: dropdown
-# For an efficient fit, yes: that is what the jackknife is. For networks the factor multiplies the scatter of initial weights and batches as well, which was complete already, and $G$ comes out too small by as much as that matters. If you also have members with one split, subtract their variance first: it is an estimate of just this part. The cell does both.
+# For an efficient fit, yes: that is what the jackknife is. For networks the factor multiplies $\tau$ as well, which was complete already, and $G$ comes out too small. If you also have members with one split, subtract their variance first: it is an estimate of just this part. The same can be done with bootstrapped members, and what is left is $\sigma^2$ alone, which belongs to a large pool. A difference of two variances needs many members; if it is negative, $G$ is not resolved. And no subtraction sees a bias.
 # ````
 
 # %% tags=["hide-input", "hide-output"]
 for title, results in {"Gaussian": {k: line[k, 10] for k in KINDS}, "ring": rings, "leading order": lo}.items():
-    deep, same = 1 / results["deep"]["est"][0], 1 / results["same_split"]["est"][0]
-    better = max(deep - same, 0) * (1 - f) / f + same
+    deep, same, boot = (1 / results[kind]["est"][0] for kind in ("deep", "same_split", "bootstrap"))
+    factor = (1 - f) / f
+    for name, variance in {
+        "deep": deep,
+        "deep, with the factor": deep * factor,
+        "deep, with the factor, less one split": (deep - same) * factor,
+        "bootstrap": boot,
+        "bootstrap, less one split": boot - same,
+    }.items():
+        print(f"{title}: G = {1 / variance if variance > 0 else np.inf:.3g} ({name})")
     print(
-        f"{title}: G = {1 / deep:.3g}, times f/(1-f) {f / (1 - f) / deep:.3g}, with one split's spread {1 / better:.3g}"
+        f"  true, of the pool: {results['deep']['pooled'][0]:.3g} deep, {results['bootstrap']['pooled'][0]:.3g} bootstrap"
     )
-    print(f"  bootstrap {results['bootstrap']['est'][0]:.3g}, true of the pool {results['deep']['pooled'][0]:.3g}")
 
 # %% [markdown]
 # ```{exercise}
 # :label: ex-members-size
-# "For large enough training samples it does not matter how the members are made." Test it with the Gaussian fit.
+# "For large enough training sets it does not matter how the members are made." Test it with the Gaussian fit.
 # ```
 #
 # ````{solution} ex-members-size
