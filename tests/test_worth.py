@@ -172,6 +172,36 @@ def test_limits_hold_as_often_as_they_say(case, members, level, is_nominal):
         assert found["pooled"].mean() < level + tolerance
 
 
+def share_that_holds(make, members, level, n, seed):
+    """How often the limit holds for fits of a Gaussian's mean to what ``make`` does with one training set."""
+    rng = np.random.default_rng(seed)
+    true = stats.norm.cdf(0.5) - 0.5
+    found = []
+    for _ in range(n):
+        means = make(rng, rng.normal(size=N_TRAIN), members)
+        integrals = stats.norm.cdf(0.5 - means) - stats.norm.cdf(-means)
+        worth = true * (1 - true) / (integrals.mean() - true) ** 2
+        found.append(averaging.from_integrals(integrals, N_TRAIN, level=level).pooled.n_equiv_at_least <= worth)
+    return np.mean(found)
+
+
+def bootstrap(rng, events, members):
+    return np.array([np.average(events, weights=rng.poisson(1, events.size)) for _ in range(members)])
+
+
+def deep(rng, events, members):
+    return np.array([rng.permutation(events)[: int(0.8 * events.size)].mean() for _ in range(members)])
+
+
+@pytest.mark.parametrize(("members", "level"), [(10, 0.683), (20, 0.95)])
+def test_the_limit_holds_for_bootstrap_fits_and_not_for_random_parts(members, level):
+    """400 training sets. Parts of 80 % have a quarter of the variance they should have: limits are four times too high."""
+    n = 400
+    tolerance = 4.5 * np.sqrt(level * (1 - level) / n)
+    assert abs(share_that_holds(bootstrap, members, level, n, 3) - level) < tolerance
+    assert share_that_holds(deep, members, level, n, 4) < level - 2 * tolerance
+
+
 # Tails
 
 
