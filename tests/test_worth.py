@@ -195,7 +195,7 @@ def deep(rng, events, members):
 
 @pytest.mark.parametrize(("members", "level"), [(10, 0.683), (20, 0.95)])
 def test_the_limit_holds_for_bootstrap_fits_and_not_for_random_parts(members, level):
-    """400 training sets. Parts of 80 % have a quarter of the variance they should have: limits are four times too high."""
+    """400 training sets. Parts of 80 % have a quarter of the variance that is right: limits are four times too high."""
     n = 400
     tolerance = 4.5 * np.sqrt(level * (1 - level) / n)
     assert abs(share_that_holds(bootstrap, members, level, n, 3) - level) < tolerance
