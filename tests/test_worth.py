@@ -106,14 +106,14 @@ def test_the_order_of_members_and_regions_does_not_matter(seed, n_gen):
     width=st.floats(0, 1e-2),
 )
 def test_more_counting_noise_never_gives_a_tighter_limit(members, level, n_gen, more, width):
-    """With the same sigma_model^2, here zero or more."""
+    """With the same sigma_model^2, here zero or more, up to the error of the quadrature (5e-4 of Fisher's quantiles)."""
     limits = []
     for n in (n_gen, n_gen / more, np.inf):
         spread = Spread(np.empty((0, 1)), n, width**2 * (1 - 1 / n) + 1 / n, 1.0, members - 1)
         assert spread.model == pytest.approx(width**2, abs=1e-12)
         limits.append(spread.deviation_limit(level))
     assert limits[2] <= limits[0] * (1 + 1e-9)
-    assert limits[0] <= limits[1] * (1 + 1e-5)
+    assert limits[0] <= limits[1] * (1 + 1e-3)
 
 
 @settings(deadline=None, max_examples=30)
