@@ -1,6 +1,6 @@
 """How often the sentences of an averaging result are true, by pseudo-experiments in which the truth is known.
 
-    python benchmarks/coverage.py [experiments]
+    python benchmarks/coverage.py [experiments [case ...]]
 
 The posterior is right: each member's integrals are I + b + e_i, with b shared by all members. Numbers are percentages
 with binomial errors, for members that scatter normally and for others; the seeds are fixed.
@@ -23,10 +23,9 @@ from gampl.tallies import Tally
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]  # numbers of variance 1
-Measure = Callable[[np.random.Generator, Floats, float], Amplification]  # integrals (members, regions), level
+Measure = Callable[[np.random.Generator, Floats, int, float], Amplification]  # integrals, n_train, level
 
-N_TRAIN = 500
-N_EQUIV = 2 * N_TRAIN  # of the posterior: G = 2
+G = 2  # of the posterior
 MEMBERS, LEVELS = (4, 10, 50), (0.683, 0.95)
 
 
@@ -36,6 +35,12 @@ class Case(NamedTuple):
     share: Floats  # (regions,)
     directions: Floats  # (directions, regions): the covariance of b and of e_i is their sum of squares
     measure: Measure
+    n_train: int = 20_000
+
+    @property
+    def binomial(self) -> float:
+        """Numerator of Eq. (16)."""
+        return float((self.share * (1 - self.share)).sum())
 
 
 def percent(happened: Floats) -> str:
@@ -44,59 +49,61 @@ def percent(happened: Floats) -> str:
     return f"{100 * share:5.1f} ± {100 * np.sqrt(share * (1 - share) / len(happened)):.1f}"
 
 
-def exact(_: np.random.Generator, integrals: Floats, level: float) -> Amplification:
+def exact(_: np.random.Generator, integrals: Floats, n_train: int, level: float) -> Amplification:
     """No counting noise."""
-    return averaging.from_integrals(integrals, N_TRAIN, level=level)
+    return averaging.from_integrals(integrals, n_train, level=level)
 
 
-def counted(n_gen: int) -> Measure:
-    """So many events per member, as a stream counts them."""
+def counted(multiple: float) -> Measure:
+    """So many times n_equiv events per member, as a stream counts them."""
 
-    def measure(rng: np.random.Generator, integrals: Floats, level: float) -> Amplification:
+    def measure(rng: np.random.Generator, integrals: Floats, n_train: int, level: float) -> Amplification:
+        n_gen = round(multiple * G * n_train)
         rest = np.maximum(1 - integrals.sum(axis=1, keepdims=True), 0)
         shares = np.concatenate([integrals, rest], axis=1)
         counts = rng.multinomial(n_gen, shares / shares.sum(axis=1, keepdims=True))[:, :-1]
-        return averaging.from_counts(counts, n_gen, N_TRAIN, level=level)
+        return averaging.from_counts(counts, n_gen, n_train, level=level)
 
     return measure
 
 
-def in_files(n_gen: tuple[int, ...], is_weighted: bool) -> Measure:
-    """Samples of these sizes in turn, with weights of 1/3 to 3 or none."""
+def in_files(multiples: tuple[float, ...], is_weighted: bool) -> Measure:
+    """Samples of these sizes in turn, in units of n_equiv, with weights of 1/3 to 3 or none."""
 
-    def measure(rng: np.random.Generator, integrals: Floats, level: float) -> Amplification:
+    def measure(rng: np.random.Generator, integrals: Floats, n_train: int, level: float) -> Amplification:
         tallies = []
         for member, row in enumerate(integrals):
-            n, ends = n_gen[member % len(n_gen)], np.cumsum(row)
+            n, ends = round(multiples[member % len(multiples)] * G * n_train), np.cumsum(row)
             region = np.searchsorted(ends, rng.random(n), side="right")
             region[region == ends.size] = -1
             tallies.append(Tally(ends.size))
             weights = 3 ** rng.uniform(-1, 1, n) if is_weighted else None
             tallies[-1].update(Placed(region, np.zeros(n, dtype=bool)), weights)
-        return averaging.from_tallies(tallies, N_TRAIN, level=level)
+        return averaging.from_tallies(tallies, n_train, level=level)
 
     return measure
 
 
 def _cases() -> dict[str, Case]:
-    one, ten = np.array([0.3]), np.full(10, 0.05)
     wave = np.sin(np.arange(10) / 10 * 2 * np.pi + 0.3)
-    shapes = {"one": np.ones((1, 1)), "dominant": np.stack([wave, 0.2 * np.roll(wave, 3)]), "independent": np.eye(10)}
-    for name, shape in shapes.items():
-        binomial = (one * (1 - one)).sum() if name == "one" else (ten * (1 - ten)).sum()
-        shapes[name] = shape * np.sqrt(binomial / N_EQUIV / (shape**2).sum())
-    return {
-        "exact integrals": Case(one, shapes["one"], exact),
-        "n_gen = 4 n_equiv": Case(one, shapes["one"], counted(4 * N_EQUIV)),
-        "n_gen = n_equiv": Case(one, shapes["one"], counted(N_EQUIV)),
-        "n_gen = n_equiv / 4": Case(one, shapes["one"], counted(N_EQUIV // 4)),
-        "unequal sizes": Case(one, shapes["one"], in_files((N_EQUIV // 2, 4 * N_EQUIV), False)),
-        "weights": Case(one, shapes["one"], in_files((2 * N_EQUIV,), True)),
-        "10 regions, one direction": Case(ten, shapes["dominant"], exact),
-        "the same, n_gen = 4 n_equiv": Case(ten, shapes["dominant"], counted(4 * N_EQUIV)),
-        "10 regions, independent": Case(ten, shapes["independent"], exact),
-        "the same, 4 n_equiv": Case(ten, shapes["independent"], counted(4 * N_EQUIV)),
+    one, ten = np.array([0.3]), np.full(10, 0.05)
+    dominant, independent = np.stack([wave, 0.2 * np.roll(wave, 3)]), np.eye(10)
+    cases = {
+        "exact integrals": Case(one, np.ones((1, 1)), exact),
+        "n_gen = 4 n_equiv": Case(one, np.ones((1, 1)), counted(4)),
+        "n_gen = n_equiv": Case(one, np.ones((1, 1)), counted(1)),
+        "n_gen = n_equiv / 4": Case(one, np.ones((1, 1)), counted(0.25)),
+        "unequal sizes": Case(one, np.ones((1, 1)), in_files((0.5, 4), False), 500),
+        "weights": Case(one, np.ones((1, 1)), in_files((2,), True), 500),
+        "10 regions, one direction": Case(ten, dominant, exact),
+        "10 regions, one direction, n_gen = 4 n_equiv": Case(ten, dominant, counted(4)),
+        "10 regions, independent": Case(ten, independent, exact),
+        "10 regions, independent, n_gen = 4 n_equiv": Case(ten, independent, counted(4)),
     }
+    for name, case in cases.items():
+        size = np.sqrt(case.binomial / (G * case.n_train) / (case.directions**2).sum())
+        cases[name] = case._replace(directions=size * case.directions)
+    return cases
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
@@ -139,22 +146,21 @@ TAILS: dict[str, Draw] = {
 def worths(case: Case, members: int, level: float, n: int) -> dict[str, Floats]:
     """Which of the sentences about normal members were true in ``n`` experiments, (n,) each."""
     rng = np.random.default_rng([members, round(1000 * level), len(case.share)])
-    true_binomial = float((case.share * (1 - case.share)).sum())
     found: dict[str, list[bool]] = {"before": [], "G": [], "pooled": [], "single": []}
     for _ in range(n):
         shared = rng.normal(size=(1, len(case.directions)))
         own = rng.normal(size=(members, len(case.directions)))
         off = (shared + own) @ case.directions
-        result = case.measure(rng, np.clip(case.share + off, 1e-6, 1), level)
+        result = case.measure(rng, case.share + off, case.n_train, level)
         low, high = result.n_equiv_interval
-        pooled = true_binomial / (off.mean(axis=0) ** 2).sum()
-        all_of_them = true_binomial / (off**2).sum(axis=1).mean()  # Eq. (3)
+        pooled = case.binomial / (off.mean(axis=0) ** 2).sum()
+        all_of_them = case.binomial / (off**2).sum(axis=1).mean()  # Eq. (3)
         assert result.pooled is not None
         assert result.single is not None
         found["before"].append(low <= all_of_them <= high)
-        found["G"].append(low <= N_EQUIV <= high)
+        found["G"].append(low <= G * case.n_train <= high)
         found["pooled"].append(result.pooled.n_equiv_at_least <= pooled)
-        found["single"].append(result.single.n_equiv_at_least <= true_binomial / (off[0] ** 2).sum())
+        found["single"].append(result.single.n_equiv_at_least <= case.binomial / (off[0] ** 2).sum())
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
 
@@ -162,36 +168,40 @@ def tails(draw: Draw, members: int, level: float, n: int) -> dict[str, Floats]:
     """The same for exact integrals over one region and any scatter; ``before`` is the chi-squared interval."""
     rng = np.random.default_rng([members, round(1000 * level)])
     case = CASES["exact integrals"]
-    binomial, sigma = float(case.share[0] * (1 - case.share[0])), float(case.directions[0, 0])
+    sigma = float(case.directions[0, 0])
     own = draw(rng, (n, members))
     shared = draw(rng, (n, 1))
     found: dict[str, list[bool]] = {"before": [], "G": [], "pooled": [], "seen": [], "noted": []}
     for b, e in zip(sigma * shared, sigma * own, strict=True):
         integrals = case.share + b + e
         low, high = Spread.of(integrals[:, None], np.inf).model_interval(level)
-        result = averaging.from_integrals(integrals, N_TRAIN, level=level)
+        result = averaging.from_integrals(integrals, case.n_train, level=level)
         found["before"].append(low <= sigma**2 <= high)
-        found["G"].append(result.n_equiv_interval.low <= N_EQUIV <= result.n_equiv_interval.high)
+        found["G"].append(result.interval.low <= G <= result.interval.high)
         assert result.pooled is not None
-        found["pooled"].append(result.pooled.n_equiv_at_least <= binomial / (b + e.mean()) ** 2)
+        found["pooled"].append(result.pooled.n_equiv_at_least <= case.binomial / (b + e.mean()) ** 2)
         found["seen"].append(any("heavier tails" in note for note in result.notes))
         found["noted"].append(any("heavier tails" in note or "cannot show" in note for note in result.notes))
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
 
-def main(n: int) -> None:
-    """Print both tables."""
+def main(n: int, names: tuple[str, ...]) -> None:
+    """Print both tables, of all cases or those named."""
     print(f"{n} experiments each\n\nbefore: the interval of G read as the worth of these members")
     print("| members scatter normally | N | level | before | G, interval | pooled, at least | single, at least |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for (name, case), members, level in product(CASES.items(), MEMBERS, LEVELS):
+        if names and name not in names:
+            continue
         found = worths(case, members, level, n)
         cells = [percent(found[key]) for key in ("before", "G", "pooled", "single")]
         print("|", " | ".join([name, str(members), f"{100 * level:.3g}", *cells]), "|", flush=True)
     print("\nbefore: the chi-squared interval; tails seen: the interval was made longer")
     print("| scatter | N | level | G, before | G | missed, no note | tails seen | pooled, at least |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for (name, draw), members, level in product(TAILS.items(), (*MEMBERS[:2], 30, 40, MEMBERS[2]), LEVELS):
+    for (name, draw), members, level in product(TAILS.items(), MEMBERS, LEVELS):
+        if names and name not in names:
+            continue
         found = tails(draw, members, level, n)
         missed = (1 - found["G"]) * (1 - found["noted"])
         cells = [percent(x) for x in (found["before"], found["G"], missed, found["seen"], found["pooled"])]
@@ -199,4 +209,4 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, tuple(sys.argv[2:]))
