@@ -36,7 +36,8 @@ def _words(entry: Mapping[str, Any] | None) -> str:
     if "interval" not in entry:
         return value
     low, high = (rounded(float(end), 2) for end in entry["interval"])
-    return f"{value} ({low} to {high})"
+    level = f", {100 * entry['level']:.3g} %" if entry.get("level") else ""
+    return f"{value} ({low} to {high}{level})"
 
 
 def _trainings(run: Mapping[str, Any]) -> str:

@@ -286,7 +286,7 @@ page.figure(figure, "rings_sets", columns)
 #
 # ### At the paper's size
 #
-# Where results of a larger run are kept with the project, the table shows them beside those of this run: geometric means over training sets, with the range of one more of them (95 %).
+# Where results of a larger run are kept with the project, the table shows them beside those of this run: geometric means over training sets, with the range of one more of them.
 
 # %% tags=["hide-input"]
 NUMBERS = {
@@ -295,7 +295,7 @@ NUMBERS = {
     for region in REGIONS
     for name, words in {"G": "$G$ estimated", "Gtrue": "$G$ true", "ratio": "estimated / true"}.items()
 }
-beside(page, NUMBERS | {f"{dim}D, rms pull (68 %)": f"pull_ring{dim}d_bayesian" for dim in RING_DIMENSIONS})
+beside(page, NUMBERS | {f"{dim}D, rms pull": f"pull_ring{dim}d_bayesian" for dim in RING_DIMENSIONS})
 
 # %% [markdown]
 # ## Why a factor two is nobody's fault

@@ -58,7 +58,7 @@ def test_only_larger_runs_are_shown_each_with_its_sizes(page):
     keep("paper", 30, {"training 0j": "other"}, {"G": {"value": "inf"}})
     header, _, row, missing, trained, commit, *_ = cells(page)
     assert header[-3:] == ["this run (laptop)", "workstation", "paper"]
-    assert row == ["row", "0.50 (0.25 to ∞)", "0.70 (0.60 to 0.80)", "∞"]
+    assert row == ["row", "0.50 (0.25 to ∞, 68.3 %)", "0.70 (0.60 to 0.80, 68.3 %)", "∞"]
     assert missing[1:] == ["–", "–", "–"]
     assert trained[2] == "10 members (deep); 1000 (0 jets) and 500 (4 jets) steps of 256 events"
     assert commit[2] == "commit of workstation, 1"
