@@ -61,7 +61,7 @@ page.record("held_back", f, digits=1)
 # independent
 # : Each member has a training set of its own. Nobody would spend $N$ times the events on it, and it is no posterior; but it shows what the spread of the others is meant to stand for.
 #
-# ## What they scatter, and what they are worth
+# ## How they scatter, and what they are worth
 #
 # Let a generator learn its integral $I$ as well as that is possible from $n$ events. To first order its error is then an average over them, $\hat I - I_{\rm true} = \frac1n \sum_b \psi(x_b)$ with some function $\psi$ of mean zero; for
 # the Gaussian fit $\psi(x) = x\, dI/d\hat\mu$. Its variance is the *sampling variance* $\sigma^2 = \langle\psi^2\rangle/\ntrain$, and the amplification of such a generator is $G_0 = I(1-I)/(\ntrain\sigma^2)$.
@@ -74,7 +74,7 @@ page.record("held_back", f, digits=1)
 # ```
 #
 # where the bracket is the textbook correction for a finite population. Two members that hold back a fifth each have most of their events in common, and that is why they agree. Estimated from their spread, $G$ is $(1-f)/f$ times too large: four times at $f=0.2$. In statistics such members are called a delete-$d$
-# jackknife, and its variance is *multiplied* by $(1-f)/f$ before it is used {cite}`delete_d`. The size of the training set has dropped out: no sample is large enough to make up for the factor.
+# jackknife, and its variance is *multiplied* by $(1-f)/f$ before it is used {cite}`delete_d`. The size of the training set has dropped out: no training set is large enough to make up for the factor.
 #
 # *One split.* If the loss has a single minimum, all members find it, $s=0$ and $G_{\rm est}=\infty$. If networks scatter nevertheless, it is because they have ended in different minima, or have not arrived. That may be much or little, but it is not what the training set leaves open.
 #
@@ -87,8 +87,10 @@ page.record("held_back", f, digits=1)
 #
 # ```{math}
 # :label: eq-members-worth
-# G_{\rm est} = \frac{G_0}{v}, \qquad G_{\rm one} = \frac{G_0}{\beta+v}, \qquad G_{\rm pooled} = \frac{G_0}{\beta+v/N}, \qquad
-# \langle{\rm pull}^2\rangle = \left(\frac{\beta}{v}+\frac1N\right)\frac{N-1}{N-3} ,
+# \begin{aligned}
+# G_{\rm est} &= \frac{G_0}{v}, & G_{\rm one} &= \frac{G_0}{\beta+v}, \\
+# G_{\rm pooled} &= \frac{G_0}{\beta+v/N}, & \langle{\rm pull}^2\rangle &= \left(\frac{\beta}{v}+\frac1N\right)\frac{N-1}{N-3} ,
+# \end{aligned}
 # ```
 #
 # where squared deviations are averaged over training sets, and the last factor is there because few normally distributed members do not know their spread. So even right members, with $\beta=v=1$, are worth $G_0/2$ each: their own scatter comes on top of the fluctuation of the training set. Pooled they are worth $G_0$, nearly, and this is what $G_{\rm est}$ tells.
