@@ -106,7 +106,7 @@ def test_the_order_of_members_and_regions_does_not_matter(seed, n_gen):
     width=st.floats(0, 1e-2),
 )
 def test_more_counting_noise_never_gives_a_tighter_limit(members, level, n_gen, more, width):
-    """With the same sigma_model^2, here zero or more, up to the error of the quadrature (5e-4 of Fisher's quantiles)."""
+    """With the same sigma_model^2, here zero or more, up to the quadrature's error (5e-4 of Fisher's quantiles)."""
     limits = []
     for n in (n_gen, n_gen / more, np.inf):
         spread = Spread(np.empty((0, 1)), n, width**2 * (1 - 1 / n) + 1 / n, 1.0, members - 1)
