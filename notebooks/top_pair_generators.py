@@ -76,7 +76,7 @@ markdown_table(
 )
 
 # %% [markdown]
-# All members of a process see the same training events, {glue:text}`top_pair_generators_n_train_0j` without additional jets and {glue:text}`top_pair_generators_n_train_4j` with four, each with Poisson weights of its own (a bootstrap: only then does their scatter say what the training sample leaves open, see {ref}`sec-members`); the events that have weight zero for a member, about 37 %, decide which of its steps is the best. There are {glue:text}`top_pair_generators_members` members of each kind,
+# All members of a process see the same training events, {glue:text}`top_pair_generators_n_train_0j` without additional jets and {glue:text}`top_pair_generators_n_train_4j` with four, each with Poisson weights of its own (a bootstrap: only then does their scatter say what the training sample leaves open, see {ref}`sec-members`); a member uses the events that have weight zero for it to stop at the best step. There are {glue:text}`top_pair_generators_members` members of each kind,
 # {glue:text}`top_pair_generators_steps_0j` and {glue:text}`top_pair_generators_steps_4j` steps at most, with batches of {glue:text}`top_pair_generators_batch_size`. The paper trains ten, on $5\cdot10^5$ and $2\cdot10^5$ events; the public code takes $2\cdot10^5$ steps with batches of 2048, {glue:text}`top_pair_generators_fewer_events_seen` times as many events as a network sees in the longest of the trainings here.
 # Where that number is large, read these pages as a demonstration of the method with *small* generators: what they find says little about how good the architectures can be.
 #

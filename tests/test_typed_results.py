@@ -79,6 +79,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "paper_scale": {
         "the environment 2.5 GB": "size of the installed packages, which no run measures",
         "up to 100 shards, 12 of the smoke": "settings of the workflow",
+        "apart after 60 steps": "measured once for all seeds; a test watches it",
     },
     "reference_sample": {
         "the distances are larger than that": DERIVED,

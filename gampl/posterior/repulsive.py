@@ -12,6 +12,10 @@ describe the same density. With the bar for "no gradient flows through", the los
 The gradient of the logarithm is that of sum_j k(f_i, bar f_j) / sum_j k(bar f_i, bar f_j), the form used for LHC
 amplitudes by Bahl et al. 2024 (arXiv:2412.12069). The last term is the prior N(0, 1), as for the Bayesian networks,
 and the width h is that of Liu and Wang 2016 (arXiv:1608.04471).
+
+A finite number of members is narrower than the posterior of the events that they are trained on: it is their density
+smeared with the kernel that is as wide. For a Gaussian's mean their variance is 0.73 of it with 10 members, and 0.86
+with 50.
 """
 
 import math
