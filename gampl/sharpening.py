@@ -7,7 +7,7 @@ from scipy import stats
 
 from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve, Interval, State
 from gampl.crossing import distance_interval, worth
-from gampl.kolmogorov import MEAN
+from gampl.kolmogorov import MEAN, quantile
 from gampl.rounding import in_digits
 from gampl.spread import Spread
 
@@ -76,7 +76,8 @@ def _of_differential(result: Amplification, curve: DifferentialCurve) -> list[_C
     spread = float(np.sqrt(max((farthest - estimate) ** 2 - (alone - estimate) ** 2, 0.0)))
 
     def expected(n_ref: float, n_gen: float, spread: float) -> Interval:
-        distance = MEAN * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
+        typical = MEAN if np.isfinite(result.n_equiv) else quantile(0.5, folds)
+        distance = typical * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
         changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, folds)
         low, high = distance_interval(changed, result.level, spread)
         return Interval(worth(high), worth(low))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.amplification import State
-from gampl.crossing import n_equiv
+from gampl.amplification import DifferentialCurve, State
+from gampl.crossing import distance_interval, n_equiv
 from gampl.differential import REUSED, combine, from_distances, from_stream
 from gampl.summaries import radius
 
@@ -130,9 +130,46 @@ def test_the_interval_holds_the_estimate_and_grows_with_the_level(distances, n_r
     assert wide.interval.high >= narrow.interval.high * (1 - 1e-9)
 
 
-def test_a_fluctuation_downwards_claims_no_more_than_the_sensitivity():
-    expected = from_distances([MEAN / np.sqrt(1000)], 10**12, 1000, 1000)
-    assert result(0.015).interval.low <= expected.interval.low * (1 + 1e-3)
+@settings(max_examples=200)
+@given(
+    distance=st.floats(0, 0.5),
+    farther=st.floats(1e-6, 0.5),
+    n_ref=st.integers(10, 10**6),
+    n_gen=st.one_of(st.just(np.inf), st.floats(10, 1e9)),
+    level=st.floats(0.58, 0.99),
+    folds=st.integers(1, 5),
+)
+def test_the_ends_rise_with_the_distance_and_without_a_jump(distance, farther, n_ref, n_gen, level, folds):
+    near, far = (
+        distance_interval(DifferentialCurve(np.array([n_gen]), np.array([[d]]), n_ref, folds), level)
+        for d in (distance, distance + farther)
+    )
+    for end, higher in zip(near, far, strict=True):
+        assert -1e-12 <= higher - end <= 3 * farther + 1e-12
+
+
+@settings(max_examples=100)
+@given(M=st.floats(0, 10), n_ref=st.integers(1000, 10**6), level=st.floats(0.58, 0.99), more=st.floats(1.1, 100))
+def test_the_ends_scale_with_the_root_of_the_reference(M, n_ref, level, more):
+    """But for the upper end's half step."""
+    ends = [
+        np.sqrt(n)
+        * (np.array(distance_interval(DifferentialCurve(np.array([np.inf]), np.array([[d]]), n), level)) - [0, 0.5 / n])
+        for n in (n_ref, more * n_ref)
+        for d in [M / np.sqrt(n) / 12]
+    ]
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.683, 0.95])
+def test_a_fluctuation_downwards_claims_no_more_than_the_sensitivity(level):
+    """The median limit of a perfect generator, here of 10^5 values of K."""
+    lows = [
+        from_distances([K / np.sqrt(1000)], np.inf, 1000, 1000, level=level).interval.low
+        for K in np.sort(stats.kstwobign.rvs(size=10**5, random_state=9))[::100]
+    ]
+    assert max(lows) == pytest.approx(np.median(lows), rel=0.02)
+    assert result(0.001, level=level).interval.low == pytest.approx(max(lows), rel=1e-3)
 
 
 def test_a_reused_reference_is_labelled():
