@@ -4,16 +4,18 @@ PYTHON ?= python3
 PROFILE ?= laptop
 SIZE ?= bundled
 CLUSTER ?=
+RINGS := averaging_amplification calibration kolmogorov_smirnov differential_amplification
 
 PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book test test-cluster lint reference keep events status costs bench coverage lock clean distclean
+.PHONY: help environment book rings test test-cluster lint reference keep events status costs bench coverage lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes), workstation (hours) or paper (the paper's sizes)"
 	@echo "                 CLUSTER=slurm runs it on a cluster: see the page Run it at paper scale"
+	@echo "make rings       the rings' Bayesian networks at the paper's size, 20 training sets: numbers to keep, not a book"
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
@@ -34,6 +36,9 @@ environment:
 
 book: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile $(PROFILE) --cluster '$(CLUSTER)'
+
+rings: environment
+	@$(PROJECT_PYTHON) tools/build.py --profile rings --target $(RINGS:%=_build/rings/results/%.json)
 
 test: environment
 	@$(PROJECT_PYTHON) tools/build.py --profile smoke

@@ -121,7 +121,8 @@ print(result)
 #   propagation fails, and how often the interval on $G$ is right.
 # - {ref}`sec-rings` introduces the toy data of the paper, a Gaussian ring in two and four dimensions, and the network.
 # - {ref}`sec-averaging` estimates $G$ for the rings from Bayesian networks and from three kinds of ensembles, and compares
-#   with the truth. {ref}`sec-calibration` asks how far such a posterior can be trusted.
+#   with the truth. {ref}`sec-calibration` asks how far such a posterior can be trusted, and {ref}`sec-members` derives which ensembles scatter
+#   by what the training set leaves open, and what one member and the pool are worth: read it before you train an ensemble of your own.
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
 #   it is compared with, and {ref}`sec-which` lines the two estimates up.
