@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gampl import event_studies, studies
-from gampl.profiles import section
+from gampl.settings import RESAMPLINGS
 from gampl.simulation import plans
 
 EVENTS_PER_SHARD = 20_000
@@ -96,7 +96,9 @@ def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]])
     found = []
     for kind, names in counts.items():
         first = all_trainings[names[0]]
-        each = measured.get(f"ring{first.dim}d/{first.posterior}")
+        # how the members of an ensemble use the events does not change what they cost
+        like = "deep" if first.posterior in RESAMPLINGS else first.posterior
+        each = measured.get(f"ring{first.dim}d/{like}")
         seconds = None if each is None else len(names) * first.fit.steps * each["seconds_per_step"]
         found.append(Work(f"training {kind}", len(names), None if seconds is None else seconds / 3600))
     return found
@@ -104,10 +106,10 @@ def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]])
 
 def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
     """Trainings of generators of LHC events, each followed by making events, by ensemble."""
-    members = int(section(profile, "event_trainings")["members"])
     trainings = event_studies.trainings(profile, 1)
     found = []
     for ensemble in event_studies.ensembles(profile):
+        members = event_studies.members(profile, ensemble)
         training = trainings[f"{ensemble}/0"]
         each = measured["events"].get(unit(ensemble))
         hours = None
@@ -122,9 +124,10 @@ def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
 
 def gigabytes_generated(profile: str) -> float:
     """Size of the events that the members of all ensembles generate, as the store keeps them, in 10^9 bytes."""
-    members = int(section(profile, "event_trainings")["members"])
     sizes = (
-        members * event_studies.n_gen(profile, ensemble) * BYTES_PER_EVENT[unit(ensemble).partition("/")[0]]
+        event_studies.members(profile, ensemble)
+        * event_studies.n_gen(profile, ensemble)
+        * BYTES_PER_EVENT[unit(ensemble).partition("/")[0]]
         for ensemble in event_studies.ensembles(profile)
     )
     return sum(sizes) / 1e9
@@ -139,8 +142,8 @@ def gigabytes_simulated(project: Path) -> float:
 
 def unit(ensemble: str) -> str:
     """What times of an ensemble's members are listed under; for the leading-order process n_train does not count."""
-    process, _, kind = ensemble.partition("/")
-    return f"leading_order/{kind}" if process.startswith("leading_order") else ensemble
+    process, kind = ensemble.split("/")[:2]
+    return ensemble if process.startswith("top_pair") else f"leading_order/{kind}"
 
 
 def total_hours(works: list[Work]) -> float:

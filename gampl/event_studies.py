@@ -33,7 +33,7 @@ def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
     """All members by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
     plan = {}
     for ensemble in ensembles(profile):
-        for member in range(_members(profile, ensemble)):
+        for member in range(members(profile, ensemble)):
             plan[f"{ensemble}/{member}"] = _training(profile, seed, ensemble, member)
     return plan
 
@@ -117,7 +117,8 @@ def _process(ensemble: str) -> str:
     return "leading_order" if name.startswith(("leading_order", "compared")) else name
 
 
-def _members(profile: str, ensemble: str) -> int:
+def members(profile: str, ensemble: str) -> int:
+    """Members of an ensemble."""
     settings = section(profile, "event_trainings")
     return int((settings["leading_order"]["compared"] if ensemble.startswith("compared") else settings)["members"])
 
@@ -126,7 +127,7 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
     settings = section(profile, "event_trainings")
     process, kind = _process(ensemble), ensemble.split("/")[1]
     posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
-    together = _members(profile, ensemble) if posterior == "repulsive" else 1
+    together = members(profile, ensemble) if posterior == "repulsive" else 1
     here = settings[process]
     size: dict[str, Any] = dict(settings["generators"][kind])
     own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}

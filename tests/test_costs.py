@@ -51,7 +51,7 @@ def test_times_are_multiplied():
 
 def test_sizes():
     """Bytes of generated events by hand; the bundled files themselves are 11 MB."""
-    assert costs.gigabytes_generated("paper") == pytest.approx(60 * 0.96 + 60 * 0.16 + 150 * 0.016)
+    assert costs.gigabytes_generated("paper") == pytest.approx(60 * 0.96 + 60 * 0.16 + (150 + 100) * 0.016)
     assert costs.gigabytes_simulated(ROOT) == pytest.approx(2 * 0.0114 * 5200 / 74, rel=0.01)
 
 

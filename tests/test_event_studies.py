@@ -86,7 +86,7 @@ def test_an_ensemble_is_trained_screened_and_found_again(tmp_path, monkeypatch):
     n = event_studies.n_gen("smoke", name)
     assert said.startswith(f"{n} generated events, 0 of them not finite")
     found = ensemble(name, "smoke", 5)
-    assert len(found) == 2
+    assert len(found) == 3
     assert found.excluded == {}
     assert found.members[0].member.artifact == first.artifact
     assert found.sample(1, n, 5).shape == (n, 4)

@@ -123,7 +123,9 @@ def measure(profile: str, seed: int) -> dict[str, object]:
     device = pick_device()
     torch.set_num_threads(1)
     rings = {f"ring{t.dim}d/{t.posterior}": t for t in studies.trainings(profile, seed).values()}
-    events = {costs.unit(name.rpartition("/")[0]): t for name, t in event_studies.trainings(profile, seed).items()}
+    events = {
+        costs.unit(name.rpartition("/")[0]): t for name, t in reversed(event_studies.trainings(profile, seed).items())
+    }
     folders = list(plans.shards("paper")) if profile == "paper" and device.type == "cpu" else []  # Pythia uses no GPU
     with tqdm(total=len(rings) + len(events) + len(folders), desc="units of work", file=sys.stderr) as bar:
 
