@@ -4,7 +4,7 @@ PYTHON ?= python3
 PROFILE ?= laptop
 SIZE ?= bundled
 CLUSTER ?=
-RINGS := averaging_amplification calibration kolmogorov_smirnov differential_amplification
+RINGS := averaging_amplification kolmogorov_smirnov differential_amplification
 
 PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
