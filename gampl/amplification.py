@@ -167,7 +167,8 @@ class Amplification:
         curve: What the estimate was read off.
         n_members: Members of the posterior.
         degrees_of_freedom: Effective degrees of freedom behind an averaging interval; None for a differential one.
-        n_equiv_true: The same number with the true integrals in place of the members' mean; None if unknown.
+        n_equiv_true: The same number with the true integrals in place of the members' mean, Eq. (11): what one of these
+            members is worth, on average over them. Their pool is worth more. None if unknown.
         pooled: What all members together are worth, each with as many events; None for a differential result.
         single: What one of them alone is worth.
         notes: Warnings in words.

@@ -63,13 +63,13 @@ class Claim:
 
     @property
     def claimed(self) -> Range:
-        """The numbers for which the paper's statement is true; for an approximate one, the number itself."""
-        x, towards_zero, away = self.paper, self.paper / FACTOR, self.paper * FACTOR
+        """The numbers for which the paper's statement is true; for ≲ and ≳ up to a factor of two on the stated side."""
+        x = self.paper
         return {
             Says.BELOW: Range(-math.inf, math.nextafter(x, -math.inf)),
             Says.ABOVE: Range(math.nextafter(x, math.inf), math.inf),
-            Says.AT_MOST_ABOUT: Range(towards_zero, x),
-            Says.AT_LEAST_ABOUT: Range(x, away),
+            Says.AT_MOST_ABOUT: Range(x / FACTOR, x),
+            Says.AT_LEAST_ABOUT: Range(x, x * FACTOR),
         }.get(self.says, Range(x, x))
 
     @property
@@ -83,8 +83,8 @@ class Claim:
 
     def judge(self, ours: Recorded) -> tuple[Verdict, str]:
         """Compare our number with the claim; returns the verdict and the sentence that explains it."""
-        if math.isnan(ours.value):
-            return Verdict.NOT_TESTED, "there is no number"
+        if any(math.isnan(number) for number in (ours.value, *(ours.interval or ()))):
+            return Verdict.NOT_TESTED, "this run has no number for it"
         if self.says is Says.LAW:
             tail = (1 - LEVEL) / 2
             if tail <= ours.value <= 1 - tail:
@@ -92,8 +92,10 @@ class Claim:
             return Verdict.DIFFERS, f"the test rejects at {100 * LEVEL:g} %"
         if ours.interval is None and self.tolerance is None and not self.exact:
             return Verdict.NOT_TESTED, "recorded without an interval"
-        if ours.interval is not None and ours.level != LEVEL:
-            return Verdict.NOT_TESTED, f"its interval is at {100 * (ours.level or 0):.3g} %, not at {100 * LEVEL:g} %"
+        if ours.interval is not None and ours.level is None:
+            return Verdict.NOT_TESTED, "its interval has no level"
+        if ours.interval is not None and ours.level is not None and ours.level != LEVEL:
+            return Verdict.NOT_TESTED, f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
         interval = ours.interval or Range(ours.value, ours.value)
         if self.agreement.holds(interval):
             return Verdict.REPRODUCED, ""
@@ -120,7 +122,8 @@ class Answer:
         if self.ours.interval is None:
             return rounded(self.ours.value, 4)
         low, high = (rounded(end) for end in self.ours.interval)
-        at = "" if self.ours.level == LEVEL else f", {100 * (self.ours.level or 0):.3g} %"
+        level = self.ours.level
+        at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
         return f"{rounded(self.ours.value)} ({low} to {high}{at})"
 
 

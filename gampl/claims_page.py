@@ -53,8 +53,9 @@ wholly on one side of a bound, or away from a number. A number without an interv
 a tolerance, or says why its error does not matter; otherwise it is *not tested*. So is a claim about something that
 differs already: two panels that agree at $G=0.0001$ say nothing about $G=0.1$.
 
-The intervals for the rings are prediction intervals: where one more training set would lie. Those of quotients combine
-the intervals of both numbers as if they were independent.
+The intervals for the rings are prediction intervals: where one more training set would lie, or, on the page on
+likelihood ratios, one more member of the first. Those of quotients combine the intervals of both numbers as if they
+were independent.
 
 Where a result *differs*, the likely reasons are: for the rings the settings of the networks, which the paper does not
 give and on which the result depends strongly, {{ref}}`sec-calibration-scan`; for the large holdout of section 4 also

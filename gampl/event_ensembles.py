@@ -60,7 +60,9 @@ def train_members(names: Sequence[str], profile: str, seed: int, at_once: int = 
     """
     plan, solver = event_studies.trainings(profile, seed), event_studies.solver(profile)
     families: dict[str, list[str]] = {}
-    for name in names:
+    complete = {name.rpartition("/")[0] for name in names if plan[name].together > 1}  # trained together or not at all
+    wanted = dict.fromkeys([*names, *(name for name in plan if name.rpartition("/")[0] in complete)])
+    for name in sorted(wanted, key=list(plan).index):
         has_own_events = plan[name].posterior == "independent"
         families.setdefault(name if has_own_events else name.rpartition("/")[0], []).append(name)
     found: dict[str, TrainedMember] = {}

@@ -43,7 +43,8 @@ def averaging(
 
     Members are costly, so their number is found first: the smallest that leaves 4 % of the factor's logarithm for the
     counting of generated events. With so little of it the factor is nearly the same in all experiments. The members'
-    variance has members - 1 degrees of freedom; several regions count as if they were one, which is safe.
+    variance has members - 1 degrees of freedom; several regions count as if they were one, which is safe for the
+    interval, but may make the limit of the pooled members up to a fifth too high.
 
     Args:
         precision: The wanted factor between G and the farther end of its interval, above 1.
@@ -116,8 +117,8 @@ def differential(
 
     A generator is worth n_equiv = G n_train true events if it lies <K> / sqrt(n_equiv) from the true density, Eq. (35).
     The measured distance is on average that of Eq. (36), and fluctuates by up to 1 / (2 sqrt(n_ref)). That is right
-    for a difference between a narrow one and a smooth one. Where the factor is 2, it is 5 % smaller for a smooth
-    difference, and the ends of the interval are 12 and 19 % lower; for a narrow one the factor is 3 % larger.
+    for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
+    difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
     Args:
         precision: The wanted factor between G and the farther end of its interval, above 1.

@@ -95,8 +95,8 @@ class AveragingPlan(Plan):
         """The plan in a sentence."""
         return (
             f"{self.members} members with {self.n_gen} generated events each, about {self.inside:.0f} of them in "
-            f"{'the' if self.regions == 1 else 'each'} region: {self.aim}; their pooled sample would be found to be "
-            f"worth at least {in_digits(self.pooled_at_least)} times the training sample"
+            f"{'the' if self.regions == 1 else 'each'} region: {self.aim}; the result would then say that their "
+            f"pooled sample is worth at least {in_digits(self.pooled_at_least)} times the training sample"
         )
 
     @property

@@ -1,7 +1,7 @@
 """Several members of an ensemble of event generators trained side by side, batched with `torch.func`.
 
-Each is stored as if it had been trained alone, and is the same up to round-off. Round-off grows, though: after some
-hundred steps the weights of an L-GATr-slim differ in the fourth digit, and those of a LLoCa altogether.
+Each is stored as if it had been trained alone, and is the same up to round-off. Round-off grows, though, slowly at
+first (`tests/test_conditioning.py`): after thousands of steps the networks are other members of the same ensemble.
 """
 
 import sys

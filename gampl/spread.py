@@ -180,7 +180,7 @@ class Spread:
             Itself where nothing is seen.
         """
         members = len(self.integrals)
-        if members < 4:
+        if members < 4 or not np.ptp(self.integrals, axis=0).any():
             return self
         centred = self.integrals - self.integrals.mean(axis=0)
         _, scales, directions = np.linalg.svd(centred, full_matrices=False)

@@ -197,7 +197,7 @@ markdown_table(["", "estimate", "$G$"], rows)
 # | sees | disagreement of the members about integrals | any difference of the densities that the summary keeps |
 # | does not see | what all members have in common; anything inside a region | what the reference cannot resolve: about $D<1/\sqrt{n_{\rm ref}}$; little in the tails |
 # | can be checked by | pulls against a known truth ({ref}`sec-calibration`) | its size and coverage are known ({ref}`sec-ks-interval`) |
-# | lower limit for a perfect generator | grows with $\ngen$ | $1.0\,n_{\rm ref}/\ntrain$ at 68.3 %, $0.44\,n_{\rm ref}/\ntrain$ at 95 % |
+# | lower limit for a perfect generator | grows with $\ngen$ | $0.79\,n_{\rm ref}/\ntrain$ at 68.3 %, $0.30\,n_{\rm ref}/\ntrain$ at 95 % |
 # | beware of | settings that decide the posterior's width | training events as reference ({ref}`sec-reference`), classifiers tested on their own events ({ref}`sec-ratios`) |
 #
 # ## Exercises

@@ -18,6 +18,7 @@ from gampl import plots
 from gampl.amplification import Amplification
 from gampl.calibration import differential_over_training_sets, over_training_sets
 from gampl.comparison import Cut, Summary
+from gampl.kept_results import beside
 from gampl.kolmogorov import MEAN
 from gampl.likelihood_ratio import LearnedRatio, held_out
 from gampl.pages import Page, markdown_table, rounded
@@ -207,6 +208,18 @@ for dim in RING_DIMENSIONS:
 markdown_table(
     ["", "events", "summary", "paper, training data", "training data", "fresh events", "large holdout"], rows
 )
+
+# %% [markdown]
+# Where results of a larger run are kept with the project, they stand here beside those of this run:
+
+# %% tags=["hide-input"]
+NUMBERS = {
+    f"{dim}D, {title}, {reference}": f"G_ring{dim}d_all_{summary}_{reference}"
+    for dim in RING_DIMENSIONS
+    for summary, title in SUMMARIES.items()
+    for reference in ("training", "large")
+}
+beside(page, NUMBERS)
 
 
 # %% tags=["hide-input"]

@@ -108,7 +108,7 @@ page.record("region_probability", 0.05 + np.abs(np.array(by_quadrature) - 0.05).
 # : A distribution over weights, fitted by variational inference {cite}`jetgpt,bayesian_generators`. Members are draws from it.
 #
 # deep
-# : The same network from different random initial weights, each holding back its own fifth of the events to know when to stop.
+# : The same network from different random initial weights, each holding back its own fifth of the events to know when to stop. This is the paper's way; such members scatter too little, see {ref}`sec-members`.
 #
 # bootstrap
 # : Each member sees every event a Poisson number of times, as if the training set had been drawn anew, and stops on the events it did not see.

@@ -40,7 +40,7 @@ LABELS = dict(zip(process.observables, ("$m$", "$Y$", r"$\cos\theta^*$", r"$\phi
 #
 # *Regions:* {glue:text}`known_truth_regions` intervals of about equal probability in each of the four coordinates, mass $m$ and rapidity $Y$ of the pair, $\cos\theta^*$ and $\phi$, and in the transverse momentum $p_T$ of the tops; as on the rings the outer two are left out. And one region of large mass: the {glue:text}`known_truth_tail_percent` % of events above {glue:text}`known_truth_tail_edge` GeV. That of Eq. (43) has too few events for this size ({ref}`sec-lo-region`). All probabilities come from quadrature. *Summaries:* the mass, and the true likelihood ratio.
 #
-# The members of an ensemble share their training events. Each makes {glue:text}`known_truth_n_gen` events; those whose training failed, or that lost more than one event in a thousand, are left out and listed here. Each ensemble gets a *fresh* reference of its own, as many true events as it was trained on.
+# The members of an ensemble share their training events, each with Poisson weights of its own ({ref}`sec-members`). Each makes {glue:text}`known_truth_n_gen` events; those whose training failed, or that lost more than one event in a thousand, are left out and listed here. Each ensemble gets a *fresh* reference of its own, as many true events as it was trained on.
 
 # %% tags=["hide-input"]
 truth_sample = process.sample(n_truth, page.rng(0))

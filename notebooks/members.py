@@ -216,6 +216,8 @@ def measured(integrals: np.ndarray, truth: np.ndarray, n_train: int, n_gen: floa
 def with_error(value: float, error: float) -> str:
     if not np.isfinite(value):
         return "∞"
+    if not (np.isfinite(error) and error > 0):
+        return rounded(value, 2)
     digits = max(0, -int(np.floor(np.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
@@ -347,7 +349,7 @@ beside_closed_form(rings, "ring", dict.fromkeys(KINDS, facts["members"]))
 # %% [markdown]
 # ## Events of the leading-order process
 #
-# The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events, one training set for each kind, {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
+# The same with a {glue:text}`members_lo_generator` that learns {ref}`top pairs at leading order <sec-leading-order>` from {glue:text}`members_lo_n_train` events; all kinds learn from the same training set, but for the independent members, which have one each; {glue:text}`members_lo_members` members. {glue:text}`members_regions` intervals of about equal probability in each of the four coordinates of the process, without the outer two, are counted with {glue:text}`members_lo_n_gen` events of each member; the exact
 # probabilities come from quadrature. The coordinates, whose errors have little to do with each other, stand for further training sets in the errors of the table.
 
 # %% tags=["hide-input"]
@@ -424,7 +426,7 @@ display(Markdown("\n\n".join(texts)))
 
 # %% [markdown]
 # The first number is the one to look at: so much of the spread is there although all members learn from the very same events. It is where their trainings came to an end, and has nothing to do with what the training set leaves open. Where it is near one, the kinds of members can hardly be told apart by their spread, and where networks are trained worst, the first two kinds look best.
-# Bootstrapped members scatter too much by it, and $G$ comes out too small, because the pool averages most of it out: that is the safe side. The last number shows what no kind of members sees, the bias of the networks themselves. If it falls short, pulls are above those in brackets, and every estimate from a spread is too large by as much.
+# Bootstrapped members scatter too much by it, and $G$ comes out too small, because the pool averages most of it out: that is the safe side. The last number shows what no kind of members sees, the bias of the networks themselves. If it falls short, the networks share a bias: pulls are above those in brackets, and every estimate from a spread is larger than it would be if it saw the bias.
 #
 # ## What the ensembles of the paper can see
 #

@@ -158,7 +158,9 @@ def true_interval(extra: int, kind: str) -> Interval:
     """Of the true G in the region: its smallest and largest value in the exact interval of the holdout's share."""
     counts, size = counted[extra, kind, "region"], masses[extra].size
     inside = round(float(truth[extra, "region"][0]) * size)
-    shares = np.linspace(*stats.binomtest(inside, size).proportion_ci(LEVEL, "exact"), 41)
+    low, high = stats.binomtest(inside, size).proportion_ci(LEVEL, "exact")
+    members = np.clip(counts.mean() / n_gen[extra], low, high)  # where the true G is largest
+    shares = np.append(np.linspace(low, high, 41), members)
     found = [averaging.from_counts(counts, n_gen[extra], n_train[extra], truth=[share]).G_true for share in shares]
     return Interval(min(found), max(found))
 
@@ -236,7 +238,7 @@ page.figure(figure, "top_averaging_summary", data)
 # %% [markdown]
 # ### Larger runs
 #
-# This page can be run at other sizes, `make book PROFILE=...`. Results of larger runs are kept in `data/results` with their settings, seeds, commit, device, time and checksums of the events, and are shown here beside those of this run; nothing else on this page comes from them. Region and holdout are those of each run's own profile.
+# This page can be run at other sizes, `make book PROFILE=...`. Results of larger runs are kept in `data/results` with their settings, seeds, commit, device, time and checksums of the events, and are shown here beside those of this run; nothing else on this page comes from them. Region and holdout are those of each run's own profile. The rows below say how the members of a run were made; those that each hold back a fifth (*deep*) have a $G$ that is too large for that ({ref}`sec-members`).
 #
 # More members shorten the interval of an estimate; they do not make its members see a bias that they share. Below the table stands for which generators the interval holds the true value, in this run and in larger ones.
 

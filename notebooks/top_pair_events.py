@@ -60,7 +60,6 @@ markdown_table(["", "sample", "events here", "in the paper", "ratio"], rows)
 # %% tags=["hide-input"]
 momenta = np.concatenate([events[0][s].momenta for s in ("train", "holdout")])
 closest = min(delta_r(momenta[:, i], momenta[:, k]).min() for i, k in combinations(range(6), 2))
-page.record("b_jets", sum(particle.startswith("b") for particle in events[0]["train"].particles))
 page.record("smallest_pt", momenta[..., 0].min(), digits=4)
 page.record("smallest_delta_r", closest, digits=4)
 page.record("largest_eta", np.abs(momenta[..., 2]).max(), digits=3)

@@ -217,7 +217,16 @@ def test_the_page_of_a_run_says_how_far_it_is_from_a_kept_one(tmp_path):
         path.write_text(json.dumps({"commit": commit, "device": "an abacus", "seed": 3, "numbers": numbers}))
 
     leave(tmp_path / "_build/laptop/logs/notebook/page.log", seconds=1.0, cpu_seconds=1.0, peak_memory_mb=1)
-    own = {"n": 10, "same": 1.001, "inside": 1.4, "outside": 4.0, "endless": "inf", "bare": 7.0, "new": 1.0}
+    own = {
+        "n": 10,
+        "same": 1.001,
+        "inside": 1.4,
+        "outside": 4.0,
+        "endless": "inf",
+        "bare": 7.0,
+        "new": 1.0,
+        "none": "nan",
+    }
     write("_build", "b", **{name: {"value": value} for name, value in own.items()})
 
     def page():
@@ -225,10 +234,15 @@ def test_the_page_of_a_run_says_how_far_it_is_from_a_kept_one(tmp_path):
 
     assert "No other run of this profile is kept" in page()
     old = {name: {"value": 1.0, "interval": [0.5, 1.5]} for name in ("same", "inside", "outside")}
-    old |= {"n": {"value": 10}, "endless": {"value": 2.0, "interval": [1.0, "inf"]}, "bare": {"value": 1.0}}
+    old |= {
+        "n": {"value": 10},
+        "endless": {"value": 2.0, "interval": [1.0, "inf"]},
+        "bare": {"value": 1.0},
+        "none": {"value": "nan"},
+    }
     write("kept", "a", **old, gone={"value": 1.0})
     said = (
-        "Of 6 numbers that it has in common with this one, 4 differ by more than 2%. Of those, 3 have an interval there"
+        "Of 7 numbers that it has in common with this one, 4 differ by more than 2%. Of those, 3 have an interval there"
     )
     assert said in page()
     assert "and 2 of these lie in it. They are of different commits" in page()

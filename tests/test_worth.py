@@ -254,3 +254,10 @@ def test_the_first_sentence_is_the_one_that_holds():
     plain = result.to_dict()
     assert plain["pooled"]["at_least"] == result.pooled.n_equiv_at_least / N_TRAIN
     assert plain["single"]["G"] == pytest.approx(result.G / 2)
+
+
+def test_a_prefix_in_which_all_members_agree_has_no_tails():
+    counts = np.random.default_rng(1).standard_t(1, size=30) * 20 + 500  # heavy tails in the last step
+    last = np.clip(counts, 100, 900).round().astype(int)
+    result = averaging.from_counts([np.full(30, 50), last], [1_000, 10_000], N_TRAIN)
+    assert any("heavier tails" in note for note in result.notes)

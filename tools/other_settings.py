@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from make_reference import NUMBERS, differences, recorded
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--numbers", type=Path, default=REFERENCE, help="the numbers to compare with")
     args = parser.parse_args(arguments)
     reference, wrong = json.loads(args.numbers.read_text(encoding="utf-8")), 0
+    if "avx512" in args.instructions and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        parser.error("--instructions avx512: this processor does not have them")
     for instructions in args.instructions:
         for threads in args.threads:
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -33,7 +33,7 @@ On CPUs of one type, with the same versions of all packages and the same number 
 bit. Another processor or number of threads adds up in another order. Each step of a training then differs by round-off,
 about a part in ten million, and later steps amplify that: the networks are as good, but not the same, and a G that
 rests on how a few of them scatter moves with them. Its interval is what tells how far it may. The smoke profile, with
-whose numbers the tests compare, therefore finds its generators in `data/trainings` and does not train them.
+whose numbers the tests compare, therefore finds its networks in `data/trainings` and does not train them.
 """
 
 MOVED = 0.02  # relative change of a number from which on it counts as moved
@@ -83,6 +83,12 @@ def _summary(groups: dict[str, list[Record]]) -> str:
     return _table(head, rows)
 
 
+def _has_moved(value: float, before: float) -> bool:
+    if math.isnan(before):  # a number that such a run cannot have
+        return not math.isnan(value)
+    return not math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)
+
+
 def _against_kept(results: Path, kept: Path) -> str:
     """How far the numbers of this run are from those of one of the same profile that is kept, in words."""
     runs = [
@@ -95,11 +101,7 @@ def _against_kept(results: Path, kept: Path) -> str:
     pairs = [
         (own["numbers"][n], old) for own, other in runs for n, old in other["numbers"].items() if n in own["numbers"]
     ]
-    moved = [
-        (float(own["value"]), old)
-        for own, old in pairs
-        if not math.isclose(float(own["value"]), float(old["value"]), rel_tol=MOVED, abs_tol=1e-12)
-    ]
+    moved = [(float(own["value"]), old) for own, old in pairs if _has_moved(float(own["value"]), float(old["value"]))]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     inside = sum(low <= value <= high for value, (low, high) in bounded)
     commits = {run["commit"] for pair in runs for run in pair}

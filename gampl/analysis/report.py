@@ -108,10 +108,8 @@ def _overview(findings: Iterable[Finding]) -> str:
     rows = "".join(_row(k, finding) for k, finding in enumerate(findings, 1))
     level = next((f.result.level for f in findings if f.result is not None), None)
     interval = "interval of G" if level is None else f"{percent(level)} interval of G"
-    heads = "".join(
-        f'<th scope="col">{head}</th>'
-        for head in ("estimate", "pooled members", "G", interval, "n<sub>equiv</sub>", "share of events", "method")
-    )
+    columns = "estimate", "pooled members are worth", "G", interval, "n<sub>equiv</sub>", "share of events", "method"
+    heads = "".join(f'<th scope="col">{head}</th>' for head in columns)
     made = [f for f in findings if f.result is not None]
     values = "; ".join(f"{f.what}: G{f.result.words}" for f in made if f.result is not None)
     picture = ""
