@@ -140,7 +140,7 @@ def _counts(judged: Sequence[Judged], profile: str) -> list[str]:
         f'<tr><th scope="row">profile <em>{p}</em></th>'
         + "".join(f"<td>{sum(j.verdict(p) is v for j in judged) or '·'}</td>" for v in Verdict)
         + "</tr>"
-        for p in PROFILES
+        for p in _shown(profile)
         if p != profile and any(j.verdict(p) is not Verdict.NOT_ATTEMPTED for j in judged)
     ]
     head = "".join(f'<th scope="col">{_chip(v)}</th>' for v in Verdict)
@@ -194,11 +194,16 @@ def _row(judged: Judged, profile: str, columns: Sequence[str]) -> str:
         f"{_chip(verdict)}{needs}",
         f"{where}{_inline(claim.text)}",
         _inline(claim.stated),
-        "".join(_ours(judged, p, p == profile) for p in PROFILES) or "–",
+        "".join(_ours(judged, p, p == profile) for p in _shown(profile)) or "–",
         _inline(f"{within}{claim.reason}{sure}"),
     )
     body = "".join(f'<td data-label="{column}">{cell}</td>' for column, cell in zip(columns, cells, strict=True))
     return f'<tr id="claim-{claim.id}" data-verdict="{verdict}" data-section="{claim.section}">{body}</tr>'
+
+
+def _shown(profile: str) -> list[str]:
+    """Profiles whose runs stand on the page of one: a smoke run, whose numbers mean nothing, on its own only."""
+    return [p for p in PROFILES if p in (profile, *PROFILES[1:])]
 
 
 def _ours(judged: Judged, profile: str, own: bool) -> str:

@@ -200,3 +200,13 @@ def test_a_run_here_comes_before_what_is_kept(tmp_path):
         (tmp_path / folder / "line.json").write_text(json.dumps({"commit": commit, "numbers": {}}))
     found = claims.read_results(tmp_path / "build", tmp_path / "archive")
     assert found["smoke"]["line"]["commit"] == "new"
+
+
+def test_a_smoke_run_stands_on_its_own_page_only():
+    number = {"value": 70.0, "interval": [69.9, 70.1], "level": 0.95}
+    run = {"line": {"commit": "abc1234", "numbers": {"G": number}}}
+    judged = claims.evaluate([claim()], {"smoke": run, "laptop": run})
+    rows = {p: page(judged, p, {}).partition("What the verdicts mean")[0] for p in ("smoke", "laptop")}
+    assert "<small>smoke</small>" in rows["smoke"]
+    assert "<small>smoke</small>" not in rows["laptop"]
+    assert "<small>laptop</small>" in rows["laptop"]
