@@ -65,6 +65,7 @@ def jobs(profile, seed):
     return {"toy/one": ["toy/one"]}
 
 TRAINED_BY = "gampl/training.py"
+KEPT_RESULTS = "data/results"
 
 def generated(job, profile):
     return {}

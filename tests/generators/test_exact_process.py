@@ -38,7 +38,7 @@ def trained(kind, folder):
     events = PROCESS.sample(4000, np.random.default_rng(1))
     generator = replace(KINDS[kind], base="normal")
     fit = Fit(steps=250, learning_rate=1e-2, warmup=20)
-    training = EventTraining(LeadingOrder(), len(events), generator, fit=fit)
+    training = EventTraining(LeadingOrder(), len(events), generator, posterior="deep", fit=fit)  # sees more events
     return train_or_load(training, events, Store(folder), solver=Solver("rk4", 6)).generator
 
 
