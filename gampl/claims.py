@@ -88,7 +88,7 @@ class Claim:
         if self.says is Says.LAW:
             tail = (1 - LEVEL) / 2
             if tail <= ours.value <= 1 - tail:
-                return Verdict.NOT_EXCLUDED, "the test does not reject, which is no proof"
+                return Verdict.NOT_EXCLUDED, "the test does not reject, which does not prove it"
             return Verdict.DIFFERS, f"the test rejects at {100 * LEVEL:g} %"
         if ours.interval is None and self.tolerance is None and not self.exact:
             return Verdict.NOT_TESTED, "recorded without an interval"
@@ -185,7 +185,7 @@ def load(ledger: Path) -> list[Claim]:
         claims.append(claim)
     for claim in claims:
         if claim.given and claim.given not in {c.id for c in claims}:
-            raise ValueError(f"{ledger.name}: claim {claim.id} is given {claim.given}, which is no claim")
+            raise ValueError(f"{ledger.name}: claim {claim.id} is given {claim.given}, which is not a claim")
     return claims
 
 

@@ -51,7 +51,7 @@ def train_or_load_members(
 
     If a loss of one of them is not finite, those of its group are trained one after the other, from the beginning. A
     group that was interrupted goes on where it was, if the same members are still missing. Velocity networks are not
-    compiled where several are trained at once. The members of a repulsive ensemble are all trained at once.
+    compiled where several are trained at once. The members of a repulsive ensemble are always trained together.
 
     Args:
         trainings: What to train: they must differ in `member` only.
@@ -206,7 +206,7 @@ class Repulsive(SideBySide):
         self.n_train = len(members[0].split.train)
 
     def draw(self) -> tuple[Tensor, ...]:
-        """A batch for all, (1, B), (1, B, d): the repulsion needs all of it at once. Its events weigh the same."""
+        """A batch for all, (1, B), (1, B, d): the repulsion compares all of its events, which have equal weights."""
         return tuple(part.unsqueeze(0) for part in self.each[0].draw())
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:

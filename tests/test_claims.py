@@ -108,7 +108,7 @@ def test_accepting_a_run_changes_its_expectations_and_nothing_else(tmp_path):
         (f"- {{{FIELDS}, says: perhaps}}", "perhaps"),
         (f"- {{{FIELDS}, says: below, tolerance: 1}}", "a tolerance belongs to a claim that says equals"),
         (f"- {{{FIELDS}, says: about, paper: -1}}", "must be positive"),
-        (f"- {{{FIELDS}, given: b}}", "is given b, which is no claim"),
+        (f"- {{{FIELDS}, given: b}}", "is given b, which is not a claim"),
         (f"- &c {{{FIELDS}}}\n- *c", "used twice"),
     ],
 )

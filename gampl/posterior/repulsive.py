@@ -77,7 +77,7 @@ class RepulsiveStack(Stack):
         self.repulsion, self.n_train = repulsion, len(split.train)
 
     def draw(self) -> tuple[Tensor, ...]:
-        """Row numbers of a batch, (1, B): the repulsion needs all of it at once. Its events weigh the same."""
+        """Row numbers of a batch, (1, B): the repulsion compares all of its events, which have equal weights."""
         train = self.train_rows[0]
         return (train[torch.randint(len(train), (1, self.batch_size), generator=self.streams[0])],)
 
