@@ -32,20 +32,20 @@ help:
 
 environment:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) tools/bootstrap.py
+	@$(PYTHON) -m gampl_book.bootstrap
 
 book: environment
-	@$(PROJECT_PYTHON) tools/build.py --profile $(PROFILE) --cluster '$(CLUSTER)'
+	@$(PROJECT_PYTHON) -m gampl_book.build --profile $(PROFILE) --cluster '$(CLUSTER)'
 
 rings: environment
-	@$(PROJECT_PYTHON) tools/build.py --profile rings --target $(RINGS:%=_build/rings/results/%.json)
+	@$(PROJECT_PYTHON) -m gampl_book.build --profile rings --target $(RINGS:%=_build/rings/results/%.json)
 
 test: environment
-	@$(PROJECT_PYTHON) tools/build.py --profile smoke
+	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-cluster: environment
-	@$(PROJECT_PYTHON) tools/build.py --profile smoke
+	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist loadfile tests/cluster
 
 lint: environment
@@ -54,21 +54,21 @@ lint: environment
 	@$(PROJECT_PYTHON) -m mypy
 
 reference: environment
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) tools/kept_trainings.py
-	@$(PROJECT_PYTHON) tools/build.py --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) tools/make_reference.py --results _build/smoke/results _build/smoke/executed/*.ipynb
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book.kept_trainings
+	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke --target notebooks
+	@$(PROJECT_PYTHON) -m gampl_book.make_reference --results _build/smoke/results _build/smoke/executed/*.ipynb
 
 keep: environment
-	@$(PROJECT_PYTHON) tools/keep.py --profile $(PROFILE)
+	@$(PROJECT_PYTHON) -m gampl_book.keep --profile $(PROFILE)
 
 costs: environment
-	@$(PROJECT_PYTHON) tools/measure_costs.py
+	@$(PROJECT_PYTHON) -m gampl_book.measure_costs
 
 events: environment
-	@$(PROJECT_PYTHON) tools/build.py --target events --size $(SIZE) --cluster '$(CLUSTER)'
+	@$(PROJECT_PYTHON) -m gampl_book.build --target events --size $(SIZE) --cluster '$(CLUSTER)'
 
 status: environment
-	@$(PROJECT_PYTHON) tools/status.py --profile $(PROFILE)
+	@$(PROJECT_PYTHON) -m gampl_book.status --profile $(PROFILE)
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s
@@ -77,7 +77,7 @@ coverage: environment
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) benchmarks/coverage.py
 
 lock:
-	@tools/lock.sh
+	@gampl_book/lock.sh
 
 clean:
 	rm -rf _build .snakemake

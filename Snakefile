@@ -1,6 +1,6 @@
 # The whole work as one graph: train -> notebook -> nbval -> book.
 #
-#   make book                                    what users call; see tools/build.py
+#   make book                                    what users call; see gampl_book/build.py
 #   snakemake --cores 2 --config profile=smoke   the same without its conveniences
 #
 # What a step may use (memory, time, a GPU), and which ones a cluster runs together, stands in workflow/profiles/*.
@@ -16,11 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)  # right even where the checkout was moved after its installation
-from gampl import event_studies, provenance, studies
-from gampl.profiles import section
+from gampl.store import provenance
+from gampl_book import PACKAGES, event_studies, studies
+from gampl_book.profiles import section
 
 PYTHON = sys.executable
-STEP = f"{PYTHON} tools/step.py"  # runs a command: what it says goes to a log, host, time and memory stand beside it
+STEP = f"{PYTHON} -m gampl_book.step"  # runs a command: what it says goes to a log, host, time and memory stand beside it
 PROFILE = config.get("profile", "laptop")
 SEED = int(config.get("seed", 1))
 CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made with
@@ -35,12 +36,12 @@ JOBS = {p: {job: names for study in STUDIES for job, names in study.jobs(p, SEED
 
 def sources(file):
     """A Python file and what it imports of the package."""
-    return [os.path.relpath(path, workflow.basedir) for path in provenance.source_files(Path(file))]
+    return [os.path.relpath(path, workflow.basedir) for path in provenance.source_files(Path(file), PACKAGES)]
 
 
 def lock(file):
     """The versions of the packages that a Python file needs, directly or not."""
-    return provenance.requirements(provenance.source_files(Path(file)))
+    return provenance.requirements(provenance.source_files(Path(file), PACKAGES), PACKAGES)
 
 
 SOURCES = {name: sources(f"notebooks/{name}.py") for name in NOTEBOOKS}
@@ -48,8 +49,8 @@ LOCKS = {name: lock(f"notebooks/{name}.py") for name in NOTEBOOKS}
 STUDY_OF = {p: {job: study for study in STUDIES for job in study.jobs(p, SEED)} for p in PROFILES}
 TRAINING_SOURCES = {study: sources(study.TRAINED_BY) for study in STUDIES}
 TRAINING_LOCKS = {study: lock(study.TRAINED_BY) for study in STUDIES}
-RUNNING_NOTEBOOKS = ["tools/run_notebook.py", "tools/notebook_env.py"]
-CHECKING_NOTEBOOKS = ["tools/check_notebook.py", "tools/make_reference.py", "tools/notebook_env.py"]
+RUNNING_NOTEBOOKS = ["gampl_book/run_notebook.py", "gampl_book/notebook_env.py"]
+CHECKING_NOTEBOOKS = ["gampl_book/check_notebook.py", "gampl_book/make_reference.py", "gampl_book/notebook_env.py"]
 
 
 def receipts(notebook, profile):
@@ -141,7 +142,7 @@ rule train:
         job="ring.+",
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl train {params.names} --profile {wildcards.profile}"
+        "{STEP} {log} {PYTHON} -m gampl_book train {params.names} --profile {wildcards.profile}"
         " --seed {SEED} --receipt {output}"
 
 
@@ -179,7 +180,7 @@ rule notebook:
         profile=PROFILE,
     message: "notebook {wildcards.notebook}"
     shell:
-        "{STEP} {log} {PYTHON} tools/run_notebook.py {input.source} --profile {PROFILE}"
+        "{STEP} {log} {PYTHON} -m gampl_book.run_notebook {input.source} --profile {PROFILE}"
         " --seed {SEED} --executed {output.executed} --results {output.results} --figures {output.figures}"
         " --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
 
@@ -203,7 +204,7 @@ rule nbval:
         made_of=lambda w: settings(w.notebook, CHECKED, CHECKED_SEED),
     message: "checking {wildcards.notebook} against its reference"
     shell:
-        "{STEP} {log} {PYTHON} tools/check_notebook.py {wildcards.notebook} --ok {output}"
+        "{STEP} {log} {PYTHON} -m gampl_book.check_notebook {wildcards.notebook} --ok {output}"
 
 
 # what ran where, and for how long, in Snakemake's own words; the book has a table of the same and leads to it
@@ -231,10 +232,10 @@ rule book:
         files("data/results"),
         "_config.yml",
         "_toc.yml",
-        "tools/stage.py",
-        "tools/run_page.py",
-        "tools/render.py",
-        sources("gampl/cli.py") if Path("book/claims.yml").exists() else [],
+        "gampl_book/stage.py",
+        "gampl_book/run_page.py",
+        "gampl_book/render.py",
+        sources("gampl_book/__main__.py") if Path("book/claims.yml").exists() else [],
         report=f"{BUILD}/run_report.html",
     output:
         touch(f"{BUILD}/book.done"),
@@ -242,6 +243,6 @@ rule book:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "{STEP} {log} sh -c '{PYTHON} tools/stage.py --profile {PROFILE} --figures {BUILD}/figures"
+        "{STEP} {log} sh -c '{PYTHON} -m gampl_book.stage --profile {PROFILE} --figures {BUILD}/figures"
         " --run-report {input.report} --stage {BUILD}/stage {EXECUTED}"
-        " && {PYTHON} tools/render.py {BUILD}/stage --site {BUILD}/site'"
+        " && {PYTHON} -m gampl_book.render {BUILD}/stage --site {BUILD}/site'"

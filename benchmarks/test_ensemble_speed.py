@@ -5,8 +5,8 @@ import torch
 from side_by_side import report, seconds
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.posterior.ensemble import fit_ensemble, hold_out
-from gampl.settings import Fit
+from gampl.generators.settings import Fit
+from gampl.training.ensemble import fit_ensemble, hold_out
 
 MEMBERS, FEATURES = 10, 2
 

@@ -6,12 +6,12 @@ import torch
 from scipy import stats
 from side_by_side import report, seconds
 
-from gampl import event_studies
-from gampl.event_settings import EventTraining, Generator, Solver, TopPairJets
-from gampl.event_training import train_or_load
+from gampl.generators.event_settings import EventTraining, Generator, Solver, TopPairJets
+from gampl.generators.settings import Fit
 from gampl.processes.top_pair import TopPair
-from gampl.settings import Fit
-from gampl.store import Store
+from gampl.store.artifacts import Store
+from gampl.training.events import train_or_load
+from gampl_book import event_studies
 
 PUBLIC = Solver("rk4", 50)  # 200 evaluations
 OURS = event_studies.solver("laptop")

@@ -24,7 +24,7 @@ MOST_MEMORY = 1e9  # bytes
 # both say, as their last line, the result and the most memory that they had
 OURS = """
 import json, resource, sys
-from gampl.cli import main
+from gampl.cli.main import main
 status = main(sys.argv[1:])
 print(json.dumps({"status": status, "bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
 """

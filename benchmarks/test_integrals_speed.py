@@ -6,8 +6,8 @@ import torch
 from side_by_side import report, seconds
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.integrals import shell_integrals
-from gampl.posterior.networks import NetworkPosterior
+from gampl.training.networks import NetworkPosterior
+from gampl_book.integrals import shell_integrals
 
 EDGES = np.concatenate([[0.0], np.linspace(0.7, 1.3, 19), [np.inf]])
 

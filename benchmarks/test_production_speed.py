@@ -6,7 +6,7 @@ import numpy as np
 import pythia8mc
 from side_by_side import report, seconds
 
-from gampl.kinematics import cylindrical
+from gampl.particles.kinematics import cylindrical
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.pythia import COMMON, EventRecord, Particles
 from gampl.simulation.top_pair import TopPairRecipe

@@ -1,4 +1,4 @@
-"""Four event generators trained side by side, `gampl train --at-once 4`, next to one after the other."""
+"""Four event generators trained side by side, `gampl_book train --at-once 4`, next to one after the other."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import pytest
 import torch
 from side_by_side import report, seconds
 
-from gampl import event_studies
-from gampl.event_ensembles import training_events
-from gampl.event_training import untrained_member
-from gampl.fit import fit
-from gampl.side_by_side import SideBySide
+from gampl.training.events import untrained_member
+from gampl.training.fit import fit
+from gampl.training.side_by_side import SideBySide
+from gampl_book import event_studies
+from gampl_book.event_ensembles import training_events
 
 MEMBERS = 4
 NAMES = [f"top_pair_0j/{kind}" for kind in ("transformer", "lgatr_slim", "lloca", "autoregressive", "spline")]

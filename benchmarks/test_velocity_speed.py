@@ -8,10 +8,10 @@ import torch
 from side_by_side import report, seconds
 from torch import Tensor, nn
 
-from gampl.event_settings import Generator
-from gampl.generators.jet_coordinates import JetCoordinates
+from gampl.generators.event_settings import Generator
 from gampl.generators.velocity import make_velocity
 from gampl.generators.velocity.inputs import Labels
+from gampl.particles.jet_coordinates import JetCoordinates
 
 JETS, BATCH = 6, 256
 REFERENCE = {"blocks": 6, "heads": 8}

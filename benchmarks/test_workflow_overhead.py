@@ -49,13 +49,21 @@ def by_hand(checkout: Path) -> float:
     products = ["--executed", "page.ipynb", "--results", "page.json", "--figures", "figures"]
     products[1::2] = [str(out / name) for name in products[1::2]]
     return total + run(
-        checkout, "tools/run_notebook.py", f"notebooks/{PAGE}.py", "--profile", "smoke", "--seed", "1", *products
+        checkout,
+        "-m",
+        "gampl_book.run_notebook",
+        f"notebooks/{PAGE}.py",
+        "--profile",
+        "smoke",
+        "--seed",
+        "1",
+        *products,
     )
 
 
 def by_workflow(checkout: Path) -> float:
     target = f"_build/smoke/executed/{PAGE}.ipynb"
-    return run(checkout, "tools/build.py", "--profile", "smoke", "--target", target, "--", "--cores", "1")
+    return run(checkout, "-m", "gampl_book.build", "--profile", "smoke", "--target", target, "--", "--cores", "1")
 
 
 def forget(checkout: Path) -> None:

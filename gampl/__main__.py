@@ -2,6 +2,6 @@
 
 import sys
 
-from gampl.cli import main
+from gampl.cli.main import main
 
 sys.exit(main())

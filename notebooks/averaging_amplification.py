@@ -17,13 +17,13 @@ from scipy import stats
 
 from gampl import averaging, plots
 from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
-from gampl.integrals import shell_integrals
-from gampl.kept_results import beside
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.profiles import section
-from gampl.studies import RING_DIMENSIONS, posteriors_of, ring, trainings
-from gampl.training import train_or_load
+from gampl.training.rings import train_or_load
+from gampl_book.integrals import shell_integrals
+from gampl_book.kept_results import beside
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.profiles import section
+from gampl_book.studies import RING_DIMENSIONS, posteriors_of, ring, trainings
 
 page = Page("averaging_amplification", profile, seed)
 page.made_of(trainings=section(profile, "trainings"))

@@ -19,14 +19,14 @@ from scipy import integrate, stats
 from gampl import averaging, differential, plots
 from gampl.calibration import differential_over_training_sets, over_training_sets
 from gampl.comparison import Summary
-from gampl.integrals import shell_integrals
 from gampl.kolmogorov import MEAN, distance_to_density
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.ring_comparisons import compare_members, true_log_ratio
-from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
-from gampl.training import train_or_load
+from gampl.training.rings import train_or_load
+from gampl_book.integrals import shell_integrals
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("averaging_or_differential", profile, seed)
 plan = trainings(profile, seed)

@@ -17,12 +17,12 @@ from scipy import stats
 
 from gampl import averaging
 from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
-from gampl.integrals import shell_integrals
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.profiles import section
-from gampl.studies import RING_DIMENSIONS, ring, scan, trainings
-from gampl.training import train_or_load
+from gampl.training.rings import train_or_load
+from gampl_book.integrals import shell_integrals
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.profiles import section
+from gampl_book.studies import RING_DIMENSIONS, ring, scan, trainings
 
 page = Page("calibration", profile, seed)
 page.made_of(trainings=section(profile, "trainings"))

@@ -19,12 +19,12 @@ from gampl import differential
 from gampl.amplification import Amplification
 from gampl.comparison import Summary
 from gampl.kolmogorov import distance_to_density
-from gampl.pages import Page, markdown_table
 from gampl.processes import GaussianRing
-from gampl.ring_comparisons import compare_members, true_log_ratio
-from gampl.studies import crossfit, ring, trainings
 from gampl.summaries import radius
-from gampl.training import left_out_events, train_or_load
+from gampl.training.rings import left_out_events, train_or_load
+from gampl_book.pages import Page, markdown_table
+from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.studies import crossfit, ring, trainings
 
 page = Page("cross_fitting", profile, seed)
 plan = trainings(profile, seed)

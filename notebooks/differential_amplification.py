@@ -18,17 +18,17 @@ from gampl import plots
 from gampl.amplification import Amplification
 from gampl.calibration import differential_over_training_sets, over_training_sets
 from gampl.comparison import Cut, Summary
-from gampl.kept_results import beside
 from gampl.kolmogorov import MEAN
 from gampl.likelihood_ratio import LearnedRatio, held_out
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.profiles import section
-from gampl.ring_comparisons import compare_members, in_bulk, true_log_ratio
-from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
-from gampl.training import Trained, train_or_load, training_events
-from gampl.verdicts import LEVEL
+from gampl.training.rings import Trained, train_or_load, training_events
+from gampl_book.kept_results import beside
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.profiles import section
+from gampl_book.ring_comparisons import compare_members, in_bulk, true_log_ratio
+from gampl_book.studies import RING_DIMENSIONS, ring, trainings
+from gampl_book.verdicts import LEVEL
 
 page = Page("differential_amplification", profile, seed)
 page.made_of(trainings=section(profile, "trainings"))

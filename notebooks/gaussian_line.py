@@ -18,10 +18,10 @@ from scipy import integrate, stats
 
 from gampl import averaging
 from gampl.amplification import State
-from gampl.pages import Page, markdown_table, rounded
 from gampl.plots import shared_legend
 from gampl.processes import GaussianLine
 from gampl.regions import Intervals
+from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("gaussian_line", profile, seed)
 n_train = 1000

@@ -23,13 +23,13 @@ import numpy as np
 from scipy import integrate, stats
 
 from gampl import plots
-from gampl.integrals import shell_integrals
-from gampl.pages import Page, markdown_table, rounded
+from gampl.generators.settings import POSTERIORS
 from gampl.processes import GaussianRing
-from gampl.settings import POSTERIORS
-from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
-from gampl.training import train_or_load, training_events
+from gampl.training.rings import train_or_load, training_events
+from gampl_book.integrals import shell_integrals
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("gaussian_rings", profile, seed)
 plan = trainings(profile, seed)

@@ -35,9 +35,9 @@ seed: int = 1
 import numpy as np
 
 from gampl import averaging
-from gampl.pages import Page
 from gampl.processes import GaussianLine
 from gampl.regions import Intervals
+from gampl_book.pages import Page
 
 page = Page("introduction", profile, seed)
 

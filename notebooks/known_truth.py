@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from scipy import stats
 
-from gampl import averaging, differential, event_ensembles, event_studies, plots
+from gampl import averaging, differential, plots
 from gampl.calibration import expected_rms_pull, pulls
-from gampl.event_settings import DENSITIES, LeadingOrder
+from gampl.generators.event_settings import DENSITIES, LeadingOrder
 from gampl.kolmogorov import MEAN, KolmogorovSmirnov, distance_to_density
 from gampl.likelihood_ratio import exact_log_ratio
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes.leading_order_coordinates import m_tt
 from gampl.regions import Intervals
+from gampl_book import event_ensembles, event_studies
+from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("known_truth", profile, seed)
 n_truth, n_regions, tail, n_ratio, n_references = page.settings.values()

@@ -18,11 +18,11 @@ from scipy import stats
 
 from gampl import differential, kolmogorov, plots
 from gampl.comparison import Comparison, trace
-from gampl.kept_results import beside
 from gampl.kolmogorov import MEAN, distance_to_density
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
 from gampl.summaries import coordinate, radius
+from gampl_book.kept_results import beside
+from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("kolmogorov_smirnov", profile, seed)
 LEVELS = (0.683, 0.95)

@@ -17,13 +17,13 @@ import pythia8mc
 from scipy import interpolate, stats
 
 from gampl import averaging, plots
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes.leading_order_coordinates import velocity
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
+from gampl.processes.parton_densities import PartonDensities, luminosities
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.processes.top_pair_matrix_element import d_sigma_dcos
 from gampl.regions import Intervals
-from gampl.simulation.parton_densities import PartonDensities, luminosities
+from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("leading_order", profile, seed)
 n_events, n_pythia, n_heavy, n_counted = (page.settings[k] for k in ("n_events", "n_pythia", "n_heavy", "n_counted"))

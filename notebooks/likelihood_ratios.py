@@ -25,13 +25,13 @@ from gampl.calibration import over_training_sets
 from gampl.comparison import Comparison, trace
 from gampl.likelihood_ratio import LearnedRatio, cross_fit, held_out
 from gampl.null_values import null_values
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.ring_comparisons import in_bulk, true_log_ratio
-from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
-from gampl.training import train_or_load, training_events
-from gampl.verdicts import LEVEL
+from gampl.training.rings import train_or_load, training_events
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.ring_comparisons import in_bulk, true_log_ratio
+from gampl_book.studies import RING_DIMENSIONS, ring, trainings
+from gampl_book.verdicts import LEVEL
 
 page = Page("likelihood_ratios", profile, seed)
 plan = trainings(profile, seed)

@@ -19,16 +19,16 @@ import numpy as np
 from matplotlib.patches import Circle
 
 from gampl import plots
-from gampl.event_files import hdf5
-from gampl.kinematics import delta_r
-from gampl.pages import Page, markdown_table, root, rounded
+from gampl.files import hdf5
+from gampl.particles.kinematics import delta_r
 from gampl.processes.top_pair import TopPair
 from gampl.simulation import jets
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.top_reconstruction import reconstruct
-from gampl.studies import event_file
+from gampl_book.pages import Page, markdown_table, root, rounded
+from gampl_book.studies import event_file
 
 page = Page("making_events", profile, seed)
 recipe = TopPairRecipe()

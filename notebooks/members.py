@@ -19,16 +19,17 @@ from matplotlib import ticker
 from myst_nb import glue
 from scipy import stats
 
-from gampl import event_ensembles, event_studies, plots
-from gampl.event_settings import LeadingOrder
-from gampl.integrals import shell_integrals
-from gampl.pages import Page, markdown_table, rounded
-from gampl.posterior.repulsive import log_kernel_sum
+from gampl import plots
+from gampl.generators.event_settings import LeadingOrder
+from gampl.generators.settings import held_back
 from gampl.processes import GaussianRing
 from gampl.regions import Intervals
-from gampl.settings import held_back
-from gampl.studies import ring, trainings
-from gampl.training import train_or_load
+from gampl.training.repulsive import log_kernel_sum
+from gampl.training.rings import train_or_load
+from gampl_book import event_ensembles, event_studies
+from gampl_book.integrals import shell_integrals
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.studies import ring, trainings
 
 page = Page("members", profile, seed)
 experiments, integral_points, replicates, n_truth, n_regions = page.settings.values()

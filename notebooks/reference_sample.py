@@ -19,12 +19,12 @@ from gampl import differential, plots
 from gampl.amplification import Amplification
 from gampl.comparison import Summary
 from gampl.kolmogorov import MEAN, distance_to_density
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes import GaussianRing
-from gampl.ring_comparisons import compare_members, true_log_ratio
-from gampl.studies import RING_DIMENSIONS, ring, trainings
 from gampl.summaries import radius
-from gampl.training import Trained, train_or_load, training_events
+from gampl.training.rings import Trained, train_or_load, training_events
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("reference_sample", profile, seed)
 plan = trainings(profile, seed)

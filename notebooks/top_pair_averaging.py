@@ -19,13 +19,13 @@ from scipy import stats
 
 from gampl import averaging, plots
 from gampl.amplification import Interval
-from gampl.event_studies import TITLES
-from gampl.kept_results import beside, larger_runs, same_events
-from gampl.pages import Page, markdown_table, rounded
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.regions import Intervals
-from gampl.top_pair_study import TopPairStudy, process_title
-from gampl.verdicts import LEVEL
+from gampl_book.event_studies import TITLES
+from gampl_book.kept_results import beside, larger_runs, same_events
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.verdicts import LEVEL
 
 page = Page("top_pair_averaging", profile, seed)
 study = TopPairStudy.of(page)

@@ -18,14 +18,14 @@ from scipy import stats
 
 from gampl import differential, kolmogorov, plots
 from gampl.comparison import Comparison, trace
-from gampl.event_classifier import held_out_events
-from gampl.event_studies import TITLES
-from gampl.kept_results import beside, same_events
 from gampl.likelihood_ratio import LearnedRatio
-from gampl.pages import Page, markdown_table, rounded
-from gampl.profiles import section
-from gampl.top_pair_study import TopPairStudy, process_title
-from gampl.verdicts import LEVEL
+from gampl.particles.event_classifier import held_out_events
+from gampl_book.event_studies import TITLES
+from gampl_book.kept_results import beside, same_events
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.profiles import section
+from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.verdicts import LEVEL
 
 page = Page("top_pair_differential", profile, seed)
 study = TopPairStudy.of(page)

@@ -17,10 +17,10 @@ import numpy as np
 from scipy import stats
 
 from gampl import plots
-from gampl.kinematics import delta_r
-from gampl.pages import Page, markdown_table, root, rounded
+from gampl.particles.kinematics import delta_r
 from gampl.processes.top_pair import M_TT_REGION, TopPair
-from gampl.studies import event_file
+from gampl_book.pages import Page, markdown_table, root, rounded
+from gampl_book.studies import event_file
 
 page = Page("top_pair_events", profile, seed)
 PROCESSES = {0: TopPair(0), 4: TopPair(4)}

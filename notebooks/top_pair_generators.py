@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from scipy import stats
 
-from gampl import averaging, event_studies, plots
-from gampl.event_classifier import held_out_events
-from gampl.event_settings import DENSITIES, Solver
-from gampl.event_studies import TITLES
-from gampl.kinematics import delta_r
-from gampl.pages import Page, markdown_table, rounded
-from gampl.top_pair_study import TopPairStudy, process_title
-from gampl.verdicts import LEVEL, Range, Recorded, combine
+from gampl import averaging, plots
+from gampl.generators.event_settings import DENSITIES, Solver
+from gampl.particles.event_classifier import held_out_events
+from gampl.particles.kinematics import delta_r
+from gampl_book import event_studies
+from gampl_book.event_studies import TITLES
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.verdicts import LEVEL, Range, Recorded, combine
 
 page = Page("top_pair_generators", profile, seed)
 study = TopPairStudy.of(page)

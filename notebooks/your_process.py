@@ -6,7 +6,7 @@
 # writes a report. Run it with a file of yours; sizes beyond those of the profile are cut down to it:
 #
 # ```
-# .venv/bin/python tools/run_notebook.py notebooks/your_process.py \
+# .venv/bin/python -m gampl_book.run_notebook notebooks/your_process.py \
 #     --profile laptop --seed 1 -p process=my_process.yml \
 #     --executed mine.ipynb --results mine.json --figures mine
 # ```
@@ -26,12 +26,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.analysis import figures, outputs, report, words
-from gampl.analysis.generated import analyse_generated, train
-from gampl.analysis.process_file import read
-from gampl.analysis.study import analyse
-from gampl.atomic import write_bytes
-from gampl.pages import Page, markdown_table, root
+from gampl.report import figures, outputs, words
+from gampl.report import html as report
+from gampl.report.generated import analyse_generated, train
+from gampl.report.process_file import read
+from gampl.report.study import analyse
+from gampl.store.atomic import write_bytes
+from gampl_book.pages import Page, markdown_table, root
 
 page = Page("your_process", profile, seed)
 file = read(root() / process)
@@ -161,8 +162,8 @@ print(
 from scipy import stats
 
 from gampl import averaging
-from gampl.analysis.truth import Truth
 from gampl.regions import Intervals
+from gampl.report.truth import Truth
 
 column = wanted.number(generator.columns[0] if generator is not None else next(iter(study.histograms)).name)
 sample = Truth.of(file.process, [column]).reference.values[column].values[: wanted.n_train]

@@ -18,10 +18,10 @@ import numpy as np
 from scipy import stats
 
 from gampl import plots
-from gampl.events import Events
-from gampl.pages import Page, markdown_table, root
+from gampl.particles.events import Events
 from gampl.processes.z_jets import MAX_JETS, ZJets, staircase
-from gampl.studies import event_file
+from gampl_book.pages import Page, markdown_table, root
+from gampl_book.studies import event_file
 
 page = Page("z_jets", profile, seed)
 process = ZJets()

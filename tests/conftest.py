@@ -1,5 +1,4 @@
-"""What all tests share: no time limits, tools/ importable, whose scripts import each other by their bare names, and
-trainings that really happen."""
+"""What all tests share: no time limits, the helpers of the book's tests, and trainings that really happen."""
 
 import os
 import signal
@@ -11,7 +10,7 @@ from hypothesis import settings
 settings.register_profile("gampl", deadline=None)  # tests are never timed
 settings.load_profile("gampl")
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "book"))
 
 os.environ["GAMPL_KEPT"] = ""  # a test that wants kept networks says so
 

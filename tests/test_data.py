@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gampl.event_files import hdf5
-from gampl.events import Events
+from gampl.files import hdf5
+from gampl.particles.events import Events
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
-from gampl.simulation import plans
 from gampl.simulation.production import RECIPES
 from gampl.simulation.recipes import describe
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
+from gampl_book import event_plans as plans
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 FILES = {name: DATA / f"{name}.h5" for name in plans.files("bundled")}

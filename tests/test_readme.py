@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.cli import main
+from gampl.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

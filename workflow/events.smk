@@ -1,12 +1,12 @@
 # Events: shards, one job for each seed, and files that they are merged to. What there is to make says
-# gampl/simulation/plans.toml; `make events SIZE=paper`, or a page of the paper profile, asks for it.
+# gampl_book/event_plans.toml; `make events SIZE=paper`, or a page of the paper profile, asks for it.
 #
 # A shard is whole as soon as its description (.json) is there, and never made twice. That is why the package's code is
 # not among the inputs: a changed comment would make 5200 shards anew. What was made with which versions stands in each
 # file, and a folder refuses shards of another recipe. And that is why a stamp is the output: where shards share a job of
 # a cluster and one of them fails, Snakemake deletes the outputs of all, and the others are found instead of made again.
 
-from gampl.simulation import plans
+from gampl_book import event_plans as plans
 
 EVENTS = "_build/events"
 SIZE = config.get("size", "bundled")

@@ -53,7 +53,7 @@ class AutoregressiveTransformer(nn.Module):
 
     Args:
         features: Dimensions d of an event.
-        width, layers, heads, components: See `gampl.settings.Network`.
+        width, layers, heads, components: See `gampl.generators.settings.Network`.
         generator: Random stream of the initial weights.
     """
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from gampl.generators.jet_coordinates import UNIT, JetCoordinates
+from gampl.particles.jet_coordinates import UNIT, JetCoordinates
 
 ACCEPTANCE_EVENTS = 1_000_000  # that measure the acceptance of the cuts, to 0.1 % at 50 %
 ROWS = 100_000  # of them at a time

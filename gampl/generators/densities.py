@@ -11,9 +11,9 @@ import zuko
 from torch import Tensor
 
 from gampl.generators.autoregressive import BATCH_SIZE, AutoregressiveTransformer
-from gampl.generators.coordinates import Coordinates, wrapped
 from gampl.generators.event_generator import EventGenerator
 from gampl.generators.randomness import global_stream
+from gampl.particles.coordinates import Coordinates, wrapped
 
 SPLINE_HIDDEN_LAYERS = 2
 

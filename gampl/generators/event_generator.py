@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from gampl.generators.coordinates import Coordinates
-from gampl.memory import AtOnce
+from gampl.generators.memory import AtOnce
+from gampl.particles.coordinates import Coordinates
 
 
 class EventGenerator(nn.Module):

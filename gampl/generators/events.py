@@ -2,15 +2,15 @@
 
 from torch import Tensor
 
-from gampl.event_settings import EventTraining, LeadingOrder, Solver
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.densities import AutoregressiveEvents, SplineEvents
+from gampl.generators.event_settings import EventTraining, LeadingOrder, Solver
 from gampl.generators.flow_matching import FlowMatching
-from gampl.generators.jet_coordinates import JetCoordinates
-from gampl.generators.leading_order_coordinates import LeadingOrderCoordinates
 from gampl.generators.randomness import torch_generator
 from gampl.generators.velocity import make_velocity
+from gampl.particles.jet_coordinates import JetCoordinates
+from gampl.particles.leading_order_coordinates import LeadingOrderCoordinates
 
 # each a torch.nn.Module with `coordinates`, `loss`, `stream`, `sample` and `log_prob`
 AnyGenerator = FlowMatching | AutoregressiveEvents | SplineEvents

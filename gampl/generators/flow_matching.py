@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
-from gampl.event_settings import Solver
-from gampl.generators.coordinates import Coordinates, wrapped
 from gampl.generators.event_generator import EventGenerator
+from gampl.generators.event_settings import Solver
+from gampl.particles.coordinates import Coordinates, wrapped
 
 
 class Base(Protocol):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.processes.parton_densities import PartonDensities, luminosities
 from gampl.processes.top_pair_matrix_element import Ranges, d_sigma_dcos_upper_bounds
-from gampl.simulation.parton_densities import PartonDensities, luminosities
 
 ANGULAR_CELLS = 8
 ROUNDING = 1e-9  # room for round-off in density and bound

@@ -27,9 +27,9 @@ from gampl.processes.leading_order_coordinates import (
 )
 from gampl.processes.leading_order_envelope import Envelope
 from gampl.processes.leading_order_quadrature import points
+from gampl.processes.parton_densities import Q_MAX, Q_MIN, X_MIN, PartonDensities, luminosities
 from gampl.processes.top_pair_matrix_element import ByChannel, d_sigma_dcos
 from gampl.regions import Intervals, Observable
-from gampl.simulation.parton_densities import Q_MAX, Q_MIN, X_MIN, PartonDensities, luminosities
 
 BATCH = 32_768  # events at a time, which bounds the memory
 NODES = 48  # of each of three Gauss-Legendre rules, for 1e-6 of an integral

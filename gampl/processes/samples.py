@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.events import Events
-from gampl.kinematics import delta_r
+from gampl.particles.events import Events
+from gampl.particles.kinematics import delta_r
 
 Floats = NDArray[np.float64]
 
@@ -76,8 +76,8 @@ def batches(
 
 def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: int) -> Iterator[Events]:
     # here, so that observables and cuts need no library for files
-    from gampl.event_files import EventFileError
-    from gampl.event_files import batches as of_file
+    from gampl.files import EventFileError
+    from gampl.files import batches as of_file
 
     n_events = 0
     for events in of_file(file, sample=sample, batch=batch):

@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.events import Events
-from gampl.observables import Observable, observable
+from gampl.particles.events import Events
+from gampl.particles.observables import Observable, observable
 from gampl.processes import samples
 from gampl.processes.samples import Cuts
 from gampl.regions import Intervals
@@ -62,7 +62,7 @@ class TopPair:
         return CUTS
 
     def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m_tt``, ``pT(b1)``, ``deltaR(q1,q2)``, ``HT``; see `gampl.observables`.
+        """One number of each event, by name: ``m_tt``, ``pT(b1)``, ``deltaR(q1,q2)``, ``HT``.
 
         Raises:
             ValueError: If there is none of that name; says where, and what there is.
@@ -85,7 +85,7 @@ class TopPair:
         Args:
             sample: ``train`` or ``holdout``, or what else the file has: ``ttbar+0jet`` of the public file, None of a
                 file with one sample.
-            path: The file, of any kind that `gampl.event_files` reads; the bundled one if left out, ``top_pair_0j.h5``
+            path: The file, of any kind that `gampl.files` reads; the bundled one if left out, ``top_pair_0j.h5``
                 for no additional jets.
 
         Raises:

@@ -8,8 +8,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.events import Events
-from gampl.observables import Observable, observable
+from gampl.particles.events import Events
+from gampl.particles.observables import Observable, observable
 from gampl.processes import samples
 from gampl.processes.samples import Cuts
 from gampl.regions import Intervals
@@ -64,7 +64,7 @@ class ZJets:
         return CUTS
 
     def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m_mumu``, ``pT(j1)``, ``HT``, ``n_jets``; see `gampl.observables`.
+        """One number of each event, by name: ``m_mumu``, ``pT(j1)``, ``HT``, ``n_jets``.
 
         HT and n_jets are about jets, not muons.
 
@@ -89,7 +89,7 @@ class ZJets:
 
         Args:
             sample: ``train`` or ``holdout``, or what else the file has; None if it has only one.
-            path: The file, of any kind that `gampl.event_files` reads; the bundled one, ``z_jets.h5``, if left out.
+            path: The file, of any kind that `gampl.files` reads; the bundled one, ``z_jets.h5``, if left out.
 
         Raises:
             FileNotFoundError: If there is no such file; says how to make it.

@@ -10,7 +10,7 @@ import fastjet
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.kinematics import cylindrical, delta_r
+from gampl.particles.kinematics import cylindrical, delta_r
 from gampl.simulation.pythia import Particles
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.event_files import hdf5
-from gampl.events import Events
+from gampl.files import hdf5
+from gampl.particles.events import Events
 from gampl.simulation import shards
 from gampl.simulation.shards import Shard
 

@@ -8,7 +8,7 @@ import numpy as np
 import pythia8mc
 from numpy.typing import NDArray
 
-from gampl.simulation.plans import LARGEST_SEED
+from gampl.simulation.seeds import LARGEST_SEED
 
 COMMON = ("Print:quiet = on", "Next:numberCount = 0", "Beams:idA = 2212", "Beams:idB = 2212")
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from gampl.events import Events
+from gampl.particles.events import Events
 from gampl.simulation.pythia import Particles
 
 

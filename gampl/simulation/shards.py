@@ -22,12 +22,12 @@ from typing import Any, get_origin
 import numpy as np
 
 import gampl
-from gampl.atomic import write_bytes
-from gampl.event_files import hdf5
-from gampl.events import Events
-from gampl.locking import locked
+from gampl.files import hdf5
+from gampl.particles.events import Events
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import Recipe, describe
+from gampl.store.atomic import write_bytes
+from gampl.store.locking import locked
 
 EVENTS_PER_SHARD = 20_000
 DETECTOR_STREAM = 38  # sets the detector's random numbers apart from others of the same seed

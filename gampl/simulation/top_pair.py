@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.events import Events
+from gampl.particles.events import Events
 from gampl.processes.top_pair import CUTS, DECAY_JETS, MAX_EXTRA_JETS
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.calorimeter import Towers

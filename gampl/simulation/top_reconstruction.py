@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.kinematics import cartesian
+from gampl.particles.kinematics import cartesian
 
 Array = NDArray[np.float64]
 

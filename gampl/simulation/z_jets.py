@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.events import Events
-from gampl.kinematics import cylindrical
+from gampl.particles.events import Events
+from gampl.particles.kinematics import cylindrical
 from gampl.processes.z_jets import CUTS, MAX_JETS, MUONS
 from gampl.simulation import jets
 from gampl.simulation.pythia import Particles

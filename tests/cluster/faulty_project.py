@@ -67,7 +67,7 @@ class Project(Checkout):
     def slow_down(self, seconds: float) -> None:
         """Makes each step of a training longer, and nothing else."""
         loop = "        while not run.finished:\n"
-        self.edit("gampl/fit.py", loop, f"{loop}            time.sleep({seconds})\n")
+        self.edit("gampl/training/fit.py", loop, f"{loop}            time.sleep({seconds})\n")
 
     def trained(self) -> dict[str, str]:
         """SHA-256 of the trained weights by training, read from the receipts that there are."""
@@ -116,8 +116,8 @@ def copy_of_the_project(folder: Path, faulty: bool = True) -> Project:
     project = Project(folder)
     if not faulty:
         return project
-    project.edit("gampl/profiles.toml", "components = 4\nsteps = 60\n", "components = 4\nsteps = 600\n")
-    project.edit("gampl/settings.py", "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 0.2")
+    project.edit("gampl_book/profiles.toml", "components = 4\nsteps = 60\n", "components = 4\nsteps = 600\n")
+    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 0.2")
     project.edit("gampl/simulation/shards.py", "EVENTS_PER_SHARD = 20_000", "EVENTS_PER_SHARD = 1_000")
     return project
 

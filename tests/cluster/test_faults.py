@@ -17,7 +17,7 @@ from single_node_slurm import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-TRAIN = "gampl train ring2d/bayesian/1"
+TRAIN = "gampl_book train ring2d/bayesian/1"
 
 
 def end_of(process: subprocess.Popen) -> str:
@@ -72,7 +72,7 @@ def test_killed_training(project, undisturbed):
 
 def test_training_asked_to_stop(project, undisturbed):
     """SIGTERM, as a batch system sends it: it writes a checkpoint first, however young the last one is."""
-    project.edit("gampl/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
+    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
     project.slow_down(0.05)
     build = project.start(TRAINING)
     log = project.root / "_build/smoke/logs/train/ring2d/bayesian/1-2.log"
@@ -107,7 +107,7 @@ def test_killed_build(project, undisturbed):
     os.kill(build.pid, signal.SIGKILL)
     build.wait(timeout=60)
     build.stderr.close()  # the steps that go on hold the other end
-    assert project.processes("gampl train"), "the steps are still there"
+    assert project.processes("gampl_book train"), "the steps are still there"
     assert_same_notebook(project, undisturbed)
 
 
@@ -116,7 +116,7 @@ def test_everything_killed(project, undisturbed):
     build = project.start(TRAINING)
     project.wait_for_checkpoint()
     end_at_once(build)
-    wait_for(lambda: not project.processes("gampl train"), 30)
+    wait_for(lambda: not project.processes("gampl_book train"), 30)
     assert_same_training(project, undisturbed)
 
 
@@ -141,7 +141,7 @@ def test_interrupted_build(project, undisturbed):
     said = end_of(build)
     assert build.returncode == 130
     assert "run make again to go on" in said
-    wait_for(lambda: not project.processes("gampl train"), 30)
+    wait_for(lambda: not project.processes("gampl_book train"), 30)
     assert_same_training(project, undisturbed)
 
 
@@ -207,7 +207,7 @@ def test_corrupt_checkpoint(project, undisturbed):
     build = project.start(TRAINING)
     project.wait_for_checkpoint()
     end_at_once(build)
-    wait_for(lambda: not project.processes("gampl train"), 30)
+    wait_for(lambda: not project.processes("gampl_book train"), 30)
     checkpoint = next(project.root.glob(".store/unfinished/*/checkpoint*.safetensors"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     assert_same_training(project, undisturbed)
@@ -310,7 +310,17 @@ def test_clock_set_back(project, undisturbed, tmp_path):
     faketime = shutil.which("faketime")
     if faketime is None:
         pytest.skip("no faketime: on Debian, apt-get install faketime")
-    yesterday = [faketime, "-f", "-1d", sys.executable, "tools/build.py", "--profile", "smoke", "--target", TRAINING]
+    yesterday = [
+        faketime,
+        "-f",
+        "-1d",
+        sys.executable,
+        "gampl_book/build.py",
+        "--profile",
+        "smoke",
+        "--target",
+        TRAINING,
+    ]
     # waiting must go on as ever: a clock that is set back does not stop the processor's; nor must it stop time.sleep,
     # whose deadlines libfaketime 0.9.10 takes for times of the other clock and refuses
     (tmp_path / "sitecustomize.py").write_text(

@@ -12,7 +12,7 @@ from single_node_slurm import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-TRAIN = "gampl train ring2d/bayesian/1"
+TRAIN = "gampl_book train ring2d/bayesian/1"
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_time_limit(project, undisturbed, slurm):
     """A job over its time limit writes a checkpoint when it is told to stop; the next goes on from there."""
     profile = "workflow/profiles/slurm/config.yaml"
     project.edit(profile, "    runtime: 10\n    together: 1\n  shard:", "    runtime: 1\n    together: 1\n  shard:")
-    project.edit("gampl/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
+    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
     project.slow_down(0.07)
     build = project.start(TRAINING)
     project.wait_for_checkpoint(240)  # nothing but the signal to stop makes it write one

@@ -10,8 +10,8 @@ from scipy import stats
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.densities import AutoregressiveEvents, SplineEvents
-from gampl.generators.jet_coordinates import JetCoordinates
-from gampl.kinematics import delta_r
+from gampl.particles.jet_coordinates import JetCoordinates
+from gampl.particles.kinematics import delta_r
 
 PT_MIN, DELTA_R_MIN = 22.0, 0.5
 

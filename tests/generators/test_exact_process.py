@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy import stats
 
-from gampl.event_settings import EventTraining, Generator, LeadingOrder, Solver
-from gampl.event_training import train_or_load
+from gampl.generators.event_settings import EventTraining, Generator, LeadingOrder, Solver
+from gampl.generators.settings import Fit
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
-from gampl.settings import Fit
-from gampl.store import Store
+from gampl.store.artifacts import Store
+from gampl.training.events import train_or_load
 
 PROCESS = LeadingOrderTopPair()
 EVENTS = 5000

@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 from torch import nn
 
-from gampl.event_settings import EVALUATIONS, Solver
 from gampl.generators.base import Normal
+from gampl.generators.event_settings import EVALUATIONS, Solver
 from gampl.generators.flow_matching import FlowMatching
 
 FINE = Solver("rk4", 40)

@@ -6,7 +6,7 @@ import vector
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gampl.kinematics import cartesian, rapidity
+from gampl.particles.kinematics import cartesian, rapidity
 from gampl.processes.leading_order_coordinates import TopPairCoordinates, TopTransverseMomentum
 
 ENERGY, TOP = 13_000.0, 173.0

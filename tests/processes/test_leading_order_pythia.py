@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
+from gampl.processes.parton_densities import PARTONS, PartonDensities
 from gampl.processes.top_pair_matrix_element import alpha_s
 from gampl.regions import Intervals
-from gampl.simulation.parton_densities import PARTONS, PartonDensities
 
 PROCESS = LeadingOrderTopPair()
 BATCH = 20_000

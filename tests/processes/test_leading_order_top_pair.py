@@ -11,8 +11,8 @@ from scipy import integrate, interpolate, stats
 
 from gampl.processes.leading_order_envelope import Envelope
 from gampl.processes.leading_order_top_pair import BATCH, LeadingOrderTopPair
+from gampl.processes.parton_densities import PARTONS, PartonDensities, nodes
 from gampl.regions import Intervals
-from gampl.simulation.parton_densities import PARTONS, PartonDensities, nodes
 
 PROCESS = LeadingOrderTopPair()
 OTHERS = [LeadingOrderTopPair(m_max=1000.0), LeadingOrderTopPair(energy=7000.0, top_mass=100.0)]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gampl.events import Events
-from gampl.kinematics import delta_r
+from gampl.particles.events import Events
+from gampl.particles.kinematics import delta_r
 from gampl.processes import samples
 
 

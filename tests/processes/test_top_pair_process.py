@@ -6,10 +6,10 @@ import pytest
 import vector
 
 from gampl import averaging
-from gampl.event_files import hdf5
-from gampl.event_files.checks import EventFileError
-from gampl.events import Events
-from gampl.kinematics import cartesian
+from gampl.files import hdf5
+from gampl.files.checks import EventFileError
+from gampl.particles.events import Events
+from gampl.particles.kinematics import cartesian
 from gampl.processes.top_pair import M_TT_REGION, TopPair
 
 

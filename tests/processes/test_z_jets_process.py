@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import vector
 
-from gampl.event_files import hdf5
-from gampl.event_files.checks import EventFileError
-from gampl.events import Events
+from gampl.files import hdf5
+from gampl.files.checks import EventFileError
+from gampl.particles.events import Events
 from gampl.processes.z_jets import ZJets, staircase
 
 KEPT = np.array([0.1, 0.5, 1, 1, 1, 1, 1, 1, 1])  # fractions of events that are kept, by number of jets

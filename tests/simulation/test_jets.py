@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gampl.kinematics import cartesian, cylindrical, delta_r, total
+from gampl.particles.kinematics import cartesian, cylindrical, delta_r, total
 from gampl.simulation import jets
 from tests.simulation.test_calorimeter import particles
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.kinematics import delta_r, total
+from gampl.particles.kinematics import delta_r, total
 from gampl.processes.top_pair import TopPair
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import describe

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gampl.event_files import hdf5
-from gampl.events import Events
+from gampl.files import hdf5
+from gampl.particles.events import Events
 from gampl.simulation import shards
 from gampl.simulation.merging import Source, merge
 from gampl.simulation.production import make_shards

@@ -6,7 +6,7 @@ import vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gampl.kinematics import cylindrical
+from gampl.particles.kinematics import cylindrical
 from gampl.simulation.top_reconstruction import TOP_SIGMA, W_MASS, W_SIGMA, assignments, reconstruct
 
 

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from gampl.event_settings import FLOWS, Generator
-from gampl.generators.coordinates import Coordinates
+from gampl.generators.event_settings import FLOWS, Generator
 from gampl.generators.randomness import global_stream, torch_generator
+from gampl.particles.coordinates import Coordinates
 
 
 class Velocity(Protocol):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gampl.generators.coordinates import Coordinates
+from gampl.particles.coordinates import Coordinates
 
 TIME_FEATURES = 8
 # Spread of the frequencies with which t enters. The public code has 30, turns that a velocity does not make: with 1 a

@@ -6,9 +6,9 @@ import torch
 from lgatr import LGATr, MLPConfig, PrimitivesConfig, SelfAttentionConfig, embed_vector, extract_vector
 from torch import Tensor
 
-from gampl.event_settings import Generator
-from gampl.generators.coordinates import Coordinates
+from gampl.generators.event_settings import Generator
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+from gampl.particles.coordinates import Coordinates
 
 
 class LGATrVelocity(EquivariantVelocity):

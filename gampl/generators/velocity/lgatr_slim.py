@@ -4,9 +4,9 @@ import torch
 from lgatr import LGATrSlim
 from torch import Tensor
 
-from gampl.event_settings import Generator
-from gampl.generators.coordinates import Coordinates
+from gampl.generators.event_settings import Generator
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+from gampl.particles.coordinates import Coordinates
 
 # What attention adds to the mean square by which it divides queries, keys and values. With the library's 0.01 nearly
 # light-like ones become long: round-off grew a hundred times more in 60 steps, and losses were no lower in the end.

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize, pad
 
-from gampl.event_settings import Generator
-from gampl.generators.coordinates import Coordinates
+from gampl.generators.event_settings import Generator
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
+from gampl.particles.coordinates import Coordinates
 
 with warnings.catch_warnings():  # torch-geometric, which lloca imports, still compiles with torch.jit.script
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
-from gampl.event_settings import Generator
-from gampl.generators.coordinates import Coordinates
+from gampl.generators.event_settings import Generator
 from gampl.generators.velocity.inputs import VelocityNetwork, begin_small
+from gampl.particles.coordinates import Coordinates
 
 
 class Block(nn.Module):

@@ -1,0 +1,1 @@
+"""Shell words: the commands of ``gampl``."""

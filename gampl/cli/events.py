@@ -1,0 +1,149 @@
+"""The commands ``gampl events make``, ``merge`` and ``verify``."""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gampl.simulation.seeds import seeds as parse_seeds
+
+NEEDS = "making events needs further packages: pip install 'gampl[simulation]'"
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the commands to those of the command line."""
+    events = commands.add_parser("events", help="make LHC events").add_subparsers(required=True)
+
+    make = events.add_parser(
+        "make",
+        help="make events in shards, one per seed",
+        description="Makes events in shards, one per seed; the same seed gives the same bytes. Shards that are there"
+        " are left alone, so that the same command goes on where it was interrupted, and several may share a folder.",
+        epilog="example: gampl events make top_pair --folder shards --seeds 1-74",
+    )
+    make.add_argument("recipe", choices=("top_pair", "z_jets"))
+    make.add_argument("--folder", type=Path, required=True, help="where the shards go; one recipe for each folder")
+    make.add_argument("--seeds", required=True, help="a number or a range such as 1-74: one shard for each")
+    make.add_argument("--events", type=int, help="generated events in each shard (default: 20000)")
+    make.add_argument("--cores", type=int, help="processes at a time (default: all cores)")
+    make.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON",
+    )
+    make.add_argument("--quiet", action="store_true", help="no progress bar")
+    make.set_defaults(run=_make)
+
+    merge = events.add_parser(
+        "merge",
+        help="join shards into one file of a training sample and a holdout",
+        epilog="example: gampl events merge --from shards 1-37 38-74 --sample extra_jets_0 --output top_pair_0j.h5",
+    )
+    merge.add_argument(
+        "--from",
+        dest="sources",
+        nargs=3,
+        action="append",
+        required=True,
+        metavar=("FOLDER", "TRAIN", "HOLDOUT"),
+        help="a folder of shards, the seeds of the training sample and those of the holdout; may be repeated",
+    )
+    merge.add_argument("--sample", default="events", help="extra_jets_0, extra_jets_1, ... of top pairs")
+    merge.add_argument("--output", type=Path, required=True)
+    merge.set_defaults(run=_merge)
+
+    verify = events.add_parser("verify", help="compare the shards of a folder with their checksums")
+    verify.add_argument("folder", type=Path)
+    verify.set_defaults(run=_verify)
+
+
+def _make(options: argparse.Namespace) -> int:
+    with _further_packages():
+        from gampl.simulation import production
+        from gampl.simulation.shards import EVENTS_PER_SHARD
+    recipe = _recipe(production.RECIPES[options.recipe], options.set)
+    seeds = parse_seeds(options.seeds)
+    for name in ("events", "cores"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} must be positive, got {value}")
+    made = production.make_shards(
+        options.folder,
+        recipe,
+        seeds,
+        options.events or EVENTS_PER_SHARD,
+        min(options.cores or production.cores(), len(seeds)),
+        show_progress=not options.quiet,
+    )
+    seconds = sum(shard.seconds for shard in made)
+    generated = sum(shard.generated for shard in made)
+    print(
+        f"{len(made)} shards, {generated} generated events, {seconds:.0f} s of one core ({generated / seconds:.0f}/s)"
+    )
+    for step in made[0].passed:
+        number = sum(shard.passed[step] for shard in made)
+        print(f"  {step:20} {number:12} {number / generated:10.4%}")
+    return 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    with _further_packages():
+        from gampl.simulation import merging
+    sources = [
+        merging.Source(Path(folder), parse_seeds(train), parse_seeds(holdout))
+        for folder, train, holdout in options.sources
+    ]
+    sizes = merging.merge(sources, options.sample, options.output)
+    content = options.output.read_bytes()
+    print(f"{options.output}: {', '.join(f'{number} {part}' for part, number in sizes.items())}")
+    print(f"  {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    with _further_packages():
+        from gampl.simulation import shards
+    seeds = shards.seeds(options.folder)
+    for shard in shards.read_all(options.folder, seeds):
+        shards.verify(options.folder, shard)
+    print(f"{options.folder}: {len(seeds)} shards agree with their checksums")
+    return 0
+
+
+def _recipe(kind: type[Any], changes: list[str]) -> Any:
+    """A recipe with some fields changed, each given as ``name=value``."""
+    known = {field.name: field.default for field in dataclasses.fields(kind)}
+    values = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or name not in known:
+            raise ValueError(f"--set expects NAME=VALUE with a name out of {', '.join(known)}; got {change!r}")
+        example = json.dumps(known[name])
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise ValueError(f"--set {name}: expected a value as JSON, such as {example}; got {text!r}") from None
+        if isinstance(value, list):
+            value = tuple(value)
+        default = known[name]
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if default is not None and type(value) is not type(default):
+            raise ValueError(f"--set {name}: expected something like {example}, got {text}")
+        values[name] = value
+    return kind(**values)
+
+
+@contextmanager
+def _further_packages() -> Iterator[None]:
+    """Says in words what is missing where the simulation's packages are not installed, as with most users."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{NEEDS} ({error.name} is missing)") from None

@@ -1,0 +1,82 @@
+"""The command ``gampl plan``: how many members and events a wanted precision of G takes."""
+
+import argparse
+import json
+from pathlib import Path
+from textwrap import wrap
+
+from gampl import planning
+from gampl.rounding import in_digits
+from gampl.store.atomic import write_bytes
+
+OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
+HOW_MEMBERS = (
+    "Make the members from bootstrapped copies of the training sample (each event counts a Poisson number of times) or "
+    "draw them from a Bayesian posterior: members that differ in nothing but their initial weights make G too large, "
+    "however many there are."
+)
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command to those of the command line."""
+    plan = commands.add_parser(
+        "plan",
+        help="how many members and events a wanted precision of G takes",
+        description="Says how many members, generated events and true events held out it takes to know the"
+        " amplification factor G to a wanted factor, with either method, before any of them is made.",
+        epilog="example: gampl plan --factor 1.5 --n-train 10000 --probability 0.02",
+    )
+    plan.add_argument(
+        "--factor", type=float, required=True, help="wanted factor between G and the farther end of its interval"
+    )
+    plan.add_argument("--n-train", type=float, required=True, help="training events")
+    plan.add_argument("--probability", type=float, required=True, help="share of the events that lie in the region")
+    plan.add_argument("--G", type=float, default=1.0, help="amplification factor to assume (default: 1)")
+    plan.add_argument("--members", type=float, help="members of the posterior, if their number is fixed")
+    plan.add_argument("--level", type=float, default=0.683, help="confidence level of the interval (default: 0.683)")
+    plan.add_argument(
+        "--assurance", type=float, default=0.5, help="share of experiments that keep the factor (default: 0.5)"
+    )
+    plan.add_argument("--json", type=Path, metavar="FILE", help="write the plans to this file")
+    plan.set_defaults(run=_plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    common = {"G": options.G, "level": options.level, "assurance": options.assurance}
+    try:
+        averaging = planning.averaging(
+            options.factor, options.n_train, options.probability, members=options.members, **common
+        )
+        differential = planning.differential(options.factor, options.n_train, **common)
+    except ValueError as error:
+        name, _, sentence = str(error).partition(" ")
+        raise ValueError(f"{OPTIONS.get(name, '--' + name)} {sentence}") from None
+    if options.json is not None:
+        plans = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
+        write_bytes(options.json, (json.dumps(plans, indent=1) + "\n").encode())
+    print(_table(averaging, differential))
+    return 0
+
+
+def _table(averaging: planning.AveragingPlan, differential: planning.DifferentialPlan) -> str:
+    rows = [
+        ("", "averaging", "differential"),
+        ("generators", averaging.members, 1),
+        ("generated events of each", averaging.n_gen, differential.n_gen),
+        ("of these in the region", round(averaging.inside), "-"),
+        ("true events held out", "-", differential.n_ref),
+        ("expected interval of G", *(" to ".join(map(in_digits, p.interval)) for p in (averaging, differential))),
+        ("pooled members, at least", f"{in_digits(averaging.pooled_at_least)} n_train", "-"),
+        (
+            f"factor, {100 * averaging.assurance:.3g} % of the time",
+            f"{averaging.factor:.3g}",
+            f"{differential.factor:.3g}",
+        ),
+        *((f"or with {way.n_gen} of each", f"{way.needed} members", "") for way in averaging.alternatives),
+        *((f"or with {way.n_gen}", "", f"{way.needed} held out") for way in differential.alternatives),
+    ]
+    lines = [f"G = {averaging.G:g}, n_train = {averaging.n_train}, {100 * averaging.level:.3g} % confidence", ""]
+    lines += [f"{name:28} {left:>16} {right:>16}".rstrip() for name, left, right in rows]
+    lines += ["", f"checking the members' calibration would take about {averaging.n_check} true events held out"]
+    lines += wrap(HOW_MEMBERS, 96)
+    return "\n".join(lines + [f"note: {note}" for note in averaging.notes])

@@ -1,7 +1,0 @@
-"""Files of events: the project's own HDF5, the public top-pair files, and the kinds that users have."""
-
-from gampl.event_files.checks import EventFileError
-from gampl.event_files.layout import JET, Layout
-from gampl.event_files.reading import KINDS, batches, read
-
-__all__ = ["JET", "KINDS", "EventFileError", "Layout", "batches", "read"]

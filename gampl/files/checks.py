@@ -1,0 +1,244 @@
+"""What files of events must fulfil, the same for every kind, and the one error that says where one does not."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.files.layout import CARTESIAN, UNITS
+from gampl.particles.events import Events
+from gampl.particles.kinematics import cylindrical
+
+# Jets and leptons of LHC analyses have median transverse momenta of tens to hundreds of GeV. The window is wider than
+# a factor of 1000, so that whatever has a median between 3.5 GeV and 1 TeV is refused with the next unit up or down.
+TYPICAL_PT = (1.0, 3500.0)
+ENOUGH_FOR_A_MEDIAN, ENOUGH_TOGETHER = 20, 5
+# No collider, built or planned, has beams of more energy. A generator's tail may well exceed the LHC's 7 TeV.
+HIGHEST = 50_000.0
+# Of a momentum that is transverse by rounding only: at 7 TeV, |eta| = 30 means 1e-9 GeV.
+LARGEST_ETA = 30.0
+LARGEST_PHI = 2 * np.pi + 0.01
+
+Part = TypeVar("Part")
+
+
+class EventFileError(ValueError):
+    """A file of events is not what it should be; says which file, which entry and what was expected."""
+
+
+@contextmanager
+def library_calls(path: Path, task: str) -> Iterator[None]:
+    """Turns whatever a library says about a file into one sentence, and its warnings into nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
+            yield
+    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({said})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some events as a file has them, before any check.
+
+    Args:
+        values: Shape (n, particles, 4), in the type that the file has.
+        particles: Their names.
+        coordinates: What the four numbers are, one of `COORDINATE_SETS` in any order.
+        unit: Of energies, momenta and masses.
+        columns: Further numbers of each event, shape (n,).
+        about: What the file says about its events.
+    """
+
+    values: NDArray[Any]
+    particles: tuple[str, ...]
+    coordinates: Sequence[str]
+    unit: str = "GeV"
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
+    """Events of a chunk, in the project's coordinates, or the error that says what is wrong with one of them.
+
+    Args:
+        path: File, for the error.
+        first: Number of the chunk's first event in the file.
+        chunk: What was read.
+        absent: Whether rows of zeros stand for absent particles.
+        check_unit: Whether the typical transverse momentum must lie in `TYPICAL_PT`.
+
+    Raises:
+        EventFileError: See the module.
+    """
+    with np.errstate(all="ignore"):
+        return _check(path, first, chunk, absent, check_unit)
+
+
+def _check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool) -> Events:
+    values = _numbers(path, "momenta", chunk.values)
+    if values.shape[1:] != (len(chunk.particles), 4):
+        raise EventFileError(
+            f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
+            f" expected (events, {len(chunk.particles)}, 4)"
+        )
+    refuse = _Refusal(path, first, chunk, values)
+    refuse((~np.isfinite(values)).any(axis=-1), "expected finite numbers")
+    missing = (values == 0).all(axis=-1)
+    if not absent:
+        refuse(missing, "expected a momentum, or Layout(absent=True) if events may lack particles")
+    precision = float(max(np.finfo(kind).eps for kind in (np.float32, _floating(chunk.values.dtype))))
+    momenta = _cylindrical(values, chunk.coordinates, refuse, precision)
+    momenta[missing] = 0.0
+    momenta[..., [0, 3]] *= UNITS[chunk.unit]
+    pt, phi, eta, m = np.moveaxis(momenta, -1, 0)
+    if check_unit:
+        _check_unit(path, first, pt, chunk)
+    refuse(
+        ~missing & ((pt == 0) | ~(np.abs(eta) <= LARGEST_ETA)),
+        f"expected a transverse momentum, and eta within -{LARGEST_ETA:.0f} and {LARGEST_ETA:.0f}",
+    )
+    refuse((pt > HIGHEST) | (m > HIGHEST), f"expected pT and m below the energy of any beam, {HIGHEST:.0f} GeV")
+    # wrapped only where it must be, so that what was written as -pi...pi comes back unchanged
+    outside = np.abs(phi) > np.pi * (1 + 4 * precision)
+    momenta[..., 1][outside] = (phi[outside] + np.pi) % (2 * np.pi) - np.pi
+    columns = {name: _column(path, first, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
+    return Events(momenta, chunk.particles, columns, chunk.about)
+
+
+def _cylindrical(
+    values: NDArray[np.float64], coordinates: Sequence[str], refuse: "_Refusal", precision: float
+) -> NDArray[np.float64]:
+    """(pT, phi, eta, m) of any set of coordinates, once they are known to be those of a momentum.
+
+    Massless particles come out spacelike by rounding. With numbers rounded to a relative precision epsilon / 2, m² is
+    wrong by at most 2 epsilon E², and by (1 + |eta|) times as much if |p| is pT cosh(eta); a few roundings more may
+    have come before. A file of float64 may hold what was float32 once, so that no type counts as finer than that.
+    """
+    by_name = {name: values[..., k] for k, name in enumerate(coordinates)}
+    if "E" in by_name:
+        energy = by_name["E"]
+        refuse(energy < 0, "expected an energy E of at least 0")
+    if "pT" not in by_name:
+        p = np.linalg.norm(np.stack([by_name[name] for name in ("px", "py", "pz")]), axis=0)
+        refuse(p > energy * np.sqrt(1 + 8 * precision), "is spacelike, expected E of at least |p|")
+        return cylindrical(np.stack([by_name[name] for name in CARTESIAN], axis=-1))
+    pt, phi, eta = (by_name[name] for name in ("pT", "phi", "eta"))
+    refuse(pt < 0, "expected pT of at least 0")
+    refuse(np.abs(phi) > LARGEST_PHI, "expected phi in radians, within -2 pi and 2 pi")
+    p, slack = pt * np.cosh(eta), 8 * precision * (1 + np.abs(eta))
+    if "E" in by_name:
+        refuse(p > energy * np.sqrt(1 + slack), "is spacelike, expected E of at least |p| = pT cosh(eta)")
+        m = np.sqrt(np.maximum((energy - p) * (energy + p), 0.0))
+    else:
+        # where m² is negative by rounding, programs write m with the sign of m²
+        m = by_name["m"]
+        refuse(-m > np.sqrt(slack) * p, "expected a mass m of at least 0")
+        m = np.maximum(m, 0.0)
+    return np.stack([pt, phi, eta, m], axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Refusal:
+    """Raises the error of the first particle that a mask marks."""
+
+    path: Path
+    first: int
+    chunk: Chunk
+    values: NDArray[np.float64]
+
+    def __call__(self, bad: Any, expected: str) -> None:
+        """Do nothing if no particle is bad: booleans of shape (n, particles)."""
+        if not bad.any():
+            return
+        event, particle = np.argwhere(bad)[0]
+        numbers = ", ".join(
+            f"{name} = {value:g}"
+            for name, value in zip(self.chunk.coordinates, self.values[event, particle], strict=True)
+        )
+        verb = "" if expected.startswith("is ") else ": "
+        raise EventFileError(
+            f"{self.path}: event {self.first + event} (counted from 0), particle {self.chunk.particles[particle]},"
+            f" {numbers}{verb or ' '}{expected}"
+        )
+
+
+def _check_unit(path: Path, first: int, pt: NDArray[np.float64], chunk: Chunk) -> None:
+    """Each particle by itself, as a single one may be in another unit; all together in files of a few events."""
+    by_particle = {particle: pt[pt[:, k] > 0, k] for k, particle in enumerate(chunk.particles)}
+    enough = {name: values for name, values in by_particle.items() if len(values) >= ENOUGH_FOR_A_MEDIAN}
+    together = pt[pt > 0]
+    if not enough and first == 0 and len(together) >= ENOUGH_TOGETHER:
+        enough = {", ".join(by_particle): together}
+    low, high = TYPICAL_PT
+    for particle, values in enough.items():
+        median = float(np.median(values))
+        if low <= median <= high:
+            continue
+        fits = [unit for unit in UNITS if low <= median * UNITS[unit] / UNITS[chunk.unit] <= high]
+        advice = f"unit={' or '.join(map(repr, fits))} would fit" if fits else "no unit fits"
+        raise EventFileError(
+            f"{path}: events {first} to {first + len(pt) - 1}, {particle}: the median pT is {median:g} GeV if the unit"
+            f" is {chunk.unit}, expected {low:g} to {high:g} GeV; {advice}"
+        )
+
+
+def _column(path: Path, first: int, name: str, numbers: NDArray[Any], n: int) -> NDArray[np.float64]:
+    values = _numbers(path, f"column {name!r}", numbers)
+    if values.shape != (n,):
+        raise EventFileError(f"{path}: column {name!r} has shape {values.shape}, expected one number per event, ({n},)")
+    for event in np.flatnonzero(~np.isfinite(values)):
+        raise EventFileError(
+            f"{path}: event {first + event} (counted from 0), column {name!r}: {values[event]},"
+            " expected a finite number"
+        )
+    return values
+
+
+def _numbers(path: Path, what: str, values: NDArray[Any]) -> NDArray[np.float64]:
+    if values.dtype.kind not in "fiub":
+        raise EventFileError(f"{path}: {what} are of type {values.dtype}, expected numbers")
+    return values.astype(np.float64)
+
+
+def _floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
+    """Events of all chunks of a file."""
+    first = 0
+    for chunk in guarded(path, chunks, len):
+        yield check(path, first, chunk, absent, check_unit)
+        first += len(chunk)
+
+
+def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
+    """The same parts of a file, the library that reads them called within `library_calls`.
+
+    Args:
+        path: File, for the error.
+        parts: What is read, some entries at a time.
+        length: How many entries a part has.
+        what: How to call the entries in the error.
+    """
+    first = 0
+    while True:
+        with library_calls(path, f"read the {what} from number {first} on"):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        first += length(part)

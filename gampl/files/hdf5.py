@@ -1,0 +1,238 @@
+"""The project's own HDF5 files of events: float32 (pT, phi, eta, m), compressed, with everything said about them.
+
+File attributes are ``format``, ``format_version``, ``process`` and what else is known (settings, versions), and each
+sample is a group::
+
+    train/momenta   (n, particles, 4) float32, attributes coordinates, units, particles
+    train/weight    (n,) float32; likewise any other number of an event
+    train/shards    (k, 3) int64: seed, generated, accepted of the runs that the rows come from, in order
+
+The same input gives the same bytes: nothing in a file depends on the time or the machine. All of its parts carry
+checksums, so that a damaged file is an error and never other events.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.files.checks import Chunk, EventFileError, check, checked, library_calls
+from gampl.files.layout import Layout
+from gampl.files.reading import FEWEST_EVENTS_CHECKED, regrouped
+from gampl.particles.events import Events
+from gampl.particles.kinematics import COORDINATES
+from gampl.store.atomic import write_bytes
+
+FORMAT, VERSION = "gampl events", 1
+MOMENTA, SHARDS = "momenta", "shards"
+UNITS = ("GeV", "rad", "1", "GeV")
+SHARD_COLUMNS = ("seed", "generated", "accepted")
+# 400 kB of six particles. Splitting particles or coordinates into chunks of their own, larger chunks and a higher level
+# of compression gain 2 % of size together: three quarters of the bits are digits that no coding shortens.
+ROWS_PER_CHUNK, LEVEL = 4096, 6
+LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 itself ends at 64 kB
+
+
+def write(
+    path: Path | str,
+    samples: Mapping[str, Events],
+    process: str,
+    about: Mapping[str, Any],
+    shards: Mapping[str, NDArray[np.int64]] | None = None,
+) -> None:
+    """Writes samples of events to one file, all or nothing.
+
+    Args:
+        path: Where.
+        samples: Events by the name of their sample: ``train`` and ``holdout``, or ``events``.
+        process: What was made: ``top_pair``, ``z_jets``.
+        about: Further attributes: strings and numbers as they are, anything else as JSON.
+        shards: By sample, the seeds that its rows come from, in order, with the numbers of events generated and
+            accepted, shape (k, 3).
+
+    Raises:
+        EventFileError: If the events are not what `batches` would accept.
+        ValueError: If there is no sample, a name cannot be used, or an attribute is too long or not JSON.
+    """
+    path = Path(path)
+    shards = shards or {}
+    if not samples or not shards.keys() <= samples.keys():
+        raise ValueError(f"samples must be at least one, and those of shards among them, got {list(samples)}")
+    for name in samples:
+        if not name or "/" in name or name.startswith("."):
+            raise ValueError(f"samples must have names without '/' that do not begin with '.', got {name!r}")
+    attributes = {"format": FORMAT, "format_version": VERSION, "process": process}
+    for name, value in about.items():
+        if name in attributes and attributes[name] != value:
+            raise ValueError(f"about[{name!r}] must be left out or {attributes[name]!r}, got {value!r}")
+        attributes[name] = value
+    # format v110: metadata with checksums; strings of fixed length, as those of varying length lie outside them
+    with h5py.File(secrets.token_hex(8), "w", driver="core", backing_store=False, libver=("v110", "v110")) as file:
+        for name in sorted(attributes):
+            file.attrs[name] = _attribute(name, attributes[name])
+        for sample in sorted(samples):
+            _write_sample(path, file.create_group(sample), samples[sample], shards.get(sample))
+        file.flush()
+        content = file.id.get_file_image()
+    write_bytes(path, content)
+
+
+def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int64] | None) -> None:
+    # what is stored is checked, not what was given: rounding may matter
+    with np.errstate(over="ignore"):
+        momenta = events.momenta.astype("<f4")
+        columns = {name: events.columns[name].astype("<f4") for name in sorted(events.columns)}
+    check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns=columns), absent=True)
+    texts = {"coordinates": COORDINATES, "units": UNITS, "particles": events.particles}
+    _save(group, MOMENTA, momenta, texts)
+    for name, values in columns.items():
+        if name in (MOMENTA, SHARDS) or not name or "/" in name or name.startswith("."):
+            raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {name!r}")
+        _save(group, name, values)
+    if shards is not None:
+        seeds = np.asarray(shards)
+        if seeds.ndim != 2 or seeds.shape[1] != len(SHARD_COLUMNS) or seeds.dtype.kind not in "iu":
+            raise ValueError(f"shards must be integers of shape (k, 3), got {seeds.dtype} of shape {seeds.shape}")
+        if seeds[:, 2].sum() != len(events):
+            raise ValueError(f"shards must account for all {len(events)} events, got {seeds[:, 2].sum()} accepted")
+        _save(group, SHARDS, seeds.astype("<i8"), {"columns": SHARD_COLUMNS})
+
+
+def _save(group: Any, name: str, values: NDArray[Any], texts: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    filters: dict[str, Any] = {}
+    if len(values):  # HDF5 has no chunks of nothing
+        chunks = (min(len(values), ROWS_PER_CHUNK), *values.shape[1:])
+        filters = {"chunks": chunks, "shuffle": True, "compression": "gzip", "compression_opts": LEVEL}
+    dataset = group.create_dataset(name, data=values, fletcher32=bool(filters), **filters)
+    for attribute, words in (texts or {}).items():
+        dataset.attrs[attribute] = np.array([word.encode() for word in words])
+
+
+def _attribute(name: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        return value
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, allow_nan=False)
+        encoded = text.encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"about[{name!r}] must be text, a number or JSON ({error})") from error
+    if len(encoded) > LONGEST_ATTRIBUTE or b"\0" in encoded:
+        raise ValueError(f"about[{name!r}] must be at most {LONGEST_ATTRIBUTE} bytes of text, got {len(encoded)}")
+    return np.array(encoded, dtype=f"S{max(len(encoded), 1)}")  # HDF5 has no texts of no bytes
+
+
+def batches(path: Path | str, sample: str | None = None, batch: int = 100_000) -> Iterator[Events]:
+    """Events of one sample, a batch at a time; one batch without events if the sample has none.
+
+    Args:
+        path: The file.
+        sample: Name of the sample; may be left out where the file has only one.
+        batch: Events in each batch but the last.
+
+    Raises:
+        EventFileError: If the file is not one of ours, or damaged.
+    """
+    path = Path(path)
+    found = chunks(path, sample=sample, rows=max(batch, FEWEST_EVENTS_CHECKED))
+    yield from regrouped(checked(path, found, absent=True), batch)
+
+
+def chunks(path: Path, *, sample: str | None, rows: int, layout: Layout | None = None) -> Iterator[Chunk]:
+    """Chunks of at most `rows` events; the layout is the file's own."""
+    del layout
+    with h5py.File(path, "r", locking=False) as file:
+        about = _about(path, file)
+        group = _sample(path, file, sample)
+        where = f"{path}: sample {group.name[1:]!r}"
+        momenta = group.get(MOMENTA)
+        if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
+            raise EventFileError(f"{where}: expected a dataset {MOMENTA!r} of shape (events, particles, 4)")
+        particles = _words(where, momenta, "particles")
+        for attribute, expected in (("coordinates", COORDINATES), ("units", UNITS)):
+            if (words := _words(where, momenta, attribute)) != expected:
+                raise EventFileError(f"{where} has the {attribute} {', '.join(words)}, expected {', '.join(expected)}")
+        columns = {name: group[name] for name in group if name not in (MOMENTA, SHARDS)}
+        for name, column in columns.items():
+            if not isinstance(column, h5py.Dataset) or column.shape != momenta.shape[:1]:
+                raise EventFileError(f"{where}: expected {name!r} to be a dataset of shape ({len(momenta)},)")
+        for start in range(0, max(len(momenta), 1), rows):
+            part = slice(start, start + rows)
+            numbers = {name: column[part] for name, column in columns.items()}
+            yield Chunk(momenta[part], particles, COORDINATES, columns=numbers, about=about)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether an HDF5 file says that it is in our format."""
+    with library_calls(path, "read it as HDF5"), h5py.File(path, "r", locking=False) as file:
+        return "format" in file.attrs and _plain(file.attrs["format"]) == FORMAT
+
+
+def read_about(path: Path | str) -> dict[str, Any]:
+    """What a file says about its events: process, settings, versions."""
+    path = Path(path)
+    with library_calls(path, "read its attributes"), h5py.File(path, "r", locking=False) as file:
+        return _about(path, file)
+
+
+def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
+    """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
+    path = Path(path)
+    with library_calls(path, "read its shards"), h5py.File(path, "r", locking=False) as file:
+        _about(path, file)
+        group = _sample(path, file, sample)
+        return np.asarray(group[SHARDS][...], dtype=np.int64) if SHARDS in group else None
+
+
+def sample_names(path: Path | str) -> tuple[str, ...]:
+    """Names of the samples in a file."""
+    path = Path(path)
+    with library_calls(path, "read its samples"), h5py.File(path, "r", locking=False) as file:
+        _about(path, file)
+        return tuple(sorted(file))
+
+
+def _sample(path: Path, file: Any, sample: str | None) -> Any:
+    names = sorted(file)
+    if sample is None and len(names) == 1:
+        sample = names[0]
+    if sample is None or sample not in names:
+        asked = "" if sample is None else f", not {sample!r}"
+        raise EventFileError(f"{path}: holds the samples {', '.join(names)}{asked}; expected sample= to be one of them")
+    group = file[sample]
+    if not isinstance(group, h5py.Group):
+        raise EventFileError(f"{path}: expected {sample!r} to be a group with a dataset {MOMENTA!r}")
+    return group
+
+
+def _about(path: Path, file: Any) -> dict[str, Any]:
+    about = {name: _decoded(value) for name, value in file.attrs.items()}
+    found, version = about.pop("format", None), about.pop("format_version", None)
+    if found != FORMAT or version != VERSION:
+        raise EventFileError(f"{path}: has format {found!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
+    return about
+
+
+def _decoded(value: Any) -> Any:
+    value = _plain(value)
+    if isinstance(value, str) and (value == "null" or value[:1] in ("{", "[")):
+        return json.loads(value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Texts and numbers of Python, from those of numpy and HDF5."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _words(where: str, dataset: Any, attribute: str) -> tuple[str, ...]:
+    words = dataset.attrs.get(attribute)
+    if not isinstance(words, np.ndarray) or words.ndim != 1:
+        raise EventFileError(f"{where}: expected {MOMENTA!r} to have the attribute {attribute!r}, a list of words")
+    return tuple(str(_plain(word)) for word in words)

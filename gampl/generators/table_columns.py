@@ -1,0 +1,237 @@
+"""Columns of numbers that are made Gaussian-like, and back: what the generators of `gampl.training.tables` see.
+
+Each column goes through one of four simple monotone maps and is standardised. The maps have two to four numbers each
+and no more on purpose: all members of an ensemble share them, so whatever they learn is not in the members' spread.
+
+Columns on a grid, such as whole minutes or yes and no, have no density. Their values are spread evenly over their
+cells before training, and generated values are rounded back to the grid.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp, ndtr, ndtri
+from scipy.stats import qmc
+
+FEW_VALUES = 16  # a grid with at most so many cells is complete: nothing is generated beyond its ends
+MAX_SHARE = 0.1  # of the events that may have the same value in a column that lies on no grid
+GRID_TOLERANCE = 1e-3  # of a step, by which values may miss their grid: single precision does
+DEPENDENT = 1e-8  # smallest eigenvalue of the correlations, below which columns determine each other
+INVOLVED = 0.1  # weight in its eigenvector above which a column counts as one of them
+SAME = 1e-9  # of a column's range, below which two values differ by rounding only
+LARGEST_WHOLE = 2.0**53  # beyond it not all whole numbers are numbers of double precision
+GAIN = 0.01  # in log likelihood per event, for which another form is taken than the simpler one
+CELL_POINTS = 16  # at which the density is averaged over the cells of columns with few values
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A monotone function, its inverse, and the logarithm of its slope."""
+
+    forward: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
+    log_slope: Callable[[Floats], Floats]
+
+
+_FORMS = {
+    "linear": _Form(np.asarray, np.asarray, np.zeros_like),
+    "log": _Form(np.log, np.exp, lambda u: -np.log(u)),
+    "asinh": _Form(np.arcsinh, np.sinh, lambda u: -0.5 * np.log1p(u * u)),
+    "probit": _Form(ndtri, ndtr, lambda u: 0.5 * ndtri(u) ** 2 + 0.5 * np.log(2 * np.pi)),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """The map z = (f((x - shift) / scale) - mean) / std of one column.
+
+    Attributes:
+        form: Name of f: "linear", "log" of columns above zero, "asinh", which is logarithmic in both tails, or
+            "probit", the inverse of the normal distribution function, for columns with few values.
+        shift, scale, mean, std: See the formula.
+        step: Distance of neighbouring grid points; 0 for a column that lies on no grid.
+        lowest, highest: Of the training events.
+    """
+
+    form: str
+    shift: float
+    scale: float
+    mean: float
+    std: float
+    step: float
+    lowest: float
+    highest: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all values that there are occur in training, so that nothing is generated beyond them."""
+        return self.form == "probit"
+
+    def to_normal(self, x: Floats) -> Floats:
+        """Standardised values, (n,) -> (n,); not finite where the generator has no density."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (_FORMS[self.form].forward((x - self.shift) / self.scale) - self.mean) / self.std
+
+    def log_slope(self, x: Floats) -> Floats:
+        """Logarithm of dz/dx, (n,) -> (n,)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _FORMS[self.form].log_slope((x - self.shift) / self.scale) - np.log(self.scale * self.std)
+
+    def to_values(self, z: Floats) -> Floats:
+        """Values of the column, on its grid if it has one, (n,) -> (n,)."""
+        x = self.shift + self.scale * _FORMS[self.form].back(self.mean + self.std * z)
+        if self.step:
+            offset = self.lowest - self.step * round(self.lowest / self.step)
+            if abs(offset) < GRID_TOLERANCE * self.step:
+                offset = 0.0  # so that a zero is exactly zero
+            x = offset + self.step * np.round((x - offset) / self.step)
+        return np.clip(x, self.lowest, self.highest) if self.is_complete else x
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The maps of all columns. See `learn_columns`.
+
+    Args:
+        columns: One for each.
+    """
+
+    columns: tuple[Column, ...]
+
+    def to_normal(self, x: Floats) -> Floats:
+        """Standardised columns, (n, d) -> (n, d)."""
+        return np.stack([column.to_normal(x[:, k]) for k, column in enumerate(self.columns)], axis=1)
+
+    def to_values(self, z: Floats) -> Floats:
+        """Events of standardised columns, (n, d) -> (n, d)."""
+        return np.stack([column.to_values(z[:, k]) for k, column in enumerate(self.columns)], axis=1)
+
+    def log_prob(self, events: ArrayLike, log_density: Callable[[Floats], Floats]) -> Floats:
+        """Log density of events, (n, d) -> (n,), minus infinity where nothing can be generated.
+
+        In a column on a grid it is a probability per step. Where the column has few values, this is the mean over the
+        cell, else the density in its middle.
+
+        Args:
+            events: Rows of the table.
+            log_density: That of standardised columns, (n, d) -> (n,).
+
+        Raises:
+            ValueError: If the events have another number of columns.
+        """
+        x = np.asarray(events, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != len(self.columns):
+            raise ValueError(f"events must have shape (n, {len(self.columns)}), got {x.shape}")
+        parts = [self._log_density_at(x + offset, log_density) for offset in self._cell_points()]
+        return np.asarray(logsumexp(parts, axis=0) - np.log(len(parts)))
+
+    def _log_density_at(self, x: Floats, log_density: Callable[[Floats], Floats]) -> Floats:
+        z, slopes = self.to_normal(x), [column.log_slope(x[:, k]) for k, column in enumerate(self.columns)]
+        inside = np.isfinite(z).all(axis=1)
+        values = np.full(len(x), -np.inf)
+        if inside.any():
+            values[inside] = log_density(z[inside]) + np.sum(slopes, axis=0)[inside]
+        return values
+
+    def _cell_points(self) -> Floats:
+        """Offsets from the middle of a cell, (points, d): evenly spread ones in columns with few values, else 0."""
+        steps = np.array([column.step if column.is_complete else 0.0 for column in self.columns])
+        if not steps.any():
+            return np.zeros((1, len(steps)))
+        # half a spacing away from the edges of the cells, which no event is spread to
+        points = qmc.Sobol(len(steps), scramble=False).random(CELL_POINTS) + 0.5 / CELL_POINTS
+        return (points - 0.5) * steps
+
+
+def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = None) -> tuple[Columns, Floats]:
+    """Learns the maps from training events.
+
+    A column lies on a grid if the distances of its values are multiples of the smallest one; of whole numbers, of their
+    greatest common divisor. With at most 16 cells its form is "probit"; else the form is the one under which the
+    column is closest to a Gaussian, that is, under which a normal density has the greatest likelihood.
+
+    Args:
+        events: Training events, (n, d).
+        seed: Of the even spread over the cells of a grid.
+        names: What to call the columns in messages.
+
+    Returns:
+        The maps, and the standardised training events, (n, d), spread over the cells.
+
+    Raises:
+        ValueError: If a column has numbers that are not finite, is constant, has many events at one value without
+            lying on a grid, or follows from the other columns.
+    """
+    x = np.asarray(events, dtype=np.float64)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"training events must have shape (n, d) with at least one row and column, got {x.shape}")
+    if names is not None and len(names) != x.shape[1]:
+        raise ValueError(f"names must be as many as the {x.shape[1]} columns of the events, got {len(names)}")
+    titles = [f"column {k}" for k in range(x.shape[1])] if names is None else [f'column "{name}"' for name in names]
+    steps = np.array([_step(x[:, k], title) for k, title in enumerate(titles)])
+    rng = np.random.default_rng([seed, zlib.crc32(b"dequantise")])
+    spread = x + (rng.random(x.shape) - 0.5) * steps
+    columns = Columns(tuple(_learn(x[:, k], spread[:, k], float(steps[k])) for k in range(x.shape[1])))
+    z = columns.to_normal(spread)
+    _check_independence(z, titles)
+    return columns, z
+
+
+def _step(values: Floats, title: str) -> float:
+    """The step of the grid on which a column lies, or 0."""
+    if lost := int((~np.isfinite(values)).sum()):
+        raise ValueError(f"{title} has {lost} training events that are not finite numbers; use complete rows only")
+    levels, counts = np.unique(values, return_counts=True)
+    if len(levels) == 1:
+        raise ValueError(f"{title} is constant, {levels[0]:g} in all training events; leave it out")
+    if np.array_equal(levels, np.round(levels)) and np.abs(levels).max() < LARGEST_WHOLE:
+        return float(np.gcd.reduce(np.diff(levels).astype(np.int64)))
+    gaps = np.diff(levels)
+    gaps = gaps[gaps > SAME * (levels[-1] - levels[0])]
+    multiples = np.round(gaps / gaps.min())
+    step = float(gaps.sum() / multiples.sum())  # the smallest gap itself has the largest rounding error
+    if np.abs(gaps / step - multiples).max() < GRID_TOLERANCE:
+        return step
+    if counts.max() > max(MAX_SHARE * len(values), 1):
+        raise ValueError(
+            f"{title} has {counts.max()} of {len(values)} training events at the value {levels[counts.argmax()]:g} and "
+            "lies on no grid, which no density describes; leave these events or the column out"
+        )
+    return 0.0
+
+
+def _learn(values: Floats, spread: Floats, step: float) -> Column:
+    """The map of one column: of its values, and of these spread over their cells, (n,) and (n,)."""
+    lowest, highest = float(values.min()), float(values.max())
+
+    def column(form: str, shift: float = 0.0, scale: float = 1.0) -> Column:
+        z = _FORMS[form].forward((spread - shift) / scale)
+        return Column(form, shift, scale, float(z.mean()), float(z.std()), step, lowest, highest)
+
+    if step and round((highest - lowest) / step) < FEW_VALUES:
+        return column("probit", lowest - step / 2, highest - lowest + step)
+    lower, middle, upper = np.quantile(spread, [0.16, 0.5, 0.84])
+    others = [column("asinh", float(middle), float(upper - lower) / 2)]
+    if lowest - step / 2 > 0:
+        others.append(column("log"))
+    best = column("linear")
+    for other in others:
+        # up to a constant the mean slope is the mean log likelihood of a normal density
+        if (other.log_slope(spread) - best.log_slope(spread)).mean() > GAIN:
+            best = other
+    return best
+
+
+def _check_independence(z: Floats, titles: Sequence[str]) -> None:
+    """Raises ValueError if a standardised column is a linear combination of others, which leaves no density."""
+    if len(z) <= z.shape[1]:
+        raise ValueError(f"{len(z)} training events are too few for {z.shape[1]} columns")
+    values, vectors = np.linalg.eigh(z.T @ z / len(z))
+    if values[0] < DEPENDENT:
+        involved = [title for title, weight in zip(titles, vectors[:, 0], strict=True) if abs(weight) > INVOLVED]
+        raise ValueError(f"{' and '.join(involved)} determine each other in the training events; leave one of them out")

@@ -1,0 +1,1 @@
+"""What an event is: momenta of particles, observables, expressions of them, and coordinates that networks see."""

@@ -1,0 +1,77 @@
+"""Events of several particles, as files hold them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.particles.kinematics import COORDINATES
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Momenta of the particles of n events, and what else is known of each event.
+
+    The estimators take plain arrays: hand ``events.momenta`` to them, and observables that take such arrays.
+
+    Args:
+        momenta: (pT, phi, eta, m) of each particle, shape (n, particles, 4), float64; pT and m in GeV, phi in radians.
+            Zeros stand for a particle that an event does not have.
+        particles: Their names, such as ``("b1", "q1", "q2", "b2", "q3", "q4")``.
+        columns: Further numbers of each event by name, shape (n,): ``weight``, ``chi2`` and the like.
+        about: What a file says about its events: process, cuts, seeds, versions.
+
+    Raises:
+        ValueError: If shapes do not agree.
+    """
+
+    momenta: NDArray[np.float64]
+    particles: tuple[str, ...]
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "momenta", np.asarray(self.momenta, dtype=np.float64))
+        expected = (len(self.particles), len(COORDINATES))
+        if self.momenta.ndim != 3 or self.momenta.shape[1:] != expected:
+            raise ValueError(
+                f"momenta of {', '.join(self.particles)} must have shape (n, {expected[0]}, 4),"
+                f" got {self.momenta.shape}"
+            )
+        for name, values in self.columns.items():
+            if values.shape != (len(self),):
+                raise ValueError(f"column {name!r} must have shape ({len(self)},), got {values.shape}")
+
+    def __len__(self) -> int:
+        return len(self.momenta)
+
+    def __getitem__(self, rows: slice | NDArray[np.bool_] | NDArray[np.intp]) -> "Events":
+        """Some of the events: a slice, a mask or row numbers."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Events(self.momenta[rows], self.particles, columns, self.about)
+
+    @property
+    def multiplicity(self) -> NDArray[np.intp]:
+        """Number of particles that each event has, shape (n,)."""
+        return np.count_nonzero(self.momenta[..., 0] > 0, axis=1)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Events"]) -> "Events":
+        """One set of events after the other; `about` is that of the first.
+
+        Raises:
+            ValueError: If there are no parts, or their particles or columns differ.
+        """
+        if not parts:
+            raise ValueError("parts must name at least one set of events")
+        first = parts[0]
+        for part in parts[1:]:
+            if part.particles != first.particles or set(part.columns) != set(first.columns):
+                raise ValueError(
+                    f"cannot join events of {first.particles} with columns {sorted(first.columns)}"
+                    f" and of {part.particles} with columns {sorted(part.columns)}"
+                )
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns}
+        return cls(np.concatenate([part.momenta for part in parts]), first.particles, columns, first.about)

@@ -1,0 +1,286 @@
+"""Observables by name: one number of each event, such as ``m(b1+q1+q2)``, ``deltaR(b1,q1)`` or ``m_tt``.
+
+The grammar, with particles as the events name them::
+
+    observable  =  function1 ( sum )  |  function2 ( sum , sum )  |  function1 _ object  |  "HT"  |  "n_jets"
+    function1   =  "pT"  |  "phi"  |  "eta"  |  "y"  |  "m"  |  "E"
+    function2   =  "deltaR"  |  "deltaphi"  |  "deltaeta"
+    sum         =  object { "+" object }
+    object      =  a particle, or a sum of particles that has a name of its own: t1, tt
+
+Names may end in signs: where several fit, the longest counts, so that ``m(mu-+mu+)`` is the mass of two muons. Texts
+are taken apart by the parser below and never run.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gampl.particles.kinematics import COORDINATES, cartesian, delta_phi, delta_r, rapidity, total
+
+Floats = NDArray[np.float64]
+
+SIGNS = "-+*~'"  # what names may end in
+AT_ONCE = 16384  # events whose intermediate results stay in a processor's cache
+
+
+class _Function(NamedTuple):
+    compute: Callable[..., Floats]  # of one or two momenta (pT, phi, eta, m), shape (n, 4)
+    n_arguments: int
+    tex: str
+    unit: str
+
+
+FUNCTIONS: Mapping[str, _Function] = {
+    "pT": _Function(lambda p: p[:, 0], 1, r"p_{T,%s}", "GeV"),
+    "phi": _Function(lambda p: p[:, 1], 1, r"\phi_{%s}", "rad"),
+    "eta": _Function(lambda p: p[:, 2], 1, r"\eta_{%s}", ""),
+    "y": _Function(rapidity, 1, r"y_{%s}", ""),
+    "m": _Function(lambda p: p[:, 3], 1, r"m_{%s}", "GeV"),
+    "E": _Function(lambda p: cartesian(p)[:, 0], 1, r"E_{%s}", "GeV"),
+    "deltaR": _Function(delta_r, 2, r"\Delta R_{%s}", ""),
+    "deltaphi": _Function(delta_phi, 2, r"\Delta\phi_{%s}", "rad"),
+    "deltaeta": _Function(lambda p, q: p[:, 2] - q[:, 2], 2, r"\Delta\eta_{%s}", ""),
+}
+
+# of all jets, shape (n, jets, 4)
+OF_JETS: Mapping[str, _Function] = {
+    "HT": _Function(lambda jets: jets[..., 0].sum(axis=1), 0, "H_T", "GeV"),
+    "n_jets": _Function(lambda jets: (jets[..., 0] > 0).sum(axis=1), 0, r"n_\mathrm{jets}", ""),
+}
+
+
+@dataclass(frozen=True)
+class Observable:
+    r"""One number of each event, computed in float64; see `observable`, which makes them.
+
+    Args:
+        name: What it was asked for as, without spaces.
+        label: Its symbol in TeX, such as ``$m_{t\bar t}$``.
+        unit: "GeV", "rad" or "".
+        function: Key of `FUNCTIONS` or `OF_JETS`.
+        sums: For each argument of the function, the rows of an event that are added up.
+        n_particles: Rows of an event.
+    """
+
+    name: str
+    label: str
+    unit: str
+    function: str
+    sums: tuple[tuple[int, ...], ...]
+    n_particles: int
+
+    @property
+    def axis(self) -> str:
+        """Label and unit, for the axis of a plot."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    def __call__(self, momenta: ArrayLike) -> Floats:
+        """The number of each event: (n, particles, 4) to (n,), with momenta (pT, phi, eta, m) in GeV and radians.
+
+        NaN where a particle that is asked for is absent from the event, or not finite: `gampl.regions.Intervals` and
+        the differential estimate count such events as lost. HT and n_jets pass over absent jets.
+
+        Raises:
+            ValueError: If the momenta have another shape.
+        """
+        events = np.asarray(momenta)
+        if events.ndim != 3 or events.shape[1:] != (self.n_particles, len(COORDINATES)):
+            raise ValueError(
+                f"observable {self.name} needs momenta of shape (n, {self.n_particles}, {len(COORDINATES)}), "
+                f"got {events.shape}"
+            )
+        values = np.empty(len(events))
+        for start in range(0, len(events), AT_ONCE):
+            block = slice(start, start + AT_ONCE)
+            values[block] = self._of(events[block])
+        return values
+
+    def _of(self, events: NDArray[np.floating]) -> Floats:
+        # in memory event after event comes last, since numpy is slow at sums of a few numbers
+        parts = [
+            np.array([events[:, row].T for row in rows], dtype=np.float64).transpose(2, 0, 1) for rows in self.sums
+        ]
+        usable = np.all([np.isfinite(part).all(axis=(1, 2)) for part in parts], axis=0)
+        with np.errstate(all="ignore"):  # momenta that are not finite, or far beyond reason
+            if self.function in OF_JETS:
+                values = OF_JETS[self.function].compute(*parts)
+            else:
+                usable &= np.all([(part[..., 0] > 0).all(axis=1) for part in parts], axis=0)
+                # a single particle is taken as it is: adding up would cost a light one its mass
+                sums = [total(part) if part.shape[1] > 1 else part[:, 0] for part in parts]
+                values = FUNCTIONS[self.function].compute(*sums)
+        return np.where(usable, values, np.nan)
+
+
+def observable(
+    text: str,
+    particles: Sequence[str],
+    composites: Mapping[str, Sequence[str]] | None = None,
+    jets: Sequence[str] | None = None,
+) -> Observable:
+    """The observable with a name, for events whose particles have these names.
+
+    The same name for the same particles gives the same object, so that `gampl.comparison.trace` computes it once.
+
+    Args:
+        text: Its name, in the grammar above. ``m_tt`` is short for ``m(tt)``. deltaphi and deltaeta are the first
+            minus the second, deltaphi in [-pi, pi]. HT is the sum of the jets' pT, n_jets their number.
+        particles: Names of the rows of an event: letters, digits and _, then signs (``mu-``).
+        composites: Sums of particles with names of their own, such as ``{"tt": ("t", "t~")}``.
+        jets: The particles that HT and n_jets are about; all if left out.
+
+    Raises:
+        ValueError: If the text is no observable of these particles (says where, and what there is), or a name cannot
+            be one.
+    """
+    rows = _rows(particles, composites or {})
+    jets = particles if jets is None else jets
+    if not {*jets} <= {*particles}:
+        raise ValueError(f"jets must be particles ({', '.join(particles)}), got {tuple(jets)}")
+    jet_rows = tuple(rows[jet][0] for jet in jets)
+    name, function, arguments = _Reader(text, rows, has_jets=bool(jet_rows)).read()
+    sums: tuple[tuple[int, ...], ...]
+    if function in OF_JETS:
+        kind = OF_JETS[function]
+        sums, label = (jet_rows,), kind.tex
+    else:
+        kind = FUNCTIONS[function]
+        sums = tuple(tuple(row for added in argument for row in rows[added]) for argument in arguments)
+        label = kind.tex % ", ".join(" ".join(map(_tex, argument)) for argument in arguments)
+    return _the(name, f"${label}$", kind.unit, function, sums, len(particles))
+
+
+_the = cache(Observable)  # equal ones are one object
+
+
+def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
+    """The rows of an event that each name stands for."""
+    rows: dict[str, tuple[int, ...]] = {}
+    for k, name in enumerate(particles):
+        if name in rows:
+            raise ValueError(f"particles must have different names, {name!r} comes twice")
+        rows[name] = (k,)
+    for name, parts in composites.items():
+        if name in rows or not parts or len({*parts}) < len(parts) or not {*parts} <= {*particles}:
+            raise ValueError(
+                f"composite {name!r} must have a name of its own and be a sum of different particles "
+                f"({', '.join(particles)}), got {tuple(parts)}"
+            )
+        rows[name] = tuple(rows[part][0] for part in parts)
+    for name in rows:
+        if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name):
+            raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {name!r}")
+    return rows
+
+
+class _Reader:
+    """Reads the text of an observable from left to right."""
+
+    def __init__(self, text: str, names: Mapping[str, tuple[int, ...]], has_jets: bool) -> None:
+        self.text, self.names, self.has_jets = text, names, has_jets
+        self.at = 0
+
+    def read(self) -> tuple[str, str, list[list[str]]]:
+        """Its name without spaces, the function, and what is added up for each of the function's arguments."""
+        self.skip_spaces()
+        start, word = self.at, self.ahead(r"\w+")
+        short, underscore, _ = word.partition("_")
+        if word in OF_JETS and self.has_jets:
+            self.at += len(word)
+            name, function, arguments = word, word, []
+        elif underscore and short in FUNCTIONS and FUNCTIONS[short].n_arguments == 1:
+            self.at += len(short) + 1
+            function, arguments = short, [[self.object()]]
+            name = f"{short}_{arguments[0][0]}"
+        elif word in FUNCTIONS:
+            self.at += len(word)
+            function, arguments = word, self.arguments()
+            name = f"{word}({','.join('+'.join(argument) for argument in arguments)})"
+            if len(arguments) != FUNCTIONS[word].n_arguments:
+                needed = FUNCTIONS[word].n_arguments
+                self.fail(f"{word} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}", start)
+        else:
+            there_are = ", ".join((*FUNCTIONS, *(OF_JETS if self.has_jets else ())))
+            self.fail(f"unknown function {word!r}; there are {there_are}" if word else f"expected one of {there_are}")
+        self.skip_spaces()
+        if self.at < len(self.text):
+            self.fail("expected the end here (sums stand in parentheses)")
+        return name, function, arguments
+
+    def arguments(self) -> list[list[str]]:
+        """``( sum , sum ... )``."""
+        if not self.accept("("):
+            self.fail("expected '('")
+        found = [self.sum()]
+        while self.accept(","):
+            found.append(self.sum())
+        if not self.accept(")"):
+            self.fail("expected '+', ',' or ')'")
+        return found
+
+    def sum(self) -> list[str]:
+        """``object + object ...``, no particle twice."""
+        found = [self.object()]
+        while self.accept("+"):
+            self.skip_spaces()
+            start, new = self.at, self.object()
+            if {*self.names[new]} & {row for name in found for row in self.names[name]}:
+                self.fail(f"{new} is already in the sum {'+'.join(found)}", start)
+            found.append(new)
+        return found
+
+    def object(self) -> str:
+        """A particle or a composite: the longest name that fits and does not end within a word."""
+        self.skip_spaces()
+        fitting = [n for n in self.names if self.ahead(re.escape(n) + ("" if n[-1] in SIGNS else r"(?!\w)"))]
+        if not fitting:
+            word, there_are = self.ahead(r"\w+"), f"there are {', '.join(self.names)}"
+            self.fail(f"unknown particle {word!r}; {there_are}" if word else f"expected a particle; {there_are}")
+        longest = max(fitting, key=len)
+        self.at += len(longest)
+        return longest
+
+    def skip_spaces(self) -> None:
+        """Moves on to what is no space."""
+        self.at += len(self.ahead(r"\s+"))
+
+    def accept(self, mark: str) -> bool:
+        """Moves on behind a mark if it comes next, but for spaces."""
+        self.skip_spaces()
+        is_next = self.text.startswith(mark, self.at)
+        self.at += len(mark) * is_next
+        return is_next
+
+    def ahead(self, pattern: str) -> str:
+        """What fits a pattern from here on."""
+        found = re.compile(pattern).match(self.text, self.at)
+        return found[0] if found else ""
+
+    def fail(self, problem: str, at: int | None = None) -> NoReturn:
+        """Raises the error: the text, the position, what is wrong there."""
+        raise ValueError(f"observable {self.text!r}, character {(self.at if at is None else at) + 1}: {problem}")
+
+
+WELL_KNOWN = {"tt": r"t\bar t", "mumu": r"\mu\mu"}
+GREEK = ("mu", "tau", "nu", "gamma")
+
+
+def _tex(name: str) -> str:
+    """A particle's name in TeX: ``b1`` is b with index 1, ``mu-`` mu with a minus, ``t~`` t with a bar."""
+    if name in WELL_KNOWN:
+        return WELL_KNOWN[name]
+    parts = re.fullmatch(rf"(\w+?)(\d*)([{SIGNS}]*)", name)
+    assert parts is not None  # noqa: S101 - `_rows` has seen to it
+    base, index, signs = parts.groups()
+    plain = base.replace("_", r"\_")
+    symbol = f"\\{base}" if base in GREEK else plain if len(base) == 1 else rf"\mathrm{{{plain}}}"
+    if "~" in signs:
+        symbol = rf"\bar{{{symbol}}}"
+    signs = signs.replace("~", "").replace("'", r"\prime ")
+    return symbol + (f"_{{{index}}}" if index else "") + (f"^{{{signs}}}" if signs else "")

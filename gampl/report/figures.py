@@ -1,0 +1,223 @@
+"""Figures of an analysis: control plots, all estimates side by side, and files of them.
+
+Figures that are made here have a canvas of their own: pyplot, its style and its list of open figures stay as they are.
+"""
+
+import io
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from numpy.typing import NDArray
+
+from gampl import plots
+from gampl.amplification import Amplification
+from gampl.report.histograms import Histogram
+from gampl.report.study import Finding
+
+Floats = NDArray[np.float64]
+Kind = Literal["png", "pdf", "svg"]
+
+STYLE: dict[Any, Any] = plots.STYLE | {
+    "text.usetex": False,  # names of regions are no TeX
+    "svg.fonttype": "path",
+    "svg.hashsalt": "gampl",  # the same figure makes the same file
+    "pdf.fonttype": 42,
+}
+NO_DATE: dict[Kind, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+LOOKS = {"averaging": (plots.ESTIMATE, "o"), "differential": (plots.MODEL, "s")}
+LABEL_WIDTH = 24  # characters of a line in the overview
+MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a log axis
+
+
+def histogram(h: Histogram, ax: Axes | None = None, *, ratio: Axes | None = None) -> Axes:
+    """Draw the members' mean with a band of their spread, the true events, and the ends of regions.
+
+    Args:
+        h: The distributions.
+        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+        ratio: Where to draw the same relative to the true events, if there are any.
+    """
+    ax = _axes(ax)
+    mean, spread = h.band
+    _draw(ax, h, mean, spread, h.true, h.true_error)
+    filled = np.concatenate([mean, [] if h.true is None else h.true])
+    filled = filled[filled > 0]
+    if filled.size and filled.max() > MANY_DECADES * filled.min():
+        ax.set_yscale("log", nonpositive="clip")
+        ax.set_ylim(bottom=0.5 * filled.min())
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_ylabel("share of events per bin")
+    lowest = ax
+    if ratio is not None and h.true is not None:
+        # a bin without true events has no ratio
+        unit = np.where(h.true > 0, h.true, np.nan)
+        _draw(ratio, h, mean / unit, spread / unit, h.true / unit, h.true_error / unit)
+        away = np.nanmax(np.abs(np.append(mean / unit - 1, 0.0)))
+        reach = float(np.clip(1.2 * away, 0.1, 1.0))
+        ratio.set(ylim=(1 - reach, 1 + reach), ylabel="ratio to true")
+        lowest = ratio
+    lowest.set_xlabel(_readable(h.label))
+    return ax
+
+
+def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
+    """Draw G with its interval for all findings, the first on top; arrows where there is no upper end.
+
+    Args:
+        findings: What was estimated. One without an estimate has a line that says so.
+        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+    """
+    ax = _axes(ax, (5.2, 1.3 + 0.46 * max(len(findings), 1)))
+    ends = [1.0, *(end for f in findings if f.result for end in (f.result.G, *f.result.interval) if np.isfinite(end))]
+    left, right = 0.6 * min(ends), 2.2 * max(ends)
+    ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
+    labelled = set[str]()
+    for row, finding in enumerate(findings):
+        if finding.result is None:
+            place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
+            ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
+            continue
+        label = None if finding.method in labelled else finding.method
+        labelled.add(finding.method)
+        _bar(ax, row, finding.result, right, label)
+    names = [_readable(_two_lines(finding.what), math=False) for finding in findings]
+    ax.set_yticks(range(len(findings)), names)
+    ax.tick_params(axis="y", right=False, left=False)
+    ax.set(
+        xscale="log", xlim=(left, right), ylim=(max(len(findings), 1) - 0.4, -0.6), xlabel="amplification factor $G$"
+    )
+    return ax
+
+
+def of_finding(finding: Finding) -> Figure:
+    """The curve of an estimate in a figure of its own, the legend below.
+
+    Raises:
+        ValueError: If there is no estimate.
+    """
+    if finding.result is None:
+        raise ValueError(f"{finding.what}: there is no estimate to draw, {finding.problem}")
+    with style():
+        ax = _axes(None, (5.2, 4.4))
+        finding.result.plot(ax, legend=False)
+        plots.shared_legend([ax], columns=2)
+    return _figure(ax)
+
+
+def of_histogram(h: Histogram) -> Figure:
+    """A control plot in a figure of its own, with the ratio to true events where there are any."""
+    with style():
+        figure = new_figure((5.2, 4.4))
+        if h.true is None:
+            panels = [histogram(h, figure.subplots())]
+        else:
+            panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
+            histogram(h, panels[0], ratio=panels[1])
+        plots.shared_legend(panels, columns=2)
+    return figure
+
+
+def of_all(findings: Sequence[Finding]) -> Figure:
+    """The overview in a figure of its own, the legend below."""
+    with style():
+        ax = overview(findings)
+        plots.shared_legend([ax], columns=3)
+    return _figure(ax)
+
+
+def content(figure: Figure, kind: Kind, dpi: float = 200) -> bytes:
+    """What a file with a figure holds."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=NO_DATE[kind])
+    return buffer.getvalue()
+
+
+def new_figure(size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Figure:
+    """An empty figure in the project's style that pyplot knows nothing of; its size is in inches."""
+    with style():
+        figure = Figure(figsize=size)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The project's style, for as long as it is needed."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def _draw(ax: Axes, h: Histogram, mean: Floats, spread: Floats, true: Floats | None, true_error: Floats) -> None:
+    members = len(h.members)
+    if members > 1:
+        ax.stairs(
+            mean + spread, h.edges, baseline=mean - spread, fill=True, color=plots.ESTIMATE, alpha=0.25, lw=0,
+            label="spread of the members",
+        )  # fmt: skip
+    ax.stairs(
+        mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=f"mean of {members} members" if members > 1 else "generated"
+    )
+    if true is not None:
+        centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
+        ax.errorbar(
+            centres, true, true_error, halves, color=plots.TRUE, fmt=".", ms=3, lw=0.9, label=f"{h.n_true} true events"
+        )
+    for k, mark in enumerate(h.marks):
+        ax.axvline(mark, color=plots.MODEL, ls="--", lw=1, label=None if k else "ends of regions")
+    ax.set_xlim(h.edges[0], h.edges[-1])
+
+
+def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | None) -> None:
+    """An interval of G and, if it is finite, G itself; without an upper end it goes on to the right as an arrow."""
+    color, marker = LOOKS[result.method]
+    low, high = result.interval
+    ax.plot([low, min(high, right)], [row, row], color=color, lw=2, solid_capstyle="butt")
+    ax.plot([low], [row], color=color, marker="|", ms=9, mew=2)
+    if np.isfinite(high):
+        ax.plot([high], [row], color=color, marker="|", ms=9, mew=2)
+    else:
+        ax.plot([right], [row], color=color, marker=">", ms=8, clip_on=False)
+    # an empty point keeps the legend where only limits are known
+    ax.plot(
+        [result.G if np.isfinite(result.G) else np.nan], [row], color=color, marker=marker, ms=7, ls="none", label=label
+    )
+
+
+def _axes(ax: Axes | None, size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Axes:
+    if ax is not None:
+        return ax
+    with style():
+        return new_figure(size).subplots()
+
+
+def _figure(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - it was made here
+    return figure
+
+
+def _two_lines(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, LABEL_WIDTH, max_lines=2, placeholder=" …"))
+
+
+def _readable(text: str, math: bool = True) -> str:
+    """A user's text as Matplotlib takes it: dollars are printed, unless what they enclose is a formula."""
+    if math:
+        try:
+            MathTextParser("path").parse(text)
+        except ValueError:
+            pass
+        else:
+            return text
+    return re.sub(r"\\?\$", r"\\$", text)

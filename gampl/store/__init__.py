@@ -1,0 +1,1 @@
+"""Files that are whole, and artifacts that are found again."""

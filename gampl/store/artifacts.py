@@ -1,0 +1,199 @@
+"""Content-addressed store of trained networks: what was made from the same inputs is found again, and nothing else.
+
+Some networks are kept with the project, in ``data/trainings``: those that the references of the tests are made with.
+They are looked for first, so that a number does not depend on where it was trained; nothing is ever written there but
+by `make reference`. GAMPL_KEPT names another such folder, and none if it is empty: then everything is trained.
+
+An artifact lives in a folder named by the SHA-256 of its key, the canonical JSON of everything that it depends on::
+
+    <root>/ab/abcdef.../arrays.safetensors     numbers
+    <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
+
+Nothing is ever unpickled, so that a store from somebody else is safe to open.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from gampl.store.atomic import sync_folder, write_bytes
+from gampl.store.locking import locked
+
+ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What is stored.
+
+    Args:
+        arrays: Numbers by name.
+        about: Anything else, as JSON.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    about: Mapping[str, Any]
+
+
+class Store:
+    """A folder of artifacts, and in front of it the one of those that are kept with the project.
+
+    Args:
+        root: The folder; see `default_root`. Of the other one see `kept_root`.
+    """
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root) if root is not None else default_root()
+        self.kept = kept_root()
+
+    def get_or_make(self, key: Mapping[str, Any], make: Callable[[Path], Artifact]) -> Artifact:
+        """Loads the artifact of a key, or makes and stores it.
+
+        Of several processes that want the same artifact one makes it and the others wait. Where the file system
+        cannot lock, all make it and the first one to finish wins, which is harmless: they made the same.
+
+        Args:
+            key: All that the artifact depends on, as JSON.
+            make: Called with a folder for checkpoints, which outlives an interruption and is deleted afterwards.
+        """
+        name = key_digest(key)
+        found = self._load(name)
+        if found is not None:
+            return found
+        with locked(self.root / "locks" / f"{name}.lock"):
+            found = self._load(name)  # another process may have made it in the meantime
+            if found is not None:
+                return found
+            scratch = self.root / "unfinished" / name
+            scratch.mkdir(parents=True, exist_ok=True)
+            made = make(scratch)
+            self._save(name, key, made)
+            shutil.rmtree(scratch, ignore_errors=True)
+            stored = self._load(name)
+        return made if stored is None else stored
+
+    def get(self, key: Mapping[str, Any]) -> Artifact | None:
+        """The artifact of a key, or None."""
+        return self._load(key_digest(key))
+
+    def path(self, name: str) -> Path:
+        """Where the artifact with a digest lies, or would."""
+        return _folder(self.root, name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
+        return self.path(name).exists() or (self.kept is not None and _folder(self.kept, name).exists())
+
+    def _load(self, name: str) -> Artifact | None:
+        """Loads an artifact; one that does not agree with its checksum is set aside and counts as missing."""
+        if self.kept is not None and (kept := _folder(self.kept, name)).exists():
+            try:
+                return _read(kept)
+            except DAMAGE as error:
+                warnings.warn(f"kept artifact {kept} is damaged ({error}); it is not used", stacklevel=3)
+        folder = self.path(name)
+        if not folder.exists():
+            return None
+        try:
+            return _read(folder)
+        except DAMAGE as error:
+            self._set_aside(folder, error)
+            return None
+
+    def _set_aside(self, folder: Path, reason: Exception) -> None:
+        damaged = self.root / "damaged"
+        damaged.mkdir(exist_ok=True)
+        target = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=damaged))
+        with suppress(FileNotFoundError):  # another process has already set it aside
+            os.rename(folder, target)
+        warnings.warn(f"artifact {folder} is damaged ({reason}); moved to {target}, to be made anew", stacklevel=4)
+
+    def _save(self, name: str, key: Mapping[str, Any], artifact: Artifact) -> None:
+        """Writes a folder under a temporary name and renames it."""
+        folder = self.path(name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        content = save({k: np.ascontiguousarray(v) for k, v in artifact.arrays.items()})
+        description = {"key": key, "about": artifact.about, "sha256": hashlib.sha256(content).hexdigest()}
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name[:8]}-", dir=folder.parent))
+        try:
+            write_bytes(temporary / ARRAYS, content)
+            write_bytes(temporary / DESCRIPTION, json.dumps(description, indent=1).encode())
+            temporary.chmod(0o755)  # mkdtemp keeps others out; a shared store is for all
+            with suppress(OSError):  # somebody else was quicker, and has made the same
+                os.rename(temporary, folder)
+                sync_folder(folder.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
+
+
+def _folder(root: Path, name: str) -> Path:
+    return root / name[:2] / name
+
+
+def _read(folder: Path) -> Artifact:
+    """Reads an artifact; one of `DAMAGE` is raised if it does not agree with its checksum or its name."""
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    content = (folder / ARRAYS).read_bytes()
+    if key_digest(description["key"]) != folder.name:
+        raise ValueError(f"{DESCRIPTION} belongs to another key")
+    if hashlib.sha256(content).hexdigest() != description["sha256"]:
+        raise ValueError(f"{ARRAYS} does not agree with its checksum")
+    return Artifact(load(content), description["about"])
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a key."""
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def array_digest(array: NDArray[Any]) -> str:
+    """SHA-256 of an array's type, shape and numbers, those of double precision to 24 bits, 7 digits.
+
+    Events that are drawn on another processor differ by round-off, and what is trained on them is the same.
+    """
+    if array.dtype == np.float64:
+        mantissa, exponent = np.frexp(array)
+        with np.errstate(over="ignore"):  # the largest numbers of all round to infinity, as good a digest as any
+            array = np.ldexp(np.round(mantissa * 2.0**24), exponent - 24)
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return hashlib.sha256(f"{little.dtype.str} {little.shape} ".encode() + little.tobytes()).hexdigest()
+
+
+def default_root() -> Path:
+    """The environment variable GAMPL_STORE, else `.store` in the checkout, else the user's cache folder."""
+    if chosen := os.environ.get("GAMPL_STORE"):
+        return Path(chosen)
+    if project := _checkout():
+        return project / ".store"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "gampl"
+
+
+def kept_root() -> Path | None:
+    """The environment variable GAMPL_KEPT, else `data/trainings` in the checkout; None without such a folder."""
+    chosen, project = os.environ.get("GAMPL_KEPT"), _checkout()
+    folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
+    return folder if folder and folder.is_dir() else None
+
+
+def _checkout() -> Path | None:
+    """The project's folder; None if the package is installed elsewhere."""
+    project = Path(__file__).resolve().parent.parent
+    return project if (project / "pyproject.toml").exists() else None

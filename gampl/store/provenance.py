@@ -1,0 +1,211 @@
+"""Which files and which installed packages a Python file depends on, read from its text without running it.
+
+The workflow redoes a step, and the artifact store makes an artifact anew, when one of these changes and only then.
+Standard library only: planning the work must be quick and must not import what it plans.
+
+What cannot be seen: imports by a name that is computed at run time. The package has none of files that nothing else
+imports.
+"""
+
+import ast
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+ABSENT = "not installed"
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Path, ...]:
+    """A Python file and all files of some packages that it imports, directly or through others.
+
+    Imports inside functions count, those for type checkers only (``if TYPE_CHECKING:``) do not. The ``__init__.py``
+    of every package on the way counts too: Python runs it. What a package offers lazily, as its ``__init__.pyi``
+    says, counts as an import from where it is defined.
+
+    Args:
+        entry: A module of a package, or a script or py:percent notebook that uses them.
+        packages: Folders of the packages.
+
+    Returns:
+        Absolute paths, sorted, `entry` among them.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SyntaxError: If one of the files is not Python; the error names it.
+        ImportError: If a relative import leads out of the package.
+    """
+    entry, packages = Path(entry).resolve(), [Path(package).resolve() for package in packages]
+    found: set[Path] = set()
+    waiting = [entry, *_files_of(_module_name(entry, packages), packages)]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            for module in _imported_modules(file, packages):
+                waiting.extend(_files_of(module, packages))
+    return tuple(sorted(found))
+
+
+def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -> dict[str, str]:
+    """The third-party distributions that these files import and all that those need in turn.
+
+    Optional extras are left out unless a file imports them itself. A module that is imported but not installed is
+    listed as such, so that installing it is a change.
+
+    Returns:
+        Normalized distribution name -> installed version, sorted by name.
+    """
+    packages = [Path(package) for package in packages]
+    top_level = {module.partition(".")[0] for file in files for module in _imported_modules(Path(file), packages)}
+    third_party = top_level - set(sys.stdlib_module_names) - {package.name for package in packages}
+    search_path = tuple(sys.path)
+    providers = _providers(search_path)
+    waiting = [name for module in third_party for name in providers.get(module, ())]
+    versions = {module: ABSENT for module in third_party if module not in providers}
+    while waiting:
+        name = _normalized(waiting.pop())
+        installed = _installed(name, search_path)
+        if name not in versions and installed:  # some are required on other platforms or Python versions only
+            versions[name], required = installed
+            waiting.extend(required)
+    return dict(sorted(versions.items()))
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files; the same on every machine, in every order and wherever they are.
+
+    The content of a Python file is its syntax tree without docstrings and imports. So what was trained stays right
+    when a comment or docstring is reworded, or a file moves and is imported from elsewhere.
+
+    Raises:
+        SyntaxError: If one of the files is named like Python but is not Python; the error names it.
+    """
+    contents = {_digest_of_content(Path(file).read_bytes(), Path(file).name) for file in files}
+    return hashlib.sha256(" ".join(sorted(contents)).encode()).hexdigest()
+
+
+@cache  # each training of a study asks for that of the same files
+def _digest_of_content(content: bytes, name: str) -> str:
+    if name.endswith(".py"):
+        content = repr(_without_words(ast.parse(content, filename=name))).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _without_words(node: Any) -> Any:
+    """A syntax tree without docstrings, imports and empty fields, as nested tuples; alike in all versions of Python."""
+    if isinstance(node, list):
+        return tuple(_without_words(item) for item in node if not isinstance(item, ast.Import | ast.ImportFrom))
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = node.body[1:]
+    found = ((name, _without_words(value)) for name, value in fields.items() if value not in (None, []))
+    return type(node).__name__, *found
+
+
+def _module_name(file: Path, packages: Sequence[Path]) -> str:
+    """Dotted name of a file of a package; empty for a file elsewhere."""
+    for package in packages:
+        if file.is_relative_to(package):
+            parts = file.relative_to(package.parent).with_suffix("").parts
+            return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return ""
+
+
+def _files_of(module: str, packages: Sequence[Path]) -> Iterator[Path]:
+    """The files that ``import module`` runs: each ``__init__.py`` on the way and the module itself."""
+    first, *rest = module.split(".")
+    folder = next((package for package in packages if package.name == first), None)
+    for name in [None, *rest]:
+        if folder is None:
+            return
+        public = folder / "__init__.pyi"
+        if name and public.is_file() and (source := _offered(public.read_bytes()).get(name)):
+            yield from _files_of(f"{_module_name(folder / '__init__.py', packages)}.{source}", packages)
+        folder = folder / name if name else folder
+        for file in (folder / "__init__.py", folder.with_suffix(".py")):
+            if file.is_file():
+                yield file
+                break
+
+
+@cache
+def _offered(stub: bytes) -> Mapping[str, str]:
+    """Name -> the module of a package that defines it, from the text of an ``__init__.pyi``."""
+    statements = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in statements for alias in node.names}
+
+
+def _imported_modules(file: Path, packages: Sequence[Path]) -> tuple[str, ...]:
+    """Absolute dotted names that a file imports.
+
+    After ``from a import b`` both a and a.b: only the files can tell whether b is a module or something in one.
+    """
+    name = _module_name(file, packages)
+    return _imports(file.read_bytes(), str(file), name if file.name == "__init__.py" else name.rpartition(".")[0])
+
+
+@cache  # the workflow asks for the imports of the same files once for each notebook
+def _imports(source: bytes, file: str, parent: str) -> tuple[str, ...]:
+    """Absolute dotted names that a text imports; relative ones start from the package `parent`."""
+    modules: list[str] = []
+    for node in _executed_statements(ast.parse(source, filename=file)):
+        if isinstance(node, ast.Import):
+            modules.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), parent or None)
+            modules.append(base)
+            modules.extend(f"{base}.{alias.name}" for alias in node.names)
+    return tuple(modules)
+
+
+def _executed_statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All statements below a node, without those under ``if TYPE_CHECKING:``."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, ast.expr):
+            continue  # holds no statements
+        if isinstance(child, ast.If) and ast.unparse(child.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            waiting.extend(child.orelse)
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+        waiting.extend(ast.iter_child_nodes(child))
+
+
+@cache
+def _providers(search_path: tuple[str, ...]) -> Mapping[str, list[str]]:  # noqa: ARG001
+    """Top-level module -> the distributions that install it; slow, hence once for a search path."""
+    return metadata.packages_distributions()
+
+
+@cache
+def _installed(name: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:  # noqa: ARG001
+    """Version of a distribution and the names that it requires, its optional extras left out; None if it is absent."""
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    required = []
+    for requirement in distribution.requires or ():
+        needed, _, marker = requirement.partition(";")
+        match = re.match(r"\s*([A-Za-z0-9._-]+)", needed)
+        if match and not re.search(r"\bextra\b", marker):
+            required.append(match[1])
+    return distribution.version, tuple(required)
+
+
+def _normalized(name: str) -> str:
+    """A distribution's name as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,1 @@
+"""Settings and events become a posterior: train, or load what was trained before."""

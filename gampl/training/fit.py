@@ -1,0 +1,330 @@
+"""One training loop for everything: a single network, a Bayesian one, or M networks side by side."""
+
+import json
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from tqdm import tqdm
+
+from gampl.generators.memory import AtOnce, split
+from gampl.generators.settings import Fit
+from gampl.store.atomic import write_bytes
+from gampl.training.stopping import DeferredSignals
+
+LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
+SECONDS_BETWEEN_LINES = 20.0  # of progress, where there is no terminal for a bar
+
+
+class Trainable(Protocol):
+    """M models that are trained side by side without seeing each other, unless their losses make them."""
+
+    @property
+    def members(self) -> int:
+        """M."""
+
+    @property
+    def parameters(self) -> Mapping[str, Tensor]:
+        """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
+
+    @property
+    def streams(self) -> Sequence[torch.Generator]:
+        """Everything random that `draw` uses, so that a checkpoint can hold it."""
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
+
+        Where the memory does not suffice, their rows are divided. A batch that can't be is one row for all its events.
+        """
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
+
+    def validation_losses(self, at_once: AtOnce) -> Tensor | None:
+        """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
+
+
+@dataclass(frozen=True)
+class History:
+    """How a training went.
+
+    Attributes:
+        steps: Steps at which the losses were recorded, (records,).
+        train_loss: Mean over the steps since the last record, (records, M).
+        validation_loss: (records, M); NaN where nothing is held back.
+        best_step: Step whose weights were kept, (M,).
+        seconds: Wall time, over all interruptions.
+        device: Where it ran.
+    """
+
+    steps: NDArray[np.int64]
+    train_loss: NDArray[np.float64]
+    validation_loss: NDArray[np.float64]
+    best_step: NDArray[np.int64]
+    seconds: float
+    device: str
+
+
+def fit(
+    trainable: Trainable,
+    settings: Fit,
+    *,
+    learning_rates: Mapping[str, float] | None = None,
+    checkpoint: Path | None = None,
+    label: str = "training",
+) -> History:
+    """Trains all members in place and leaves each with its best weights.
+
+    Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
+    after `patience` validations without a new one; else they are the last. On the same machine's CPU the result
+    is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
+    and a checkpoint written before the signal does what it would; a second Ctrl-C does so at once.
+
+    Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
+    same up to round-off.
+
+    Args:
+        trainable: What is trained, already on its device.
+        settings: Steps, learning rate and the like.
+        learning_rates: Highest learning rate of the parameters that have one of their own.
+        checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
+        label: What to call this training in messages.
+
+    Raises:
+        FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.
+        torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
+        ValueError: If the checkpoint belongs to another training.
+    """
+    run = _Run(trainable, settings, learning_rates or {}, label)
+    if checkpoint is not None and checkpoint.exists():
+        run.restore(checkpoint)
+    saved = time.monotonic()
+    with _progress(label, settings.steps, run.done) as tell, DeferredSignals() as signals:
+        while not run.finished:
+            run.step()
+            if run.done % settings.validate_every == 0 or run.done == settings.steps:
+                run.record()
+            due = signals.waiting or time.monotonic() - saved >= settings.checkpoint_seconds
+            if checkpoint is not None and due:
+                run.save(checkpoint)
+                saved = time.monotonic()
+            tell(run.done)
+            signals.let_through()
+    return run.finish()
+
+
+def learning_rate_factor(step: int, settings: Fit) -> float:
+    """Linear warm-up, then a cosine, as a factor on the highest learning rate; steps count from 0."""
+    warm = min(1.0, (step + 1) / max(1, settings.warmup))
+    cosine = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    return warm * (LAST_RATE + (1 - LAST_RATE) * cosine)
+
+
+class _Run:
+    """A training on its way: everything that changes from step to step."""
+
+    def __init__(
+        self, trainable: Trainable, settings: Fit, learning_rates: Mapping[str, float], label: str = "training"
+    ) -> None:
+        self.trainable, self.settings = trainable, settings
+        self.members, self.parameters = trainable.members, dict(trainable.parameters)
+        if unknown := set(learning_rates) - set(self.parameters):
+            raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
+        for name, p in self.parameters.items():
+            if self.members > 1 and (p.ndim == 0 or len(p) != self.members):
+                raise ValueError(f'parameter "{name}": shape {tuple(p.shape)} must begin with {self.members} members')
+        self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
+        self.optimiser = torch.optim.Adam(self._groups(), fused=True)
+        self.device = next(iter(self.parameters.values())).device
+        self.at_once, self.validated_at_once = AtOnce(label), AtOnce(f"{label}, validation")
+        self.done = 0
+        self.begun, self.seconds_before = time.monotonic(), 0.0
+        self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
+        self.records: list[Tensor] = []  # each (1 + 2 members,): step, train losses, validation losses
+        self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.running_mean = {name: p.clone() for name, p in self.best.items()} if settings.ema else {}
+        self.best_loss = torch.full((self.members,), math.inf)
+        self.best_step = torch.zeros(self.members, dtype=torch.int64)
+        self.stale = torch.zeros(self.members, dtype=torch.int64)  # validations since the best one
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameters by their highest learning rate."""
+        groups: dict[float, list[Tensor]] = {}
+        for name, rate in self.peak_rates.items():
+            groups.setdefault(rate, []).append(self.parameters[name])
+        return [{"params": parameters, "peak_rate": rate} for rate, parameters in groups.items()]
+
+    @property
+    def stopped(self) -> Tensor:
+        """Which members have run out of patience: (M,) bool. They go along, but their best weights stand."""
+        return self.stale >= self.settings.patience
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.settings.steps or bool(self.stopped.all())
+
+    def step(self) -> None:
+        """One gradient step of all members."""
+        drawn = self.trainable.draw()
+        losses = self.at_once.attempt(len(drawn[0]), partial(self._gradients, drawn))
+        norms = self._clip_gradients()
+        if not bool((losses + norms).isfinite().all()):
+            member = int((losses + norms).isfinite().logical_not().nonzero()[0])
+            who = f"member {member}: " if self.members > 1 else ""
+            raise FloatingPointError(
+                f"{who}loss {losses[member]:g} with gradient norm {norms[member]:g} in step {self.done}; "
+                "a smaller learning rate may help, and the training events should be finite and of order 1"
+            )
+        factor = learning_rate_factor(self.done, self.settings)
+        for group in self.optimiser.param_groups:
+            group["lr"] = factor * group["peak_rate"]
+        self.optimiser.step()
+        decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))  # at first the mean forgets quickly
+        for name, mean in self.running_mean.items():
+            mean.lerp_(self.parameters[name].detach(), 1 - decay)
+        self.loss_sum += losses.cpu()
+        self.done += 1
+
+    def _gradients(self, drawn: tuple[Tensor, ...], size: int) -> Tensor:
+        """Finds the gradients of the losses of what was drawn, `size` rows at a time; returns the losses: (M,)."""
+        self.optimiser.zero_grad()
+        found = []
+        for part in split(drawn, size):
+            losses = self.trainable.losses(part) * (len(part[0]) / len(drawn[0]))
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            found.append(losses.detach())
+        return torch.stack(found).sum(0)
+
+    def _clip_gradients(self) -> Tensor:
+        """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        squares = [g.reshape(self.members, -1).square().sum(1) for g in gradients]
+        norms = torch.stack(squares).sum(0).sqrt()
+        scale = (self.settings.clip / norms).clamp_max(1.0)
+        for g in gradients:
+            g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
+        return norms
+
+    @torch.no_grad()
+    def record(self) -> None:
+        """Writes the losses down and keeps the weights of members that are better than before."""
+        steps_before = int(self.records[-1][0]) if self.records else 0
+        train = self.loss_sum / (self.done - steps_before)
+        self._swap_running_mean()
+        held_back = self.trainable.validation_losses(self.validated_at_once)
+        validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
+        self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
+        self.loss_sum.zero_()
+        if held_back is None:  # the last weights are the best
+            better = torch.ones(self.members, dtype=torch.bool)
+        else:
+            better = (validation < self.best_loss) & ~self.stopped
+            self.best_loss = torch.where(better, validation.float(), self.best_loss)
+            self.stale = torch.where(better, 0, self.stale + 1)
+        self.best_step[better] = self.done
+        where = better.to(self.device)
+        for name, p in self.parameters.items():
+            mask = where.view(-1, *[1] * (p.ndim - 1))
+            self.best[name] = torch.where(mask, p.detach(), self.best[name])
+        self._swap_running_mean()
+
+    def _swap_running_mean(self) -> None:
+        """Exchanges the weights and their running mean, if there is one."""
+        for name, mean in self.running_mean.items():
+            p, last = self.parameters[name], mean.clone()
+            mean.copy_(p)
+            p.copy_(last)
+
+    @torch.no_grad()
+    def finish(self) -> History:
+        """Puts the best weights in place."""
+        for name, p in self.parameters.items():
+            p.copy_(self.best[name])
+        records = torch.stack(self.records).numpy()
+        train, validation = np.split(records[:, 1:], 2, axis=1)
+        seconds = self.seconds_before + time.monotonic() - self.begun
+        steps = records[:, 0].astype(np.int64)
+        return History(steps, train, validation, self.best_step.numpy(), seconds, str(self.device))
+
+    def _fingerprint(self) -> str:
+        """What a checkpoint must agree on with the training that goes on from it."""
+        settings = {key: value for key, value in asdict(self.settings).items() if key != "checkpoint_seconds"}
+        shapes = {name: list(p.shape) for name, p in self.parameters.items()}
+        return json.dumps([settings, self.peak_rates, self.members, shapes], sort_keys=True)
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint."""
+        seconds = self.seconds_before + time.monotonic() - self.begun
+        tensors = {
+            "loss_sum": self.loss_sum,
+            "records": torch.stack(self.records) if self.records else torch.empty(0),
+            "best_loss": self.best_loss,
+            "best_step": self.best_step,
+            "stale": self.stale,
+        }
+        tensors |= {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
+        for name, p in self.parameters.items():
+            tensors |= {f"weights {name}": p.detach(), f"best {name}": self.best[name]}
+            tensors |= {f"adam {key} {name}": value for key, value in self.optimiser.state[p].items()}
+        tensors |= {f"mean {name}": mean for name, mean in self.running_mean.items()}
+        about = {"fingerprint": self._fingerprint(), "done": str(self.done), "seconds": repr(seconds)}
+        write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}, about))
+
+    @torch.no_grad()
+    def restore(self, path: Path) -> None:
+        """Goes on from a checkpoint; a damaged one is left alone with a warning."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            warnings.warn(f"checkpoint {path} is damaged ({error}): training from the beginning", stacklevel=3)
+            return
+        if about.get("fingerprint") != self._fingerprint():
+            raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
+        self.done, self.seconds_before = int(about["done"]), float(about["seconds"])
+        self.records = list(tensors["records"])
+        self.loss_sum, self.stale = tensors["loss_sum"], tensors["stale"]
+        self.best_loss, self.best_step = tensors["best_loss"], tensors["best_step"]
+        for i, stream in enumerate(self.trainable.streams):
+            stream.set_state(tensors[f"stream {i}"])
+        for name, p in self.parameters.items():
+            p.copy_(tensors[f"weights {name}"])
+            self.best[name] = tensors[f"best {name}"].to(self.device)
+            if self.running_mean:
+                self.running_mean[name].copy_(tensors[f"mean {name}"])
+            moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
+
+
+@contextmanager
+def _progress(label: str, total: int, start: int) -> Iterator[Callable[[int], None]]:
+    """Yields a function that is told the number of steps done: a bar on a terminal, else a line now and then."""
+    silent = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+    bar = tqdm(total=total, initial=start, desc=label, leave=False, file=sys.stderr, disable=silent or None)
+    lines = bar.disable and not silent
+    last_line = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal last_line
+        bar.update(done - bar.n)
+        if lines and time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
+            last_line = time.monotonic()
+            sys.stderr.write(f"{label}: step {done} of {total}\n")
+            sys.stderr.flush()
+
+    with bar:
+        yield tell

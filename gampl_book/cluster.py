@@ -1,0 +1,133 @@
+"""Clusters that the work can run on: Snakemake's arguments for each, and what a dead build has left in a queue."""
+
+import functools
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+from gampl_book import ROOT
+
+PROFILES = ROOT / "workflow" / "profiles"
+LOCAL = "default"
+SECONDS_TO_STOP = 120  # that cancelled jobs may take to write a checkpoint and end
+
+
+class ClusterError(Exception):
+    """This machine cannot send jobs to the cluster that was asked for."""
+
+
+def known() -> list[str]:
+    """The clusters that there is a profile for, the machine itself left out."""
+    return sorted(path.parent.name for path in PROFILES.glob("*/config.yaml") if path.parent.name != LOCAL)
+
+
+def arguments(cluster: str) -> list[str]:
+    """What Snakemake is told about a cluster; nothing but the machine's own profile for none.
+
+    Raises:
+        ClusterError: If there is no such cluster, or this machine has not its commands.
+    """
+    if not cluster:
+        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
+    if cluster not in known():
+        raise ClusterError(f"CLUSTER={cluster}: no folder of workflow/profiles, which has {', '.join(known())}")
+    given = ["--profile", str(PROFILES / cluster)]
+    return [*given, *slurm_arguments()] if cluster == "slurm" else given
+
+
+def has_gpu() -> bool:
+    """Whether steps will use a GPU of this machine, as far as can be said without torch."""
+    if os.environ.get("GAMPL_DEVICE", "cuda").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return False
+    return shutil.which("nvidia-smi") is not None and "GPU" in _asked("nvidia-smi", "-L").stdout
+
+
+def slurm_arguments() -> list[str]:
+    """Names of jobs that tell this checkout's from all others, and how to ask for their states.
+
+    Raises:
+        ClusterError: If there is no Slurm, or it does not answer.
+    """
+    for program in ("sbatch", "squeue", "scancel"):
+        if shutil.which(program) is None:
+            raise ClusterError(f"CLUSTER=slurm: no {program} here; run this on a machine that submits to Slurm")
+    left_behind()  # says so if Slurm does not answer
+    _remember_how_slurm_keeps_jobs()
+    given = ["--slurm-jobname-prefix", job_prefix()]
+    # without accounting sacct is there and fails, and no job would ever count as finished
+    accounting = shutil.which("sacct") is not None and _asked("sacct", "-X", "-n").returncode == 0
+    return given if accounting else [*given, "--slurm-status-command", "squeue"]
+
+
+def _remember_how_slurm_keeps_jobs() -> None:
+    """Lets Snakemake's plugin ask Slurm's MinJobAge once.
+
+    It asks before each look at its jobs, and while the controller is down goes over from squeue to sacct, which without
+    accounting fails for ever.
+    """
+    import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
+
+    plugin.get_min_job_age = functools.cache(plugin.get_min_job_age)
+
+
+def job_prefix() -> str:
+    """What the names of this checkout's jobs begin with."""
+    return f"gampl-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}"
+
+
+def left_behind() -> list[str]:
+    """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended.
+
+    Raises:
+        ClusterError: If Slurm does not say.
+    """
+    asked = _asked("squeue", "--me", "-h", "-o", "%A %j")
+    if asked.returncode:
+        raise ClusterError(f"CLUSTER=slurm: squeue says {asked.stderr.strip()!r}; does the cluster run?")
+    listed = (line.split(maxsplit=1) for line in asked.stdout.splitlines())
+    return sorted({words[0] for words in listed if len(words) == 2 and words[1].startswith(job_prefix())})
+
+
+def refuse_jobs_of_another_machine(holder: str) -> None:
+    """Jobs that a build on another machine has sent may be watched by it, where locks do not reach between machines.
+
+    Args:
+        holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
+
+    Raises:
+        ClusterError: If there are such jobs.
+    """
+    if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
+        raise ClusterError(
+            f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: if it still runs, wait for it; if "
+            "not, remove the file _build/.lock"
+        )
+
+
+def cancel_left_behind() -> None:
+    """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
+
+    Raises:
+        ClusterError: If they do not end.
+    """
+    jobs = left_behind()
+    if not jobs:
+        return
+    print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
+    _asked("scancel", *jobs)
+    end = time.monotonic() + SECONDS_TO_STOP
+    while left_behind():
+        if time.monotonic() > end:
+            raise ClusterError(f"jobs {', '.join(left_behind())} of an earlier build do not end: scancel them")
+        time.sleep(0.5)
+
+
+def _asked(*command: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(f"{command[0]} does not answer") from error

@@ -1,0 +1,155 @@
+"""Which generators of LHC events the book trains, and which page uses them; needs no torch."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from gampl.generators.event_settings import EventTraining, Generator, LeadingOrder, Solver, TopPairJets
+from gampl.generators.settings import RESAMPLINGS, Fit
+from gampl_book.profiles import section
+from gampl_book.studies import event_file
+
+TITLES = {
+    "transformer": "transformer",
+    "lgatr": "L-GATr",
+    "lgatr_slim": "L-GATr-slim",
+    "lloca": "LLoCa",
+    "autoregressive": "autoregressive",
+    "spline": "spline flow",
+}
+EXTRA_JETS = (0, 4)
+TRAINED_BY = "gampl_book/event_ensembles.py"
+# what a page uses: top pairs, the leading-order process, the same with members that were made in several ways
+_PAGES = {
+    "top_pair_generators": "top_pair",
+    "top_pair_averaging": "top_pair",
+    "top_pair_differential": "top_pair",
+    "known_truth": "leading_order",
+    "members": "compared",
+}
+
+
+def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
+    """All members by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
+    plan = {}
+    for ensemble in ensembles(profile):
+        for member in range(members(profile, ensemble)):
+            plan[f"{ensemble}/{member}"] = _training(profile, seed, ensemble, member)
+    return plan
+
+
+def ensembles(profile: str) -> list[str]:
+    """Names of all ensembles, such as ``top_pair_0j/lloca``."""
+    settings = section(profile, "event_trainings")
+    exact = settings["leading_order"]
+    names = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
+    names += [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
+    return names + [compared(profile, posterior) for posterior in (*RESAMPLINGS, "repulsive")]
+
+
+def top_pair(extra_jets: int, kind: str) -> str:
+    """Name of the ensemble of one kind of generator of top pairs."""
+    return f"top_pair_{extra_jets}j/{kind}"
+
+
+def leading_order(n_train: int, kind: str) -> str:
+    """Name of the ensemble of one kind of generator of the leading-order process."""
+    return f"leading_order_{n_train}/{kind}"
+
+
+def compared(profile: str, posterior: str) -> str:
+    """Name of the ensemble of the leading-order process whose members were made in this way."""
+    settings = section(profile, "event_trainings")["leading_order"]["compared"]
+    return f"compared_{settings['n_train']}/{settings['generator']}/{posterior}"
+
+
+def jobs(profile: str, seed: int) -> dict[str, list[str]]:
+    """The members in groups that are worth a process of their own, named by their first and last."""
+    families: dict[str, list[str]] = {}
+    plan = trainings(profile, seed)
+    for name in plan:
+        families.setdefault(name.rpartition("/")[0], []).append(name)
+    grouped = []
+    for names in families.values():
+        size = max(int(section(profile, "event_trainings")["members_per_job"]), plan[names[0]].together)
+        grouped += [names[i : i + size] for i in range(0, len(names), size)]
+    return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
+
+
+def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
+    """Names of the members that a notebook uses."""
+    return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, "-"))]
+
+
+def generated(job: str, profile: str) -> dict[str, Any]:
+    """What, besides its trainings, decides what a job makes."""
+    return {
+        "solver": asdict(solver(profile)),
+        "n_gen": n_gen(profile, job.rpartition("/")[0]),
+        "chunk": chunk(profile),
+    }
+
+
+def solver(profile: str) -> Solver:
+    """How the flows of a profile generate events."""
+    return Solver(**section(profile, "event_trainings")["solver"])
+
+
+def n_gen(profile: str, ensemble: str) -> int:
+    """Events that each member of an ensemble generates."""
+    return int(section(profile, "event_trainings")[_process(ensemble)]["n_gen"])
+
+
+def chunk(profile: str) -> int:
+    """Events that are generated and stored together."""
+    return int(section(profile, "event_trainings")["chunk"])
+
+
+def training_data(job: str, profile: str) -> list[str]:
+    """Files with the training events of a job, relative to the project; none where they are drawn."""
+    process = _process(job)
+    return [] if process == "leading_order" else [event_file(process, profile)]
+
+
+def _process(ensemble: str) -> str:
+    """The section of the profile: ``top_pair_0j``, ``top_pair_4j`` or ``leading_order``."""
+    name = ensemble.split("/")[0]
+    return "leading_order" if name.startswith(("leading_order", "compared")) else name
+
+
+def members(profile: str, ensemble: str) -> int:
+    """Members of an ensemble."""
+    settings = section(profile, "event_trainings")
+    return int((settings["leading_order"]["compared"] if ensemble.startswith("compared") else settings)["members"])
+
+
+def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTraining:
+    settings = section(profile, "event_trainings")
+    process, kind = _process(ensemble), ensemble.split("/")[1]
+    posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
+    together = members(profile, ensemble) if posterior == "repulsive" else 1
+    here = settings[process]
+    size: dict[str, Any] = dict(settings["generators"][kind])
+    own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
+    source: TopPairJets | LeadingOrder
+    if process == "leading_order":
+        source, n_train = LeadingOrder(), int(ensemble.split("/")[0].rpartition("_")[2])
+        size["base"] = "normal"
+    else:
+        source, n_train = TopPairJets(extra_jets=int(process[-2])), int(here["n_train"])
+    steps = int(here["steps"])
+    fit = Fit(
+        steps=steps,
+        batch_size=int(own.pop("batch_size", settings["batch_size"])),
+        learning_rate=own.pop("learning_rate", settings["learning_rate"]),
+        warmup=min(int(settings["warmup"]), steps // 5),
+        validate_every=int(settings["validate_every"]),
+        patience=int(settings["patience"]),
+        ema=settings["ema"],
+    )
+    return EventTraining(source, n_train, Generator(kind, **size), member, posterior, together, seed, fit, **own)
+
+
+def recorded(kinds: Sequence[str]) -> dict[str, str]:
+    """Under which names the results of kinds are recorded: L-GATr-slim stands for L-GATr where this is left out."""
+    return {kind: "lgatr" if kind == "lgatr_slim" and "lgatr" not in kinds else kind for kind in kinds}

@@ -1,0 +1,227 @@
+"""What every notebook of the book does alike: profile badge, recorded numbers, figures with provenance and data."""
+
+import csv
+import html
+import io
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gampl import plots
+from gampl.store.atomic import write_bytes
+from gampl_book.profiles import section
+
+PURPOSE = {
+    "smoke": "smallest sizes, for tests only: the numbers mean nothing",
+    "laptop": "sized for minutes on two cores",
+    "rings": "as laptop, with Bayesian networks of the paper's size on twenty training sets of the rings",
+    "workstation": "as laptop, with more and longer trained generators of LHC events",
+    "paper": "the paper's n_train, members and n_gen",
+}
+
+
+def root() -> Path:
+    """The project's folder: the one with ``_config.yml``, found upwards from the working directory.
+
+    Raises:
+        FileNotFoundError: If no folder above the working directory has it.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "_config.yml").exists():
+            return folder
+    raise FileNotFoundError(f"no _config.yml in {here} or above: run the notebook inside the project's folder")
+
+
+class Page:
+    """One run of one notebook.
+
+    Numbers and figure data go to the folder named by the environment variable GAMPL_OUTPUT, which `make book` sets, or
+    to ``_build/<profile>/interactive/<notebook>``. Creating a page selects the figure style and shows the profile.
+
+    Args:
+        notebook: Name of the notebook, without ending.
+        profile: One of `gampl_book.profiles.PROFILES`.
+        seed: Seed of everything random on the page.
+    """
+
+    def __init__(self, notebook: str, profile: str, seed: int) -> None:
+        self.settings = section(profile, notebook)
+        self.notebook, self.profile, self.seed = notebook, profile, seed
+        default = root() / "_build" / profile / "interactive" / notebook
+        self.folder = Path(os.environ.get("GAMPL_OUTPUT") or default)
+        self._numbers: dict[str, Any] = {}
+        self._made_of: dict[str, Any] = {"settings": self.settings}
+        self._start = time.monotonic()
+        self._trained_seconds, self._trained_on = 0.0, set[str]()
+        self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
+        self._provenance |= _device()
+        plots.use_style()
+        _show_html("profile-badge", f"profile <b>{profile}</b>: {PURPOSE[profile]} · seed {seed}")
+
+    def rng(self, stream: int) -> np.random.Generator:
+        """A random stream of this page, independent of its others and of those of other pages."""
+        return np.random.default_rng([self.seed, stream, zlib.crc32(self.notebook.encode())])
+
+    def count_training(self, seconds: float, device: str) -> None:
+        """Add the time that a network took to train, perhaps in an earlier run, to the figures' run time."""
+        self._trained_seconds += seconds
+        self._trained_on.add(device)
+
+    def made_of(self, **facts: Any) -> None:
+        """Keep with the recorded numbers what they were made of: settings of trainings, checksums of data."""
+        self._made_of |= _plain(facts)
+
+    def record(
+        self,
+        name: str,
+        value: float,
+        interval: Sequence[float] | None = None,
+        level: float | None = None,
+        digits: int = 3,
+    ) -> None:
+        """Keep a number for the claims ledger, and glue it (``name``, ``name_low``, ``name_high``) for the prose."""
+        from myst_nb import glue
+
+        entry: dict[str, Any] = {"value": _plain(float(value))}
+        text = str(value) if isinstance(value, int) else rounded(value, digits)
+        glue(f"{self.notebook}_{name}", text, display=False)
+        if interval is not None:
+            entry |= {"interval": [_plain(float(end)) for end in interval], "level": level}
+            for end, x in zip(("low", "high"), interval, strict=True):
+                glue(f"{self.notebook}_{name}_{end}", rounded(x, digits), display=False)
+        self._numbers[name] = entry
+        write_bytes(self.folder / "results.json", json.dumps(self.recorded, indent=1, allow_nan=False).encode())
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """All that ``results.json`` holds: the numbers so far, and what they come from."""
+        return self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
+
+    def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
+        """Show a figure with a line of provenance and its data for download.
+
+        Args:
+            figure: The figure; it is closed after display.
+            name: File name of the data.
+            data: Columns of equal length (written as CSV), or anything that JSON takes.
+        """
+        from IPython.display import display
+        from matplotlib import pyplot as plt
+
+        columns = {key: np.asarray(values) for key, values in data.items()}
+        lengths = {c.shape for c in columns.values()}
+        as_csv = len(lengths) == 1 and len(next(iter(lengths))) == 1
+        path = self.folder / "figures" / f"{name}.{'csv' if as_csv else 'json'}"
+        provenance = self._provenance | self._effort()
+        if as_csv:
+            write_bytes(path, _csv(columns, provenance).encode())
+        else:
+            write_bytes(path, json.dumps(provenance | {"data": _plain(data)}, allow_nan=False).encode())
+        display(figure)  # type: ignore[no-untyped-call]
+        plt.close(figure)
+        words = [
+            f"notebook {self.notebook}",
+            f"commit {provenance['commit']}",
+            f"profile {self.profile}",
+            f"seed {self.seed}",
+            f"{provenance['page_seconds']:.0f} s here",
+            provenance["device"],
+        ]
+        if self._trained_on:
+            words.append(f"{provenance['training_seconds']:.0f} s of training on {provenance['trained_on']}")
+        link = f'<a href="figures/{self.notebook}/{path.name}" download>data ({path.suffix[1:]})</a>'
+        _show_html("provenance", f"{' · '.join(html.escape(w) for w in words)} · {link}")
+
+    def _effort(self) -> dict[str, float | str]:
+        return {
+            "page_seconds": round(time.monotonic() - self._start, 1),
+            "training_seconds": round(self._trained_seconds, 1),
+            "trained_on": ", ".join(sorted(self._trained_on)),
+        }
+
+
+def _show_html(kind: str, content: str) -> None:
+    from IPython.display import HTML, display
+
+    display(HTML(f'<p class="{kind}">{content}</p>'))  # type: ignore[no-untyped-call]
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """A number in words for the prose: ``digits`` significant digits, or an infinity sign."""
+    value = float(value)
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0 or math.isnan(value):
+        return f"{value:g}"
+    text = f"{value:#.{digits}g}".rstrip(".")
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    power = int(exponent)
+    if abs(power) > 5:
+        return f"{mantissa.rstrip('.')}·10^{power}"
+    return f"{float(text):.{max(digits - 1 - power, 0)}f}"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
+    """A table for display in a notebook."""
+    from IPython.display import Markdown
+
+    lines = [header, ["---"] * len(header), *rows]
+    return Markdown(  # type: ignore[no-untyped-call]
+        "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and containers as strict JSON takes them; ``float()`` reads "inf" and "nan" back."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> str:
+    text = io.StringIO()
+    text.writelines(f"# {key}: {value}\n" for key, value in provenance.items())
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _commit() -> str:
+    """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
+    command = ["git", "-C", str(root()), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def processor() -> str:
+    """The processor's name, or where the system does not tell, its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def _device() -> dict[str, str]:
+    return {"device": f"{processor()}, {os.cpu_count()} cores", "python": platform.python_version()}

@@ -1,0 +1,36 @@
+"""The sizes of the book, read from ``profiles.toml``."""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+PROFILES = ("smoke", "laptop", "rings", "workstation", "paper")
+BASED_ON = {"rings": "laptop", "workstation": "laptop"}  # a profile that says only what it changes in another one
+
+
+def section(profile: str, name: str) -> dict[str, Any]:
+    """The settings of one notebook (or of ``"trainings"``) in one profile; empty if it has none.
+
+    Raises:
+        ValueError: If there is no such profile.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}: expected one of {', '.join(PROFILES)}")
+    own = _table()[profile].get(name, {})
+    return _changed(section(BASED_ON[profile], name), own) if profile in BASED_ON else dict(own)
+
+
+def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some of them changed, those within tables, too."""
+    nested = {
+        name: _changed(settings[name], value)
+        for name, value in changes.items()
+        if isinstance(value, dict) and isinstance(settings.get(name), dict)
+    }
+    return settings | changes | nested
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(resources.files("gampl_book").joinpath("profiles.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,228 @@
+r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
+
+    python -m gampl_book.run_notebook notebooks/averaging.py --profile smoke --seed 1 \
+        --executed out/averaging.ipynb --results out/averaging.json --figures out/figures
+
+The notebook writes ``results.json`` and ``figures/*`` into the folder that the variable GAMPL_OUTPUT names.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jupytext
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from gampl_book import ROOT, notebook_env
+
+Parameters = Mapping[str, str | int | float]
+
+START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NotebookError(Exception):
+    """Something is wrong with a notebook; the message is all that its author needs."""
+
+
+class Progress:
+    """Says on stderr which cell runs, numbered as Jupyter numbers them: In [1], In [2], ..."""
+
+    def __init__(self, name: str, cells: int) -> None:
+        self.name, self.cells, self.current = name, cells, 0
+
+    def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG002  nbclient's names
+        """Called by nbclient before each cell."""
+        if cell.cell_type == "code" and cell.source.strip():
+            self.current += 1
+            print(f"{self.name}: cell {self.current}/{self.cells}", file=sys.stderr, flush=True)
+
+
+def read_source(source: Path) -> NotebookNode:
+    """A py:percent file as a notebook, with cell ids that are the same in each run."""
+    if not source.is_file():
+        raise NotebookError(f"there is no notebook {source}")
+    notebook = jupytext.read(source, fmt="py:percent")
+    notebook.metadata.clear()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    return notebook
+
+
+def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: Path) -> None:
+    """Raises NotebookError for a parameter that the notebook does not have; papermill would only warn."""
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise NotebookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
+    known = {
+        node.id
+        for node in ast.walk(ast.parse(cells[0].source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for name in parameters:
+        if name not in known:
+            raise NotebookError(
+                f"unknown parameter {name!r}: the parameters cell of {source} has {', '.join(sorted(known))}"
+            )
+
+
+def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: Path) -> NotebookNode:
+    """Runs all cells; the notebook as far as it has come is always in the file `written`.
+
+    Raises:
+        NotebookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
+    """
+    code_cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    progress = Progress(name, len(code_cells) + 1)  # papermill adds a cell that sets the parameters
+    try:
+        return papermill.execute_notebook(
+            notebook,
+            written,
+            parameters=dict(parameters),
+            cwd=ROOT,
+            progress_bar=False,
+            start_timeout=START_SECONDS,
+            on_cell_start=progress.cell_starts,
+        )
+    except PapermillExecutionError as error:
+        print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
+        first_line = error.source.strip().partition("\n")[0]
+        raise NotebookError(
+            f"notebook {name} failed in cell {error.exec_count}, which begins\n    {first_line}\n"
+            f"{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}"
+        ) from error
+    except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
+        if progress.current == 0:
+            raise NotebookError(f"notebook {name}: its Python process did not start: {error}") from error
+        if not isinstance(error, DeadKernelError):
+            raise
+        raise NotebookError(
+            f"notebook {name}: its Python process died in cell {progress.current}; is there enough memory?"
+        ) from error
+
+
+def without_traces(notebook: NotebookNode) -> NotebookNode:
+    """Removes times and paths that papermill and Jupyter leave, so that equal results are equal files."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    return notebook
+
+
+def check_results(results: Path, name: str) -> None:
+    """Raises NotebookError if a notebook has left no results or something else than strict JSON."""
+    if not results.is_file():
+        raise NotebookError(f"notebook {name} has run but saved no results (results.json)")
+
+    def refuse(constant: str) -> NoReturn:
+        raise NotebookError(f"notebook {name} saved {constant} in its results: a number is missing there")
+
+    json.loads(results.read_text(), parse_constant=refuse)
+
+
+def publish(made: Path, target: Path) -> None:
+    """Moves a file or folder to its final name, in place of what is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(made, target)
+
+
+def run(source: Path, parameters: Parameters, executed: Path, results: Path, figures: Path, failed: Path) -> None:
+    """Executes a notebook source and puts its three products in place.
+
+    Args:
+        source: The py:percent file.
+        parameters: Values to put in place of those in its parameters cell.
+        executed: The notebook with its outputs.
+        results: The numbers that it saved, JSON.
+        figures: Folder of the figure data that it saved.
+        failed: Where the notebook is kept, as far as it came, when it fails.
+
+    Raises:
+        NotebookError: If it fails; then no product has been touched.
+    """
+    name = source.stem
+    notebook = read_source(source)
+    check_parameters(notebook, parameters, source)
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=executed.parent, ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder).resolve()
+        output, written = scratch / "output", scratch / "executed.ipynb"
+        (output / "figures").mkdir(parents=True)
+        notebook_env.enter(scratch, output, str(parameters["profile"]))
+        try:
+            finished = without_traces(execute(notebook, parameters, name, written))
+            check_results(output / "results.json", name)
+        except NotebookError as error:
+            publish(written, failed)
+            raise NotebookError(f"{error}\nThe notebook as far as it came: {failed}") from error
+        jupytext.write(finished, written)
+        failed.unlink(missing_ok=True)
+        publish(output / "results.json", results)
+        publish(output / "figures", figures)
+        publish(written, executed)
+
+
+def parse_value(text: str) -> Any:
+    """A number if it reads as one, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
+    parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
+    parser.add_argument("--profile", required=True, help="smoke, laptop, workstation or paper")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")
+    parser.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
+    parser.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
+    parser.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    args = parse_arguments(arguments)
+    parameters = {"profile": args.profile, "seed": args.seed}
+    for text in args.parameter:
+        name, _, value = text.partition("=")
+        parameters[name] = parse_value(value)
+    failed = args.failed or args.executed.with_name(f"{args.source.stem}.failed.ipynb")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
+    start = time.monotonic()
+    try:
+        run(args.source, parameters, args.executed, args.results, args.figures, failed)
+    except NotebookError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{args.source.stem}: interrupted, nothing was changed", file=sys.stderr)
+        return 130
+    print(f"{args.source.stem}: done in {time.monotonic() - start:.0f} s", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

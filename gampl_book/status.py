@@ -1,0 +1,177 @@
+"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times.
+
+    make status PROFILE=laptop
+
+"To make" has no product yet; "stale" has one that something it depends on has outrun. Times are those that the same
+step took before, else the median of its kind; steps of a kind that never ran here are counted as unknown.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gampl_book import ROOT, records
+from gampl_book.build import LOCK, holder_of
+from gampl_book.profiles import PROFILES
+from gampl_book.records import Record
+
+COLUMNS = ("done", "running", "failed", "stale", "to make")
+
+
+# which product of a step stands for it, by the folder that it is in -> the folder of its log
+LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the graph.
+
+    Attributes:
+        kind: What its times are compared with, such as ``train (laptop)``.
+        log: Where it says what it does; the record lies beside it.
+        state: One of `COLUMNS`.
+        record: How it last ran, if it did.
+    """
+
+    kind: str
+    log: Path
+    state: str
+    record: Record | None
+
+
+def log_of(product: Path, rule: str) -> Path | None:
+    """The log of the step that makes a product; None for products that others of the same step stand for."""
+    build, profile, *rest = product.parts
+    root = Path(build, profile, "logs")
+    if build != "_build":
+        return None
+    if profile == "events":  # _build/events/<size>/<folder>/<seed>.json and _build/events/<size>/<name>.h5
+        size, *names = rest
+        return Path(build, profile, size, "logs", *names).with_suffix(".log")
+    if rest[0] in LOGS:
+        return Path(root, LOGS[rest[0]], *rest[1:]).with_suffix(".log")
+    return root / f"{rule}.log" if len(rest) == 1 else None
+
+
+def plan(profile: str) -> list[Step]:
+    """All steps of a profile's book, as Snakemake sees them.
+
+    Raises:
+        RuntimeError: If it cannot plan; with what it says.
+    """
+    command = [sys.executable, "-m", "snakemake", "all", "--profile", "workflow/profiles/default", "--nolock"]
+    command += ["--summary", "--config", f"profile={profile}"]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    variables = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or "Snakemake gives no reason")
+    steps = []
+    for row in csv.DictReader(done.stdout.splitlines(), delimiter="\t"):
+        log = log_of(Path(row["output_file"]), row["rule"])
+        if log is not None:
+            state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
+            root = next(folder for folder in log.parents if folder.name == "logs")
+            kind = f"{row['rule']} ({root.parent.name})"
+            steps.append(_as_it_runs(Step(kind, log, state, records.read(ROOT / log, ROOT / root))))
+    return steps
+
+
+def _as_it_runs(step: Step) -> Step:
+    """A step that is not done may be running, or have failed."""
+    if step.state != "done" and step.record is not None and step.record.state in ("running", "failed"):
+        return replace(step, state=step.record.state)
+    return step
+
+
+def seconds_left(steps: Iterable[Step], now: float) -> tuple[float, int]:
+    """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
+    steps = list(steps)
+    kinds: dict[str, list[Record]] = {}
+    for step in steps:
+        if step.record is not None:
+            kinds.setdefault(step.kind, []).append(step.record)
+    typical = {kind: records.typical_seconds(found) for kind, found in kinds.items()}
+    total, unknown = 0.0, 0
+    for step in steps:
+        if step.state == "done":
+            continue
+        own = step.record.seconds if step.record is not None else None
+        expected = own if own is not None else typical.get(step.kind)
+        if expected is None:
+            unknown += 1
+            continue
+        passed = now - step.record.started if step.state == "running" and step.record is not None else 0.0
+        total += max(0.0, expected - passed)
+    return total, unknown
+
+
+def table(steps: Iterable[Step]) -> str:
+    """Numbers of steps by kind and state, as text."""
+    counts = Counter((step.kind, step.state) for step in steps)
+    kinds = sorted({kind for kind, _ in counts})
+    width = max(map(len, [*kinds, "step"]))
+    lines = [f"{'step':{width}} " + " ".join(f"{name:>8}" for name in COLUMNS)]
+    lines += [f"{kind:{width}} " + " ".join(f"{counts[kind, name] or '.':>8}" for name in COLUMNS) for kind in kinds]
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of two digits or so."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def rest(steps: int, unknown: int, seconds: float) -> str:
+    """How long what is not done takes, in a sentence."""
+    if unknown == steps:
+        return f"How long the {steps} steps that are left take is not known: none of their kinds has run here yet."
+    known = f"The rest takes about {duration(seconds)} of one core or GPU, by times measured here"
+    return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
+
+
+def report(profile: str) -> str:
+    """All that there is to say, as text."""
+    steps = plan(profile)
+    now = time.time()  # after planning, which takes seconds: no step has begun later
+    left, unknown = seconds_left(steps, now)
+    running = [step.record for step in steps if step.state == "running" and step.record is not None]
+    build = holder_of(LOCK)
+    lines = [table(steps), ""]
+    for record in running:
+        where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
+        lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")
+    lines += [f"failed: {step.log}" for step in steps if step.state == "failed"]
+    lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")
+    if all(step.state == "done" for step in steps):
+        lines.append(f"All {len(steps)} steps are done.")
+    else:
+        lines.append(rest(len([step for step in steps if step.state != "done"]), unknown, left))
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Say how far the book's work is.")
+    parser.add_argument("--profile", default="laptop", choices=PROFILES)
+    args = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    try:
+        print(report(args.profile))
+    except RuntimeError as error:
+        print(f"the work cannot be planned: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""A small copy of the project: our Snakefile and tools, two notebooks, one training, and stubs for the package."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+OURS = [
+    "Snakefile",
+    "gampl_book",
+    "workflow",
+    "tests/nbval_sanitize.cfg",
+    "gampl/store/provenance.py",
+    "gampl/store/atomic.py",
+    "gampl/store/locking.py",
+    "gampl/store/artifacts.py",
+]
+OURS += [f"gampl/simulation/{name}" for name in ("__init__.py", "seeds.py")]
+
+PAGE = """\
+# %% [markdown]
+# # Page {name}
+# Some words, and a formula: $a^2$.
+
+# %% tags=["parameters"]
+profile: str = "laptop"
+seed: int = 1
+
+# %%
+import json, os
+from pathlib import Path
+from {package} import {module}
+from gampl_book import profiles
+
+# %% tags=["nbval-check-output"]
+settings = profiles.section(profile, "{name}")
+print({module}.value(**settings))
+
+# %%
+_ = Path(os.environ["GAMPL_OUTPUT"], "results.json").write_text(json.dumps(settings))
+"""
+
+STUBS = {
+    "gampl/__init__.py": "",
+    "gampl/averaging.py": "import tinydist\ndef value(a, b):\n    return a + 2 * b\n",
+    "gampl/training/fit.py": "def fit(steps, batch):\n    return steps\n",
+    "gampl/training/rings.py": "from gampl.training.fit import fit\ndef value(c):\n    return fit(c, 0)\n",
+    "gampl_book/studies.py": """\
+from dataclasses import dataclass
+from gampl_book.profiles import section
+
+@dataclass(frozen=True)
+class Training:
+    steps: int
+    batch: int
+    seed: int
+
+def trainings(profile, seed):
+    return {"toy/one": Training(**section(profile, "trainings"), seed=seed)}
+
+def jobs(profile, seed):
+    return {"toy/one": ["toy/one"]}
+
+TRAINED_BY = "gampl/training/rings.py"
+KEPT_RESULTS = "data/results"
+
+def generated(job, profile):
+    return {}
+
+def kept_results(notebook):
+    return []
+
+def training_data(job, profile):
+    return []
+
+def notebook_trainings(notebook, profile, seed):
+    return ["toy/one"] if notebook == "beta" else []
+
+def notebook_data(notebook, profile):
+    return ["data/events.csv"] if notebook == "alpha" else []
+""",
+    "gampl_book/event_studies.py": """\
+TRAINED_BY = "gampl/training/rings.py"
+
+def trainings(profile, seed):
+    return {}
+
+def jobs(profile, seed):
+    return {}
+
+def notebook_trainings(notebook, profile, seed):
+    return []
+""",
+    "gampl/cli/main.py": "",
+    # gampl_book train; it lasts as long as there is a file "hold"
+    "gampl_book/__main__.py": """\
+import sys, time
+from pathlib import Path
+print(sys.argv[2] + ": training", flush=True)
+while Path("hold").exists():
+    time.sleep(0.05)
+receipt = Path(sys.argv[sys.argv.index("--receipt") + 1])
+receipt.write_text("{}")
+""",
+    "gampl_book/profiles.toml": """\
+[smoke.alpha]
+a = 1
+b = 2
+[smoke.beta]
+c = 3
+[smoke.trainings]
+steps = 5
+batch = 7
+""",
+    "notebooks/alpha.py": PAGE.format(name="alpha", package="gampl", module="averaging"),
+    "notebooks/beta.py": PAGE.format(name="beta", package="gampl.training", module="rings"),
+    "data/events.csv": "1\n",
+    "book/intro.md": "# Start\n\nSee [alpha](alpha.ipynb).\n",
+    "_toc.yml": "format: jb-book\nroot: intro\nchapters:\n- file: alpha\n- file: beta\n",
+    "_config.yml": """\
+title: Small
+only_build_toc_files: true
+execute: {execute_notebooks: "off"}
+sphinx:
+  config:
+    mathjax_path: ../mathjax/tex-mml-chtml.js
+    html_extra_path: [_extra]
+""",
+    "site-packages/tinydist.py": "",
+    "site-packages/tinydist-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tinydist\nVersion: 1.0\n",
+    "site-packages/tinydist-1.0.dist-info/top_level.txt": "tinydist\n",
+}
+
+
+class Checkout:
+    """A folder with the small project, or with a copy of the real one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.root / "site-packages")}
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.root / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def command(self, *arguments: str) -> dict:
+        return {"args": [sys.executable, *arguments], "cwd": self.root, "env": self.environment, "text": True}
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(**self.command(*arguments), capture_output=True, timeout=3600, check=False)
+
+    def build(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.python("-m", "gampl_book.build", "--profile", "smoke", *arguments)
+
+    def start_build(self, *arguments: str) -> subprocess.Popen:
+        """A build in a process group of its own, as in a terminal."""
+        return subprocess.Popen(
+            **self.command("-m", "gampl_book.build", "--profile", "smoke", *arguments),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def plan(self) -> set[str]:
+        """The steps that a build would do now."""
+        profile = ["--profile", "workflow/profiles/default", "--config", "profile=smoke"]
+        done = self.python("-m", "snakemake", "--dry-run", "all", *profile)
+        assert done.returncode == 0, done.stderr
+        steps = set(re.findall(r"^Job \d+: (.*)$", done.stdout + done.stderr, re.MULTILINE))
+        assert steps or "Nothing to be done" in done.stdout + done.stderr
+        return steps - {"everything"}

@@ -1,0 +1,59 @@
+"""The numbers that the smoke run records, against committed ones: what nbval's few digits cannot see."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gampl_book import other_settings
+from gampl_book.make_reference import NUMBERS, differences, recorded
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = json.loads((ROOT / "tests" / "reference" / NUMBERS).read_text())
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("notebook", REFERENCE)
+def test_numbers_are_those_of_the_reference(notebook):
+    found, expected = recorded(ROOT / "_build" / "smoke" / "results")[notebook], REFERENCE[notebook]
+    assert found.keys() == expected.keys(), "make reference"
+    assert differences(found, expected) == {}
+
+
+def test_there_are_numbers_of_every_notebook():
+    assert REFERENCE.keys() == {path.stem for path in (ROOT / "notebooks").glob("*.py")}
+    assert all(len(numbers) > 2 for numbers in REFERENCE.values())
+
+
+def test_what_counts_as_a_difference():
+    expected = {"G": 2.0, "coverage": 0.68, "end": "inf", "none": 0.0, "unknown": "nan"}
+    same = {"G": 2.009, "coverage": 0.69, "end": math.inf, "none": 0.0, "unknown": math.nan}
+    assert differences(same, expected) == {}
+    others = {"G": 2.011, "coverage": 0.71, "end": 1.0, "none": 1e-9, "unknown": 3.0}
+    assert differences(others, expected).keys() == expected.keys()
+    assert differences({}, expected).keys() == expected.keys()
+
+
+def test_notebooks_with_networks_are_run_with_other_settings():
+    chosen = set(other_settings.with_networks())
+    assert {"top_pair_generators", "gaussian_rings"} < chosen < REFERENCE.keys()
+    assert not chosen & {"introduction", "gaussian_line", "z_jets"}
+
+
+@pytest.mark.skipif("ATEN_CPU_CAPABILITY" in os.environ, reason="this run is limited to some instructions itself")
+@pytest.mark.parametrize("instructions", other_settings.INSTRUCTIONS)
+def test_other_settings_are_other_settings(instructions):
+    code = "import torch, numpy; print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
+    variables = other_settings.environment(instructions, 3)
+    run = [sys.executable, "-W", "error", "-c", code]
+    said = subprocess.run(run, env=os.environ | variables, capture_output=True, text=True, check=True).stdout.split()
+    best = torch.backends.cpu.get_cpu_capability()
+    assert said == [
+        {"default": "DEFAULT", "avx2": best if best == "DEFAULT" else "AVX2", "avx512": best}[instructions],
+        "3",
+    ]

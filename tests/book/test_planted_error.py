@@ -1,0 +1,94 @@
+"""A test of the tests: a number made wrong by 1 % in the package must not pass nbval, nor the claims ledger."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = [
+    "gampl",
+    "notebooks/gaussian_line.py",
+    "tests/reference",
+    "tests/nbval_sanitize.cfg",
+    "book/claims.yml",
+]
+
+# the estimate of sigma_model^2, from which every G comes
+FILE, RIGHT = "gampl/spread.py", "return (total - self.statistical) / (1 - 1 / self.n_gen)"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    for name in [*NEEDED, "_config.yml", "pyproject.toml"]:
+        source, target = ROOT / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return tmp_path
+
+
+def plant(checkout: Path) -> None:
+    file = checkout / FILE
+    text = file.read_text()
+    assert text.count(RIGHT) == 1
+    file.write_text(text.replace(RIGHT, RIGHT.replace("return ", "return 1.01 * ")))
+
+
+def run(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *command], cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def nbval(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return run(checkout, "-m", "gampl_book.check_notebook", "gaussian_line", "--ok", "ok")
+
+
+def claims(checkout: Path) -> list[str]:
+    """The claims about the Gaussian fit that a smoke run does not have as expected."""
+    build = checkout / "_build" / "smoke"
+    places = {
+        "executed": "gaussian_line.ipynb",
+        "results": "gaussian_line.json",
+        "figures": "figures",
+        "failed": "f.ipynb",
+    }
+    options = [text for name, file in places.items() for text in (f"--{name}", str(build / name / file))]
+    done = run(
+        checkout,
+        "gampl_book/run_notebook.py",
+        "notebooks/gaussian_line.py",
+        "--profile",
+        "smoke",
+        "--seed",
+        "1",
+        *options,
+    )
+    assert done.returncode == 0, done.stderr
+    judged = run(checkout, "-m", "gampl", "claims", "--profile", "smoke")
+    return [line for line in judged.stderr.splitlines() if "line" in line.split()[2] or "check" in line.split()[2]]
+
+
+@pytest.mark.slow
+def test_without_an_error_both_pass(checkout):
+    assert nbval(checkout).returncode == 0
+    assert claims(checkout) == []
+
+
+@pytest.mark.slow
+def test_nbval_sees_one_percent(checkout):
+    plant(checkout)
+    done = nbval(checkout)
+    assert done.returncode == 1
+    assert "G from 20000 exact integrals" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_claims_ledger_sees_one_percent(checkout):
+    plant(checkout)
+    found = claims(checkout)
+    assert len(found) == 1
+    assert "check-noiseless" in found[0]

@@ -1,0 +1,73 @@
+"""The comparisons that several pages make, against the same written out by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gampl.differential import REUSED
+from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.randomness import torch_generator
+from gampl.generators.settings import Training
+from gampl.processes import GaussianRing
+from gampl.summaries import radius
+from gampl.training.networks import NetworkPosterior
+from gampl.training.rings import training_events
+from gampl_book.ring_comparisons import BULK, compare_members, in_bulk, true_log_ratio
+
+MEMBERS, N_GEN, SEED = 3, np.array([200, 1000]), 5
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """Two-dimensional networks as they are before any training, which fill some of the ring."""
+    networks = tuple(AutoregressiveTransformer(2, generator=torch_generator(1, "weights", i)) for i in range(MEMBERS))
+    return SimpleNamespace(training=Training(2, 300, "deep", MEMBERS), posterior=NetworkPosterior(networks))
+
+
+def test_the_bulk_is_nine_tenths_of_the_ring():
+    events = GaussianRing(3).sample(20_000, np.random.default_rng(1))
+    assert len(BULK) == 18
+    assert np.mean(in_bulk(events)) == pytest.approx(0.9, abs=0.01)  # false alarms: 1 in 400 000
+
+
+def test_the_same_by_hand(outcome):
+    rng = np.random.default_rng(2)
+    references = {"training": training_events(outcome.training), "fresh": GaussianRing(2).sample(400, rng)}
+
+    def summaries(member):
+        return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
+
+    found = compare_members(outcome, references, N_GEN, summaries, members=MEMBERS, seed=SEED)
+    assert set(found) == {(s, r) for s in ("radius", "ratio") for r in references}
+    for member in range(MEMBERS):
+        generated = outcome.posterior.sample(member, 1000, SEED)
+        for (name, reference), result in found.items():
+            summary = summaries(member)[name]
+            true = references[reference][in_bulk(references[reference])]
+            for step, n in enumerate(N_GEN):
+                fake = generated[:n][in_bulk(generated[:n])]
+                by_scipy = stats.ks_2samp(summary(true), summary(fake), method="asymp").statistic
+                assert result.curve.distances[member, step] == pytest.approx(by_scipy, abs=1e-12)
+            assert result.curve.n_ref == len(true)
+    assert all((REUSED in result.notes) == (reference == "training") for (_, reference), result in found.items())
+    assert found["radius", "fresh"].n_train == np.count_nonzero(in_bulk(references["training"]))
+
+
+def test_the_true_ratio_is_that_of_the_densities(outcome):
+    events = GaussianRing(2).sample(50, np.random.default_rng(3))
+    expected = GaussianRing(2).log_prob(events) - outcome.posterior.log_prob(events)[1]
+    np.testing.assert_allclose(true_log_ratio(outcome, 1)(events), expected)
+
+
+def test_steps_with_too_few_events_are_left_out(outcome):
+    def right(_):
+        return lambda events: in_bulk(events) & (events[:, 0] > 0.9)
+
+    references = {"fresh": GaussianRing(2).sample(2000, np.random.default_rng(4))}
+    steps = [20, 20_000]
+    found = compare_members(outcome, references, steps, lambda _: {"radius": radius}, members=2, seed=SEED, cut=right)
+    assert found["radius", "fresh"].curve.n_gen.shape == (1,)
+    with pytest.raises(ValueError, match=r"the cut leaves only [0-9] generated events of a member: raise n_gen"):
+        compare_members(outcome, references, 20, lambda _: {"radius": radius}, members=2, seed=SEED, cut=right)

@@ -1,0 +1,103 @@
+"""The command line of making events; what it makes is tested in tests/simulation."""
+
+import json
+
+import pytest
+
+from gampl.cli.main import main
+from gampl.files import hdf5
+from gampl.simulation import shards
+
+
+def run(*arguments):
+    return main(["events", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("shards")
+    assert (
+        run("make", "z_jets", "--folder", made, "--seeds", "1-2", "--events", 200, "--set", "batch=100", "--quiet") == 0
+    )
+    return made
+
+
+def test_making_says_what_was_made(folder, capsys):
+    arguments = ("make", "z_jets", "--folder", folder, "--seeds", "1-2", "--events", 200, "--set", "batch=100")
+    assert run(*arguments) == 0
+    said = capsys.readouterr()
+    assert "2 shards, 400 generated events" in said.out
+    assert "two muons" in said.out
+    assert "400/400" in said.err  # the progress bar
+
+
+def test_a_changed_recipe(tmp_path):
+    settings = ["--set", "pt_min=30", "--set", "kept=[1.0, 0.5]", "--set", "multiple_interactions=false"]
+    assert run("make", "z_jets", "--folder", tmp_path, "--seeds", 5, "--events", 100, "--quiet", *settings) == 0
+    recipe = shards.recipe(tmp_path)
+    assert (recipe["pt_min"], recipe["kept"]) == (30.0, [1.0, 0.5])
+
+
+def test_merging_and_verifying(folder, tmp_path, capsys):
+    output = tmp_path / "z.h5"
+    assert run("merge", "--from", folder, 1, 2, "--output", output) == 0
+    assert "sha256" in capsys.readouterr().out
+    (events,) = hdf5.batches(output, "train")
+    assert events.about["sources"][0]["recipe"]["batch"] == 100
+    assert run("verify", folder) == 0
+    assert "2 shards agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--seeds", "0"], "seeds must be a range of numbers from 1 to 900000000, got '0'"),
+        (["--seeds", "one"], "seeds must be a number or a range such as 1-37, got 'one'"),
+        (["--seeds", "1", "--events", "0"], "--events must be positive, got 0"),
+        (["--seeds", "1", "--cores", "-1"], "--cores must be positive, got -1"),
+        (["--seeds", "1", "--set", "pt_min"], "--set expects NAME=VALUE with a name out of energy, pt_slice"),
+        (["--seeds", "1", "--set", "colour=1"], "got 'colour=1'"),
+        (["--seeds", "1", "--set", "pt_min=high"], "--set pt_min: expected a value as JSON, such as 20.0; got 'high'"),
+        (["--seeds", "1", "--set", "pt_min=true"], "--set pt_min: expected something like 20.0, got true"),
+        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], got (2.0,)"),
+        (["--seeds", "1", "--set", 'kept=["a"]'], "kept must be numbers in brackets"),
+        (["--seeds", "1", "--set", "pt_slice=20"], "pt_slice must be 2 numbers in brackets, got 20"),
+        (["--seeds", "1-99999999999"], "seeds must be a range of numbers from 1 to 900000000"),
+        (["--seeds", "1-9999999"], "expected at most 1000000 seeds"),
+    ],
+)
+def test_bad_input(arguments, sentence, tmp_path, capsys):
+    assert run("make", "z_jets", "--folder", tmp_path, "--quiet", *arguments) == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_other_bad_input(folder, tmp_path, capsys):
+    assert run("verify", tmp_path) == 1
+    assert "is not a folder of shards" in capsys.readouterr().err
+    assert run("merge", "--from", folder, "1", "2-3", "--output", tmp_path / "x.h5") == 1
+    assert "lacks 1 of 2 shards, the first of seed 3" in capsys.readouterr().err
+    assert run("merge", "--from", folder, "1", "2", "--sample", "extra_jets_0", "--output", tmp_path / "x.h5") == 1
+    assert "extra_jets_0" in capsys.readouterr().err
+    (empty := tmp_path / "empty").mkdir()
+    (empty / "recipe.json").write_text("{}")
+    assert run("verify", empty) == 1
+    assert "has no shards yet" in capsys.readouterr().err
+    (broken := tmp_path / "broken").mkdir()
+    (broken / "recipe.json").write_text(json.dumps([1]))
+    assert run("verify", broken) == 1
+    assert "must hold a JSON object" in capsys.readouterr().err
+
+
+def test_without_the_simulation_s_packages(monkeypatch, tmp_path, capsys):
+    import sys
+
+    for name in [name for name in sys.modules if name.startswith("gampl.simulation") and name != "gampl.simulation"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("gampl.simulation.production", raising=False)
+    monkeypatch.setitem(sys.modules, "pythia8mc", None)
+    assert run("make", "z_jets", "--folder", tmp_path, "--seeds", "1") == 1
+    said = capsys.readouterr().err
+    assert "pip install 'gampl[simulation]'" in said
+    assert "pythia8mc" in said

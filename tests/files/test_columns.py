@@ -1,0 +1,211 @@
+"""Named columns of numbers from files of any kind."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import uproot
+
+from gampl.files import EventFileError, columns
+
+N = 1000
+TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
+ARRAY = np.stack(list(TABLE.values()), axis=-1)
+
+
+def text(separator=",", header="x,m_tt"):
+    lines = [separator.join(f"{value!r}" for value in row) for row in ARRAY.tolist()]
+    return "\n".join([header.replace(",", separator)] * bool(header) + lines) + "\n"
+
+
+def write_csv(path):
+    path.write_text(text())
+
+
+def write_tsv(path):
+    path.write_text(text("\t"))
+
+
+def write_gzip(path):
+    path.write_bytes(gzip.compress(text(";").encode()))
+
+
+def write_savetxt(path):
+    np.savetxt(path, ARRAY, header="x m_tt")
+
+
+def write_parquet(path):
+    pq.write_table(pa.table(TABLE), path, row_group_size=300)
+
+
+def write_root(path):
+    with uproot.recreate(path) as file:
+        file["tree"] = TABLE
+
+
+def write_hdf5(path):
+    with h5py.File(path, "w") as file:
+        for name, values in TABLE.items():
+            file[name] = values
+
+
+def write_hdf5_group(path):
+    with h5py.File(path, "w") as file:
+        file["events"] = np.array([tuple(row) for row in ARRAY], dtype=[("x", float), ("m_tt", float)])
+
+
+def write_structured(path):
+    np.save(path, np.array([tuple(row) for row in ARRAY], dtype=[("x", float), ("m_tt", float)]))
+
+
+def write_npz(path):
+    np.savez_compressed(path, **TABLE)
+
+
+WRITERS = {
+    "a.csv": write_csv,
+    "a.tsv": write_tsv,
+    "a.csv.gz": write_gzip,
+    "a.txt": write_savetxt,
+    "a.parquet": write_parquet,
+    "a.root": write_root,
+    "a.h5": write_hdf5,
+    "b.npy": write_structured,
+    "a.npz": write_npz,
+}
+
+
+def read(path, wanted=("x", "m_tt"), **options):
+    parts = list(columns.batches(path, wanted, **options))
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_kind(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(columns, "ROWS", 64)  # many batches
+    WRITERS[name](tmp_path / name)
+    got = read(tmp_path / name)
+    for column, values in TABLE.items():
+        assert got[column].dtype == np.float64
+        np.testing.assert_array_equal(got[column], values)
+    only = read(tmp_path / name, ("m_tt",))
+    np.testing.assert_array_equal(only["m_tt"], TABLE["m_tt"])
+    with pytest.raises(EventFileError, match=f"{name}: has no column 'pT'; it has .*m_tt"):
+        read(tmp_path / name, ("x", "pT"))
+
+
+def test_hdf5_table(tmp_path):
+    write_hdf5_group(tmp_path / "a.h5")
+    np.testing.assert_array_equal(read(tmp_path / "a.h5", sample="events")["x"], TABLE["x"])
+
+
+@pytest.mark.parametrize(("array", "names"), [(ARRAY, ("x1", "x2")), (ARRAY[:, 0], ("x1",))])
+def test_arrays_without_names(tmp_path, array, names):
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", anything=array)
+    np.savetxt(tmp_path / "a.csv", array, delimiter=",")
+    for name in ("a.npy", "a.npz", "a.csv"):
+        got = read(tmp_path / name, names)
+        np.testing.assert_array_equal(np.stack(list(got.values()), axis=-1), array.reshape(N, -1))
+        own = tuple("abc"[: len(names)])
+        np.testing.assert_array_equal(read(tmp_path / name, own, names=own)["a"], got["x1"])
+        with pytest.raises(EventFileError, match=f"has {len(names)} columns, expected 3: a, b, c"):
+            read(tmp_path / name, ("a",), names=("a", "b", "c"))
+
+
+def test_labels_may_be_texts(tmp_path):
+    (tmp_path / "a.csv").write_text("x,who\n1,anna\n2,bert\n3,anna\n")
+    got = read(tmp_path / "a.csv", ("x", "who"), labels=("who",))
+    assert got["who"].tolist() == ["anna", "bert", "anna"]
+    with pytest.raises(EventFileError, match=r"column 'who'.*expected rows of 2 numbers"):
+        read(tmp_path / "a.csv", ("x", "who"))
+
+
+def test_not_finite_numbers_pass(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,nan\ninf,2\n")
+    got = read(tmp_path / "a.csv", ("x", "y"))
+    assert np.isnan(got["y"][0])
+    assert np.isinf(got["x"][1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"x,y\n", "holds no rows of numbers"),
+        (b"# only a comment\n", "holds no rows of numbers"),
+        (b"x,y\n1,2\n3,four\n", "four"),
+        (b"x,y\n1,2\n3\n", "expected rows of 2 numbers"),
+        (b"x,y\n1,2\n3,4,5\n", "expected rows of 2 numbers"),
+        (b"x,y\n1,\n3,4\n", "empty fields"),
+        (b"x,x\n1,2\n", "different names"),
+        (b"x,y\n1,2\n\xff\xfe,3\n", "a.csv"),
+        (b"x,y\n\x00\x00\x00\n", "a.csv"),
+        (b"\xff\xfe\x00", "cannot be read as text"),
+        (b"NA,1\n2,3\n", "has no column 'x'; it has x1, x2"),
+        (b"x  y\n1  2\n", "several spaces"),
+    ],
+)
+def test_damaged_text(tmp_path, content, message):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(EventFileError, match=message):
+        read(tmp_path / "a.csv", ("x", "y"))
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.root", "a.h5", "b.npy", "a.npz", "a.csv.gz"])
+@pytest.mark.parametrize("part", [0.3, 0.9, 0.99])
+def test_truncated(tmp_path, name, part):
+    WRITERS[name](tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(part * len(content))])
+    with pytest.raises(EventFileError, match=name):
+        read(tmp_path / name)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "a.csv").write_bytes("x,y\n1,2\n3,4\n".encode("utf-8-sig"))
+    assert read(tmp_path / "a.csv", ("x", "y"))["x"].tolist() == [1, 3]
+    (tmp_path / "b.csv").write_bytes("1,2\n3,4\n".encode("utf-8-sig"))
+    assert read(tmp_path / "b.csv", ("x1",))["x1"].tolist() == [1, 3]
+
+
+def test_a_header_is_not_overridden(tmp_path):
+    write_csv(tmp_path / "a.csv")
+    with pytest.raises(EventFileError, match="says that its columns are x, m_tt, expected m_tt, x"):
+        read(tmp_path / "a.csv", ("x",), names=("m_tt", "x"))
+    assert read(tmp_path / "a.csv", ("x",), names=("x", "m_tt"))["x"].tolist() == TABLE["x"].tolist()
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"x": 1}], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "a.npz", x=np.array([{"x": 1}], dtype=object))
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(EventFileError, match=name):
+            read(tmp_path / name, ("x",))
+
+
+def test_other_misuse(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "missing.csv")
+    (tmp_path / "a.xyz").write_text("what is this")
+    with pytest.raises(EventFileError, match="neither its first bytes nor its ending"):
+        read(tmp_path / "a.xyz")
+    write_csv(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="kind must be one of"):
+        read(tmp_path / "a.csv", kind="excel")
+    with pytest.raises(EventFileError, match="holds one table"):
+        read(tmp_path / "a.csv", sample="train")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["m_tt"] = np.zeros(5), np.zeros(4)
+    with pytest.raises(EventFileError, match="different lengths"):
+        read(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["x"], file["m_tt"] = np.zeros((5, 2)), np.zeros(5)
+    with pytest.raises(EventFileError, match="one number per event"):
+        read(tmp_path / "b.h5")
+    np.savez(tmp_path / "b.npz", x=np.zeros(3), m_tt=np.zeros(4))
+    with pytest.raises(EventFileError, match="different lengths"):
+        read(tmp_path / "b.npz")

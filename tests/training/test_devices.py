@@ -1,0 +1,83 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gampl.generators import devices
+from gampl.generators.devices import pick_device
+
+# trains and generates, prints a digest of the outcome and how torch is set
+TRAINED = """
+    import sys, tempfile, hashlib
+    sys.path.insert(0, {tests!r})
+    import torch
+    from test_event_training import QUICK, COARSE, Store, jets, replace, train_or_load, SMALL
+    from gampl.training.event_ensemble import GeneratedEvents
+    digest = hashlib.sha256()
+    for kind in SMALL:
+        with tempfile.TemporaryDirectory() as folder:
+            training = replace(QUICK, generator=SMALL[kind])
+            member = train_or_load(training, jets(), Store(folder), solver=COARSE)
+            for weights in member.generator.state_dict().values():
+                digest.update(weights.numpy().tobytes())
+            digest.update(next(GeneratedEvents(member, Store(folder), 50).stream(50, 1)).tobytes())
+    print(digest.hexdigest(), torch.are_deterministic_algorithms_enabled())
+"""
+
+
+def test_an_unknown_device_is_named(monkeypatch):
+    monkeypatch.setenv("GAMPL_DEVICE", "abacus")
+    with pytest.raises(ValueError, match=r"abacus.*GAMPL_DEVICE"):
+        pick_device()
+    assert pick_device("cpu") == torch.device("cpu")  # the argument goes before
+
+
+def test_a_gpu_that_is_hidden_is_explained(monkeypatch):
+    def absent(*_, **__):
+        raise RuntimeError("CUDA error: invalid device ordinal")
+
+    monkeypatch.setenv("GAMPL_DEVICE", "cuda:3")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    monkeypatch.setattr(torch, "empty", absent)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match=r'"cuda:3" .*GAMPL_DEVICE.*; CUDA_VISIBLE_DEVICES="5" leaves 1 GPUs'):
+        pick_device()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(ValueError, match=r"invalid device ordinal$"):
+        pick_device()
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "true "])
+def test_a_bad_wish_for_determinism_is_named(monkeypatch, value):
+    monkeypatch.setenv("GAMPL_DETERMINISTIC", value)
+    with pytest.raises(ValueError, match=rf'GAMPL_DETERMINISTIC must be 0 or 1, got "{value}"'):
+        pick_device("cpu")
+
+
+def trained(value):
+    script = "\n".join(line[4:] for line in TRAINED.format(tests=os.path.dirname(__file__)).splitlines())
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu", "GAMPL_DETERMINISTIC": value}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_determinism_makes_no_difference_on_a_cpu():
+    plain, deterministic = trained("0"), trained("1")
+    assert plain[1:] == ["False"]
+    assert deterministic[1:] == ["True"]
+    assert plain[0] == deterministic[0]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU with CUDA")
+def test_a_gpu_gives_the_same_bits_twice_where_asked(monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        devices.use_deterministic_algorithms()
+        x = torch.randn(500, 500, generator=torch.Generator().manual_seed(0)).cuda()
+        sums = [torch.zeros(7, 500, device="cuda").index_add(0, torch.arange(500).cuda() % 7, x @ x) for _ in range(2)]
+        assert torch.equal(*sums)
+    finally:
+        torch.use_deterministic_algorithms(before)
