@@ -161,25 +161,20 @@ class Expression:
                 known = [*map(str, columns)]
                 more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
                 listed = ", ".join(known[:MOST_LISTED]) or "none, there are no columns"
-                raise error(
-                    "expression", self.text, f"there is no column {quoted(name)}, expected one of {listed}{more}"
-                )
+                raise self._error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
             column = np.asarray(columns[name])
             if column.dtype.kind not in "fiub":
-                raise error("expression", self.text, f"column {name!r} must hold real numbers, got {column.dtype}")
+                raise self._error(f"column {name!r} must hold real numbers, got {column.dtype}")
             if column.ndim != 1:
-                raise error(
-                    "expression", self.text, f"column {name!r} must have one number per event, got shape {column.shape}"
-                )
+                raise self._error(f"column {name!r} must have one number per event, got shape {column.shape}")
             floats[name] = column.astype(np.float64, copy=False)
             first, n_events = self.names[0], len(floats[self.names[0]])
             if len(column) != n_events:
-                raise error(
-                    "expression",
-                    self.text,
-                    f"column {name!r} must have {n_events} events as {first!r}, got {len(column)}",
-                )
+                raise self._error(f"column {name!r} must have {n_events} events as {first!r}, got {len(column)}")
         return floats
+
+    def _error(self, problem: str) -> ExpressionError:
+        return error("expression", self.text, problem)
 
 
 def expression(text: str, *, condition: bool | None = None) -> Expression:
@@ -239,8 +234,7 @@ class _Reader:
     def of_kind(self, node: ast.expr) -> _Part:
         """What a node of Python's tree stands for."""
         match node:
-            case ast.Constant():
-                # of the text, since an int may be too large for a float
+            case ast.Constant(value=int() | float()):  # of the text, since an int may be too large for a float
                 return self.constant(node, np.float64(self.parsed.source(node)))
             case ast.Name():
                 return self.column(node)
@@ -256,11 +250,13 @@ class _Reader:
                 return self.computed(node, OPERATORS[type(op)], [operand])
             case ast.BoolOp(op=op, values=values):
                 return _joined(isinstance(op, ast.And), [self.part(value, condition=True) for value in values])
-            case ast.Compare(left=left, ops=ops, comparators=others):
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in OPERATORS for op in ops):
                 return self.comparison(node, [self.part(side, condition=False) for side in (left, *others)], ops)
-        raise self.parsed.error(
-            node, "expected numbers, names, comparisons, + - * / **, 'and', 'or', 'not', and functions (with ',') only"
-        )
+            case ast.Tuple(elts=[_, *_]):
+                problem = "',' is not understood, expected it between the arguments of a function only"
+                raise self.parsed.error(node, problem)
+        problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
+        raise self.parsed.error(node, problem)
 
     def constant(self, node: ast.expr, value: np.float64) -> _Part:
         if not np.isfinite(value):
@@ -270,9 +266,8 @@ class _Reader:
     def column(self, node: ast.Name) -> _Part:
         name = self.parsed.name(node)
         if name in FUNCTIONS and self.parsed.source(node) == name:
-            raise self.parsed.error(
-                node, f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
-            )
+            problem = f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
+            raise self.parsed.error(node, problem)
         return self.named(name)
 
     def observable(self, function: str, arguments: Sequence[ast.expr]) -> _Part:
