@@ -8,8 +8,7 @@ import torch
 from torch.autograd.functional import jacobian, jvp
 
 from gampl.generators.randomness import torch_generator
-from gampl.particles.coordinates import wrapped
-from gampl.particles.jet_coordinates import JetCoordinates
+from gampl.particles.coordinates import JetCoordinates, wrapped
 from gampl.particles.kinematics import cartesian
 
 PT_MIN, JETS = 22.0, 3

@@ -8,8 +8,8 @@ import torch
 from torch.autograd.functional import jacobian, jvp
 
 from gampl.generators.randomness import torch_generator
+from gampl.particles.coordinates import LeadingOrderCoordinates
 from gampl.particles.kinematics import cartesian
-from gampl.particles.leading_order_coordinates import LeadingOrderCoordinates
 from gampl.processes.leading_order_coordinates import TopPairCoordinates
 
 ENERGY, TOP = 13_000.0, 173.0
