@@ -139,8 +139,8 @@ def observable(
         jets: The particles that HT and n_jets are about; all if left out.
 
     Raises:
-        ValueError: If the text is no observable of these particles (says where, and what there is), or a name cannot
-            be one.
+        ValueError: If the text is not an observable of these particles (says where, and which there are), or a name
+            cannot be one.
     """
     rows = _rows(particles, composites or {})
     jets = particles if jets is None else jets
@@ -159,11 +159,9 @@ _the = cache(Observable)  # equal ones are one object
 
 def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> _Rows:
     """The rows of an event that each name stands for."""
-    rows: _Rows = {}
-    for k, name in enumerate(particles):
-        if name in rows:
-            raise ValueError(f"particles must have different names, {name!r} comes twice")
-        rows[name] = (k,)
+    if len({*particles}) < len(particles):
+        raise ValueError(f"particles must have different names, got {', '.join(particles)}")
+    rows: _Rows = {name: (k,) for k, name in enumerate(particles)}
     for name, parts in composites.items():
         if name in rows or not parts or len({*parts}) < len(parts) or not {*parts} <= {*particles}:
             raise ValueError(
@@ -171,21 +169,17 @@ def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> 
                 f"({', '.join(particles)}), got {tuple(parts)}"
             )
         rows[name] = tuple(rows[part][0] for part in parts)
-    for name in rows:
-        if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name):
-            raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {name!r}")
+    strange = [name for name in rows if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name)]
+    if strange:
+        raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {strange[0]!r}")
     return rows
 
 
 def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequence[Sequence[str]]]:
     """The name without spaces, the function, and what is added up for each of its arguments."""
-    words: dict[str, tuple[str, Sequence[Sequence[str]]]] = {
-        f"{function}_{name}": (function, [[name]])
-        for function, kind in FUNCTIONS.items()
-        for name in rows
-        if kind.n_arguments == 1
-    }
-    words |= {name: (name, [jets]) for name in OF_JETS if jets}
+    of_one = [function for function, kind in FUNCTIONS.items() if kind.n_arguments == 1]
+    words = {f"{function}_{name}": (function, [[name]]) for function in of_one for name in rows}
+    words |= {name: (name, [[*jets]]) for name in OF_JETS if jets}
     parsed = parse(text, "observable", [*rows, *words])
     body = parsed.body
     if isinstance(body, ast.Name) and (name := parsed.name(body)) in words:

@@ -253,7 +253,7 @@ def test_texts_that_are_not_observables(text, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: observable("pT(a)", ["a", "a"]), "'a' comes twice"),
+        (lambda: observable("pT(a)", ["a", "a"]), "must have different names, got a, a"),
         (lambda: observable("pT(a)", ["a", "b c"]), "letters A to z, digits and _, then signs .* got 'b c'"),
         (lambda: observable("pT(a)", ["a", ""]), "got ''"),
         (lambda: observable("pT(a)", ["a", "µ"]), "got 'µ'"),
