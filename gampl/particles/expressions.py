@@ -15,7 +15,7 @@ executes nothing) groups them; what is not listed here is refused, and nothing i
 import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -93,14 +93,6 @@ class _Known(NamedTuple):
     fails: Bools  # (n,)
 
 
-class _Part(NamedTuple):
-    """A number or a condition within an expression."""
-
-    of: Callable[[Mapping[str, Floats]], Any]  # of columns: numbers (n,), or `_Known` for a condition
-    is_condition: bool = False
-    constant: np.float64 | None = None
-
-
 @dataclass(frozen=True)
 class Expression:
     """A number or a condition of each event, computed from columns; `expression` makes them.
@@ -114,7 +106,7 @@ class Expression:
     text: str
     names: tuple[str, ...]
     is_condition: bool
-    _part: _Part = field(repr=False, compare=False)
+    _parsed: Parsed = field(repr=False, compare=False)
     _interval: Interval | None = field(repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -138,12 +130,11 @@ class Expression:
         Raises:
             ExpressionError: If a column is missing, does not hold real numbers or has another shape.
         """
-        floats = self._floats(columns)
         with np.errstate(all="ignore"):
-            values = self._part.of(floats)
-        if self.is_condition:
-            return Evaluated(values.holds, ~(values.holds | values.fails))
-        return Evaluated(values, ~np.isfinite(values))
+            value = _Evaluation(self._parsed, self._floats(columns)).value(self._parsed.body)
+        if isinstance(value, _Known):
+            return Evaluated(value.holds, ~(value.holds | value.fails))
+        return Evaluated(value, ~np.isfinite(value))
 
     def interval(self) -> Interval | None:
         """The number and its ends if the condition is one comparison with constants, for plots; else None.
@@ -198,146 +189,130 @@ def expression(text: str, *, condition: bool | None = None) -> Expression:
 
 @lru_cache(maxsize=1000)  # the same text comes again and again: in regions, in their plots, for each file
 def _read(text: str) -> Expression:
+    parsed, columns = parse(text), _AnyColumns()
+    check = _Evaluation(parsed, columns)
     try:
-        return _Reader(parse(text)).read()
+        with np.errstate(all="ignore"):
+            value = check.value(parsed.body)
+            interval = check.interval(parsed.body) if isinstance(parsed.body, ast.Compare) else None
     except RecursionError:  # callers have left little of the stack
         raise error("expression", text, "nested too deeply, expected fewer operations") from None
+    if not columns:
+        raise error("expression", text, "names no column, expected at least one")
+    return Expression(text, tuple(columns), isinstance(value, _Known), parsed, interval)
 
 
-class _Reader:
-    """Makes an expression of Python's tree; what is not listed here is refused."""
+class _AnyColumns(dict[str, Floats]):
+    """Columns of a made-up event, on which a text is checked: those that it asks for, in order."""
 
-    def __init__(self, parsed: Parsed) -> None:
-        self.parsed = parsed
-        self.names: dict[str, None] = {}  # in order
-        self.depth = 0
+    def __missing__(self, name: str) -> Floats:
+        self[name] = np.array([0.5])
+        return self[name]
 
-    def read(self) -> Expression:
-        body = self.parsed.body
-        part = self.part(body)
-        if not self.names:
-            raise self.parsed.error(body, "names no column, expected at least one")
-        interval = self.interval(body) if isinstance(body, ast.Compare) else None
-        return Expression(self.parsed.text, tuple(self.names), part.is_condition, part, interval)
 
-    def part(self, node: ast.expr, condition: bool | None = None) -> _Part:
-        """A part, which must be a condition or a number if that is said."""
+class _Evaluation:
+    """Computes what Python's tree says for the columns of a batch; what is not listed here is refused.
+
+    A number is np.float64 if it is a constant, else of shape (n,); a condition is `_Known`.
+    """
+
+    def __init__(self, parsed: Parsed, columns: Mapping[str, Floats]) -> None:
+        self.parsed, self.columns, self.depth = parsed, columns, 0
+
+    def value(self, node: ast.expr, condition: bool | None = None) -> Any:
+        """A number or a condition, of which only one may be allowed."""
         self.depth += 1
         if self.depth > MOST_NESTED:
             raise self.parsed.error(node, f"nested too deeply, expected at most {MOST_NESTED} operations in each other")
-        part = self.of_kind(node)
+        value = self.of_kind(node)
         self.depth -= 1
-        if condition is not None and part.is_condition != condition:
-            raise self.parsed.error(node, f"{_mismatch(part.is_condition, 'the')} {quoted(self.parsed.source(node))}")
-        return part
+        if condition not in (None, isinstance(value, _Known)):
+            mismatch = _mismatch(isinstance(value, _Known), "the")
+            raise self.parsed.error(node, f"{mismatch} {quoted(self.parsed.source(node))}")
+        return value
 
-    def of_kind(self, node: ast.expr) -> _Part:
+    def of_kind(self, node: ast.expr) -> Any:
         """What a node of Python's tree stands for."""
         match node:
             case ast.Constant(value=int() | float()):  # of the text, since an int may be too large for a float
-                return self.constant(node, np.float64(self.parsed.source(node)))
+                return self.finite(node, np.float64(self.parsed.source(node)))
             case ast.Name():
                 return self.column(node)
-            case ast.Call(args=arguments):
-                name = self.parsed.function(node)
-                return self.function(node, name) if name in FUNCTIONS else self.observable(name, arguments)
+            case ast.Call():
+                return self.call(node)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 return self.computed(node, OPERATORS[type(op)], [left, right])
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                part = self.part(operand, condition=True)
-                return _Part(lambda columns: _Known(*reversed(part.of(columns))), is_condition=True)
+                return _Known(*reversed(self.value(operand, condition=True)))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return self.computed(node, OPERATORS[type(op)], [operand])
-            case ast.BoolOp(op=op, values=values):
-                return _joined(isinstance(op, ast.And), [self.part(value, condition=True) for value in values])
+            case ast.BoolOp(op=op, values=parts):
+                holds, fails = zip(*[self.value(part, condition=True) for part in parts], strict=True)
+                if isinstance(op, ast.And):
+                    return _Known(reduce(np.logical_and, holds), reduce(np.logical_or, fails))
+                return _Known(reduce(np.logical_or, holds), reduce(np.logical_and, fails))
             case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in OPERATORS for op in ops):
-                return self.comparison(node, [self.part(side, condition=False) for side in (left, *others)], ops)
+                return self.comparison(node, [left, *others], ops)
             case ast.Tuple(elts=[_, *_]):
                 problem = "',' is not understood, expected it between the arguments of a function only"
                 raise self.parsed.error(node, problem)
         problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
         raise self.parsed.error(node, problem)
 
-    def constant(self, node: ast.expr, value: np.float64) -> _Part:
-        if not np.isfinite(value):
-            raise self.parsed.error(node, f"expected a finite constant, got {value}")
-        return _Part(lambda _: value, constant=value)
-
-    def column(self, node: ast.Name) -> _Part:
+    def column(self, node: ast.Name) -> Floats:
         name = self.parsed.name(node)
         if name in FUNCTIONS and self.parsed.source(node) == name:
             problem = f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
             raise self.parsed.error(node, problem)
-        return self.named(name)
+        return self.columns[name]
 
-    def observable(self, function: str, arguments: Sequence[ast.expr]) -> _Part:
-        """An observable of particles by its name without spaces, such as m(b1+q1+q2)."""
-        sums = ["+".join(map(self.parsed.name, self.parsed.sum(argument))) for argument in arguments]
-        return self.named(f"{function}({','.join(sums)})")
-
-    def named(self, name: str) -> _Part:
-        self.names[name] = None
-        return _Part(lambda columns: columns[name])
-
-    def function(self, node: ast.Call, name: str) -> _Part:
+    def call(self, node: ast.Call) -> Any:
+        """A function of numbers, or an observable of particles by its name without spaces: m(b1+q1+q2)."""
+        name = self.parsed.function(node)
+        if name not in FUNCTIONS:
+            sums = ["+".join(map(self.parsed.name, self.parsed.sum(argument))) for argument in node.args]
+            return self.columns[f"{name}({','.join(sums)})"]
         compute, fewest, most = FUNCTIONS[name]
         if not fewest <= len(node.args) <= most:
             expected = f"{fewest} argument{'s' * (fewest > 1)}" + (" or more" if most > fewest else "")
             raise self.parsed.error(node, f"expected {expected} of {name}, got {len(node.args)}")
         return self.computed(node, compute, node.args)
 
-    def computed(self, node: ast.expr, compute: Callable[..., Any], arguments: Sequence[ast.expr]) -> _Part:
-        """Something computed from numbers, now if they are constants."""
-        parts = [self.part(argument, condition=False) for argument in arguments]
-        constants = [part.constant for part in parts if part.constant is not None]
-        if len(constants) < len(parts):
-            return _Part(lambda columns: compute(*[part.of(columns) for part in parts]))
-        with np.errstate(all="ignore"):
-            return self.constant(node, compute(*constants))
+    def computed(self, node: ast.expr, compute: Callable[..., Any], arguments: Sequence[ast.expr]) -> Any:
+        value = compute(*[self.value(argument, condition=False) for argument in arguments])
+        return self.finite(node, value) if np.ndim(value) == 0 else value
 
-    def comparison(self, node: ast.expr, sides: Sequence[_Part], ops: Sequence[ast.cmpop]) -> _Part:
-        varying = [k for k, side in enumerate(sides) if side.constant is None]
-        if not varying:
+    def finite(self, node: ast.expr, constant: np.float64) -> np.float64:
+        if not np.isfinite(constant):
+            raise self.parsed.error(node, f"expected a finite constant, got {constant}")
+        return constant
+
+    def comparison(self, node: ast.expr, sides: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> _Known:
+        numbers = [self.value(side, condition=False) for side in sides]
+        if all(np.ndim(number) == 0 for number in numbers):
             raise self.parsed.error(node, "this comparison names no column, expected at least one")
-
-        def of(columns: Mapping[str, Floats]) -> _Known:
-            numbers = [side.of(columns) for side in sides]
-            pairs = zip(ops, pairwise(numbers), strict=True)
-            holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
-            finite = reduce(np.logical_and, [np.isfinite(numbers[k]) for k in varying])
-            return _Known(holds & finite, ~holds & finite)
-
-        return _Part(of, is_condition=True)
+        pairs = zip(ops, pairwise(numbers), strict=True)
+        holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
+        finite = reduce(np.logical_and, map(np.isfinite, numbers))
+        return _Known(holds & finite, ~holds & finite)
 
     def interval(self, node: ast.Compare) -> Interval | None:
         """See `Expression.interval`."""
         sides = [node.left, *node.comparators]
-        parts = [self.part(side) for side in sides]
-        constants = [part.constant for part in parts]
-        varying = constants.index(None)
+        ends = [None if np.ndim(number) else float(number) for number in map(self.value, sides)]
+        varying = ends.index(None)
         is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
-        if is_equality or constants.count(None) > 1 or (len(sides), varying) not in [(2, 0), (2, 1), (3, 1)]:
+        if is_equality or ends.count(None) > 1 or (len(sides), varying) not in [(2, 0), (2, 1), (3, 1)]:
             return None
         low, high = -np.inf, np.inf
-        for op, (a, b) in zip(node.ops, pairwise(constants), strict=True):
-            end = next(float(constant) for constant in (a, b) if constant is not None)
+        for op, (a, b) in zip(node.ops, pairwise(ends), strict=True):
             if isinstance(op, ast.Lt | ast.LtE) == (a is not None):
-                low = max(low, end)
+                low = max(low, *(end for end in (a, b) if end is not None))
             else:
-                high = min(high, end)
-        inner = Expression(self.parsed.source(sides[varying]), tuple(self.names), False, parts[varying], None)
+                high = min(high, *(end for end in (a, b) if end is not None))
+        of_inner = replace(self.parsed, body=sides[varying])
+        inner = Expression(self.parsed.source(of_inner.body), tuple(self.columns), False, of_inner, None)
         return Interval(inner, low, high)
-
-
-def _joined(is_and: bool, parts: Sequence[_Part]) -> _Part:
-    """Conditions joined by ``and`` or ``or``."""
-    holding, failing = (np.logical_and, np.logical_or) if is_and else (np.logical_or, np.logical_and)
-
-    def of(columns: Mapping[str, Floats]) -> _Known:
-        holds, fails = zip(*(part.of(columns) for part in parts), strict=True)
-        return _Known(reduce(holding, holds), reduce(failing, fails))
-
-    return _Part(of, is_condition=True)
 
 
 def _mismatch(is_condition: bool, article: str) -> str:
