@@ -156,13 +156,13 @@ def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gampl.cli.progress import Progress
     from gampl.report import outputs
     from gampl.report.study import analyse
+    from gampl.store.progress import Progress
 
     process = _process(options)
     _check_outputs(options)
-    with Progress(quiet=options.quiet) as progress:
+    with Progress("events", quiet=options.quiet) as progress:
         study = analyse(process, progress)
     print(outputs.table(study), end="")
     command = shlex.join(["gampl", *sys.argv[1:]])
