@@ -28,7 +28,7 @@ WORD = r"""(?P<space>[ \t\r\n]+)
     |(?P<backtick>`)
     |(?P<other>//|.)"""
 NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-KEYWORDS = "|".join({*keyword.kwlist} - {"and", "or", "not"})
+KEYWORDS = "|".join(word for word in keyword.kwlist if word not in ("and", "or", "not"))
 PROBLEMS = {
     "glued": "expected an operator or a space behind the number {word}",
     "keyword": "{word} is a word of Python's, expected a column (its name in back-ticks)",
