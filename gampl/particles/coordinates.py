@@ -301,6 +301,12 @@ class LeadingOrderCoordinates(Coordinates):
         return -torch.log1p(-(self.energy - self.m_max + below) / self.energy)
 
 
+def invariant_square(vectors: Tensor) -> Tensor:
+    """E² - p² of (E, px, py, pz): (..., 4) -> (...)."""
+    e, px, py, pz = vectors.unbind(-1)
+    return e * e - px * px - py * py - pz * pz
+
+
 def signed_angle(x: Tensor) -> Tensor:
     """The same direction in [-pi, pi]; pi itself by rounding only."""
     return torch.remainder(x + math.pi, 2 * math.pi) - math.pi
