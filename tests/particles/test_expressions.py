@@ -9,6 +9,7 @@ import pytest
 from expression_texts import COLUMNS, conditions, numbers
 from hypothesis import example, given, settings
 
+from gampl.particles import expressions, grammar
 from gampl.particles.expressions import FUNCTIONS, ExpressionError, expression
 
 ORACLE = {
@@ -193,6 +194,17 @@ class Counting(dict):
 
     def __contains__(self, name):
         return True
+
+
+def test_a_text_is_parsed_once(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(expressions, "parse", lambda text: parsed.append(text) or grammar.parse(text))
+    text = "2000 <= a_name_of_this_test < 2200"
+    for condition in (None, True):
+        read = expression(text, condition=condition)
+        read({name: [2100.0] for name in read.names})
+        assert read.interval().inner({name: [2100.0] for name in read.names}) == [2100.0]
+    assert parsed == [text]
 
 
 def test_each_column_is_fetched_once():
