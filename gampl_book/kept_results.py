@@ -50,10 +50,8 @@ def _trainings(run: Mapping[str, Any]) -> str:
     if not settings:
         return ", ".join(f"{name} {value}" for name, value in run["made_of"]["settings"].items())
     sizes = (f"{settings[f'top_pair_{extra}j']['steps']} ({extra} jets)" for extra in (0, 4))
-    posterior = settings.get("posterior", "deep")  # runs that do not say so are from before the bootstrap
-    return (
-        f"{settings['members']} members ({posterior}); {' and '.join(sizes)} steps of {settings['batch_size']} events"
-    )
+    members = f"{settings['members']} members ({settings['posterior']})"
+    return f"{members}; {' and '.join(sizes)} steps of {settings['batch_size']} events"
 
 
 _ABOUT: dict[str, Any] = {

@@ -25,7 +25,6 @@ PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
     "rings": "as laptop, with Bayesian networks of the paper's size on twenty training sets of the rings",
-    "workstation": "as laptop, with more and longer trained generators of LHC events",
     "paper": "the paper's n_train, members and n_gen",
 }
 

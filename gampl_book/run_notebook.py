@@ -192,7 +192,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
     parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
-    parser.add_argument("--profile", required=True, help="smoke, laptop, workstation or paper")
+    parser.add_argument("--profile", required=True, help="such as smoke or laptop")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")

@@ -16,7 +16,7 @@ EVENT_FILES = {  # of the pages that read events
 EXAMPLES = ("examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv")
 COSTS = "data/costs"  # see `gampl_book.costs`
 KEPT_RESULTS = "data/results"  # see `gampl_book.kept_results`
-LARGER = ("rings", "workstation", "paper")  # than the profiles that a reader runs
+LARGER = ("rings", "paper")  # than the profiles that a reader runs
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:

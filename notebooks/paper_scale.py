@@ -7,7 +7,6 @@
 # | where | command |
 # | --- | --- |
 # | a laptop | `make book` |
-# | a workstation, overnight | `make book PROFILE=workstation` |
 # | one machine with a GPU | `make book PROFILE=paper` |
 # | a Slurm cluster | `make book PROFILE=paper CLUSTER=slurm` |
 # | the events alone | `make events SIZE=paper CLUSTER=slurm` |
@@ -58,8 +57,6 @@ page.record("hours_generators", everything - making_events - rings)
 page.record("years_generators", (everything - making_events - rings) / 24 / 365)
 page.record("gb_generated", costs.gigabytes_generated("paper"))
 page.record("gb_simulated", costs.gigabytes_simulated(root()))
-workstation = json.loads(Path(root(), studies.KEPT_RESULTS, "workstation", "top_pair_generators.json").read_text())
-page.record("hours_workstation", workstation["training_seconds"] / 3600)
 markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% tags=["nbval-check-output"]
@@ -70,7 +67,7 @@ print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswit
 #
 # On disk, the events that the paper's generators make take {glue:text}`paper_scale_gb_generated` GB in the store (`.store`, or where `GAMPL_STORE` says): more than many a home directory allows. The simulated top pairs, as shards and merged, take {glue:text}`paper_scale_gb_simulated` GB, and the environment 2.5 GB with PyTorch for CPUs, more with CUDA.
 #
-# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained. Of the workstation's run only the time of its trainings was kept: {glue:text}`paper_scale_hours_workstation` hours on two busy cores of an AMD EPYC.
+# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
 
 # %% tags=["hide-input"]
 runs = [json.loads(path.read_text()) for path in sorted(Path(root(), studies.COSTS, "runs").glob("*.json"))]

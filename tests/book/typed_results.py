@@ -18,7 +18,7 @@ COMPARISON = re.compile(
     r"|(far|well) (below|above))\b",
     re.IGNORECASE,
 )
-RUN = re.compile(r"\b(smoke|laptop|workstation|this run|kept run)\b")
+RUN = re.compile(r"\b(smoke|laptop|rings profile|this run|kept run)\b")
 NUMBER = re.compile(r"(?<![\w.^_{\\-])\d+(\.\d+)?(?![\w}]|\.\d)")
 
 # what is typed by hand and cannot be contradicted by a run
