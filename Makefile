@@ -56,7 +56,7 @@ lint: environment
 reference: environment
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book.kept_trainings
 	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) -m gampl_book.make_reference --results _build/smoke/results _build/smoke/executed/*.ipynb
+	@$(PROJECT_PYTHON) -m gampl_book.references make _build/smoke/executed/*.ipynb --results _build/smoke/results
 
 keep: environment
 	@$(PROJECT_PYTHON) -m gampl_book.keep --profile $(PROFILE)

@@ -14,8 +14,8 @@ from typing import Any
 
 from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
+from gampl_book import COSTS, event_studies, studies
 from gampl_book import event_plans as plans
-from gampl_book import event_studies, studies
 
 EVENTS_PER_SHARD = 20_000
 BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision
@@ -38,7 +38,7 @@ class Work:
 
 def files(project: Path) -> list[Path]:
     """The measurements that there are in a folder of the project."""
-    return sorted((project / studies.COSTS).glob("*.json"))
+    return sorted((project / COSTS).glob("*.json"))
 
 
 def read(path: Path | str) -> dict[str, Any]:

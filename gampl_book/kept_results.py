@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gampl_book import KEPT_RESULTS
 from gampl_book.pages import Page, markdown_table, root, rounded
-from gampl_book.profiles import PROFILES
-from gampl_book.studies import KEPT_RESULTS, LARGER
+from gampl_book.profiles import LARGER, PROFILES
 
 
 def larger_runs(page: Page) -> dict[str, dict[str, Any]]:

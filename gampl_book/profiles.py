@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 PROFILES = ("smoke", "laptop", "rings", "paper")
+LARGER = ("rings", "paper")  # than the profiles that a reader runs
 BASED_ON = {"rings": "laptop"}  # a profile that says only what it changes in another one
 
 

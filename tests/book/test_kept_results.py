@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from gampl_book import kept_results, studies
+from gampl_book import KEPT_RESULTS, kept_results, plan
 from gampl_book.pages import Page
-from gampl_book.profiles import section
 
 EVENTS = {"training 0j": "abc"}
 
@@ -43,7 +42,7 @@ def keep(profile, members, events, numbers):
         "made_of": {"event_trainings": trainings(members), "sha256_of_events": events},
         "numbers": numbers,
     }
-    path = kept_results.root() / studies.KEPT_RESULTS / profile / "top_pair_averaging.json"
+    path = kept_results.root() / KEPT_RESULTS / profile / "top_pair_averaging.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(run))
 
@@ -79,12 +78,5 @@ def test_without_larger_runs_there_is_only_this_one(page):
 
 def test_what_the_workflow_watches(tmp_path, monkeypatch, page):
     keep("rings", 10, EVENTS, {})
-    assert studies.kept_results("top_pair_averaging") == ["data/results/rings/top_pair_averaging.json"]
-    assert studies.kept_results("top_pair_differential") == []
-
-
-def test_a_profile_that_is_based_on_another_says_only_what_it_changes():
-    laptop, rings = (section(profile, "trainings") for profile in ("laptop", "rings"))
-    assert rings["training_sets"] > laptop["training_sets"]
-    assert rings["n_train"] == laptop["n_train"]
-    assert section("rings", "event_trainings") == section("laptop", "event_trainings")
+    assert plan.notebook_files("top_pair_averaging", "laptop") == ["data/results/rings/top_pair_averaging.json"]
+    assert plan.notebook_files("top_pair_differential", "laptop") == []
