@@ -245,7 +245,7 @@ markdown_table(["", "events in the region", "share in $10^{-4}$, 95 %", "paper"]
 # (sec-differs)=
 # ## What differs from the paper's sample, and by how much
 #
-# Without additional jets our sample has {glue:text}`top_pair_events_region_0j`$\cdot 10^{-4}$ of its events in the region, several times the paper's 8. What are these events? Two looks: the largest $|\eta|$ of their six jets, and the mass of the
+# Without additional jets our sample has {glue:text}`top_pair_events_region_0j`$\cdot 10^{-4}$ of its events in the region, against the paper's 8. What are these events? Two looks: the largest $|\eta|$ of their six jets, and the mass of the
 # hard process that made them, which the simulation knows.
 
 # %% tags=["hide-input"]
