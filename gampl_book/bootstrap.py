@@ -124,7 +124,7 @@ class Environment:
         """
         if (self.folder.exists() or self.folder.is_symlink()) and not self.works():
             say("The environment .venv is broken, or of another Python: making it anew.")
-            remove(self.folder)
+            self._remove()
         if not self.stamp.exists():
             self._check_space()
         if not self.folder.exists():
@@ -138,7 +138,15 @@ class Environment:
             self._pip("-c", "constraints.txt", "-e", f".[{EXTRAS}]")
         if not self.works(with_project=True):
             raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
-        write(self.stamp, json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+        part = self.stamp.with_name(f"{self.stamp.name}.part")  # the stamp is either complete or not there
+        part.write_text(json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+        os.replace(part, self.stamp)
+
+    def _remove(self) -> None:
+        if self.folder.is_symlink():
+            self.folder.unlink()
+        else:
+            shutil.rmtree(self.folder)
 
     def _make_empty(self) -> None:
         if importlib.util.find_spec("ensurepip") is None:
@@ -165,12 +173,7 @@ class Environment:
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
-    """Runs pip or venv, showing one line per package.
-
-    Args:
-        command: What to run.
-        folder: Where.
-        expected: How many packages there are, about.
+    """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
 
     Raises:
         SetupError: If it fails, with the reason in words if it is one that we know.
@@ -209,24 +212,6 @@ def explain(output: str) -> str:
     return (
         "The environment .venv could not be made, see above.\nWhen that is mended run make again: it goes on from here."
     )
-
-
-def remove(path: Path) -> None:
-    """Removes a folder, or a link to one."""
-    if path.is_symlink():
-        path.unlink()
-    else:
-        shutil.rmtree(path)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file that is either complete or not there."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def say(text: str) -> None:

@@ -188,8 +188,8 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
     parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
     parser.add_argument("--profile", required=True, help="such as smoke or laptop")
@@ -199,12 +199,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
     parser.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    args = parse_arguments(arguments)
+    args = parser.parse_args(arguments)
     parameters = {"profile": args.profile, "seed": args.seed}
     for text in args.parameter:
         name, _, value = text.partition("=")

@@ -21,11 +21,11 @@ seed: int = 1
 import json
 from pathlib import Path
 
-from gampl_book import COSTS, costs
-from gampl_book.pages import Page, markdown_table, root
+from gampl_book import COSTS, ROOT, costs
+from gampl_book.pages import Page, markdown_table
 
 page = Page("paper_scale", profile, seed)
-measurements = [costs.read(file) for file in costs.files(root())]
+measurements = [costs.read(file) for file in costs.files(ROOT)]
 of_paper = [m for m in measurements if m["profile"] == "paper"]
 of_cpu = next(m for m in of_paper if m["kind"] == "cpu")
 
@@ -56,7 +56,7 @@ page.record("hours_rings", rings)
 page.record("hours_generators", everything - making_events - rings)
 page.record("years_generators", (everything - making_events - rings) / 24 / 365)
 page.record("gb_generated", costs.gigabytes_generated("paper"))
-page.record("gb_simulated", costs.gigabytes_simulated(root()))
+page.record("gb_simulated", costs.gigabytes_simulated(ROOT))
 markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% tags=["nbval-check-output"]
@@ -70,7 +70,7 @@ print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswit
 # What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
 
 # %% tags=["hide-input"]
-runs = [json.loads(path.read_text()) for path in sorted(Path(root(), COSTS, "runs").glob("*.json"))]
+runs = [json.loads(path.read_text()) for path in sorted(Path(ROOT, COSTS, "runs").glob("*.json"))]
 markdown_table(
     ["profile", "machine", "steps", "core hours of the steps", "largest process [MB]", "store [MB]", "products [MB]"],
     [

@@ -19,7 +19,8 @@ from scipy import stats
 from gampl import plots
 from gampl.particles.kinematics import delta_r
 from gampl.processes.top_pair import M_TT_REGION, TopPair
-from gampl_book.pages import Page, markdown_table, root, rounded
+from gampl_book import ROOT
+from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.studies import event_file
 
 page = Page("top_pair_events", profile, seed)
@@ -27,7 +28,7 @@ PROCESSES = {0: TopPair(0), 4: TopPair(4)}
 COLORS = {0: plots.ESTIMATE, 4: plots.MODEL}
 events = {
     extra: {
-        sample: process.load(sample, root() / event_file(f"top_pair_{extra}j", profile))
+        sample: process.load(sample, ROOT / event_file(f"top_pair_{extra}j", profile))
         for sample in ("train", "holdout")
     }
     for extra, process in PROCESSES.items()

@@ -22,8 +22,8 @@ def trainings(members):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    (tmp_path / "_config.yml").touch()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kept_results, "ROOT", tmp_path)
     monkeypatch.setenv("GAMPL_OUTPUT", str(tmp_path / "out"))
     page = Page("top_pair_averaging", "laptop", 1)
     page.made_of(event_trainings=trainings(4), sha256_of_events=EVENTS)
@@ -42,7 +42,7 @@ def keep(profile, members, events, numbers):
         "made_of": {"event_trainings": trainings(members), "sha256_of_events": events},
         "numbers": numbers,
     }
-    path = kept_results.root() / KEPT_RESULTS / profile / "top_pair_averaging.json"
+    path = kept_results.ROOT / KEPT_RESULTS / profile / "top_pair_averaging.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(run))
 
