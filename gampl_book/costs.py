@@ -93,7 +93,7 @@ def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]])
         first = trainings[names[0]]
         # how the members of an ensemble use the events does not change what they cost
         like = "deep" if first.posterior in RESAMPLINGS else first.posterior
-        each = measured.get(f"ring{first.dim}d/{like}")
+        each = measured.get(f"{kind.partition('/')[0]}/{like}")
         seconds = None if each is None else len(names) * first.fit.steps * each["seconds_per_step"]
         yield _work(f"training {kind}", len(names), seconds)
 

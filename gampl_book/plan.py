@@ -10,8 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.event_settings import EventTraining
-from gampl.generators.settings import POSTERIORS, RESAMPLINGS, Training
+from gampl.generators.settings import POSTERIORS, RESAMPLINGS
 from gampl_book import COSTS, KEPT_RESULTS, event_studies, studies
 from gampl_book.profiles import LARGER, section
 from gampl_book.studies import event_file
@@ -62,13 +61,13 @@ class Job:
     """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble.
 
     Attributes:
-        trainings: By name.
+        trainings: Their settings by name.
         trained_by: The file whose code, with all that it imports, decides what they become.
         data: Files with the training events, relative to the project; none where they are drawn.
         generated: What decides which events a job generates after training; rings generate none.
     """
 
-    trainings: dict[str, Training | EventTraining]
+    trainings: dict[str, Any]
     trained_by: str
     data: list[str]
     generated: dict[str, Any]
@@ -79,8 +78,8 @@ class Job:
         return {"trainings": {name: asdict(t) for name, t in self.trainings.items()}, "generated": self.generated}
 
 
-def trainings(profile: str, seed: int) -> dict[str, Training | EventTraining]:
-    """All trainings of a profile by name, of rings and of LHC events."""
+def trainings(profile: str, seed: int) -> dict[str, Any]:
+    """The settings of all trainings of a profile by name, of rings and of LHC events."""
     return {**studies.trainings(profile, seed), **event_studies.trainings(profile, seed)}
 
 
@@ -109,7 +108,7 @@ def _trainings_per_job(profile: str, family: str, all_of_them: int) -> int:
     return int(section(profile, "event_trainings")["members_per_job"])
 
 
-def _event_job(profile: str, ensemble: str, members: dict[str, Training | EventTraining]) -> Job:
+def _event_job(profile: str, ensemble: str, members: dict[str, Any]) -> Job:
     generated = {
         "solver": asdict(event_studies.solver(profile)),
         "n_gen": event_studies.n_gen(profile, ensemble),
