@@ -26,7 +26,7 @@ from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Ver
 
 LEDGER = Path("book", "claims.yml")
 CHECK = "check"  # the section of our own checks
-PREMISE = "what it is about differs already"
+PREMISE_DIFFERS = "what it is about differs already"
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         result: ``notebook.number`` that answers it, or a quotient of several: ``a.x / b.y * c.z``; empty if it is not
             attempted.
         tolerance: Largest absolute difference from ``paper`` that counts as agreement; for ``equals`` only.
-        given: Another claim without which this one means nothing: if that one differs, this one is not tested.
+        premise: Another claim without which this one means nothing: if that one differs, this one is not tested.
         exact: Why a number without an interval is sure enough to decide an inequality; empty if it is not.
         needs: What it would take to test the claim at the paper's size, where that is more than a laptop does.
         expect: Verdicts that a run of a profile may have; a profile that is not named may have any.
@@ -63,7 +63,7 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     printed: str = ""
     result: str = ""
     tolerance: float | None = None
-    given: str = ""
+    premise: str = ""
     exact: str = ""
     needs: str = ""
     expect: Mapping[str, Sequence[Verdict]] = {}
@@ -198,8 +198,8 @@ def load(ledger: Path) -> list[Claim]:
             raise ValueError(f"{name}: the id is used twice")
         claims[claim.id] = claim
     for claim in claims.values():
-        if claim.given and claim.given not in claims:
-            raise ValueError(f"{ledger.name}: claim {claim.id} is given {claim.given}, which is not a claim")
+        if claim.premise and claim.premise not in claims:
+            raise ValueError(f"{ledger.name}: claim {claim.id} has the premise {claim.premise}, which is not a claim")
     return list(claims.values())
 
 
@@ -226,10 +226,10 @@ def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge each claim in each profile that was run."""
     answers = {c.id: {profile: _answer(c, recorded) for profile, recorded in results.items()} for c in claims}
     for claim in claims:
-        for profile, premise in answers.get(claim.given, {}).items():
+        for profile, first in answers.get(claim.premise, {}).items():
             answer = answers[claim.id][profile]
-            if premise.verdict is Verdict.DIFFERS and answer.ours is not None:
-                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, answer.ours, PREMISE)
+            if first.verdict is Verdict.DIFFERS and answer.ours is not None:
+                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, answer.ours, PREMISE_DIFFERS)
     return [Judged(c, answers[c.id]) for c in claims]
 
 

@@ -74,9 +74,9 @@ def test_a_claim_about_a_quotient():
     assert verdict(of, recorded(a=2, b=4, c=12)) is Verdict.NOT_ATTEMPTED
 
 
-def test_what_is_given_must_not_differ():
+def test_a_premise_must_not_differ():
     premise = claim(id="premise", result="line.D")
-    both = [claim(given="premise"), premise]
+    both = [claim(premise="premise"), premise]
     agree, differ = recorded(G=70.0, D=70.0), recorded(G=70.0, D=1.0)
     assert claims.evaluate(both, agree)[0].verdict("smoke") is Verdict.REPRODUCED
     assert claims.evaluate(both, differ)[0].verdict("smoke") is Verdict.NOT_TESTED
@@ -108,7 +108,7 @@ def test_accepting_a_run_changes_its_expectations_and_nothing_else(tmp_path):
         (f"- {{{FIELDS}, says: perhaps}}", "perhaps"),
         (f"- {{{FIELDS}, says: below, tolerance: 1}}", "a tolerance belongs to a claim that says equals"),
         (f"- {{{FIELDS}, says: about, paper: -1}}", "must be positive"),
-        (f"- {{{FIELDS}, given: b}}", "is given b, which is not a claim"),
+        (f"- {{{FIELDS}, premise: b}}", "has the premise b, which is not a claim"),
         (f"- &c {{{FIELDS}}}\n- *c", "used twice"),
     ],
 )
