@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 from gampl_book import KEPT_RESULTS
 
@@ -51,23 +50,10 @@ def assemble(profile: str, notebooks: list[Path], figures: Path, run_report: Pat
 
 def check_toc(toc: Path, notebooks: list[Path]) -> None:
     """Raises SiteError for a notebook that the table of contents has forgotten: it would be silently left out."""
-    pages = set(_pages_in_toc(yaml.safe_load(toc.read_text())))
+    pages = {page.removesuffix(".ipynb") for page in parse_toc_yaml(toc)}
     forgotten = [notebook.stem for notebook in notebooks if notebook.stem not in pages]
     if forgotten:
         raise SiteError(f"notebook {forgotten[0]} is in no place of {toc}: add a line `- file: {forgotten[0]}`")
-
-
-def _pages_in_toc(toc: Any) -> Iterator[str]:
-    """The pages that a table of contents names, without endings."""
-    if isinstance(toc, dict):
-        for key, value in toc.items():
-            if key in {"root", "file"}:
-                yield str(value).removesuffix(".md").removesuffix(".ipynb")
-            else:
-                yield from _pages_in_toc(value)
-    elif isinstance(toc, list):
-        for item in toc:
-            yield from _pages_in_toc(item)
 
 
 def add_notebook(executed: Path, stage: Path) -> None:
