@@ -5,7 +5,6 @@
 The record is the log's name with .json: it says "running" until the command ends, and how it ended afterwards.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -13,15 +12,46 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from gampl.store.atomic import write_bytes
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of the system's peak memory
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One step, as it last ran or still runs.
+
+    Attributes:
+        state: ``running``, ``done``, ``failed`` or, where the machine or the process died, ``lost``.
+        host: Name of the machine.
+        pid: Number of the process.
+        started: Seconds since 1970.
+        slurm_job: Number of the job in Slurm's queue; None elsewhere.
+        seconds: Wall time; of the run before where this one has not ended well, None if there was none.
+        cpu_seconds: Of all its processes, None where it has not ended.
+        peak_memory_mb: Largest process, None where it has not ended.
+        step: Rule and name, such as ``train/ring2d/deep/1-2``, as the place of the record says.
+    """
+
+    state: str
+    host: str
+    pid: int
+    started: float
+    slurm_job: str | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_memory_mb: int | None = None
+    step: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The kind of step: train, notebook, nbval, shard, ..."""
+        return self.step.partition("/")[0]
 
 
 def run(log: Path, command: list[str]) -> int:
@@ -30,14 +60,9 @@ def run(log: Path, command: list[str]) -> int:
     A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    about: dict[str, Any] = {
-        "state": "running",
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-        "started": time.time(),
-        "seconds_before": _seconds_before(log),
-    }
+    before, job = read(log, log.parent), os.environ.get("SLURM_JOB_ID")
+    seconds = before.seconds if before is not None else None  # for whoever wants to know how long it will take
+    record = Record("running", socket.gethostname(), os.getpid(), time.time(), job, seconds)
     start = time.monotonic()
     with log.open("wb") as output:
         # none is lost between the start of the command and the handlers, which the command does not inherit
@@ -51,17 +76,17 @@ def run(log: Path, command: list[str]) -> int:
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        _write(log, about)
+        _write(log, record)
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    about |= {
-        "state": "failed" if code else "done",
-        "exit_status": code,
-        "seconds": round(time.monotonic() - start, 2),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_mb": round(usage.ru_maxrss * KILOBYTE / 2**20),
-    }
-    _write(log, about)
+    ended = msgspec.structs.replace(
+        record,
+        state="failed" if code else "done",
+        seconds=record.seconds if code else round(time.monotonic() - start, 2),
+        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
+        peak_memory_mb=round(usage.ru_maxrss * KILOBYTE / 2**20),
+    )
+    _write(log, ended)
     return code if code >= 0 else 128 - code
 
 
@@ -70,65 +95,21 @@ def record_of(log: Path) -> Path:
     return log.with_suffix(".json")
 
 
-def _seconds_before(log: Path) -> float | None:
-    """How long this step took when it last ended well, for whoever wants to know how long it will take."""
-    record = read(log, log.parent)
-    return record.seconds if record is not None else None
-
-
-def _write(log: Path, about: dict[str, Any]) -> None:
+def _write(log: Path, record: Record) -> None:
     try:
-        write_bytes(record_of(log), (json.dumps(about, indent=1) + "\n").encode())
+        write_bytes(record_of(log), msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     except OSError as error:  # a step that has succeeded does not fail because of this
         print(f"{record_of(log)} was not written: {error}", file=sys.stderr)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One step, as it last ran or still runs.
-
-    Attributes:
-        step: Rule and name, such as ``train/ring2d/deep/1-2``.
-        state: ``running``, ``done``, ``failed`` or, where the machine or the process died, ``lost``.
-        host: Name of the machine.
-        slurm_job: Number of the job in Slurm's queue; empty elsewhere.
-        started: Seconds since 1970.
-        seconds: Wall time; of the run before where this one has not ended well, None if there was none.
-        cpu_seconds: Of all its processes, None where it has not ended.
-        peak_memory_mb: Largest process, None where it has not ended.
-    """
-
-    step: str
-    state: str
-    host: str
-    slurm_job: str
-    started: float
-    seconds: float | None
-    cpu_seconds: float | None
-    peak_memory_mb: int | None
-
-    @property
-    def rule(self) -> str:
-        """The kind of step: train, notebook, nbval, shard, ..."""
-        return self.step.partition("/")[0]
 
 
 def read(log: Path, root: Path) -> Record | None:
     """The record of the step with a log below the folder of logs `root`; None if there is none that can be read."""
     try:
-        about = json.loads(record_of(log).read_text(encoding="utf-8"))
-        return Record(
-            step=log.relative_to(root).with_suffix("").as_posix(),
-            state="lost" if about["state"] == "running" and not _lives(about) else about["state"],
-            host=about["host"],
-            slurm_job=about["slurm_job"] or "",
-            started=about["started"],
-            seconds=about.get("seconds" if about["state"] == "done" else "seconds_before"),
-            cpu_seconds=about.get("cpu_seconds"),
-            peak_memory_mb=about.get("peak_memory_mb"),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        record = msgspec.json.decode(record_of(log).read_bytes(), type=Record)
+    except (OSError, ValueError):
         return None
+    state = "lost" if record.state == "running" and not _lives(record) else record.state
+    return msgspec.structs.replace(record, state=state, step=log.relative_to(root).with_suffix("").as_posix())
 
 
 def read_all(root: Path) -> list[Record]:
@@ -149,19 +130,19 @@ def _jobs_of_slurm() -> frozenset[str] | None:
     return None if done.returncode else frozenset(done.stdout.split())
 
 
-def _lives(about: dict[str, object]) -> bool:
+def _lives(record: Record) -> bool:
     """Whether a step that says it runs does: asks Slurm, or this machine; elsewhere there is nobody to ask."""
-    if about.get("slurm_job"):
+    if record.slurm_job:
         jobs = _jobs_of_slurm()
-        return jobs is None or str(about["slurm_job"]) in jobs
-    if about["host"] != socket.gethostname():
+        return jobs is None or record.slurm_job in jobs
+    if record.host != socket.gethostname():
         return True
     try:
-        os.kill(int(str(about["pid"])), 0)
+        os.kill(record.pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
+    except PermissionError:  # it is somebody else's
+        pass
     return True
 
 

@@ -94,7 +94,7 @@ def test_a_job_that_slurm_has_forgotten_is_lost(pretended, tmp_path):
     step._jobs_of_slurm.cache_clear()
     pretended(squeue="echo 17; echo 18")
     for job in (17, 19):
-        about = {"state": "running", "slurm_job": str(job), "host": "node7", "started": 100.0}
+        about = {"state": "running", "pid": 1, "slurm_job": str(job), "host": "node7", "started": 100.0}
         (tmp_path / "train").mkdir(exist_ok=True)
         (tmp_path / f"train/{job}.json").write_text(json.dumps(about))
     states = {record.step: record.state for record in step.read_all(tmp_path)}
