@@ -42,7 +42,8 @@ def only_build(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"another build is running here ({last_holder(lock)})") from None
+            file.seek(0)
+            raise BusyError(f"another build is running here ({file.read().strip()})") from None
         except OSError as error:
             print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
         file.truncate(0)
@@ -61,14 +62,15 @@ def last_holder(lock: Path) -> str:
 
 def holder_of(lock: Path) -> str:
     """Which process holds the lock of a checkout, such as "process 7 of laptop"; empty if none does."""
-    if lock.exists():
-        with lock.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return last_holder(lock)
-            except OSError:  # nobody can hold it on this file system
-                pass
+    if not lock.exists():
+        return ""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return last_holder(lock)
+        except OSError:  # nobody can hold it on this file system
+            return ""
     return ""
 
 
