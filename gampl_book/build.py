@@ -145,7 +145,7 @@ def _modified(path: Path) -> int | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
     targets = "all (default), notebooks, events, or files below _build"

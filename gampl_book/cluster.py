@@ -91,7 +91,7 @@ def left_behind() -> list[str]:
 
 
 def refuse_jobs_of_another_machine(holder: str) -> None:
-    """Jobs that a build on another machine has sent may be watched by it, where locks do not reach between machines.
+    """Refuses to take over jobs of a build on another machine, which may still watch them: locks may not reach there.
 
     Args:
         holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
@@ -107,7 +107,7 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
 
 
 def cancel_left_behind() -> None:
-    """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
+    """Ends the jobs that an earlier build has left behind, so that no step runs twice; trainings go on from checkpoints.
 
     Raises:
         ClusterError: If they do not end.

@@ -46,7 +46,7 @@ def _megabytes(folder: Path) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Keep a run's numbers and costs in data/.")
     parser.add_argument("--profile", choices=PROFILES, required=True)
     profile = parser.parse_args(arguments).profile

@@ -72,7 +72,7 @@ def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[st
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Compare smoke notebooks with the references on another processor.")
     parser.add_argument("notebooks", nargs="*", help="default: those that use networks")
     parser.add_argument("--instructions", nargs="+", choices=INSTRUCTIONS, default=["default"])

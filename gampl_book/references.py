@@ -143,11 +143,13 @@ def check(source: Path, reference: Path) -> str:
         settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
         nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
-    return f"notebook {source.stem} does not print what {reference} says, see above: {REMEDY}" * bool(done.returncode)
+    if done.returncode:
+        return f"notebook {source.stem} does not print what {reference} says, see above: {REMEDY}"
+    return ""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make reference notebooks, or check notebooks against them.")
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make", help="make them from executed notebooks")

@@ -139,7 +139,7 @@ def check_results(results: Path, name: str) -> None:
 
 
 def run(source: Path, parameters: Parameters, executed: Path, results: Path, figures: Path, failed: Path) -> None:
-    """Execute a notebook source and put its three products in place.
+    """Executes a notebook source and puts its three products in place.
 
     Args:
         source: The py:percent file.
@@ -184,7 +184,7 @@ def parse_parameter(text: str) -> tuple[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
     parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
     parser.add_argument("--profile", required=True, help="such as smoke or laptop")

@@ -124,7 +124,7 @@ def render(stage: Path, config: Path, site: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Make the HTML book.")
     parser.add_argument("notebooks", type=Path, nargs="+", help="executed notebooks")
     parser.add_argument("--profile", required=True)

@@ -148,7 +148,7 @@ def report(profile: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Say how far the book's work is.")
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
     args = parser.parse_args(arguments)

@@ -55,7 +55,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def run(log: Path, command: list[str]) -> int:
-    """Run a command and record it; returns its exit status, 128 + number if a signal ended it.
+    """Runs a command and records it; returns its exit status, 128 + number if a signal ended it.
 
     A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
     """
@@ -147,7 +147,7 @@ def _lives(record: Record) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; returns the exit status."""
+    """Runs the command; returns the exit status."""
     if len(arguments) < 2:
         print("usage: python -m gampl_book.step LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
