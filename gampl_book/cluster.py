@@ -107,7 +107,7 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
 
 
 def cancel_left_behind() -> None:
-    """Ends the jobs that an earlier build has left behind, so that no step runs twice; trainings go on from checkpoints.
+    """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from their checkpoints.
 
     Raises:
         ClusterError: If they do not end.
