@@ -42,11 +42,7 @@ def files(project: Path) -> list[Path]:
 
 
 def read(path: Path | str) -> dict[str, Any]:
-    """A file of measurements.
-
-    Raises:
-        ValueError: If it is not one; names the file.
-    """
+    """A file of measurements; raises ValueError, which names the file, if it is not one."""
     try:
         measured: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         measured["device"], measured["profile"], measured["rings"], measured["events"], measured["shards"]

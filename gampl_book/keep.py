@@ -14,11 +14,7 @@ from gampl_book.step import read_all
 
 
 def cost(run: Path) -> dict[str, object]:
-    """What a run has cost, by the records of its steps, each as it last ran.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """What a run has cost, by the records of its steps, each as it last ran; raises ValueError if there are none."""
     records = [record for record in read_all(run / "logs") if record.state == "done"]
     if not records:
         raise ValueError(f"{run}/logs has no records of finished steps: make book PROFILE={run.name}")

@@ -57,11 +57,7 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 
 
 def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:
-    """What a notebook records with instructions and threads.
-
-    Raises:
-        subprocess.CalledProcessError: If it fails.
-    """
+    """What a notebook records with instructions and threads; raises subprocess.CalledProcessError if it fails."""
     source = ROOT / "notebooks" / f"{notebook}.py"
     command = [sys.executable, "-m", "gampl_book.run_notebook", str(source), "--profile", "smoke", "--seed", "1"]
     command += ["--executed", f"{folder}/executed/{notebook}.ipynb", "--figures", f"{folder}/figures/{notebook}"]
