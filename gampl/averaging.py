@@ -144,6 +144,7 @@ def from_tallies(
     truth: ArrayLike | None = None,
     max_lost: float = 1e-3,
     notes: tuple[str, ...] = (),
+    names: Sequence[str] = (),
 ) -> Amplification:
     """Estimate G from the shares of the members' events in each region, see `gampl.tallies`.
 
@@ -154,16 +155,17 @@ def from_tallies(
         truth: True probabilities of the regions, shape (regions,), for validation.
         max_lost: Largest tolerated share of events with a non-finite observable in a member.
         notes: Warnings to hand on with the result.
+        names: What errors call the members; left out, "member 0" and so on.
 
     Raises:
         ValueError: If there are fewer than 2 members, one has no events or lost too many, or a region is empty or full.
     """
     if len(tallies) < 2:
         raise ValueError(f"a spread needs at least 2 members, got {len(tallies)}")
-    for member, tally in enumerate(tallies):
+    for name, tally in zip(names or [f"member {k}" for k in range(len(tallies))], tallies, strict=True):
         if tally.n_gen < 2:
-            raise ValueError(f"member {member}: has {tally.n_gen} events, expected at least 2")
-        check_lost(member, "observable", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
+            raise ValueError(f"{name}: has {tally.n_gen} events, expected at least 2")
+        check_lost(name, "observable", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([s for s in tally.prefixes if s.n_gen < fewest] for tally in tallies), strict=True)
     spreads = []
@@ -253,7 +255,7 @@ def count_stream(
     for member, batches in enumerate(members):
         report = None if progress is None else partial(progress, member)
         counts, lost = _count_prefixes(member, batches, regions, sizes, report)
-        check_lost(member, "observable", lost, int(sizes[-1]), max_lost)
+        check_lost(f"member {member}", "observable", lost, int(sizes[-1]), max_lost)
         tables.append(counts)
         n_lost += lost
     if not tables:

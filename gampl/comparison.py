@@ -85,7 +85,7 @@ def trace(
         if progress is not None:
             progress(done)
     for test in tests:
-        check_lost(member, "summary", test.n_lost, test.n_gen, max_lost)
+        check_lost(f"member {member}", "summary", test.n_lost, test.n_gen, max_lost)
     return Trace(distances, n_kept, np.array([test.n_lost for test in tests]))
 
 

@@ -79,6 +79,7 @@ def from_tallies(
     reference_is: Literal["holdout", "training"] = "holdout",
     max_lost: float = 1e-3,
     notes: tuple[str, ...] = (),
+    names: Sequence[str] = (),
 ) -> Amplification:
     """Estimate G from the members' distances to one reference, see `gampl.distances`.
 
@@ -89,14 +90,15 @@ def from_tallies(
         reference_is: See `from_stream`.
         max_lost: Largest tolerated share of a member's events whose summary is not finite.
         notes: Warnings to hand on with the result.
+        names: What errors call the members; left out, "member 0" and so on.
 
     Raises:
         ValueError: If there are no members, or one has no events or lost too many.
     """
     if not tallies:
         raise ValueError("members is empty: expected at least 1 sample")
-    for member, tally in enumerate(tallies):
-        check_lost(member, "summary", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
+    for name, tally in zip(names or [f"member {k}" for k in range(len(tallies))], tallies, strict=True):
+        check_lost(name, "summary", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in tallies)]

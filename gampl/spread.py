@@ -21,6 +21,20 @@ UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal mem
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
+class UselessRegionError(ValueError):
+    """A region without any event of any member, or with all of them.
+
+    Attributes:
+        region: Its number.
+        problem: What is wrong with it, to follow "the region is".
+    """
+
+    def __init__(self, region: int, *, is_empty: bool) -> None:
+        self.region = region
+        self.problem = f"{'empty' if is_empty else 'full'} for all members: its integral says nothing about them"
+        super().__init__(f"region {region} is {self.problem}")
+
+
 @dataclass(frozen=True)
 class Spread:
     """Scatter of the members' integrals at one n_gen, summed over regions as in Eq. (19)."""
@@ -49,8 +63,7 @@ class Spread:
             )
         mean = integrals.mean(axis=0)
         for region in np.flatnonzero((mean <= 0) | (mean >= 1)):
-            kind = "empty" if mean[region] <= 0 else "full"
-            raise ValueError(f"region {region} is {kind} for all members: its integral says nothing about them")
+            raise UselessRegionError(int(region), is_empty=bool(mean[region] <= 0))
         covariance = np.atleast_2d(np.cov(integrals, rowvar=False, ddof=1))
         return cls(
             integrals=integrals,

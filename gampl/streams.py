@@ -94,11 +94,11 @@ class Accumulator:
         return self._steps.cut(len(lost))
 
 
-def check_lost(member: int, what: str, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
+def check_lost(member: str, what: str, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
     """Refuse a member of whose events too large a share is lost.
 
     Args:
-        member: Its number, for the message.
+        member: What to call it in the message.
         what: The number of an event that is not finite, ``"observable"`` or ``"summary"``.
         n_lost: Events without it.
         n_gen: All events.
@@ -111,7 +111,7 @@ def check_lost(member: int, what: str, n_lost: int, n_gen: int, max_lost: float,
     if max(n_lost, weight * n_gen) > max_lost * n_gen:
         share = "" if n_lost > max_lost * n_gen else f", but {weight:.3g} of the weight,"
         raise ValueError(
-            f"member {member}: {n_lost} of {n_gen} events{share} have a non-finite {what}, tolerated is a share of "
+            f"{member}: {n_lost} of {n_gen} events{share} have a non-finite {what}, tolerated is a share of "
             f"max_lost = {max_lost:g}; dropping them would bias the tails"
         )
 

@@ -6,8 +6,9 @@ Figures that are made here have a canvas of their own: pyplot, its style and its
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
@@ -21,10 +22,12 @@ from numpy.typing import NDArray
 from gampl import plots
 from gampl.amplification import Amplification
 from gampl.report.histograms import Histogram
-from gampl.report.study import Finding
+from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.store.atomic import write_bytes
 
 Floats = NDArray[np.float64]
 Kind = Literal["png", "pdf", "svg"]
+OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
 STYLE: dict[Any, Any] = plots.STYLE | {
     "text.usetex": False,  # names of regions are no TeX
@@ -78,12 +81,13 @@ def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
         ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
     """
     ax = _axes(ax, (5.2, 1.3 + 0.46 * max(len(findings), 1)))
-    ends = [1.0, *(end for f in findings if f.result for end in (f.result.G, *f.result.interval) if np.isfinite(end))]
+    results = [finding.result for finding in findings if isinstance(finding, Estimate)]
+    ends = [1.0, *(end for result in results for end in (result.G, *result.interval) if np.isfinite(end))]
     left, right = 0.6 * min(ends), 2.2 * max(ends)
     ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
     labelled = set[str]()
     for row, finding in enumerate(findings):
-        if finding.result is None:
+        if isinstance(finding, Failure):
             place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
             ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
             continue
@@ -99,17 +103,11 @@ def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def of_finding(finding: Finding) -> Figure:
-    """The curve of an estimate in a figure of its own, the legend below.
-
-    Raises:
-        ValueError: If there is no estimate.
-    """
-    if finding.result is None:
-        raise ValueError(f"{finding.what}: there is no estimate to draw, {finding.problem}")
+def of_estimate(estimate: Estimate) -> Figure:
+    """The curve of an estimate in a figure of its own, the legend below."""
     with style():
         ax = _axes(None, (5.2, 4.4))
-        finding.result.plot(ax, legend=False)
+        estimate.result.plot(ax, legend=False)
         plots.shared_legend([ax], columns=2)
     return _figure(ax)
 
@@ -133,6 +131,36 @@ def of_all(findings: Sequence[Finding]) -> Figure:
         ax = overview(findings)
         plots.shared_legend([ax], columns=3)
     return _figure(ax)
+
+
+def write(study: Study, folder: Path) -> tuple[Path, ...]:
+    """Write the overview, each estimate's curve and each control plot as PNG and PDF.
+
+    Returns:
+        The files, in this order.
+    """
+    paths = []
+    for name, draw, shown in _pictures(study):
+        figure = draw(shown)
+        for kind in OF_FILES:
+            paths.append(folder / f"{name}.{kind}")
+            write_bytes(paths[-1], content(figure, kind))
+    return tuple(paths)
+
+
+def _pictures(study: Study) -> Iterator[tuple[str, Callable[[Any], Figure], Any]]:
+    """Names of files, what draws them, and what they show; numbers make the names unique."""
+    yield "overview", of_all, study.findings
+    for k, finding in enumerate(study.findings, 1):
+        if isinstance(finding, Estimate):
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_estimate, finding
+    for k, h in enumerate(study.histograms, 1):
+        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram, h
+
+
+def _file_name(text: str) -> str:
+    """What any file system takes, short."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40] or "x"
 
 
 def content(figure: Figure, kind: Kind, dpi: float = 200) -> bytes:
