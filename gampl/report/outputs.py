@@ -2,19 +2,15 @@
 
 import csv
 import io
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 import numpy as np
-import scipy
 
-import gampl
 from gampl.report.study import Estimate, Failure, Finding, Study
-from gampl.report.words import answer, notes_of
+from gampl.report.words import answer, notes_of, now, versions
 
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
@@ -85,21 +81,6 @@ def to_csv(study: Study) -> str:
             row[f"{name}_at_least"] = "" if worth is None else worth.n_equiv_at_least
         writer.writerow(row | {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(notes_of(result))})
     return text.getvalue()
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed the numbers."""
-    return {
-        "gampl": gampl.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def now() -> str:
-    """Date and time, such as 2026-01-31T12:34:56+00:00."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,15 @@
 """An analysis in words: numbers as people read them, the answers as sentences, and all estimates as a table of text."""
 
+import platform
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import zip_longest
 
 import numpy as np
+import scipy
 
+import gampl
 from gampl.amplification import Amplification, Interval, State
 from gampl.differential import REUSED
 from gampl.report.process import Region
@@ -59,6 +63,12 @@ def whole(number: int) -> str:
 def percent(share: float) -> str:
     """A share, such as a confidence level, in percent."""
     return f"{100 * share:.3g}{SPACE}%"
+
+
+def interval(ends: Interval, text: Callable[[float], str] = short) -> str:
+    """Both ends, or the lower one if there is no upper end."""
+    low, high = ends
+    return f"{text(low)} to {text(high)}" if np.isfinite(high) else f"at least {text(low)}"
 
 
 def notes_of(result: Amplification) -> tuple[str, ...]:
@@ -193,12 +203,6 @@ def notes(study: Study) -> dict[str, str]:
     return {note: "" if len(whose) == len(study.estimates) else "; ".join(whose) for note, whose in about.items()}
 
 
-def interval_of(interval: Interval, text: Callable[[float], str] = short) -> str:
-    """Both ends, or the lower one if there is no upper end."""
-    low, high = interval
-    return f"{text(low)} to {text(high)}" if np.isfinite(high) else f"at least {text(low)}"
-
-
 def _rows(finding: Finding) -> Iterator[str]:
     """Name and numbers; a long name goes on in further lines."""
     names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
@@ -220,11 +224,26 @@ def _numbers(result: Amplification) -> tuple[str, str, str, str]:
     n_equiv = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
     if result.pooled is not None:
         n_equiv = f"≥ {short(result.pooled.n_equiv_at_least)}"
-    interval = interval_of(result.interval).replace("at least", "≥")
     n_train = str(result.n_train) if result.n_train < 10 ** WIDTHS[1] else short(result.n_train)
-    return n_train, short(result.G) if is_finite else "-", interval, n_equiv
+    ends = interval(result.interval).replace("at least", "≥")
+    return n_train, short(result.G) if is_finite else "-", ends, n_equiv
 
 
 def _printable(text: str) -> str:
     """Without what would move a terminal's cursor or change its colours."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the numbers."""
+    return {
+        "gampl": gampl.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def now() -> str:
+    """Date and time, such as 2026-01-31T12:34:56+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -307,6 +307,34 @@ def test_one_bad_region_costs_no_other_result(files, capsys):
     assert "x>0 " in shown.out
 
 
+GENERATED = """
+n_train: 200
+train: {f}/train.csv
+holdout: {f}/h.csv
+generator: {{kind: {kind}, members: 2, columns: [x], n_gen: 2000{more}}}
+regions: x > 0
+summaries: x
+"""
+
+
+@pytest.mark.parametrize(("kind", "more"), [("kde", ""), ("spline", ", steps: 5, width: 4, transforms: 1")])
+def test_a_generator_is_trained_once_and_reported(kind, more, files, monkeypatch, capsys):
+    monkeypatch.setenv("GAMPL_STORE", str(files / "store"))
+    write(files / "train.csv", np.random.default_rng(7).normal(size=250))
+    (files / "process.yml").write_text(GENERATED.format(f=files, kind=kind, more=more))
+    command = ("report", files / "process.yml", "--output", files / "r.html", "--json", files / "r.json")
+    results = []
+    for _ in range(2):
+        assert run(*command) == 0
+        results.append(json.loads((files / "r.json").read_text())["findings"])
+        monkeypatch.setattr("gampl.training.fit.fit", lambda *_, **__: pytest.fail("was trained again"))
+        monkeypatch.setattr("gampl.training.tables.fit", lambda *_, **__: pytest.fail("was trained again"))
+    assert results[0] == results[1]
+    assert [entry["result"]["n_train"] for entry in results[0]][:2] == [200, 200]
+    assert "member 1" in (files / "r.html").read_text(encoding="utf-8")
+    assert "r.html" in capsys.readouterr().out
+
+
 def test_options_that_argparse_knows(capsys):
     for command in ("averaging", "differential", "report"):
         with pytest.raises(SystemExit) as stopped:
