@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from gampl.amplification import Amplification, Interval, Worth
 from gampl.averaging_curve import averaging_curve, model_interval
 from gampl.inputs import Weights, weighted_streams
 from gampl.regions import Regions
 from gampl.spread import Spread, spread_notes
-from gampl.streams import check_lost, pieces, prefix_sizes
+from gampl.streams import check_lost, mean_size, pieces, prefix_sizes
 from gampl.tallies import Shares, Tally, weight_warnings
 
 Floats = NDArray[np.float64]
@@ -182,8 +181,8 @@ def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spre
     try:
         if is_weighted:
             spread = Spread.of_weighted(integrals, np.stack([m.variances for m in members]))
-        else:  # variances are averaged, hence the harmonic mean
-            spread = Spread.of(integrals, float(stats.hmean([m.n_gen for m in members])))
+        else:
+            spread = Spread.of(integrals, mean_size([m.n_gen for m in members]))
         if is_weighted or len({m.n_gen for m in members}) > 1:
             spread = spread.of_unequal([float(m.variances.sum()) for m in members])
     except ValueError:

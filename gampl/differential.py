@@ -19,7 +19,7 @@ from gampl.comparison import Comparison, Summary, summarise, trace
 from gampl.crossing import distance_interval, n_equiv, worth
 from gampl.distances import Distances, tied
 from gampl.inputs import Weights, as_events, weighted_streams
-from gampl.streams import check_lost, prefix_sizes
+from gampl.streams import check_lost, mean_size, prefix_sizes
 from gampl.summaries import coordinate
 from gampl.tallies import LONG_TAIL
 
@@ -100,8 +100,8 @@ def from_tallies(
     fewest = min(tally.n_gen for tally in tallies)
     prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in tallies)]
-    # variances are averaged, hence the harmonic mean; a heavy event makes it smaller, and prefixes before it useless
-    sizes = np.array([stats.hmean([d.n_effective for d in step]) for step in steps])
+    # a heavy event makes the mean smaller, and prefixes before it useless
+    sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T

@@ -1,10 +1,11 @@
 """Events that pass by in batches, cut at nested prefixes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -155,3 +156,11 @@ def pieces(
             if step == sizes.size:
                 return
     raise ValueError(f"member {member}: the stream ended after {steps.done} of {sizes[-1]} events")
+
+
+def mean_size(sizes: Sequence[float]) -> float:
+    """Number of events whose variance is the mean of those of samples of these sizes: their harmonic mean.
+
+    Equal sizes have exactly this mean, which 1 / (1 / n) need not be.
+    """
+    return float(sizes[0]) if len(set(sizes)) == 1 else float(stats.hmean(sizes))
