@@ -102,7 +102,7 @@ for number, finding in enumerate(study.findings):
     if result is not None:
         name = f"G_{finding.method}_{number}"
         page.record(name, result.G, result.interval, result.level)
-    cells = [f"$G$ {result.words}", "; ".join(result.notes)] if result is not None else [finding.problem, ""]
+    cells = [f"$G$ {result.words}", "; ".join(map(str, result.notes))] if result is not None else [finding.problem, ""]
     rows.append([finding.method, f"`{finding.what}`", f"{100 * finding.share:.3g} %", *cells])
 markdown_table(
     ["estimate", "summary, region", "share of events", f"{100 * wanted.level:.3g} % interval", "notes"], rows

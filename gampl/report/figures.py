@@ -19,9 +19,9 @@ from matplotlib.mathtext import MathTextParser
 from numpy.typing import NDArray
 
 from gampl import plots
-from gampl.amplification import Amplification
 from gampl.report.histograms import Histogram
 from gampl.report.study import Finding
+from gampl.result import Amplification
 
 Floats = NDArray[np.float64]
 Kind = Literal["png", "pdf", "svg"]

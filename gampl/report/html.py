@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from gampl.amplification import Amplification, DifferentialCurve, Worth
+from gampl.basics import significant
+from gampl.kolmogorov import DifferentialCurve
 from gampl.report import figures
 from gampl.report.histograms import Histogram
 from gampl.report.outputs import now, short, versions
@@ -16,7 +17,7 @@ from gampl.report.process import Process, SampleFiles
 from gampl.report.report_style import CSS
 from gampl.report.study import Finding, Study
 from gampl.report.words import answer, meaning, percent, where, whole
-from gampl.rounding import significant
+from gampl.result import Amplification, Worth
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
 FILES_SHOWN = 6
@@ -217,9 +218,9 @@ def _numbers(finding: Finding, result: Amplification) -> str:
 
 
 def _advice(result: Amplification) -> str:
-    from gampl.planning import sharpen
+    from gampl.sharpening import sharpen
 
-    notes = [f"<li>{escape(_sentence(note))}</li>" for note in dict.fromkeys(result.notes)]
+    notes = [f"<li>{escape(_sentence(note))}</li>" for note in dict.fromkeys(map(str, result.notes))]
     sharper = [f"<li>{escape(_sentence(text))}</li>" for text in sharpen(result)]
     text = f'<div class="notes"><h3>Notes</h3>{_list(notes)}</div>' if notes else ""
     return text + (f"<h3>What would sharpen it</h3>{_list(sharper)}" if sharper else "")

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
-from gampl.regions import Placed
+from gampl.regions import Placed, Tally
 from gampl.report.events import Batch, Numbers
 from gampl.report.histograms import Filling
 from gampl.report.truth import Placement, Values
-from gampl.tallies import Tally
 
 Floats = NDArray[np.float64]
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
@@ -84,8 +83,8 @@ class Member:
     def __init__(self, name: str, plan: Plan) -> None:
         self.name, self.plan = name, plan
         self.n_gen = 0
-        self.tallies = [Tally(len(region)) for region in plan.regions]
-        self.distances = [None if test.problem else Distances(test.reference) for test in plan.tests]
+        self.tallies = [Tally(len(region), name=name) for region in plan.regions]
+        self.distances = [None if test.problem else Distances(test.reference, name=name) for test in plan.tests]
         self.fillings = {e: Filling(edges) for e, edges in plan.histograms.items()}
         self.overlaps = np.zeros((len(plan.regions), len(plan.regions)))  # events in two regions
         self._raw: list[Floats] = []

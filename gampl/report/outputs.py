@@ -17,11 +17,11 @@ import scipy
 from matplotlib.figure import Figure
 
 import gampl
-from gampl.amplification import Amplification
+from gampl.basics import in_digits
 from gampl.report import figures
 from gampl.report.study import Finding, Study
 from gampl.report.words import answer
-from gampl.rounding import in_digits
+from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
 WIDTH = 100  # characters of a line in the terminal
@@ -69,7 +69,7 @@ def notes(study: Study) -> dict[str, str]:
     made = [finding for finding in study.findings if finding.result is not None]
     found: dict[str, list[str]] = {}
     for finding in made:
-        for note in dict.fromkeys(finding.result.notes if finding.result else ()):
+        for note in dict.fromkeys(map(str, finding.result.notes if finding.result else ())):
             found.setdefault(note, []).append(finding.what)
     return {note: "" if len(whose) == len(made) else "; ".join(whose) for note, whose in found.items()}
 
@@ -130,7 +130,7 @@ def to_csv(study: Study) -> str:
             equivalents = (result.n_equiv, *result.n_equiv_interval, *limits)
             facts = (result.level, str(result.state), result.n_train, result.n_members, float(result.curve.n_gen[-1]))
             numbers = [result.G, *result.interval, *equivalents, *facts]
-        said = " | ".join(result.notes) if result is not None else ""
+        said = " | ".join(map(str, result.notes)) if result is not None else ""
         writer.writerow(
             [finding.method, finding.region, finding.summary, finding.share, *numbers, finding.problem, said]
         )

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl import averaging, differential
-from gampl.amplification import Amplification
 from gampl.particles.expressions import Expression
 from gampl.report.diagnosis import weak_spots
 from gampl.report.events import Batch, Numbers, of_file
@@ -17,6 +16,8 @@ from gampl.report.learned import learn
 from gampl.report.members import Member, Plan, Test, ValueOf, by_member
 from gampl.report.process import Process
 from gampl.report.truth import Placement, Progress, Truth
+from gampl.result import Amplification
+from gampl.spread import RegionError
 
 Floats = NDArray[np.float64]
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
@@ -208,9 +209,10 @@ def _averaging(process: Process, plan: Plan, members: Sequence[Member]) -> Itera
             share = float(np.mean([tally.shares.integrals.sum() for tally in tallies]))
             result = averaging.from_tallies(tallies, process.n_train, level=process.level, max_lost=process.max_lost)
             yield Finding(name, "", result, share=share)
+        except RegionError as error:
+            yield Finding(name, "", None, str(error) if len(placement) > 1 else error.problem, share)
         except ValueError as error:
-            what = str(error) if len(placement) > 1 else str(error).removeprefix("region 0 is ")
-            yield Finding(name, "", None, what, share)
+            yield Finding(name, "", None, str(error), share)
 
 
 def _differential(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> Iterator[Finding]:

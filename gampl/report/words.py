@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gampl.amplification import Amplification, State
-from gampl.differential import REUSED
+from gampl.basics import NoteCode, in_digits, significant
 from gampl.report.process import Process
 from gampl.report.study import EVERYWHERE, Finding, Study
-from gampl.rounding import in_digits, significant
+from gampl.result import Amplification, State
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = ((1e12, ""), (1e9, " billion"), (1e6, " million"))
@@ -19,7 +18,7 @@ def answer(finding: Finding, process: Process) -> str:
     if finding.result is None:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
     sentences = [*(_differential(finding) if finding.summary else _averaging(finding, process))]
-    if REUSED in finding.result.notes:
+    if any(note.code is NoteCode.REUSED for note in finding.result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
