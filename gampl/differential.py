@@ -5,8 +5,7 @@ of a reference sample of true events levels off. n_equiv is the number of true e
 large, Eq. (36). The reference must not have been used to train the generator, or the distance can be far too small.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,16 +13,17 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.amplification import Amplification, DifferentialCurve, Interval, State
-from gampl.comparison import Comparison, Summary, summarise, trace
-from gampl.crossing import distance_interval, n_equiv, worth
-from gampl.distances import Distances, tied
-from gampl.inputs import Weights, as_events, weighted_streams
-from gampl.streams import check_lost, prefix_sizes
-from gampl.summaries import coordinate
-from gampl.tallies import LONG_TAIL
+from gampl.basics import Floats, Interval, Note, NoteCode
+from gampl.distances import Distances, summarise, tied
+from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
+from gampl.regions import Observable, coordinate
+from gampl.result import Amplification, State
+from gampl.samples import Weights, accumulate, as_events, mean_size, weight_notes
 
-REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+ReferenceIs = Literal["holdout", "training"]
+
+# what is said of a single reference, and is said anew of several that are combined
+OF_ONE_REFERENCE = {NoteCode.LOWER_LIMIT, NoteCode.BELOW_RESOLUTION, NoteCode.FEW_GENERATED, NoteCode.TOO_CLOSE}
 
 
 def from_samples(
@@ -31,28 +31,33 @@ def from_samples(
     reference: Any,
     n_train: int,
     *,
-    summary: Summary = coordinate,
-    n_gen: int | None = None,
+    summary: Observable = coordinate,
+    n_gen: ArrayLike | None = None,
     weights: Weights = None,
     level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
+    reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
     progress: Callable[[int, int], None] | None = None,
 ) -> Amplification:
-    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+    """Estimate G from the members' samples, whatever they are, and a sample of true events.
 
-    See the warning at `from_stream`. The members may have samples of different sizes, and their events may have
-    weights. True events must have equal weights: the law of the distance is known for these only.
+    The members' samples may have different sizes, and their events may have weights. True events must have equal
+    weights: the law of the distance is known for these only.
+
+    Warning:
+        The reference must be independent of the generators. Against its own training data even a poor generator looks
+        good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
 
     Args:
         members: For each member its events, see `gampl.averaging.from_samples`; one member is enough.
-        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library.
+        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library; about n_train of them are a
+            good choice.
         n_train: Training events.
         summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        n_gen: Events to use of each member; by default all of them. Generators need it.
+        n_gen: See `gampl.averaging.from_samples`; several trace the curve of Fig. 6.
         weights: See `gampl.averaging.from_samples`.
         level: Confidence level of the interval.
-        reference_is: See `from_stream`.
+        reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
         max_lost: Largest tolerated share of a member's events whose summary is not finite.
         progress: Called with (member, events done) after each batch.
 
@@ -60,121 +65,69 @@ def from_samples(
         ValueError: If an argument is not as described, or too many events are lost.
     """
     values = summarise(summary, as_events(reference, "reference"))
-    tallies = []
-    for member, batches in enumerate(weighted_streams(members, weights, n_gen)):
-        tally = Distances(values)
-        for events, of_batch in batches:
-            tally.update(summarise(summary, events), of_batch)
-            if progress is not None:
-                progress(member, tally.n_gen)
-        tallies.append(tally)
-    return from_tallies(tallies, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
+
+    def start(steps: Iterable[int] | None) -> Distances:
+        return Distances(values, steps)
+
+    def add(distances: Distances, events: Floats, of_batch: Floats | None) -> None:
+        distances.update(summarise(summary, events), of_batch)
+
+    distances = accumulate(members, weights, n_gen, start, add, progress)
+    return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
 
 
 def from_tallies(
-    tallies: Sequence[Distances],
+    tallies: Iterable[Distances],
     n_train: int,
     *,
     level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
+    reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
-    notes: tuple[str, ...] = (),
-    names: Sequence[str] = (),
 ) -> Amplification:
     """Estimate G from the members' distances to one reference, see `gampl.distances`.
 
     Args:
-        tallies: One for each member; their sizes may differ.
+        tallies: One for each member, each checked as it comes; their sizes may differ.
         n_train: Training events.
         level: Confidence level of the interval.
-        reference_is: See `from_stream`.
+        reference_is: See `from_samples`.
         max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        notes: Warnings to hand on with the result.
-        names: What errors call the members; left out, "member 0" and so on.
 
     Raises:
         ValueError: If there are no members, or one has no events or lost too many.
     """
-    if not tallies:
+    members = []
+    for k, tally in enumerate(tallies):
+        tally.check_lost(k, "summary", max_lost)
+        members.append(tally)
+    if not members:
         raise ValueError("members is empty: expected at least 1 sample")
-    for name, tally in zip(names or [f"member {k}" for k in range(len(tallies))], tallies, strict=True):
-        check_lost(name, "summary", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
-    fewest = min(tally.n_gen for tally in tallies)
-    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
-    steps = [*prefixes, tuple(tally.now for tally in tallies)]
-    # variances are averaged, hence the harmonic mean; a heavy event makes it smaller, and prefixes before it useless
-    sizes = np.array([stats.hmean([d.n_effective for d in step]) for step in steps])
+    fewest = min(tally.n_gen for tally in members)
+    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in members), strict=True)
+    steps = [*prefixes, tuple(tally.now for tally in members)]
+    # a heavy event makes the mean smaller, and prefixes before it useless
+    sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        notes += (f"{n_lost} events with a non-finite summary were taken as above all others",)
-    if weighted := [tally.now for tally in tallies if tally.is_weighted]:
-        least = min(weighted, key=lambda now: now.n_effective)
-        notes += (
-            f"weighted events: {least.n_gen} of a member fluctuate as {least.n_effective:.0f} of equal weight, "
-            "which n_gen counts",
-        )
-        if least.n_effective < 0.1 * least.n_gen:
-            notes += (LONG_TAIL,)
-    notes += tied(tallies[0].reference)
     return from_distances(
         distances[:, grows],
         sizes[grows],
-        tallies[0].n_ref,
+        members[0].n_ref,
         n_train,
         level=level,
         reference_is=reference_is,
-        notes=notes,
+        notes=tuple(_notes(members)),
     )
 
 
-def from_stream(
-    members: Iterable[Iterable[ArrayLike]],
-    reference: ArrayLike,
-    n_gen: ArrayLike,
-    n_train: int,
-    *,
-    summary: Summary = coordinate,
-    level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    max_lost: float = 1e-3,
-    progress: Callable[[int, int], None] | None = None,
-) -> Amplification:
-    """Estimate G from generated events that pass by in batches and a sample of true events.
-
-    Warning:
-        The reference must be independent of the generators. Against its own training data even a poor generator looks
-        good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
-
-    Args:
-        members: For each member an iterable of batches of events, shape (n, dim) or (n,).
-        reference: True events, shape (n_ref, dim) or (n_ref,); about n_train of them are a good choice.
-        n_gen: Events to use of each member: one number, or increasing ones to trace the curve of Fig. 6.
-        n_train: Training events.
-        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        level: Confidence level of the interval.
-        reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        progress: Called with (member, events done) after each batch.
-
-    Raises:
-        ValueError: If an argument is not as described, or a stream ends early.
-    """
-    sizes = prefix_sizes(n_gen)
-    comparison = Comparison(summary, summarise(summary, reference))
-    distances, n_lost = [], 0
-    for member, batches in enumerate(members):
-        report = None if progress is None else partial(progress, member)
-        one = trace(batches, [comparison], sizes, max_lost=max_lost, member=member, progress=report)
-        distances.append(one.distances[0])
-        n_lost += int(one.n_lost[0])
-    if not distances:
-        raise ValueError("members is empty: expected at least 1 stream of batches")
-    lost = (f"{n_lost} events with a non-finite summary were taken as above all others",) if n_lost else ()
-    notes = (*lost, *tied(np.asarray(comparison.reference)))
-    n_ref = np.size(comparison.reference)
-    return from_distances(distances, sizes, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
+    """What to know about the events behind an estimate."""
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        text = f"{n_lost} events with a non-finite summary were taken as above all others"
+        yield Note(NoteCode.LOST_EVENTS, text)
+    yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
+    yield from tied(tallies[0].reference)
 
 
 def from_distances(
@@ -184,8 +137,8 @@ def from_distances(
     n_train: int,
     *,
     level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    notes: tuple[str, ...] = (),
+    reference_is: ReferenceIs = "holdout",
+    notes: tuple[Note, ...] = (),
 ) -> Amplification:
     """Estimate G from Kolmogorov-Smirnov distances to one reference sample.
 
@@ -197,19 +150,15 @@ def from_distances(
         n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
         n_train: Training events.
         level: Confidence level of the interval, above 0.57.
-        reference_is: See `from_stream`.
+        reference_is: See `from_samples`.
         notes: Warnings to hand on with the result.
 
     Raises:
         ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    if (
-        sizes.ndim != 1
-        or sizes.size == 0
-        or not (np.diff(sizes, prepend=0) > 0).all()
-        or (sizes.size > 1 and np.isinf(sizes[-1]))
-    ):
+    is_list = sizes.ndim == 1 and sizes.size > 0
+    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()) or (sizes.size > 1 and np.isinf(sizes[-1])):
         raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
@@ -223,13 +172,14 @@ def from_distances(
     if not (np.isfinite(n_ref) and n_ref >= 1):
         raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
     if reference_is == "training":
-        notes = (REUSED, *notes)
+        text = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+        notes = (Note(NoteCode.REUSED, text), *notes)
     curve = DifferentialCurve(sizes, table, float(n_ref))
     return _amplification(curve, n_train, level, len(table), notes, _standard_error(curve))
 
 
 def combine(results: Sequence[Amplification]) -> Amplification:
-    """One result from several that were found with independent reference samples of about equal size.
+    """Make one result of several with independent reference samples of about equal size.
 
     With K-fold cross-fitting each generator is tested against the fold of its training events that it did not see; this
     averages their distances. No events need to be kept aside, but each fold is small, and G is that of generators
@@ -260,9 +210,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
         raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
     curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, folds=len(curves))
     errors = [_standard_error(c) / len(curves) for c in curves]
-    own = [set(_warnings(c, r.state)) for c, r in zip(curves, results, strict=True)]
-    # warnings about the data hold for the whole; those about a single reference are made anew
-    notes = dict.fromkeys(note for r, made in zip(results, own, strict=True) for note in r.notes if note not in made)
+    notes = dict.fromkeys(note for r in results for note in r.notes if note.code not in OF_ONE_REFERENCE)
     members = sum(r.n_members for r in results)
     return _amplification(curve, n_train, first.level, members, tuple(notes), float(np.linalg.norm(errors)))
 
@@ -272,7 +220,7 @@ def _amplification(
     n_train: int,
     level: float,
     n_members: int,
-    notes: tuple[str, ...],
+    notes: tuple[Note, ...],
     standard_error: float,
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
@@ -292,29 +240,30 @@ def _amplification(
         state=state,
         curve=curve,
         n_members=n_members,
-        notes=notes + _warnings(curve, state),
+        notes=(*notes, *_curve_notes(curve, state)),
     )
 
 
 def _standard_error(curve: DifferentialCurve) -> float:
-    """Of the mean distance over members; it leaves out the reference, which they share."""
+    """Standard error of the mean distance over members, without the reference, which they share."""
     last = curve.distances[:, -1]
     return float(last.std(ddof=1) / np.sqrt(last.size)) if last.size > 1 else 0.0
 
 
-def _warnings(curve: DifferentialCurve, state: State) -> tuple[str, ...]:
-    notes = []
+def _curve_notes(curve: DifferentialCurve, state: State) -> Iterator[Note]:
+    """What to know about the distances to this reference."""
     if state is State.LOWER_LIMIT:
-        notes.append("compatible with the true density: G has only a lower limit")
+        text = "compatible with the true density: G has only a lower limit"
+        yield Note(NoteCode.LOWER_LIMIT, text)
     elif state is State.UNBOUNDED:
-        notes.append(
-            f"below resolution: {curve.n_ref:.0f} reference events cannot exclude a perfect generator at this level"
-        )
+        text = f"{curve.n_ref:.0f} reference events cannot exclude a perfect generator at this level"
+        yield Note(NoteCode.BELOW_RESOLUTION, f"below resolution: {text}")
     if curve.n_gen[-1] < 10 * curve.n_ref:
-        notes.append(
+        yield Note(
+            NoteCode.FEW_GENERATED,
             f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "
-            "their own fluctuation is part of the interval; raise n_gen"
+            "their own fluctuation is part of the interval; raise n_gen",
         )
     if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < kolmogorov.quantile(1e-3, curve.folds):
-        notes.append("closer to the reference than independent samples are (1 in 1000): was it used in the training?")
-    return tuple(notes)
+        text = "closer to the reference than independent samples are (1 in 1000): was it used in the training?"
+        yield Note(NoteCode.TOO_CLOSE, text)

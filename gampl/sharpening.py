@@ -5,11 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve, Interval, State
-from gampl.crossing import distance_interval, worth
-from gampl.kolmogorov import MEAN, quantile
-from gampl.rounding import in_digits
-from gampl.spread import Spread
+from gampl.basics import Interval, in_digits
+from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
+from gampl.result import Amplification, State
+from gampl.spread import AveragingCurve, Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone
 GAIN = 0.1  # a change that shortens the interval by a smaller share is not worth a word
@@ -31,11 +30,8 @@ def sharpen(result: Amplification) -> tuple[str, ...]:
     low, high = now = result.n_equiv_interval
     if np.isfinite(high) and max(high / result.n_equiv, result.n_equiv / low) <= SHARP:
         return ()
-    changes = []
-    if isinstance(result.curve, AveragingCurve):
-        changes = _of_averaging(result, result.curve)
-    elif isinstance(result.curve, DifferentialCurve):
-        changes = _of_differential(result, result.curve)
+    curve = result.curve
+    changes = _of_averaging(result, curve) if isinstance(curve, AveragingCurve) else _of_differential(result, curve)
     helpful = sorted((c for c in changes if _is_shorter(c.n_equiv, now)), key=lambda change: _length(change.n_equiv))
     condition = "" if np.isfinite(result.n_equiv) else ", if the generator is that good"
     return tuple(

@@ -6,22 +6,21 @@ sigma_model^2, a property of the posterior. Its prediction (`Spread.deviation_li
 (b + <e>)^2 and (b + e_i)^2 of the members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from gampl.amplification import Interval
-
-Floats = NDArray[np.float64]
+from gampl.basics import Floats, Interval, Note, NoteCode
 
 MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `of_heavy_tails`
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
-class UselessRegionError(ValueError):
+class RegionError(ValueError):
     """A region without any event of any member, or with all of them.
 
     Attributes:
@@ -50,7 +49,7 @@ class Spread:
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
         Raises:
-            ValueError: If there are fewer than 2 members, an entry is no probability, or a region is empty or full.
+            ValueError: If there are fewer than 2 members, an entry is not a probability, or a region is empty or full.
         """
         if integrals.ndim != 2 or integrals.shape[1] == 0:
             raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
@@ -62,8 +61,8 @@ class Spread:
                 f"member {member}, region {region}: {integrals[member, region]} is not a probability in [0, 1]"
             )
         mean = integrals.mean(axis=0)
-        for region in np.flatnonzero((mean <= 0) | (mean >= 1)):
-            raise UselessRegionError(int(region), is_empty=bool(mean[region] <= 0))
+        if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
+            raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
         covariance = np.atleast_2d(np.cov(integrals, rowvar=False, ddof=1))
         return cls(
             integrals=integrals,
@@ -137,6 +136,11 @@ class Spread:
         nu = self.degrees_of_freedom
         total = max(self.total, self.statistical)
         return self.subtract(float(total * nu / stats.chi2.ppf(1 - level, nu)))
+
+    def bounds(self, level: float) -> Interval:
+        """Interval of sigma_model^2, or zero and the one-sided limit where the interval would be empty."""
+        interval = self.model_interval(level)
+        return interval if interval.high > 0 else Interval(0.0, self.model_limit(level))
 
     def deviation_limit(self, level: float) -> float:
         """One-sided upper limit of the squared deviation of one more draw from the posterior, summed over regions.
@@ -226,23 +230,86 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
     return nu * trace**2 / trace_of_square if trace > 0 else float(nu)
 
 
-def spread_notes(spread: Spread, seen: Spread) -> tuple[str, ...]:
+def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
     """What to know about a result; ``seen`` is the spread with the degrees of freedom that were used."""
     members = len(spread.integrals)
-    notes = []
     if members < 10:
-        notes.append(f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6")
+        text = f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6"
+        yield Note(NoteCode.FEW_MEMBERS, text)
     if seen is not spread:
         before, after = (f"{s.degrees_of_freedom:.3g}" for s in (spread, seen))
-        notes.append(
+        yield Note(
+            NoteCode.HEAVY_TAILS,
             "the members' integrals have heavier tails than normal ones: the interval of G was made longer for that "
-            f"({after} degrees of freedom in place of {before}) and may still be too short"
+            f"({after} degrees of freedom in place of {before}) and may still be too short",
         )
     elif members < MEMBERS_THAT_SHOW_TAILS:
-        notes.append(
+        yield Note(
+            NoteCode.TAILS_UNSEEN,
             f"the interval of G takes the members to scatter normally, which {members} cannot show: tails that make it "
-            f"too short are seen from about {MEMBERS_THAT_SHOW_TAILS} members on"
+            f"too short are seen from about {MEMBERS_THAT_SHOW_TAILS} members on",
         )
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
-        notes.append(f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them")
-    return tuple(notes)
+        text = f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them"
+        yield Note(NoteCode.SPARSE_REGIONS, text)
+
+
+@dataclass(frozen=True)
+class AveragingCurve:
+    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,).
+
+    Attributes:
+        n_gen: Generated events per member.
+        sigma_stat: Statistical uncertainty of n_gen true events, square root of Eq. (16).
+        sigma_est: Spread of the members' integrals, square root of Eq. (15).
+        sigma_model: Model uncertainty by subtraction, Eq. (17); NaN where the difference is negative.
+        sigma_model_low: Lower end of its interval at the result's level; 0 where it is compatible with no model
+            uncertainty.
+        sigma_model_high: Upper end of that interval; the upper limit where ``sigma_model`` is NaN.
+        sigma_true: Deviation of the members from the true integrals, Eq. (11); None where these are unknown.
+        is_exact: Whether the lines follow from exact integrals instead of counts at each n_gen.
+    """
+
+    n_gen: Floats
+    sigma_stat: Floats
+    sigma_est: Floats
+    sigma_model: Floats
+    sigma_model_low: Floats
+    sigma_model_high: Floats
+    sigma_true: Floats | None = None
+    is_exact: bool = False
+
+
+def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | None) -> AveragingCurve:
+    """The lines of Fig. 1, from the spreads at increasing n_gen."""
+    if not np.isfinite(spreads[-1].n_gen):
+        return _exact_curve(spreads[-1], level, truth)
+    model = np.array([s.model for s in spreads])
+    low, high = np.transpose([s.bounds(level) for s in spreads])
+    return AveragingCurve(
+        n_gen=np.array([s.n_gen for s in spreads]),
+        sigma_stat=np.sqrt([s.statistical for s in spreads]),
+        sigma_est=np.sqrt([s.total for s in spreads]),
+        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
+        sigma_model_low=np.sqrt(np.maximum(low, 0)),
+        sigma_model_high=np.sqrt(np.maximum(high, 0)),
+        sigma_true=None if truth is None else np.sqrt([s.deviation(truth) for s in spreads]),
+    )
+
+
+def _exact_curve(spread: Spread, level: float, truth: Floats | None) -> AveragingCurve:
+    """Lines for any n_gen from the integrals' limits: two decades to either side of n_equiv."""
+    n_gen = np.maximum(spread.binomial / spread.total, 200) * np.logspace(-2, 2, 41)
+    stat = spread.binomial / n_gen
+    ones = np.ones_like(n_gen)
+    low, high = spread.model_interval(level)
+    return AveragingCurve(
+        n_gen=n_gen,
+        sigma_stat=np.sqrt(stat),
+        sigma_est=np.sqrt(spread.total * (1 - 1 / n_gen) + stat),
+        sigma_model=np.sqrt(spread.total) * ones,
+        sigma_model_low=np.sqrt(low) * ones,
+        sigma_model_high=np.sqrt(high) * ones,
+        sigma_true=None if truth is None else np.sqrt(spread.deviation(truth) + stat),
+        is_exact=True,
+    )

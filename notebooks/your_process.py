@@ -101,7 +101,7 @@ for number, finding in enumerate(study.findings):
     if isinstance(finding, Estimate):
         result = finding.result
         page.record(f"G_{finding.method}_{number}", result.G, result.interval, result.level)
-        cells = [f"$G$ {result.words}", "; ".join(words.notes_of(result))]
+        cells = [f"$G$ {result.words}", "; ".join(map(str, result.notes))]
     else:
         cells = [finding.problem, ""]
     rows.append([finding.method, f"`{finding.what}`", f"{100 * finding.share:.3g} %", *cells])

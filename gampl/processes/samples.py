@@ -139,7 +139,7 @@ def passes(
     """Which events have only jets that pass the cuts that are given; absent jets pass, NaN does not.
 
     Generated events can be cut alike: ``functools.partial(passes, eta_max=2.5)`` is a `keep` of
-    `gampl.comparison.Comparison`.
+    `gampl.distances.Comparison`.
 
     Args:
         jets: (pT, phi, eta, m), shape (n, jets, 4).

@@ -20,9 +20,9 @@ from matplotlib.mathtext import MathTextParser
 from numpy.typing import NDArray
 
 from gampl import plots
-from gampl.amplification import Amplification
 from gampl.report.histograms import Histogram
 from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
 Floats = NDArray[np.float64]

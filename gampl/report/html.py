@@ -13,10 +13,10 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
-from gampl.planning import sharpen
 from gampl.report import figures, words
 from gampl.report.process import SampleFiles
 from gampl.report.study import Estimate, Study
+from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
 FILES_SHOWN = 6
@@ -65,7 +65,6 @@ def _template() -> Template:
         "files": _files,
         "interval": words.interval,
         "interval_of_counts": lambda ends: words.interval(ends, words.count),
-        "notes": words.notes_of,
         "sentence": _sentence,
     }
     environment.tests["finite"] = math.isfinite

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.likelihood_ratio import held_out
+from gampl.ratio import held_out
 from gampl.report.members import Test
 from gampl.report.process import Process
 from gampl.report.samples import Batch, Numbers, Truth, Values

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
-from gampl.regions import Intervals, Placed
+from gampl.regions import Intervals, Placed, Tally
 from gampl.report.histograms import Filling
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, TrueSample, Truth, Values
-from gampl.tallies import Tally
 
 Floats = NDArray[np.float64]
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
@@ -112,8 +111,8 @@ class Member:
     def __init__(self, name: str, job: Job) -> None:
         self.name, self.job = name, job
         self.n_gen = 0
-        self.tallies = [Tally(len(region)) for region in job.regions]
-        self.distances = [Distances(test.reference) for test in job.tests]
+        self.tallies = [Tally(len(region), name=name) for region in job.regions]
+        self.distances = [Distances(test.reference, name=name) for test in job.tests]
         self.fillings = {e: Filling(edges) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self._raw: list[Floats] = []

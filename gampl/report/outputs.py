@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gampl.report.study import Estimate, Failure, Finding, Study
-from gampl.report.words import answer, notes_of, now, versions
+from gampl.report.words import answer, now, versions
 
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
@@ -47,9 +47,6 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    result = None
-    if isinstance(finding, Estimate):
-        result = finding.result.to_dict() | {"notes": [*notes_of(finding.result)]}
     return {
         "method": finding.method,
         "region": finding.where,
@@ -57,7 +54,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "share": finding.share,
         "words": answer(finding),
         "problem": finding.problem if isinstance(finding, Failure) else "",
-        "result": result,
+        "result": finding.result.to_dict() if isinstance(finding, Estimate) else None,
     }
 
 
@@ -79,7 +76,7 @@ def to_csv(study: Study) -> str:
         for name in ("pooled", "single"):
             worth = getattr(result, name)
             row[f"{name}_at_least"] = "" if worth is None else worth.n_equiv_at_least
-        writer.writerow(row | {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(notes_of(result))})
+        writer.writerow(row | {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))})
     return text.getvalue()
 
 

@@ -115,7 +115,7 @@ class Process:
         regions: For the averaging estimate; the differential one is made in each that is a condition, too.
         averaging: Whether to make the averaging estimate.
         summaries: Names or expressions of numbers for the differential estimate.
-        classifier: Observables that a classifier makes one more summary of, see `gampl.likelihood_ratio`.
+        classifier: Observables that a classifier makes one more summary of, see `gampl.ratio`.
         layout: How momenta are read, for files of particles.
         composites: Names of sums of particles.
         title: For the report.

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl import averaging, differential
-from gampl.amplification import Amplification
 from gampl.particles.expressions import Expression
 from gampl.report.diagnosis import weak_spots
 from gampl.report.histograms import Filling, Histogram, edges_of
@@ -16,7 +15,8 @@ from gampl.report.learned import learn
 from gampl.report.members import Job, Member, Placement, Test, by_member
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batches
-from gampl.spread import UselessRegionError
+from gampl.result import Amplification
+from gampl.spread import RegionError
 
 Floats = NDArray[np.float64]
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
@@ -248,10 +248,9 @@ def _averaging(process: Process, placement: Placement, k: int, members: Sequence
             process.n_train,
             level=process.level,
             max_lost=process.max_lost,
-            names=[member.name for member in members],
         )
         return Estimate(region=region, share=share, result=result)
-    except UselessRegionError as error:
+    except RegionError as error:
         problem = str(error) if len(placement) > 1 else error.problem
         return Failure(region=region, share=share, problem=problem)
     except ValueError as error:
@@ -270,7 +269,6 @@ def _differential(process: Process, truth: Truth, job: Job, test: Test, members:
             level=process.level,
             reference_is=truth.reference_is,
             max_lost=process.max_lost,
-            names=[member.name for member in members],
         )
         return Estimate(region=region, summary=test.name, share=share, result=result)
     except ValueError as error:

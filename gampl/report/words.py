@@ -10,11 +10,10 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.amplification import Amplification, Interval, State
-from gampl.differential import REUSED
+from gampl.basics import Interval, NoteCode, in_digits, significant
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Estimate, Failure, Finding, Study
-from gampl.rounding import in_digits, significant
+from gampl.result import Amplification, State
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = ((1e12, ""), (1e9, " billion"), (1e6, " million"))
@@ -71,16 +70,6 @@ def interval(ends: Interval, text: Callable[[float], str] = short) -> str:
     return f"{text(low)} to {text(high)}" if np.isfinite(high) else f"at least {text(low)}"
 
 
-def notes_of(result: Amplification) -> tuple[str, ...]:
-    """The notes of a result as texts."""
-    return tuple(str(getattr(note, "text", note)) for note in result.notes)
-
-
-def has(result: Amplification, code: object) -> bool:
-    """Whether a result has the note of a code."""
-    return any(getattr(note, "code", note) == code for note in result.notes)
-
-
 def where(region: Region | None) -> str:
     """A region, with what defines it where the name does not; None for all events."""
     if region is None or region.condition == region.name:
@@ -98,7 +87,7 @@ def answer(finding: Finding) -> str:
     if isinstance(finding, Failure):
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
     sentences = [*(_differential(finding) if finding.summary else _averaging(finding))]
-    if has(finding.result, REUSED):
+    if any(note.code is NoteCode.REUSED for note in finding.result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
@@ -198,7 +187,7 @@ def notes(study: Study) -> dict[str, str]:
     """Notes of the estimates, each once, with what they are about; with nothing if they hold for all."""
     about: dict[str, list[str]] = {}
     for estimate in study.estimates:
-        for note in dict.fromkeys(notes_of(estimate.result)):
+        for note in dict.fromkeys(map(str, estimate.result.notes)):
             about.setdefault(note, []).append(estimate.what)
     return {note: "" if len(whose) == len(study.estimates) else "; ".join(whose) for note, whose in about.items()}
 

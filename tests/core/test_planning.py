@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from gampl import averaging, differential, planning
-from gampl.amplification import State
+from gampl.basics import NoteCode
 from gampl.kolmogorov import MEAN, KolmogorovSmirnov
+from gampl.result import State
+from gampl.sharpening import sharpen
 
 P = 0.02  # probability of the region
 
@@ -119,7 +121,7 @@ def test_members_that_cannot_do_are_named_with_those_that_can():
 def test_a_rare_region_takes_enough_events_and_a_note():
     plan = planning.averaging(1.5, 10_000, 1e-6)
     assert plan.n_gen == 10**7
-    assert "scatter by 1000 % and not normally" in plan.notes[0]
+    assert "scatter by 1000 % and not normally" in plan.notes[0].text
     assert planning.averaging(1.5, 10_000, P).notes == ()
 
 
@@ -165,7 +167,7 @@ def test_differential_keeps_the_factor_with_the_assurance(options, within, shape
     assert abs(np.log(np.quantile(factors, plan.assurance) / plan.factor)) < within
     if shape == "smooth":  # it is kept more often than promised
         assert (factors <= plan.factor).mean() > plan.assurance - share_tolerance(plan.assurance, n)
-    assert not any("fewer than 10 times" in note for note in results[0].notes)
+    assert NoteCode.FEW_GENERATED not in {note.code for note in results[0].notes}
     low, high = np.median([r.interval for r in results], axis=0)
     assert np.abs(np.log([low / plan.interval.low, high / plan.interval.high])).max() < 3 * within
 
@@ -285,7 +287,7 @@ def promised(sentences, change):
 @pytest.mark.parametrize("level", [0.683, 0.95])
 def test_sharpening_an_averaging_is_what_the_estimator_says(level):
     few = counted(6, 20_000, 10_000, level=level)
-    sentences = planning.sharpen(few)
+    sentences = sharpen(few)
     assert promised(sentences, "12 members instead of 6") == pytest.approx(
         [end for end in counted(12, 20_000, 10_000, level=level).interval if np.isfinite(end)], rel=0.05
     )
@@ -299,7 +301,7 @@ def test_sharpening_an_averaging_is_what_the_estimator_says(level):
 @pytest.mark.parametrize("level", [0.683, 0.95])
 def test_sharpening_a_differential_is_what_the_estimator_says(level):
     few = measured(4, 100_000, 200_000, 10_000, level=level)
-    sentences = planning.sharpen(few)
+    sentences = sharpen(few)
     expected = {
         "200000 true events instead of 100000": measured(4, 200_000, 200_000, 10_000, level=level),
         "2000000 generated events per member instead of 200000": measured(4, 100_000, 2_000_000, 10_000, level=level),
@@ -310,7 +312,7 @@ def test_sharpening_a_differential_is_what_the_estimator_says(level):
 
 
 def test_exact_integrals_take_more_members_only():
-    sentences = planning.sharpen(averaging.from_integrals([0.1, 0.11, 0.12, 0.13], 100))
+    sentences = sharpen(averaging.from_integrals([0.1, 0.11, 0.12, 0.13], 100))
     assert len(sentences) == 1
     assert sentences[0].startswith("with 10 members instead of 4 the interval would be about ")
 
@@ -319,24 +321,24 @@ def test_limits_rise():
     """Ten times the events raise the limit of a perfect generator tenfold, twice the reference doubles it."""
     same = averaging.from_counts(np.full(20, 200) + np.arange(20) % 2, 10_000, 1000)
     assert same.state is State.LOWER_LIMIT
-    (sentence, *_) = planning.sharpen(same)
+    (sentence, *_) = sharpen(same)
     assert promised([sentence], "100000 generated events")[0] == pytest.approx(10 * same.interval.low, rel=0.05)
     assert sentence.endswith(", with no upper end), if the generator is that good")
     close = differential.from_distances([0.02], 10**7, 1000, 1000)
     assert close.state is State.LOWER_LIMIT
-    assert promised(planning.sharpen(close), "2000 true events")[0] == pytest.approx(2 * close.interval.low, rel=0.05)
+    assert promised(sharpen(close), "2000 true events")[0] == pytest.approx(2 * close.interval.low, rel=0.05)
 
 
 def test_an_unbounded_result_gets_an_end():
     open_above = counted(5, 3_000, 10_000)
     assert open_above.state is State.UNBOUNDED
-    sentences = planning.sharpen(open_above)
+    sentences = sharpen(open_above)
     assert sentences[0].startswith("the number of generated events limits the interval most: with 30000 generated")
     low, high = promised(sentences, "30000 generated events")
     assert low < 1 < high
     resolved = differential.from_distances([0.03], 10**7, 1000, 1000)
     assert resolved.state is State.UNBOUNDED
-    assert len(promised(planning.sharpen(resolved), "2000 true events")) == 2
+    assert len(promised(sharpen(resolved), "2000 true events")) == 2
 
 
 def test_folds_are_sharpened_with_larger_references():
@@ -344,9 +346,9 @@ def test_folds_are_sharpened_with_larger_references():
     expected = MEAN * np.sqrt(1 / found.n_equiv + 1 / 400 + 1e-6)
     larger = differential.combine([differential.from_distances([expected], 10**6, 400, 800)] * 3)
     change = "400 true events in each of 3 references instead of 200"
-    assert promised(planning.sharpen(found), change) == pytest.approx(larger.interval, rel=0.05)
+    assert promised(sharpen(found), change) == pytest.approx(larger.interval, rel=0.05)
 
 
 def test_nothing_sharpens_what_is_sharp():
-    assert planning.sharpen(counted(2000, 10**6, 10_000)) == ()
-    assert planning.sharpen(differential.from_distances([0.9], 10**7, 1000, 1000)) == ()
+    assert sharpen(counted(2000, 10**6, 10_000)) == ()
+    assert sharpen(differential.from_distances([0.9], 10**7, 1000, 1000)) == ()

@@ -85,7 +85,7 @@ def test_the_region_is_that_of_eq_43():
 def test_batches_feed_the_averaging_estimate():
     process = TopPair()
     members = [[random_events(2000, seed=seed).momenta] for seed in range(4)]
-    result = averaging.from_stream(members, process.region(), 2000, n_train=500)
+    result = averaging.from_samples(members, process.region(), n_train=500, n_gen=2000)
     assert result.n_train == 500
 
 

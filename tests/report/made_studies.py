@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from gampl import averaging, differential
-from gampl.amplification import Amplification, State
 from gampl.kolmogorov import MEAN
-from gampl.regions import Placed
+from gampl.regions import Placed, Tally
 from gampl.report.histograms import Histogram
 from gampl.report.process import Definition, Process, Region, SampleFiles
 from gampl.report.study import Estimate, Failure, Finding, Study
-from gampl.tallies import Tally
+from gampl.result import Amplification, State
 
 N_TRAIN = 10_000
 N_GEN = 1_000_000

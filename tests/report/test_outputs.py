@@ -12,11 +12,12 @@ import pytest
 from made_studies import REGION, REGIONS, STATES, compared, counted, estimate, failure, findings, process, shape, study
 from matplotlib import pyplot as plt
 
-from gampl.amplification import Interval, State
+from gampl.basics import Interval, Note, NoteCode
 from gampl.report import figures, outputs
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Estimate, Failure
 from gampl.report.words import WIDTH, answer, events, table, where
+from gampl.result import State
 
 HOSTILE = "\x1b[31m$x_{$ & <b>\n" + 300 * "long" + " tail 'n' \"more\""
 
@@ -62,7 +63,7 @@ def test_a_row_of_a_region_has_the_n_train_that_its_result_refers_to():
 
 def test_notes_and_warnings_come_once_with_what_they_are_about():
     note = "something to know"
-    same = [dataclasses.replace(counted(G), notes=(note, note)) for G in (1, 2)]
+    same = [dataclasses.replace(counted(G), notes=(Note(NoteCode.OTHER, note),) * 2) for G in (1, 2)]
     other = estimate("c", "", counted(3))
     few = (estimate("a", "", same[0]), estimate("b", "", same[1]))
     joined = " ".join(table(study(findings=(*few, other), warnings=("w", "w"))).split())

@@ -10,11 +10,12 @@ import pytest
 from chromium import chromium
 from made_studies import REGION, compared, counted, estimate, failure, findings, process, shape, study
 
-from gampl.planning import sharpen
+from gampl.basics import Note, NoteCode
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Definition, Region
 from gampl.report.study import Estimate
+from gampl.sharpening import sharpen
 
 VOID = {"meta", "link", "img", "br", "hr", "wbr"}
 EVIL = "<script>alert(1)</script> \"quoted\" & 'single' </style> <img src=x onerror=alert(2)>"
@@ -70,7 +71,11 @@ def evil():
     regions = (Region(EVIL, condition="x > 1"), Region("b", observable=EVIL, edges=(0.0, 1.0)))
     given = process(title=EVIL, regions=regions, observables={EVIL: Definition(EVIL, EVIL, EVIL)}, summaries=(EVIL,))
     found = (
-        dataclasses.replace(findings()[0], region=regions[0], result=dataclasses.replace(counted(2), notes=(EVIL,))),
+        dataclasses.replace(
+            findings()[0],
+            region=regions[0],
+            result=dataclasses.replace(counted(2), notes=(Note(NoteCode.OTHER, EVIL),)),
+        ),
         failure("b", EVIL, EVIL),
     )
     names = dataclasses.replace(shape(label=EVIL), name=EVIL)
@@ -144,7 +149,7 @@ def test_notes_and_advice_of_each_estimate_are_there(page):
     said = " ".join(page.texts["li"])
     for finding in findings():
         if isinstance(finding, Estimate):
-            for sentence in (*finding.result.notes, *sharpen(finding.result)):
+            for sentence in (*map(str, finding.result.notes), *sharpen(finding.result)):
                 assert sentence[1:] in said
 
 

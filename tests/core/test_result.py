@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gampl import averaging
-from gampl.amplification import State
+from gampl.basics import NoteCode
+from gampl.result import State
 
 mpl.use("agg")
 RNG = np.random.default_rng(1)
@@ -48,7 +49,7 @@ def test_interval_brackets_the_estimate_and_scales_with_n_train():
 
 def test_few_members_are_noted():
     r = averaging.from_counts([[30], [50], [40]], 100, 10)
-    assert any("3 members resolve G poorly" in note for note in r.notes)
+    assert r.notes[0].code is NoteCode.FEW_MEMBERS
     assert "note: 3 members" in str(r)
 
 

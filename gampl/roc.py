@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from gampl.amplification import Interval
-
-Floats = NDArray[np.float64]
+from gampl.basics import Floats, Interval
 
 
 class Calibration(NamedTuple):
@@ -46,7 +44,7 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
         variance = theta * (1 - theta) * (1 + others * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (m * n)
         return float((theta - estimate) ** 2 - deviations**2 * variance)
 
-    inside = min(max(estimate, 1e-12), 1 - 1e-12)  # 0 and 1 have no variance: they are roots, but no ends
+    inside = min(max(estimate, 1e-12), 1 - 1e-12)  # 0 and 1 have no variance: they are roots, but not ends
     low = optimize.brentq(outside, 0.0, inside) if estimate > 0 else 0.0
     high = optimize.brentq(outside, inside, 1.0) if estimate < 1 else 1.0
     return estimate, Interval(float(low), float(high))

@@ -2,22 +2,16 @@
 
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gampl.rounding import in_digits
+from gampl.basics import Interval, Note, in_digits, percent
+from gampl.kolmogorov import DifferentialCurve
+from gampl.spread import AveragingCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-class Interval(NamedTuple):
-    """Lower and upper end of a confidence interval."""
-
-    low: float
-    high: float
 
 
 class State(StrEnum):
@@ -28,81 +22,26 @@ class State(StrEnum):
     LOWER_LIMIT = "lower limit"
 
 
-class Curve(Protocol):
-    """What an estimate was read off; knows how to draw itself."""
+class _PerTrainingEvent:
+    """G and its interval, of what has n_train, n_equiv and n_equiv_interval."""
+
+    n_train: int
+    n_equiv: float
+    n_equiv_interval: Interval
 
     @property
-    def n_gen(self) -> NDArray[np.float64]:
-        """Generated events per member, shape (steps,)."""
-        ...
-
-    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Draw the curve; returns the axes."""
-        ...
-
-
-@dataclass(frozen=True)
-class AveragingCurve:
-    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,).
-
-    Attributes:
-        n_gen: Generated events per member.
-        sigma_stat: Statistical uncertainty of n_gen true events, square root of Eq. (16).
-        sigma_est: Spread of the members' integrals, square root of Eq. (15).
-        sigma_model: Model uncertainty by subtraction, Eq. (17); NaN where the difference is negative.
-        sigma_model_low: Lower end of its interval at the result's level; 0 where it is compatible with no model
-            uncertainty.
-        sigma_model_high: Upper end of that interval; the upper limit where ``sigma_model`` is NaN.
-        sigma_true: Deviation of the members from the true integrals, Eq. (11); None where these are unknown.
-        is_exact: Whether the lines follow from exact integrals instead of counts at each n_gen.
-    """
-
-    n_gen: NDArray[np.float64]
-    sigma_stat: NDArray[np.float64]
-    sigma_est: NDArray[np.float64]
-    sigma_model: NDArray[np.float64]
-    sigma_model_low: NDArray[np.float64]
-    sigma_model_high: NDArray[np.float64]
-    sigma_true: NDArray[np.float64] | None = None
-    is_exact: bool = False
-
-    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Draw the curve; returns the axes. It has no options."""
-        from gampl.plots import averaging_curve
-
-        return averaging_curve(self, ax, **options)
-
-
-@dataclass(frozen=True)
-class DifferentialCurve:
-    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6.
-
-    Attributes:
-        n_gen: Generated events per member, shape (steps,).
-        distances: Distances of Eq. (33), shape (members, steps); of several folds: their means, shape (folds, steps).
-        n_ref: Events in the reference sample, or in one fold of it.
-        folds: Independent reference samples behind the estimate.
-    """
-
-    n_gen: NDArray[np.float64]
-    distances: NDArray[np.float64]
-    n_ref: float
-    folds: int = 1
+    def G(self) -> float:  # noqa: N802 - the paper's symbol
+        """Amplification factor n_equiv / n_train, Eq. (4)."""
+        return self.n_equiv / self.n_train
 
     @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean distance, shape (steps,), the right-hand side of Eq. (36) at the last step."""
-        return np.asarray(self.distances.mean(axis=0))
-
-    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Draw the curve; returns the axes. Options: see `gampl.plots.differential_curve`."""
-        from gampl.plots import differential_curve
-
-        return differential_curve(self, ax, **options)
+    def interval(self) -> Interval:
+        """Confidence interval of `G` at ``level``."""
+        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
 
 
 @dataclass(frozen=True)
-class Worth:
+class Worth(_PerTrainingEvent):
     """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior.
 
     Attributes:
@@ -118,16 +57,6 @@ class Worth:
     n_equiv_interval: Interval
     n_equiv_at_least: float
     level: float
-
-    @property
-    def G(self) -> float:  # noqa: N802 - the paper's symbol
-        """Amplification factor, on average over training sets."""
-        return self.n_equiv / self.n_train
-
-    @property
-    def interval(self) -> Interval:
-        """Confidence interval of `G`."""
-        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
 
     @property
     def at_least(self) -> float:
@@ -150,7 +79,7 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Amplification:
+class Amplification(_PerTrainingEvent):
     """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
 
     An averaging result says three things. `G` is what a posterior of this width is worth on average over training sets.
@@ -159,7 +88,7 @@ class Amplification:
 
     Attributes:
         method: ``"averaging"`` or ``"differential"``.
-        n_train: Training events.
+        n_train: Training events that G refers to: all, or those in the region of a differential result.
         n_equiv: Estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved.
         n_equiv_interval: Confidence interval of ``n_equiv``; the upper end may be ``inf``.
         level: Confidence level of the interval.
@@ -171,7 +100,7 @@ class Amplification:
             members is worth, on average over them. Their pool is worth more. None if unknown.
         pooled: What all members together are worth, each with as many events; None for a differential result.
         single: What one of them alone is worth.
-        notes: Warnings in words.
+        notes: Warnings.
     """
 
     method: str
@@ -180,23 +109,13 @@ class Amplification:
     n_equiv_interval: Interval
     level: float
     state: State
-    curve: Curve
+    curve: AveragingCurve | DifferentialCurve
     n_members: int
     degrees_of_freedom: float | None = None
     n_equiv_true: float | None = None
     pooled: Worth | None = None
     single: Worth | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def G(self) -> float:  # noqa: N802 - the paper's symbol
-        """Amplification factor n_equiv / n_train, Eq. (4)."""
-        return self.n_equiv / self.n_train
-
-    @property
-    def interval(self) -> Interval:
-        """Confidence interval of G at ``level``."""
-        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
+    notes: tuple[Note, ...] = ()
 
     @property
     def G_true(self) -> float | None:  # noqa: N802 - the paper's symbol
@@ -214,12 +133,12 @@ class Amplification:
         return f" ≥ {in_digits(low, 3)}"
 
     def __str__(self) -> str:
-        G = f"G{self.words} at {100 * self.level:.3g} % confidence: {self.state}"
+        G = f"G{self.words} at {percent(self.level)} confidence: {self.state}"
         if self.pooled is not None and self.single is not None:
             lines = [
                 f"pooled, these {self.n_members} members are worth at least "
                 f"{in_digits(self.pooled.n_equiv_at_least, 3)} true events, {in_digits(self.pooled.at_least, 3)} times "
-                f"n_train = {self.n_train} ({100 * self.level:.3g} % confidence)",
+                f"n_train = {self.n_train} ({percent(self.level)} confidence)",
                 f"one of them alone is worth at least {in_digits(self.single.n_equiv_at_least, 3)}",
                 f"{G}, of a posterior this wide on average over training sets",
             ]
@@ -232,17 +151,49 @@ class Amplification:
     def plot(self, ax: "Axes | None" = None, *, legend: bool = True, **options: Any) -> "Axes":
         """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them.
 
-        Options are those of the curve's own ``plot``, such as ``band="paper"`` for a differential result.
+        Options are those of `gampl.plots.differential_curve`, such as ``band="paper"``; an averaging curve has none.
         """
-        from gampl.plots import amplification
+        from gampl import plots
 
-        return amplification(self, ax, legend=legend, **options)
+        alone, ax = ax is None, plots.new_axes() if ax is None else ax
+        low, high = self.n_equiv_interval
+        n_gen = self.curve.n_gen
+        marks = [n for n in (*n_gen, self.n_train, self.n_equiv, low) if np.isfinite(n)]
+        if self.pooled is not None:
+            marks.append(self.pooled.n_equiv_at_least)
+        if high < 100 * max(marks):  # an upper end farther away would press the rest together
+            marks.append(high)
+        left, right = 0.7 * min(marks), 1.4 * max(marks)
+        if isinstance(self.curve, DifferentialCurve):
+            color = options.get("color", plots.ESTIMATE)
+            ax.hlines(self.curve.mean[-1], left, right, color=color, lw=0.9, ls="--")
+            plots.differential_curve(self.curve, ax, **({"reach": (left, right)} | options))
+        else:
+            plots.averaging_curve(self.curve, ax, **options)
+            law = np.geomspace(left, right, 50)  # known beyond the samples: on to the crossing
+            ax.plot(law, self.curve.sigma_stat[-1] * np.sqrt(n_gen[-1] / law), color=plots.STAT, lw=0.9)
+        span = f"{percent(self.level)} interval of $n_{{\\rm equiv}}$"
+        ax.axvspan(low, min(high, right), color=plots.MODEL, alpha=0.15, lw=0, label=span)
+        ax.axvline(self.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
+        if np.isfinite(self.n_equiv):
+            ax.axvline(self.n_equiv, color=plots.MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
+        if self.pooled is not None:
+            least = self.pooled.n_equiv_at_least
+            ax.axvline(least, color=plots.ESTIMATE, ls=(0, (1, 1)), lw=1.2, label="pooled members, at least")
+        ax.set_xlim(left, right)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+        ax.text(0.97, 0.965, f"$G${self.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)
+        if legend and alone:
+            ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        elif legend:
+            ax.legend()
+        return ax
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, for JSON; infinite and undefined numbers are kept as floats."""
+        """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
         plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
         plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
-        plain["state"] = str(self.state)
+        plain |= {"state": str(self.state), "notes": tuple(note.text for note in self.notes)}
         plain["curve"] = {
             name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
         }

@@ -14,13 +14,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.amplification import Interval
-from gampl.classification import Calibration, auc, calibration
-from gampl.comparison import Comparison, Summary
+from gampl.basics import Floats, Interval
+from gampl.distances import Comparison
+from gampl.regions import Observable
+from gampl.roc import Calibration, auc, calibration
 
-Floats = NDArray[np.float64]
-
-ROWS = 16_384  # events that a classifier values at once, so that its features need little memory
+ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
 
 class Classifier(Protocol):
@@ -40,7 +39,7 @@ MakeClassifier = Callable[[int], Classifier]
 
 def exact_log_ratio(
     log_prob_true: Callable[[Floats], ArrayLike], log_prob_gen: Callable[[Floats], ArrayLike]
-) -> Summary:
+) -> Observable:
     """Summary LR_truth from the two log densities, events (n, dim) -> (n,).
 
     Where one density vanishes the ratio is the largest or smallest finite number, so that the event has its place in
@@ -122,11 +121,11 @@ class LearnedRatio:
         return Comparison(self, self.reference)
 
     def auc(self, level: float = 0.683) -> tuple[float, Interval]:
-        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.classification`."""
+        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.roc`."""
         return auc(self.reference, self.generated, level)
 
     def calibration(self, bins: int = 10, level: float = 0.683) -> Calibration:
-        """Is the predicted probability of a true event its frequency? See `gampl.classification`."""
+        """Is the predicted probability of a true event its frequency? See `gampl.roc`."""
         return calibration(self.reference, self.generated, bins, level)
 
 
@@ -149,7 +148,7 @@ def held_out(
         make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
 
     Raises:
-        ValueError: If the samples are no finite events of the same dimension, or a part would hold fewer than 2.
+        ValueError: If the samples are not finite events of the same dimension, or a part would hold fewer than 2.
     """
     true, fake = _samples(reference, generated)
     if not 0 < train_share < 1:
@@ -182,7 +181,7 @@ def cross_fit(
 
     All reference events are tested. In exchange the test rejects a perfect generator too often, since each fold's
     classifier was trained on the other folds; the book's page on likelihood ratios measures how often. So judge K by
-    `gampl.null_values` and not by Kolmogorov's law, and take an interval of G from `held_out`.
+    `gampl.calibration.null_values` and not by Kolmogorov's law, and take an interval of G from `held_out`.
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
@@ -196,7 +195,7 @@ def cross_fit(
         make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
 
     Raises:
-        ValueError: If the samples are no finite events of the same dimension, or there are too few for ``folds``.
+        ValueError: If the samples are not finite events of the same dimension, or there are too few for ``folds``.
     """
     true, fake = _samples(reference, generated)
     if folds < 2:
