@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
+from gampl.store.provenance import checkout
 
 Floats = NDArray[np.float64]
 
@@ -40,8 +41,7 @@ def default_folder() -> Path:
     """
     if chosen := os.environ.get("GAMPL_DATA"):
         return Path(chosen)
-    project = Path(__file__).resolve().parents[2]
-    if (project / "pyproject.toml").exists():
+    if project := checkout():
         return project / "data"
     raise FileNotFoundError(
         "the bundled events come with the project's checkout, not with the installed package: name their folder in the "

@@ -31,6 +31,7 @@ from safetensors.numpy import load, save
 
 from gampl.store.atomic import sync_folder, write_bytes
 from gampl.store.locking import locked
+from gampl.store.provenance import checkout
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
 
@@ -180,7 +181,7 @@ def default_root() -> Path:
     """The environment variable GAMPL_STORE, else `.store` in the checkout, else the user's cache folder."""
     if chosen := os.environ.get("GAMPL_STORE"):
         return Path(chosen)
-    if project := _checkout():
+    if project := checkout():
         return project / ".store"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "gampl"
@@ -188,12 +189,6 @@ def default_root() -> Path:
 
 def kept_root() -> Path | None:
     """The environment variable GAMPL_KEPT, else `data/trainings` in the checkout; None without such a folder."""
-    chosen, project = os.environ.get("GAMPL_KEPT"), _checkout()
+    chosen, project = os.environ.get("GAMPL_KEPT"), checkout()
     folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
     return folder if folder and folder.is_dir() else None
-
-
-def _checkout() -> Path | None:
-    """The project's folder; None if the package is installed elsewhere."""
-    project = Path(__file__).resolve().parent.parent
-    return project if (project / "pyproject.toml").exists() else None
