@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files import EventFileError, columns
-from gampl.files import batches as event_batches
-from gampl.files.reading import recognise
+from gampl.files import EventFile, EventFileError, opened
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -20,7 +18,6 @@ from gampl.report.process import Process, SampleFiles
 Floats = NDArray[np.float64]
 # of files that say which process they are of
 COMPOSITES = {"top_pair": top_pair.COMPOSITES, "z_jets": z_jets.COMPOSITES}
-OF_PARTICLES = ("gampl", "top_pair", "lhe", "hepmc")
 ROWS = 100_000
 
 
@@ -53,46 +50,29 @@ def batches(process: Process, files: SampleFiles, wanted: Sequence[str]) -> Iter
 
 def of_file(process: Process, files: SampleFiles, path: Path, wanted: Sequence[str]) -> Iterator[Batch]:
     """Events of one file, see `batches`."""
-    further = [name for name in (files.weight, files.member) if name is not None]
-    found = _of_particles if _holds_particles(process, files, path) else _of_columns
-    for numbers in found(process, files, path, [*wanted, *further]):
-        batch = {name: numbers[name] for name in wanted}
-        weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
-        members = None if files.member is None else numbers[files.member]
-        if weights is not None and not np.isfinite(weights).all():
-            raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
-        yield Batch(batch, weights, members)
-
-
-def _holds_particles(process: Process, files: SampleFiles, path: Path) -> bool:
-    if process.layout is not None or files.kind in OF_PARTICLES:
-        return True
-    if files.kind is not None:
-        return False
-    try:
-        kind = recognise(path)
-    except EventFileError:
-        return False  # a table as text, or `columns` says better what is wrong
-    return kind in ("gampl", "lhe", "hepmc")
-
-
-def _of_columns(
-    process: Process, files: SampleFiles, path: Path, wanted: Sequence[str]
-) -> Iterator[Mapping[str, NDArray[Any]]]:
-    del process
-    labels = () if files.member is None else (files.member,)
-    return columns.batches(path, wanted, kind=files.kind, sample=files.sample, names=files.columns, labels=labels)
-
-
-def _of_particles(
-    process: Process, files: SampleFiles, path: Path, wanted: Sequence[str]
-) -> Iterator[Mapping[str, NDArray[Any]]]:
+    further = tuple(name for name in (files.weight, files.member) if name is not None)
     layout = process.layout
     if layout is not None:
-        further = tuple(name for name in (files.weight, files.member) if name is not None)
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
-    for events in event_batches(path, kind=files.kind, sample=files.sample, layout=layout, batch=ROWS):
-        yield {name: _number(process, path, events, name) for name in wanted}
+    with opened(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+        for numbers in _numbers(process, files, file, [*wanted, *further]):
+            batch = {name: numbers[name] for name in wanted}
+            weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
+            members = None if files.member is None else numbers[files.member]
+            if weights is not None and not np.isfinite(weights).all():
+                raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
+            yield Batch(batch, weights, members)
+
+
+def _numbers(
+    process: Process, files: SampleFiles, file: EventFile, names: Sequence[str]
+) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Columns, or numbers of the particles, of an open file."""
+    if not file.holds_particles:
+        yield from file.columns(names, labels=() if files.member is None else (files.member,))
+        return
+    for events in file.events(ROWS):
+        yield {name: _number(process, file.source.path, events, name) for name in names}
 
 
 def _number(process: Process, path: Path, events: Events, name: str) -> Floats:

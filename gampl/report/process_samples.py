@@ -7,14 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gampl.files import columns, reading
+from gampl.files import KINDS
 from gampl.files.layout import UNITS, Layout
 from gampl.particles.quoting import quoted
 from gampl.report.process import SampleFiles, given_twice
 from gampl.report.yaml_checks import ProcessFileError, Value, closest, shown
 
 MOST_FILES = 10_000  # that a pattern may stand for
-KINDS = tuple(dict.fromkeys([*columns.KINDS, *reading.KINDS]))
 SAMPLES = ("train", "holdout", "members")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl import files
 from gampl.files import hdf5
 from gampl.particles.events import Events
 from gampl.simulation import shards
@@ -132,7 +133,7 @@ def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit:
     """The events of a shard; `unit` is the cross section of an event of weight one, in pb."""
     shards.verify(folder, shard)
     path = shards.events_path(folder, shard.seed)
-    events = Events.concatenate(list(hdf5.batches(path, sample)))
+    events = files.read(path, sample=sample)
     made_by = {name: value for name, value in recipe.items() if name != "events_per_shard"}
     if events.about["seed"] != shard.seed or events.about["recipe"] != made_by:
         raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")

@@ -103,7 +103,7 @@ FILES = {
         "a.hdf5",
         public(flat_public(11, [50, 60, 0, 0])),
         {},
-        "event 11 .*b1, E = 50, px = 60.*is spacelike",
+        "event 11 .*b1, E = 50, px = 60.*: spacelike",
     ),
     "public, absent": (
         "a.hdf5",
