@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gampl.files.layout import CARTESIAN, UNITS
 from gampl.particles.events import Events
-from gampl.particles.kinematics import cylindrical
+from gampl.particles.kinematics import cylindrical, wrapped
 
 # Jets and leptons of LHC analyses have median transverse momenta of tens to hundreds of GeV. The window is wider than
 # a factor of 1000, so that whatever has a median between 3.5 GeV and 1 TeV is refused with the next unit up or down.
@@ -129,7 +129,7 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
     refuse((pt > HIGHEST) | (m > HIGHEST), f"expected pT and m below the energy of any beam, {HIGHEST:.0f} GeV")
     # wrapped only where it must be, so that what was written as -pi...pi comes back unchanged
     outside = np.abs(phi) > np.pi * (1 + 4 * precision)
-    momenta[..., 1][outside] = (phi[outside] + np.pi) % (2 * np.pi) - np.pi
+    momenta[..., 1][outside] = wrapped(phi[outside])
     columns = {name: _column(path, first, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
     return Events(momenta, chunk.particles, columns, chunk.about)
 
