@@ -211,11 +211,7 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
 
 
 def passes(
-    jets: ArrayLike,
-    *,
-    pt_min: float | None = None,
-    eta_max: float | None = None,
-    delta_r_min: float | None = None,
+    jets: ArrayLike, *, pt_min: float | None = None, eta_max: float | None = None, delta_r_min: float | None = None
 ) -> NDArray[np.bool_]:
     """Which events have only jets that pass the cuts that are given; absent jets pass, NaN does not.
 

@@ -3,9 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from event_samples import (
-    z_jets,
-)
+from event_samples import z_jets
 from malformed_files import N, altered, assert_refused, flat_public, kind, npy, npz, ours, public, replace, set_entry
 
 from gampl.files import Layout

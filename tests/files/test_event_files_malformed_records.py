@@ -5,14 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from event_samples import (
-    LISTS,
-    RECORDS,
-    Z_JETS,
-    lhe_text,
-    list_columns,
-    z_jets,
-)
+from event_samples import LISTS, RECORDS, Z_JETS, lhe_text, list_columns, z_jets
 from malformed_files import (
     N,
     altered,

@@ -8,17 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from event_samples import (
-    KINDS,
-    LISTS,
-    Z_JETS,
-    read_or_error,
-    top_pairs,
-    write_npz,
-    write_public,
-    write_rntuple,
-    z_jets,
-)
+from event_samples import KINDS, LISTS, Z_JETS, read_or_error, top_pairs, write_npz, write_public, write_rntuple, z_jets
 
 from gampl import files
 from gampl.files import EventFileError, Layout
