@@ -75,7 +75,7 @@ def add_mathjax(extra: Path) -> None:
 def add_claims(stage: Path, profile: str) -> None:
     """Writes the page that compares the paper's numbers with this run's, if the book has a ledger of claims."""
     if (stage / "claims.yml").exists():
-        command = [sys.executable, "-m", "gampl", "claims", "--profile", profile]
+        command = [sys.executable, "-m", "gampl_book", "claims", "--profile", profile]
         subprocess.run([*command, "--page", str(stage / "claims.md")], check=True)
 
 

@@ -1,7 +1,7 @@
-"""Files of events: the project's own HDF5, the public top-pair files, and the kinds that users have."""
+"""Any file becomes batches of events: of particles, or of named columns."""
 
 from gampl.files.checks import EventFileError
 from gampl.files.layout import JET, Layout
-from gampl.files.reading import KINDS, batches, read
+from gampl.files.reading import KINDS, EventFile, batches, opened, read
 
-__all__ = ["JET", "KINDS", "EventFileError", "Layout", "batches", "read"]
+__all__ = ["JET", "KINDS", "EventFile", "EventFileError", "Layout", "batches", "opened", "read"]

@@ -1,14 +1,19 @@
-"""How the files of others name their particles: what `read` must be told, and what it guesses."""
+"""What must be said about a file: how it names its particles, and which part of it is read."""
 
-from collections.abc import Sequence
+import gzip
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import IO, Literal, cast
 
 from gampl.particles.kinematics import COORDINATES
 
 CARTESIAN = ("E", "px", "py", "pz")
 WITH_ENERGY = ("pT", "phi", "eta", "E")
 COORDINATE_SETS: tuple[tuple[str, ...], ...] = (COORDINATES, CARTESIAN, WITH_ENERGY)
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+TOP_PAIR_FILE = re.compile(r"ttbar_(\d+)j\w*\.npy")  # says the number of additional jets
 UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 _SPELLINGS = {"pt": "pT", "phi": "phi", "eta": "eta", "m": "m", "mass": "m", "e": "E", "energy": "E"} | {
     name: name for name in ("px", "py", "pz")
@@ -82,6 +87,41 @@ class Layout:
             choices = " or ".join(",".join(choice) for choice in COORDINATE_SETS)
             raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
         return names
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An open file, and what its reader is told.
+
+    Args:
+        path: Its path, for errors and for libraries that open it themselves.
+        file: Its bytes.
+        sample: Which of its samples to read; None for the only one.
+        layout: How it names its particles.
+        names: Names of its columns, if it does not say them.
+        labels: Columns that may hold texts.
+        rows: Most events to read at a time.
+    """
+
+    path: Path
+    file: IO[bytes]
+    sample: str | None = None
+    layout: Layout = Layout()
+    names: tuple[str, ...] = ()
+    labels: Collection[str] = ()
+    rows: int = 100_000
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is compressed with gzip."""
+        self.file.seek(0)
+        return self.file.read(2) == b"\x1f\x8b"
+
+    def unpacked(self) -> IO[bytes]:
+        """Its bytes from the start, decompressed if need be."""
+        is_packed = self.is_packed
+        self.file.seek(0)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=self.file)) if is_packed else self.file
 
 
 def coordinate(text: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Tables of events: which columns hold which coordinate of which particle, for Parquet and ROOT."""
+"""Tables of events: named columns, as numbers of each event or as the momenta of particles."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import COORDINATE_SETS, Layout, coordinate
-from gampl.files.lists import in_order, take
+from gampl.files.layout import COORDINATE_SETS, Layout, Source, coordinate
 
 WEIGHT = "weight"
+Batch = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,66 @@ class Column:
     counts: NDArray[np.intp] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """An open file with named columns.
+
+    Args:
+        columns: Name of each column, and whether it has a list of numbers for each event; None if it has no numbers.
+        read: Yields the columns of some names, some events at a time.
+    """
+
+    columns: Mapping[str, bool | None]
+    read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]
+
+
+def numbers(source: Source, table: Table, names: Sequence[str]) -> Iterator[Batch]:
+    """Columns with one number per event as float64, labels as they come; some events at a time.
+
+    Raises:
+        EventFileError: If a column is missing, or has something else.
+    """
+    for name in names:
+        if name not in table.columns:
+            raise EventFileError(f"{source.path}: has no column {name!r}; it has {_some(table.columns)}")
+    for columns in table.read(names):
+        if len({len(column.numbers) for column in columns.values()}) > 1:
+            lengths = ", ".join(f"{name} {len(column.numbers)}" for name, column in columns.items())
+            raise EventFileError(f"{source.path}: columns have different lengths, {lengths}; expected the same")
+        yield {
+            name: column.numbers if name in source.labels else _one_per_event(source.path, name, column)
+            for name, column in columns.items()
+        }
+
+
+def _one_per_event(path: Path, name: str, column: Column) -> NDArray[np.float64]:
+    values = column.numbers
+    if column.counts is not None or values.ndim != 1:
+        content = "lists" if column.counts is not None else f"shape {values.shape}"
+        raise EventFileError(f"{path}: column {name!r} has {content}, expected one number per event")
+    if values.dtype.kind not in "fiub":
+        raise EventFileError(f"{path}: column {name!r} holds {values.dtype}, expected numbers")
+    return np.asarray(values, dtype=np.float64)
+
+
+def chunks(source: Source, table: Table) -> Iterator[Chunk]:
+    """Momenta, from the columns that hold the coordinates of particles.
+
+    Raises:
+        EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
+    """
+    numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
+    places = locate(source.path, numeric, source.layout)
+    first = 0
+    for columns in table.read(places.needed):
+        chunk = _assemble(source.path, first, columns, places, source.layout)
+        first += len(chunk)
+        yield chunk
+
+
 @dataclass(frozen=True)
-class Plan:
-    """Where everything is.
+class Places:
+    """Which columns hold what.
 
     Args:
         particles: Their names.
@@ -53,45 +110,90 @@ class Plan:
         return list(dict.fromkeys([c for four in self.momenta.values() for c in four] + list(self.columns.values())))
 
 
-def plan(path: Path, columns: Mapping[str, bool], layout: Layout) -> Plan:
-    """Finds the columns.
-
-    Args:
-        path: File, for errors.
-        columns: Name of each column with numbers, and whether it has a list of them for each event.
-        layout: What the user says.
-
-    Raises:
-        EventFileError: If a column is missing, or the particles cannot be told from the names.
-    """
-    found = _by_source(columns, layout)
+def locate(path: Path, columns: Mapping[str, bool], layout: Layout) -> Places:
+    """Tells from the names of columns, and whether they have lists, which hold what."""
+    by_source = _by_source(columns, layout)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:
-        sources = tuple(source for source, four in found.items() if len(four) > 1)
-        lists = [source for source in sources if any(columns[c] for c in found[source].values())]
+        sources = tuple(source for source, four in by_source.items() if len(four) > 1)
+        lists = [source for source in sources if any(columns[c] for c in by_source[source].values())]
         if lists or not sources:
+            example = layout.column.format(particle=lists[0] if lists else "b1", coordinate="pT")
             raise EventFileError(
                 f"{path}: the columns {_some(columns)} do not tell the particles, expected"
-                " Layout(particles=...) with columns such as "
-                + layout.column.format(particle=lists[0] if lists else "b1", coordinate="pT")
+                f" Layout(particles=...) with columns such as {example}"
             )
-    given = layout.coordinate_names
-    choices = (given,) if given else COORDINATE_SETS
-    for choice in choices:
-        if all(set(choice) <= found.get(source, {}).keys() for source in sources):
-            break
-    else:
-        _refuse_missing(path, columns, layout, found, sources, choices)
-    momenta = {source: tuple(found[source][name] for name in choice) for source in sources}
-    further = {name: name for name in layout.keep}
-    if layout.weight is not None or WEIGHT in columns:
-        further[WEIGHT] = layout.weight or WEIGHT
+
+    def gaps(choice: tuple[str, ...]) -> list[str]:
+        return [
+            layout.column.format(particle=source, coordinate=name)
+            for source in dict.fromkeys(sources)
+            for name in choice
+            if name not in by_source.get(source, {})
+        ]
+
+    choices = (layout.coordinate_names,) if layout.coordinate_names else COORDINATE_SETS
+    choice = min(choices, key=lambda names: len(gaps(names)))  # the first without gaps, or what comes closest
+    if missing := gaps(choice):
+        raise EventFileError(
+            f"{path}: no column {missing[0]!r} with numbers, expected {','.join(choice)} of"
+            f" {', '.join(dict.fromkeys(sources))}; it has {_some(columns)}"
+        )
+    momenta = {source: tuple(by_source[source][name] for name in choice) for source in sources}
+    further = further_columns(layout, columns)
     for name in further.values():
         if columns.get(name, True):
             raise EventFileError(
                 f"{path}: expected a column {name!r} with one number per event; it has {_some(columns)}"
             )
-    return Plan(tuple(layout.particles) or sources, sources, choice, momenta, further)
+    return Places(tuple(layout.particles) or sources, sources, choice, momenta, further)
+
+
+def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str]:
+    """Name of each further number of an event, and of its column in a file with some columns."""
+    further = {name: name for name in layout.keep}
+    if layout.weight is not None or WEIGHT in columns:
+        further[WEIGHT] = layout.weight or WEIGHT
+    return further
+
+
+def _by_source(columns: Mapping[str, bool], layout: Layout) -> dict[str, dict[str, str]]:
+    """For each source of which there are columns, their names by coordinate."""
+    pattern = re.escape(layout.column)
+    pattern = pattern.replace(re.escape("{particle}"), "(?P<particle>.+)")
+    pattern = pattern.replace(re.escape("{coordinate}"), "(?P<coordinate>[A-Za-z]+)")
+    by_source: dict[str, dict[str, str]] = {}
+    for column in columns:
+        match = re.fullmatch(pattern, column)
+        name = coordinate(match["coordinate"]) if match else None
+        if match and name:
+            by_source.setdefault(match["particle"], {}).setdefault(name, column)
+    return by_source
+
+
+def _some(columns: Mapping[str, Any]) -> str:
+    names = list(columns)
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
+
+
+def _assemble(path: Path, first: int, columns: Mapping[str, Column], places: Places, layout: Layout) -> Chunk:
+    taken: dict[str, NDArray[Any]] = {}
+    for source, names in places.momenta.items():
+        four = [columns[name] for name in names]
+        for name, column in zip(names, four, strict=True):
+            if not _same_lengths(column, four[0]):
+                raise EventFileError(
+                    f"{path}: columns {names[0]!r} and {name!r} have lists of different lengths, expected the same"
+                )
+        entries = np.stack([column.numbers for column in four], axis=-1)
+        counts = np.ones(len(entries), dtype=np.intp) if four[0].counts is None else four[0].counts
+        by_name = dict(zip(places.coordinates, entries.T, strict=True))
+        with np.errstate(all="ignore"):
+            pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
+        taken[source] = take(path, first, entries, counts, pt, places.sources.count(source), source, layout)
+    further = {name: columns[column].numbers for name, column in places.columns.items()}
+    values = in_order(places.sources, taken)
+    return Chunk(values, places.particles, places.coordinates, layout.unit or "GeV", further)
 
 
 def _same_lengths(one: Column, other: Column) -> bool:
@@ -100,72 +202,51 @@ def _same_lengths(one: Column, other: Column) -> bool:
     return np.array_equal(one.counts, other.counts)
 
 
-def _by_source(columns: Mapping[str, bool], layout: Layout) -> dict[str, dict[str, str]]:
-    """For each source of which there are columns, their names by coordinate."""
-    pattern = re.escape(layout.column)
-    pattern = pattern.replace(re.escape("{particle}"), "(?P<particle>.+)")
-    pattern = pattern.replace(re.escape("{coordinate}"), "(?P<coordinate>[A-Za-z]+)")
-    found: dict[str, dict[str, str]] = {}
-    for column in columns:
-        match = re.fullmatch(pattern, column)
-        name = coordinate(match["coordinate"]) if match else None
-        if match and name:
-            found.setdefault(match["particle"], {}).setdefault(name, column)
-    return found
-
-
-def _refuse_missing(
+def take(
     path: Path,
-    columns: Mapping[str, bool],
+    first: int,
+    entries: NDArray[Any],
+    counts: NDArray[np.intp],
+    pt: NDArray[Any],
+    n: int,
+    source: str,
     layout: Layout,
-    found: Mapping[str, Mapping[str, str]],
-    sources: tuple[str, ...],
-    choices: tuple[tuple[str, ...], ...],
-) -> None:
-    # the set of coordinates that comes closest, and its first gap
-    def gaps(choice: tuple[str, ...]) -> list[str]:
-        return [
-            layout.column.format(particle=source, coordinate=name)
-            for source in dict.fromkeys(sources)
-            for name in choice
-            if name not in found.get(source, {})
-        ]
+) -> NDArray[Any]:
+    """The first n entries of each event's list, hardest first unless the layout wants the file's order.
 
-    closest = min(choices, key=lambda choice: len(gaps(choice)))
-    raise EventFileError(
-        f"{path}: no column {gaps(closest)[0]!r} with numbers, expected {','.join(closest)} of"
-        f" {', '.join(dict.fromkeys(sources))}; it has {_some(columns)}"
-    )
+    Args:
+        path: File, for errors, as are `first`, the number of the first event, and `source`.
+        first: See there.
+        entries: Four numbers for each entry, events one after the other, shape (total, 4).
+        counts: Entries of each event, shape (events,).
+        pt: Transverse momenta, shape (total,).
+        n: How many to take.
+        source: What the entries are.
+        layout: Says whether there may be fewer (``absent``) or more (``further``).
 
-
-def _some(columns: Mapping[str, bool]) -> str:
-    names = list(columns)
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
-
-
-def assemble(path: Path, first: int, columns: Mapping[str, Column], where: Plan, layout: Layout) -> Chunk:
-    """Some events, from their columns.
-
-    Raises:
-        EventFileError: If columns that belong together differ in length, or an event has too few or too many entries.
+    Returns:
+        Shape (events, n, 4), rows of zeros for those that are absent.
     """
-    taken: dict[str, NDArray[Any]] = {}
-    for source, names in where.momenta.items():
-        four = [columns[name] for name in names]
-        counts = four[0].counts
-        for name, column in zip(names, four, strict=True):
-            if not _same_lengths(column, four[0]):
-                raise EventFileError(
-                    f"{path}: columns {names[0]!r} and {name!r} have lists of different lengths, expected the same"
-                )
-        entries = np.stack([column.numbers for column in four], axis=-1)
-        wanted = where.sources.count(source)
-        if counts is None:
-            counts = np.ones(len(entries), dtype=np.intp)
-        by_name = dict(zip(where.coordinates, entries.T, strict=True))
-        with np.errstate(all="ignore"):
-            pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
-        taken[source] = take(path, first, entries, counts, pt, wanted, source, layout)
-    values = in_order(where.sources, taken)
-    further = {name: columns[column].numbers for name, column in where.columns.items()}
-    return Chunk(values, where.particles, where.coordinates, layout.unit or "GeV", further)
+    wrong = (counts < n) & (not layout.absent) | (counts > n) & (not layout.further)
+    if wrong.any():
+        event = int(np.argmax(wrong))
+        cure = "absent" if counts[event] < n else "further"
+        raise EventFileError(
+            f"{path}: event {first + event} (counted from 0) has {counts[event]} entries of {source},"
+            f" expected {n} (or Layout({cure}=True))"
+        )
+    events = np.repeat(np.arange(len(counts)), counts)
+    if layout.order == "pT":
+        # what is not a number comes first, where the checks see it
+        entries = entries[np.lexsort((np.where(np.isnan(pt), -np.inf, -pt), events))]
+    rank = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)
+    taken = rank < n
+    result = np.zeros((len(counts), n, 4), dtype=entries.dtype)
+    result[events[taken], rank[taken]] = entries[taken]
+    return result
+
+
+def in_order(sources: Sequence[object], taken: Mapping[Any, NDArray[Any]]) -> NDArray[Any]:
+    """Particles, shape (n, particles, 4): each time that a source occurs, its next entry, shape (n, times, 4)."""
+    ranks = (sources[:k].count(source) for k, source in enumerate(sources))
+    return np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)

@@ -5,12 +5,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from gampl.files import columns, reading
-from gampl.files.layout import Layout
+from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
 from gampl.particles.quoting import quoted
-
-KINDS = tuple(dict.fromkeys([*columns.KINDS, *reading.KINDS]))  # of files
 
 
 @dataclass(frozen=True)

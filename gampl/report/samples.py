@@ -8,9 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files import EventFileError, columns
-from gampl.files import batches as event_batches
-from gampl.files.reading import recognise
+from gampl.files import EventFile, EventFileError, opened
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -22,7 +20,6 @@ Values = Mapping[Expression, Evaluated]
 Progress = Callable[[str, int], None]
 # of files that say which process they are of
 COMPOSITES = {"top_pair": top_pair.COMPOSITES, "z_jets": z_jets.COMPOSITES}
-OF_PARTICLES = ("gampl", "top_pair", "lhe", "hepmc")
 ROWS = 100_000
 
 
@@ -50,41 +47,29 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str], path: Pa
         EventFileError: If a file is not what it should be, or has no column or observable of a name.
         FileNotFoundError: If there is no such file.
     """
-    further = [name for name in (files.weight, files.member) if name is not None]
-    for file in files.files if path is None else (path,):
-        for numbers in _read_file(process, files, file, [*names, *further]):
-            weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
-            if weights is not None and not np.isfinite(weights).all():
-                raise EventFileError(f"{file}: column {files.weight!r} has weights that are not finite")
-            members = None if files.member is None else numbers[files.member]
-            yield Batch({name: numbers[name] for name in names}, weights, members)
-
-
-def _read_file(
-    process: Process, files: SampleFiles, path: Path, names: Sequence[str]
-) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """Columns of a file, or what is computed of its particles."""
-    kind, layout = files.kind, process.layout
-    if kind is None and layout is None:
-        kind = _kind(path)
-    if layout is None and kind not in OF_PARTICLES:
-        labels = () if files.member is None else (files.member,)
-        yield from columns.batches(path, names, kind=kind, sample=files.sample, names=files.columns, labels=labels)
-        return
+    further = tuple(name for name in (files.weight, files.member) if name is not None)
+    layout = process.layout
     if layout is not None:
-        kept = dict.fromkeys([*layout.keep, *(name for name in (files.weight, files.member) if name is not None)])
-        layout = replace(layout, keep=tuple(kept))
-    for events in event_batches(path, kind=kind, sample=files.sample, layout=layout, batch=ROWS):
-        yield {name: _number(process, path, events, name) for name in names}
+        layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
+    for one in files.files if path is None else (path,):
+        with opened(one, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+            for numbers in _numbers(process, files, file, (*names, *further)):
+                weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
+                if weights is not None and not np.isfinite(weights).all():
+                    raise EventFileError(f"{one}: column {files.weight!r} has weights that are not finite")
+                members = None if files.member is None else numbers[files.member]
+                yield Batch({name: numbers[name] for name in names}, weights, members)
 
 
-def _kind(path: Path) -> str | None:
-    """The kind of a file as its first bytes tell it; None for text, and for what `columns` says better is wrong."""
-    try:
-        kind = recognise(path)
-    except EventFileError:
-        return None
-    return kind if kind in (*columns.KINDS, *OF_PARTICLES[:1], *OF_PARTICLES[2:]) else None
+def _numbers(
+    process: Process, files: SampleFiles, file: EventFile, names: Sequence[str]
+) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Columns, or numbers of the particles, of an open file."""
+    if not file.holds_particles:
+        yield from file.columns(names, labels=() if files.member is None else (files.member,))
+        return
+    for events in file.events(ROWS):
+        yield {name: _number(process, file.source.path, events, name) for name in names}
 
 
 def _number(process: Process, path: Path, events: Events, name: str) -> Floats:

@@ -24,6 +24,11 @@ ABSENT = "not installed"
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def checkout() -> Path | None:
+    """The project's folder; None if the package is installed elsewhere."""
+    return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else None
+
+
 def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Path, ...]:
     """A Python file and all files of some packages that it imports, directly or through others.
 

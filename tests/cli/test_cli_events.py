@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from gampl import files
 from gampl.cli.main import main
-from gampl.files import hdf5
 from gampl.simulation import shards
 
 
@@ -42,7 +42,7 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
     output = tmp_path / "z.h5"
     assert run("merge", "--from", folder, 1, 2, "--output", output) == 0
     assert "sha256" in capsys.readouterr().out
-    (events,) = hdf5.batches(output, "train")
+    (events,) = files.batches(output, sample="train")
     assert events.about["sources"][0]["recipe"]["batch"] == 100
     assert run("verify", folder) == 0
     assert "2 shards agree" in capsys.readouterr().out

@@ -9,16 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
-from event_samples import (
-    KINDS,
-    flat_columns,
-    lhe_text,
-    list_columns,
-    top_pairs,
-    write_hepmc,
-    write_ours,
-    z_jets,
-)
+from event_samples import KINDS, flat_columns, lhe_text, list_columns, top_pairs, write_hepmc, write_ours, z_jets
 
 from gampl import files
 from gampl.files import EventFileError

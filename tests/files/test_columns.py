@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from gampl.files import EventFileError, columns
+from gampl.files import EventFileError, opened, reading
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -78,14 +78,15 @@ WRITERS = {
 }
 
 
-def read(path, wanted=("x", "m_tt"), **options):
-    parts = list(columns.batches(path, wanted, **options))
+def read(path, wanted=("x", "m_tt"), labels=(), **options):
+    with opened(path, **options) as file:
+        parts = list(file.columns(wanted, labels))
     return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_kind(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(columns, "ROWS", 64)  # many batches
+    monkeypatch.setattr(reading, "ROWS", 64)  # many batches
     WRITERS[name](tmp_path / name)
     got = read(tmp_path / name)
     for column, values in TABLE.items():
@@ -196,7 +197,7 @@ def test_other_misuse(tmp_path):
     write_csv(tmp_path / "a.csv")
     with pytest.raises(ValueError, match="kind must be one of"):
         read(tmp_path / "a.csv", kind="excel")
-    with pytest.raises(EventFileError, match="holds one table"):
+    with pytest.raises(EventFileError, match="hold one sample, expected no sample, got 'train'"):
         read(tmp_path / "a.csv", sample="train")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"], file["m_tt"] = np.zeros(5), np.zeros(4)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gampl import files
 from gampl.files import JET, Layout, reading
 from gampl.files.layout import pdg_names
-from gampl.files.lists import take
+from gampl.files.tables import take
 from gampl.particles.kinematics import cartesian
 
 

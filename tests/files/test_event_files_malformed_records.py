@@ -5,14 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from event_samples import (
-    LISTS,
-    RECORDS,
-    Z_JETS,
-    lhe_text,
-    list_columns,
-    z_jets,
-)
+from event_samples import LISTS, RECORDS, Z_JETS, lhe_text, list_columns, z_jets
 from malformed_files import (
     N,
     altered,
@@ -228,8 +221,9 @@ FILES = {
         r"event 5 \(counted from 0\) has 2 entries of PDG id 13, expected 1 \(or Layout\(further=True\)\)",
     ),
     # none of these
-    "empty": ("a.h5", lambda p: p.write_bytes(b""), {}, r"^{file}: is empty \(0 bytes\), expected a file of events"),
-    "unknown": ("a.txt", lambda p: p.write_text("hello"), {}, "^{file}: neither its first bytes nor its ending"),
+    "empty": ("a.h5", lambda p: p.write_bytes(b""), {}, r"^{file}: is empty \(0 bytes\), expected events"),
+    "unknown": ("a.xyz", lambda p: p.write_text("hello"), {}, "^{file}: neither its first bytes nor its ending"),
+    "csv.gz, truncated": ("a.csv.gz", kind("csv", lambda b: b[:-30]), {}, "^{file}: "),
     "start lost": ("a.parquet", kind("parquet", lambda b: b[10:]), {}, "^{file}: cannot read the events"),
     "gzip of nothing known": (
         "a.gz",

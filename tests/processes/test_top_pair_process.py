@@ -171,11 +171,7 @@ def write_empty(folder):
             EventFileError,
             "empty.h5: holds no events in the sample 'train'",
         ),
-        (
-            lambda _: TopPair(4).select(random_events(3)),
-            ValueError,
-            "expected events of b1, .*, j4, got events of b1",
-        ),
+        (lambda _: TopPair(4).select(random_events(3)), ValueError, "expected events of b1, .*, j4, got events of b1"),
         (
             lambda _: TopPair().select(Events(np.ones((2, 6, 4)), TopPair().particles), chi2_max=1),
             ValueError,
