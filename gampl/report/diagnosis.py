@@ -30,8 +30,7 @@ def weak_spots(process: Process, truth: Truth, job: Job, members: Sequence[Membe
         members: After all their events have passed.
     """
     return (
-        *(_few_members(job, members) if process.averaging else ()),
-        *_sizes(process, truth),
+        *_sizes(process, truth, job, members),
         *_repeats(job, truth, members),
         *_reference(truth, job),
         *_regions(process, truth, job, members),
@@ -40,15 +39,12 @@ def weak_spots(process: Process, truth: Truth, job: Job, members: Sequence[Membe
     )
 
 
-def _few_members(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    if job.regions and len(members) < 5:
+def _sizes(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> Iterator[str]:
+    if process.averaging and job.regions and len(members) < 5:
         yield (
             f"{len(members)} members: the averaging estimate lives on how they scatter; the interval is honest but "
             "wide, and whether they scatter normally cannot be seen"
         )
-
-
-def _sizes(process: Process, truth: Truth) -> Iterator[str]:
     if truth.train is not None and len(truth.train) != process.n_train:
         yield (
             f"the training sample has {len(truth.train)} events, but n_train is {process.n_train}: "

@@ -41,15 +41,14 @@ LABEL_WIDTH = 24  # characters of a line in the overview
 MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a log axis
 
 
-def histogram(h: Histogram, ax: Axes | None = None, *, ratio: Axes | None = None) -> Axes:
+def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
     """Draw the members' mean with a band of their spread, the true events, and the ends of regions.
 
     Args:
         h: The distributions.
-        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+        ax: Where to draw; returned.
         ratio: Where to draw the same relative to the true events, if there are any.
     """
-    ax = _axes(ax)
     mean, spread = h.band
     _draw(ax, h, mean, spread, h.true, h.true_error)
     filled = np.concatenate([mean, [] if h.true is None else h.true])
@@ -73,14 +72,11 @@ def histogram(h: Histogram, ax: Axes | None = None, *, ratio: Axes | None = None
     return ax
 
 
-def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
+def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     """Draw G with its interval for all findings, the first on top; arrows where there is no upper end.
 
-    Args:
-        findings: What was estimated. One without an estimate has a line that says so.
-        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+    A finding that is not an estimate has a line that says so. Returns the axes.
     """
-    ax = _axes(ax, (5.2, 1.3 + 0.46 * max(len(findings), 1)))
     results = [finding.result for finding in findings if isinstance(finding, Estimate)]
     ends = [1.0, *(end for result in results for end in (result.G, *result.interval) if np.isfinite(end))]
     left, right = 0.6 * min(ends), 2.2 * max(ends)
@@ -106,10 +102,10 @@ def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
 def of_estimate(estimate: Estimate) -> Figure:
     """The curve of an estimate in a figure of its own, the legend below."""
     with style():
-        ax = _axes(None, (5.2, 4.4))
-        estimate.result.plot(ax, legend=False)
+        figure = new_figure((5.2, 4.4))
+        ax = estimate.result.plot(figure.subplots(), legend=False)
         plots.shared_legend([ax], columns=2)
-    return _figure(ax)
+    return figure
 
 
 def of_histogram(h: Histogram) -> Figure:
@@ -128,9 +124,9 @@ def of_histogram(h: Histogram) -> Figure:
 def of_all(findings: Sequence[Finding]) -> Figure:
     """The overview in a figure of its own, the legend below."""
     with style():
-        ax = overview(findings)
-        plots.shared_legend([ax], columns=3)
-    return _figure(ax)
+        figure = new_figure((5.2, 1.3 + 0.46 * max(len(findings), 1)))
+        plots.shared_legend([overview(findings, figure.subplots())], columns=3)
+    return figure
 
 
 def write(study: Study, folder: Path) -> tuple[Path, ...]:
@@ -220,19 +216,6 @@ def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | N
     ax.plot(
         [result.G if np.isfinite(result.G) else np.nan], [row], color=color, marker=marker, ms=7, ls="none", label=label
     )
-
-
-def _axes(ax: Axes | None, size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Axes:
-    if ax is not None:
-        return ax
-    with style():
-        return new_figure(size).subplots()
-
-
-def _figure(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - it was made here
-    return figure
 
 
 def _two_lines(text: str) -> str:

@@ -7,7 +7,9 @@ Without quotes, words are texts as YAML 1.2 has it: ``no``, ``2024-01-01`` and `
 are not numbers. ``1e5``, ``100_000`` and ``inf`` are numbers, the first two whole ones. Quotes make a text of anything.
 """
 
+import difflib
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ except ModuleNotFoundError as error:
         "process files are read with PyYAML, which is not installed: pip install 'gampl[events]'", name=error.name
     ) from None
 
-from gampl.particles.quoting import quoted
+import msgspec
+
+from gampl.particles.quoting import MOST_SHOWN, quoted
 
 MOST_BYTES = 100_000  # PyYAML needs a few seconds for so many
 MOST_NESTED = 20
@@ -28,6 +32,22 @@ NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NOTHING = ("", "~", "null", "Null", "NULL")
+# what msgspec calls types and limits
+TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+MSGSPEC = (
+    (r" matching regex .*", " on one line"),
+    (r" of length >= ", " of length at least "),
+    (r" >= ", " of at least "),
+    (r" <= ", " of at most "),
+)
 
 
 class ProcessFileError(ValueError):
@@ -160,3 +180,60 @@ def shown(content: Any) -> str:
             return f"the text {quoted(content)}"
     what = "mapping" if isinstance(content, dict) else "list"
     return f"a {what} of {len(content)}" if content else f"an empty {what}"
+
+
+def take(file: Path, kind: Any, content: Any, key: str = "") -> Any:
+    """A part of a file as what it should be, be it a mapping with the keys of a class or a simple type.
+
+    Args:
+        file: For errors.
+        kind: Anything that msgspec can make.
+        content: What stands in the file.
+        key: Where, such as ``regions[2].edges``; empty for all of the file.
+
+    Raises:
+        ProcessFileError: If it is something else.
+    """
+    if (known := getattr(kind, "__annotations__", None)) and isinstance(content, dict):
+        check_keys(file, content, known, key)
+    try:
+        return msgspec.convert(content, kind, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as error:
+        raise ProcessFileError(file, *_in_words(str(error), content, key)) from None
+
+
+def check_keys(file: Path, content: Mapping[str, Any], known: Collection[str], key: str) -> None:
+    """Raises a `ProcessFileError` if a mapping has another key."""
+    if unknown := [name for name in content if name not in known]:
+        by_lower_case = {name.lower(): name for name in known}
+        close = difflib.get_close_matches(unknown[0][:MOST_SHOWN].lower(), by_lower_case, n=1)
+        hint = f" (did you mean {by_lower_case[close[0]]}?)" if close else ""
+        problem = f"unknown key{hint}, expected one of {', '.join(known)}"
+        raise ProcessFileError(file, inside(key, unknown[0]), problem)
+
+
+def _in_words(message: str, content: Any, key: str) -> tuple[str, str]:
+    """The key that an error of msgspec is about and what is wrong there: what it says of types, and what stands there.
+
+    Its errors have no fields; they end with where the value is, as in "Expected `int`, got `str` - at `$.edges[0]`".
+    """
+    problem, _, place = message.partition(" - at `$")
+    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
+        content = content[name or int(index)]
+        key = inside(key, name) if name else f"{key}[{index}]"
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", problem):
+        return inside(key, missing[1]), "expected this key, got nothing"
+    if not problem.startswith("Expected `"):
+        return key, problem  # of one of our own classes
+    expected = problem.removeprefix("Expected ").partition(", got ")[0]
+    for pattern, words in MSGSPEC:
+        expected = re.sub(pattern, words, expected)
+    expected = re.sub(r"`(.*)`", lambda types: " or ".join(TYPES[name] for name in types[1].split(" | ")), expected)
+    hint = " (quotes make it a text)" if expected.startswith("a text") and isinstance(content, int | float) else ""
+    return key, f"expected {expected}, got {shown(content)}{hint}"
+
+
+def inside(key: str, name: str) -> str:
+    """The key of an entry of a mapping."""
+    name = name if len(name) <= MOST_SHOWN else quoted(name)
+    return f"{key}.{name}" if key else name

@@ -1,6 +1,6 @@
 """What is to be analysed: samples, definitions, regions and sizes, from the command line or a process file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -158,9 +158,24 @@ class Process:
             raise ValueError("summaries need true events to compare with: a holdout (or, biased, the training sample)")
         if any(region.quantiles for region in self.regions) and not has_truth:
             raise ValueError("regions by quantiles need a training sample or a holdout to take them from")
-        if (name := first_repeated(region.name for region in self.regions)) is not None:
-            raise ValueError(f"regions must have different names, {quoted(name)} comes twice")
+        names = {"regions": [region.name for region in self.regions]}
+        names |= {"summaries": [*self.summaries], "classifier": [*self.classifier]}
+        names |= {f"composites.{name}": [*parts] for name, parts in self.composites.items()}
+        for what, several in names.items():
+            if (name := first_repeated(several)) is not None:
+                raise ValueError(f"{what} must have different names, {quoted(name)} comes twice")
         self._check_files()
+        if self.layout is not None:
+            self._check_composites(self.layout.particles)
+
+    def _check_composites(self, particles: Collection[str]) -> None:
+        """Raises ValueError if a sum of particles is of others, or has the name of one."""
+        if taken := [name for name in self.composites if name in particles]:
+            raise ValueError(f"composites: {quoted(taken[0])} is a particle, expected a name of its own")
+        for name, parts in self.composites.items():
+            if others := [part for part in parts if part not in particles]:
+                listed = ", ".join(particles)
+                raise ValueError(f"composites.{name}: expected particles out of {listed}, got {quoted(others[0])}")
 
     def _check_files(self) -> None:
         """Raises ValueError if a file is given twice, whatever its name, or true events keep their weights."""

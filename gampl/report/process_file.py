@@ -28,26 +28,23 @@ Names of files are relative to the folder of the process file. Where a list of f
 of a classifier is expected, one of them will do. What is a text and what a number: see `gampl.report.plain_yaml`.
 """
 
-import difflib
 import glob
 import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
-import msgspec
 from msgspec import Meta
 
 from gampl.files.layout import Layout
 from gampl.generators.table_settings import TableTraining
 from gampl.particles.expressions import ExpressionError, expression
-from gampl.particles.quoting import MOST_SHOWN, quoted
+from gampl.particles.quoting import quoted
 from gampl.report.generated import SPLINE_ONLY, GeneratorSettings
-from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, load, shown
-from gampl.report.process import Definition, Process, Region, SampleFiles, first_repeated
+from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, check_keys, inside, load, shown, take
+from gampl.report.process import Definition, Process, Region, SampleFiles
 
 __all__ = ["ProcessFile", "ProcessFileError", "read"]
 
@@ -132,7 +129,7 @@ class _Reader:
 
     def read(self, content: Any) -> ProcessFile:
         """The whole file."""
-        document = self.take(_Document, content)
+        document = take(self.path, _Document, content)
         if ("members" in document) == ("generator" in document):
             got = "both" if "members" in document else "neither"
             raise self.error("", f"expected either members (files) or generator (trained here), got {got}")
@@ -143,15 +140,18 @@ class _Reader:
         self.define(document.get("observables", {}))
         arguments["observables"] = self.observables
         keys: dict[str, str] = {}  # where each number or condition stands
-        for name, made in (("regions", self.region), ("summaries", self.expression), ("classifier", self.expression)):
+        for name in ("regions", "summaries", "classifier"):
             entries = self.each(name, document[name]) if name in document else []
+            made = self.region if name == "regions" else self.expression
             arguments[name] = tuple(made(key, item) for key, item in entries)
             for (key, _), entry in zip(entries, arguments[name], strict=True):
                 keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
-        for name in ("summaries", "classifier"):
-            self.check_different(name, arguments[name])
-        layout = self.layout({name: document[name] for name in _Layout.__annotations__ if name in document})
-        arguments |= {"layout": layout, "composites": self.composites(document.get("composites", {}), layout)}
+        layout = {name: document[name] for name in _Layout.__annotations__ if name in document}
+        arguments["layout"] = self.layout(layout) if layout else None
+        arguments["composites"] = {
+            name: take(self.path, Names, parts, inside("composites", name))
+            for name, parts in document.get("composites", {}).items()
+        }
         process = self.made("", Process, **arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
         return ProcessFile(process, generator, self.path)
@@ -167,21 +167,6 @@ class _Reader:
         except ValueError as error:
             raise self.error(key, str(error)) from None
 
-    def take(self, kind: Any, content: Any, key: str = "") -> Any:
-        """A part of the file as what it should be, be it a mapping with the keys of a class or a simple type."""
-        if (known := getattr(kind, "__annotations__", None)) and isinstance(content, dict):
-            self.check_keys(content, known, key)
-        try:
-            return msgspec.convert(content, kind, dec_hook=lambda kind, text: kind(text))
-        except msgspec.ValidationError as error:
-            raise self.error(*_in_words(str(error), content, key)) from None
-
-    def check_keys(self, content: Mapping[str, Any], known: Collection[str], key: str) -> None:
-        """Raises an error if a mapping has another key."""
-        if unknown := [name for name in content if name not in known]:
-            problem = f"unknown key{_closest(unknown[0], known)}, expected one of {', '.join(known)}"
-            raise self.error(_inside(key, unknown[0]), problem)
-
     def each(self, key: str, content: Any) -> list[tuple[str, Any]]:
         """The entries of a list with their keys, or the only one where there is not a list."""
         if not isinstance(content, list):
@@ -190,22 +175,17 @@ class _Reader:
             raise self.error(key, "expected at least one, got an empty list")
         return [(f"{key}[{k}]", item) for k, item in enumerate(content)]
 
-    def check_different(self, key: str, names: Iterable[str]) -> None:
-        """Raises an error if a name comes twice."""
-        if (name := first_repeated(names)) is not None:
-            raise self.error(key, f"expected each once, {quoted(name)} comes twice")
-
     def sample(self, key: str, content: Any) -> SampleFiles:
         """The files of train, holdout or members; those that are named exist."""
         fields = content if isinstance(content, dict) else {"files": content}
-        self.check_keys(fields, ("file", *SampleFiles.__annotations__), key)
+        check_keys(self.path, fields, ("file", *SampleFiles.__annotations__), key)
         if ("file" in fields) == ("files" in fields):
             raise self.error(key, f"expected either file or files, got {'both' if 'file' in fields else 'neither'}")
         name = "file" if "file" in fields else "files"
         named = self.each(f"{key}.{name}" if fields is content else key, fields[name])
-        files = [path for place, item in named for path in self.paths(place, self.take(Line, item, place))]
+        files = [path for place, item in named for path in self.paths(place, take(self.path, Line, item, place))]
         others = {other: value for other, value in fields.items() if other != name}
-        sample: SampleFiles = self.take(SampleFiles, others | {"files": files}, key)
+        sample: SampleFiles = take(self.path, SampleFiles, others | {"files": files}, key)
         return sample
 
     def paths(self, key: str, text: str) -> Iterator[Path]:
@@ -227,8 +207,9 @@ class _Reader:
     def define(self, definitions: Mapping[str, Any]) -> None:
         """The observables, which may use those above them."""
         for name, content in definitions.items():
-            key = _inside("observables", name)
-            fields = self.take(_Definition, content if isinstance(content, dict) else {"expression": content}, key)
+            key = inside("observables", name)
+            fields = content if isinstance(content, dict) else {"expression": content}
+            fields = take(self.path, _Definition, fields, key)
             text = self.expression(key, fields.pop("expression"), is_name=False)
             definition = Definition(text, **fields)
             below = [used for used in definition.expression.names if used in definitions]
@@ -263,13 +244,11 @@ class _Reader:
                 f"{len(edges) - 1} intervals" if isinstance(edges, list) else f"{fields.get('quantiles')} quantiles"
             )
             name += f": {pieces}"
-        region: Region = self.take(Region, {"name": " ".join(name.split()), **fields}, key)
+        region: Region = take(self.path, Region, {"name": " ".join(name.split()), **fields}, key)
         return region
 
-    def layout(self, fields: dict[str, Any]) -> Layout | None:
-        """How files of particles are read, if particles are named."""
-        if not fields:
-            return None
+    def layout(self, fields: dict[str, Any]) -> Layout:
+        """How files of particles are read."""
         if "particles" not in fields:
             raise self.error(next(iter(fields)), "is about files of momenta, expected particles, too")
         if isinstance(fields.get("coordinates"), tuple):
@@ -280,23 +259,9 @@ class _Reader:
         layout: Layout = self.made("", Layout, **fields)
         return layout
 
-    def composites(self, sums: Mapping[str, Any], layout: Layout | None) -> dict[str, tuple[str, ...]]:
-        """Sums of particles by name."""
-        composites: dict[str, tuple[str, ...]] = {}
-        for name, content in sums.items():
-            key = _inside("composites", name)
-            parts = composites[name] = self.take(Names, content, key)
-            self.check_different(key, parts)
-            if layout is not None and name in layout.particles:
-                raise self.error(key, "expected a name of its own, there is a particle of this name")
-            if layout is not None and (others := [part for part in parts if part not in layout.particles]):
-                hint, particles = _closest(others[0], layout.particles), ", ".join(layout.particles)
-                raise self.error(key, f"expected particles out of {particles}, got {shown(others[0])}{hint}")
-        return composites
-
     def generator(self, content: Any, process: Process, keys: Mapping[str, str]) -> GeneratorSettings:
         """What is to be trained; all numbers and conditions, with their keys, must be made of what it learns."""
-        settings: GeneratorSettings = self.take(GeneratorSettings, content, "generator")
+        settings: GeneratorSettings = take(self.path, GeneratorSettings, content, "generator")
         if settings.kind != "spline" and (names := [name for name in SPLINE_ONLY if name in content]):
             problem = f"is about a spline, expected it left out with kind {settings.kind}"
             raise self.error(f"generator.{names[0]}", problem)
@@ -309,9 +274,8 @@ class _Reader:
             raise self.error("generator", "needs events to be trained on, expected train, too")
         if process.n_gen is not None and process.n_gen > settings.n_gen:
             raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
-        self.made(
-            "generator", TableTraining, generator=settings.kind, n_train=process.n_train, dim=len(settings.columns)
-        )
+        sizes = {"n_train": process.n_train, "dim": len(settings.columns)}
+        self.made("generator", TableTraining, generator=settings.kind, **sizes)
         learned = set(settings.columns)
         for name, definition in self.observables.items():
             if learned.issuperset(definition.expression.names):
@@ -323,54 +287,3 @@ class _Reader:
                 problem = f"needs {quoted(unknown[0])}, expected only what the generator learns, {columns}"
                 raise self.error(key, problem)
         return settings
-
-
-TYPES = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
-MSGSPEC = (
-    (r" matching regex .*", " on one line"),
-    (r" of length >= ", " of length at least "),
-    (r" >= ", " of at least "),
-    (r" <= ", " of at most "),
-)
-
-
-def _in_words(message: str, content: Any, key: str) -> tuple[str, str]:
-    """The key that an error of msgspec is about and what is wrong there: what it says of types, and what stands there.
-
-    Its errors have no fields; they end with where the value is, as in "Expected `int`, got `str` - at `$.edges[0]`".
-    """
-    problem, _, place = message.partition(" - at `$")
-    for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", place):
-        content = content[name or int(index)]
-        key = _inside(key, name) if name else f"{key}[{index}]"
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", problem):
-        return _inside(key, missing[1]), "expected this key, got nothing"
-    if not problem.startswith("Expected `"):
-        return key, problem  # of one of our own classes
-    expected = problem.removeprefix("Expected ").partition(", got ")[0]
-    for pattern, words in MSGSPEC:
-        expected = re.sub(pattern, words, expected)
-    expected = re.sub(r"`(.*)`", lambda types: " or ".join(TYPES[name] for name in types[1].split(" | ")), expected)
-    hint = " (quotes make it a text)" if expected.startswith("a text") and isinstance(content, int | float) else ""
-    return key, f"expected {expected}, got {shown(content)}{hint}"
-
-
-def _inside(key: str, name: str) -> str:
-    """The key of an entry of a mapping."""
-    name = name if len(name) <= MOST_SHOWN else quoted(name)
-    return f"{key}.{name}" if key else name
-
-
-def _closest(name: str, known: Collection[str]) -> str:
-    """Which of the known names was perhaps meant, for an error."""
-    by_lower_case = {other.lower(): other for other in known}
-    close = difflib.get_close_matches(name[:MOST_SHOWN].lower(), by_lower_case, n=1)
-    return f" (did you mean {by_lower_case[close[0]]}?)" if close else ""

@@ -178,7 +178,7 @@ BAD = {
         regions("[{observable: x > 1, quantiles: 9}]"), "regions[0].observable: ", "got a condition",
     ),
     "summary": (SMALL + "summaries: [x, x +]", "summaries[1]: ", "character 4"),
-    "summary twice": (SMALL + "summaries: [x, x]", "summaries: ", "'x' comes twice"),
+    "summary twice": (SMALL + "holdout: ../true.h5\nsummaries: [x, x]", "summaries must have", "'x' comes twice"),
     "summary commas": (SMALL + "summaries: x, y", "summaries: ", "',' is not understood"),
     "classifier": (SMALL + "classifier: {m: x}", "classifier: ", "an expression", "a mapping of 1"),
     # particles
@@ -195,7 +195,7 @@ BAD = {
     "column without": (SMALL + "particles: [a]\ncolumn: '{particle}'", "column must contain", "{coordinate}"),
     "absent": (SMALL + "particles: [a]\nabsent: 1", "absent: ", "true or false"),
     "composite": (SMALL + "particles: [a, b]\ncomposites: {Z: [a, c]}", "composites.Z: ", "out of a, b", "'c'"),
-    "composite name": (SMALL + "particles: [a, b]\ncomposites: {a: [a, b]}", "composites.a: ", "of its own"),
+    "composite name": (SMALL + "particles: [a, b]\ncomposites: {a: [a, b]}", "'a' is a particle", "of its own"),
     "composite text": (SMALL + "composites: {Z: a}", "composites.Z: ", "a list"),
     # generator
     "generator text": (SMALL.replace("members: x.csv", "generator: spline"), "generator: ", "a mapping"),
