@@ -42,7 +42,7 @@ def weak_spots(process: Process, truth: Truth, job: Job, members: Sequence[Membe
 def _sizes(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> Iterator[str]:
     if process.averaging and job.regions and len(members) < 5:
         yield (
-            f"{len(members)} members: the averaging estimate lives on how they scatter; the interval is honest but "
+            f"{len(members)} members: the averaging estimate rests on how they scatter; the interval is honest but "
             "wide, and whether they scatter normally cannot be seen"
         )
     if truth.train is not None and len(truth.train) != process.n_train:

@@ -142,8 +142,8 @@ class _Reader:
         keys: dict[str, str] = {}  # where each number or condition stands
         for name in ("regions", "summaries", "classifier"):
             entries = self.each(name, document[name]) if name in document else []
-            made = self.region if name == "regions" else self.expression
-            arguments[name] = tuple(made(key, item) for key, item in entries)
+            make = self.region if name == "regions" else self.expression
+            arguments[name] = tuple(make(key, item) for key, item in entries)
             for (key, _), entry in zip(entries, arguments[name], strict=True):
                 keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
         layout = {name: document[name] for name in _Layout.__annotations__ if name in document}
@@ -152,7 +152,7 @@ class _Reader:
             name: take(self.path, Names, parts, inside("composites", name))
             for name, parts in document.get("composites", {}).items()
         }
-        process = self.made("", Process, **arguments)
+        process = self.build("", Process, **arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
         return ProcessFile(process, generator, self.path)
 
@@ -160,7 +160,7 @@ class _Reader:
         """The error to raise."""
         return ProcessFileError(self.path, key, problem)
 
-    def made(self, key: str, kind: Any, /, **fields: Any) -> Any:
+    def build(self, key: str, kind: Any, /, **fields: Any) -> Any:
         """An object of a class that checks its fields."""
         try:
             return kind(**fields)
@@ -256,7 +256,7 @@ class _Reader:
         column = fields.get("column", "")
         if any(brace in column.replace("{particle}", "").replace("{coordinate}", "") for brace in "{}"):
             raise self.error("column", f"expected a text with {{particle}} and {{coordinate}}, got {quoted(column)}")
-        layout: Layout = self.made("", Layout, **fields)
+        layout: Layout = self.build("", Layout, **fields)
         return layout
 
     def generator(self, content: Any, process: Process, keys: Mapping[str, str]) -> GeneratorSettings:
@@ -275,7 +275,7 @@ class _Reader:
         if process.n_gen is not None and process.n_gen > settings.n_gen:
             raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
         sizes = {"n_train": process.n_train, "dim": len(settings.columns)}
-        self.made("generator", TableTraining, generator=settings.kind, **sizes)
+        self.build("generator", TableTraining, generator=settings.kind, **sizes)
         learned = set(settings.columns)
         for name, definition in self.observables.items():
             if learned.issuperset(definition.expression.names):
