@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gampl.basics import Floats
 from gampl.report.members import Job, Member
 from gampl.report.process import Process
 from gampl.report.samples import Truth
-
-Floats = NDArray[np.float64]
 
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions

@@ -17,15 +17,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
-from numpy.typing import NDArray
 
 from gampl import plots
+from gampl.basics import Floats
 from gampl.report.histograms import Histogram
 from gampl.report.study import Estimate, Failure, Finding, Study
 from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
-Floats = NDArray[np.float64]
 Kind = Literal["png", "pdf", "svg"]
 OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
@@ -101,17 +100,14 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
 
 def of_estimate(estimate: Estimate) -> Figure:
     """The curve of an estimate in a figure of its own, the legend below."""
-    with style():
-        figure = new_figure((5.2, 4.4))
-        ax = estimate.result.plot(figure.subplots(), legend=False)
-        plots.shared_legend([ax], columns=2)
+    with _new_figure(5.2, 4.4) as figure:
+        plots.shared_legend([estimate.result.plot(figure.subplots(), legend=False)], columns=2)
     return figure
 
 
 def of_histogram(h: Histogram) -> Figure:
     """A control plot in a figure of its own, with the ratio to true events where there are any."""
-    with style():
-        figure = new_figure((5.2, 4.4))
+    with _new_figure(5.2, 4.4) as figure:
         if h.true is None:
             panels = [histogram(h, figure.subplots())]
         else:
@@ -123,8 +119,7 @@ def of_histogram(h: Histogram) -> Figure:
 
 def of_all(findings: Sequence[Finding]) -> Figure:
     """The overview in a figure of its own, the legend below."""
-    with style():
-        figure = new_figure((5.2, 1.3 + 0.46 * max(len(findings), 1)))
+    with _new_figure(5.2, 1.3 + 0.46 * max(len(findings), 1)) as figure:
         plots.shared_legend([overview(findings, figure.subplots())], columns=3)
     return figure
 
@@ -162,24 +157,18 @@ def _file_name(text: str) -> str:
 def content(figure: Figure, kind: Kind, dpi: float = 200) -> bytes:
     """What a file with a figure holds."""
     buffer = io.BytesIO()
-    with style():
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=NO_DATE[kind])
     return buffer.getvalue()
 
 
-def new_figure(size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Figure:
-    """An empty figure in the project's style that pyplot knows nothing of; its size is in inches."""
-    with style():
-        figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    return figure
-
-
 @contextmanager
-def style() -> Iterator[None]:
-    """The project's style, for as long as it is needed."""
+def _new_figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure that pyplot knows nothing of, in the project's style for as long as it is drawn; in inches."""
     with matplotlib.rc_context(STYLE):
-        yield
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        yield figure
 
 
 def _draw(ax: Axes, h: Histogram, mean: Floats, spread: Floats, true: Floats | None, true_error: Floats) -> None:

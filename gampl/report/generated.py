@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.generators.settings import Fit
 from gampl.generators.table_settings import GENERATORS, TableTraining
 from gampl.particles.quoting import quoted
@@ -17,7 +17,6 @@ from gampl.report.study import Study, analyse_streams
 if TYPE_CHECKING:
     from gampl.training.tables import TableEnsemble
 
-Floats = NDArray[np.float64]
 SPLINE_ONLY = ("steps", "batch_size", "learning_rate", "width", "transforms", "bins")
 LEAST = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "transforms": 1, "bins": 2}
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.ratio import held_out
 from gampl.report.members import Test
 from gampl.report.process import Process
 from gampl.report.samples import Batch, Numbers, Truth, Values
 
-Floats = NDArray[np.float64]
 NAME = "classifier"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed, Tally
@@ -14,7 +15,6 @@ from gampl.report.histograms import Filling
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, TrueSample, Truth, Values
 
-Floats = NDArray[np.float64]
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
 MOST_MEMBERS = 1_000
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.files import EventFile, EventFileError, opened
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
@@ -15,7 +16,6 @@ from gampl.particles.observables import observable
 from gampl.processes import top_pair, z_jets
 from gampl.report.process import Process, SampleFiles
 
-Floats = NDArray[np.float64]
 Values = Mapping[Expression, Evaluated]
 Progress = Callable[[str, int], None]
 # of files that say which process they are of

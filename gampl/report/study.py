@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gampl import averaging, differential
+from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.report.diagnosis import weak_spots
 from gampl.report.histograms import Filling, Histogram, edges_of
@@ -18,7 +18,6 @@ from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batche
 from gampl.result import Amplification
 from gampl.spread import RegionError
 
-Floats = NDArray[np.float64]
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from made_studies import REGION, REGIONS, STATES, compared, counted, estimate, failure, findings, process, shape, study
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from gampl.basics import Interval, Note, NoteCode
 from gampl.report import figures, outputs
@@ -164,7 +165,7 @@ def test_figures_are_written_as_png_and_pdf_and_the_same_again(tmp_path):
 
 def test_the_overview_has_an_arrow_where_there_is_no_upper_end():
     made = findings()
-    ax = figures.overview(made, figures.new_figure().subplots())
+    ax = figures.overview(made, Figure().subplots())
     arrows = {line.get_ydata()[0] for line in ax.lines if line.get_marker() == ">"}
     assert arrows == {k for k, f in enumerate(made) if isinstance(f, Estimate) and np.isinf(f.result.interval.high)}
     points = {
@@ -189,7 +190,7 @@ def test_the_overview_of_nothing_is_drawn():
 
 def test_the_histogram_shows_mean_spread_truth_and_marks():
     h = shape()
-    ax = figures.histogram(h, figures.new_figure().subplots())
+    ax = figures.histogram(h, Figure().subplots())
     drawn = [patch for patch in ax.patches if hasattr(patch, "get_data")]
     np.testing.assert_allclose(drawn[1].get_data().values, h.members.mean(axis=0))
     np.testing.assert_allclose(drawn[0].get_data().values - drawn[1].get_data().values, h.members.std(axis=0, ddof=1))
@@ -197,14 +198,14 @@ def test_the_histogram_shows_mean_spread_truth_and_marks():
     assert {line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"} == {*h.marks}
     assert ax.get_yscale() == "log"
     flat = dataclasses.replace(h, members=np.full((2, 40), 1 / 40), true=np.full(40, 1 / 40))
-    assert figures.histogram(flat, figures.new_figure().subplots()).get_yscale() == "linear"
+    assert figures.histogram(flat, Figure().subplots()).get_yscale() == "linear"
 
 
 def test_a_plot_goes_where_it_is_told():
-    ax, ratio = figures.new_figure().subplots(2)
+    ax, ratio = Figure().subplots(2)
     assert figures.histogram(shape(), ax, ratio=ratio) is ax
     assert ratio.get_ylabel() == "ratio to true"
-    other = figures.new_figure().subplots()
+    other = Figure().subplots()
     assert figures.overview(findings(), other) is other
 
 
