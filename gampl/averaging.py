@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats, Interval, Note, NoteCode
 from gampl.regions import Regions, Shares, Tally
 from gampl.result import Amplification, State, Worth
-from gampl.samples import Weights, accumulate, mean_size, weight_notes
+from gampl.samples import Weights, accumulate, gather, mean_size, weight_notes
 from gampl.spread import Spread, averaging_curve, spread_notes
 
 Progress = Callable[[int, int], None]
@@ -83,25 +83,19 @@ def from_tallies(
     Raises:
         ValueError: If there are fewer than 2 members, one has no events or lost too many, or a region is empty or full.
     """
-    members = []
-    for k, tally in enumerate(tallies):
-        if tally.n_gen < 2:
-            raise ValueError(f"{tally.name or f'member {k}'}: has {tally.n_gen} events, expected at least 2")
-        tally.check_lost(k, "observable", max_lost)
-        members.append(tally)
+    members, prefixes = gather(tallies, "observable", max_lost)
     if len(members) < 2:
         raise ValueError(f"a spread needs at least 2 members, got {len(members)}")
-    fewest = min(tally.n_gen for tally in members)
-    prefixes = zip(*([s for s in tally.prefixes if 2 <= s.n_gen < fewest] for tally in members), strict=True)
+    if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
+        raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
         try:
-            spread = _spread(shares, is_weighted)
+            spreads.append(_spread(shares, is_weighted))
         except ValueError:  # too short for an estimate
             continue
-        if spread.total > 0:
-            spreads.append(spread)
+    spreads = [spread for spread in spreads if spread.n_gen >= 2 and spread.total > 0]
     spreads.append(_spread([tally.shares for tally in members], is_weighted))
     return _amplification(spreads, n_train, level, truth, tuple(_notes(members)))
 
@@ -193,14 +187,11 @@ def count_stream(
     Raises:
         ValueError: If there are no members, one has too few events or loses too many, or n_gen does not increase.
     """
-    counts, n_lost = [], 0
-    for member, tally in enumerate(_tallies(members, regions, np.atleast_1d(n_gen), None, progress)):
-        tally.check_lost(member, "observable", max_lost)
-        counts.append([shares.weights for shares in tally.prefixes])
-        n_lost += tally.n_lost
-    if not counts:
+    tallies, _ = gather(_tallies(members, regions, np.atleast_1d(n_gen), None, progress), "observable", max_lost)
+    if not tallies:
         raise ValueError("members is empty: expected at least 2 samples")
-    return np.stack(counts, axis=1).astype(np.int64), n_lost
+    counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
+    return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
 
 
 def _tallies(

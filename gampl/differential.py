@@ -14,12 +14,13 @@ from scipy import stats
 
 from gampl import kolmogorov
 from gampl.basics import Floats, Interval, Note, NoteCode
-from gampl.distances import Distances, summarise, tied
+from gampl.distances import Distances, summarise
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
 from gampl.result import Amplification, State
-from gampl.samples import Weights, accumulate, as_events, mean_size, weight_notes
+from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
 
+FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
 ReferenceIs = Literal["holdout", "training"]
 
 # what is said of a single reference, and is said anew of several that are combined
@@ -96,14 +97,9 @@ def from_tallies(
     Raises:
         ValueError: If there are no members, or one has no events or lost too many.
     """
-    members = []
-    for k, tally in enumerate(tallies):
-        tally.check_lost(k, "summary", max_lost)
-        members.append(tally)
+    members, prefixes = gather(tallies, "summary", max_lost)
     if not members:
         raise ValueError("members is empty: expected at least 1 sample")
-    fewest = min(tally.n_gen for tally in members)
-    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in members), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in members)]
     # a heavy event makes the mean smaller, and prefixes before it useless
     sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
@@ -113,7 +109,7 @@ def from_tallies(
     return from_distances(
         distances[:, grows],
         sizes[grows],
-        members[0].n_ref,
+        members[0].reference.size,
         n_train,
         level=level,
         reference_is=reference_is,
@@ -127,7 +123,16 @@ def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
         text = f"{n_lost} events with a non-finite summary were taken as above all others"
         yield Note(NoteCode.LOST_EVENTS, text)
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
-    yield from tied(tallies[0].reference)
+    # their number of different values is one over the probability that two events have the same
+    reference = tallies[0].reference
+    repeats = np.unique(reference, return_counts=True)[1]
+    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
+    if different < min(FEW_VALUES, 0.5 * reference.size):
+        yield Note(
+            NoteCode.TIES,
+            f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than "
+            "those of the law, and G is too large; count shares in regions instead",
+        )
 
 
 def from_distances(

@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Note, NoteCode
+from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable
 from gampl.samples import Accumulator, Steps, batches, check_lost, prefix_sizes
 
-Cut = Callable[[Floats], ArrayLike]
-
-FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
+Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
 
 class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
@@ -28,11 +26,11 @@ class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
 
     def _start(self) -> None:
         # sums of weights and of their squares: of all events, of those up to each point, of those below it
-        self._total = np.zeros(2)
-        self._sums_up_to, self._sums_below = np.zeros((2, self.points.size)), np.zeros((2, self.points.size))
+        self._all = np.zeros(2)
+        self._sums_up_to, self._sums_below = np.zeros((2, 2, self.points.size))
 
     def update(self, values: ArrayLike, weights: ArrayLike = 1.0) -> None:
-        """Add values of the stream with their weights, both (n,); what is not finite counts as above all points.
+        """Add values of the stream with their weights, both (n,).
 
         Raises:
             ValueError: If there is not one finite weight for each value.
@@ -49,26 +47,22 @@ class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
         np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
         self._sums_up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
         self._sums_below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self._total += sums[:, -1]
+        self._all += sums[:, -1]
+        self.total = float(self._all[0])
         self.n_gen += x.size
         self.n_lost += int(lost.sum())
-
-    @property
-    def has_weight(self) -> bool:
-        """Whether there is anything to make a distance of."""
-        return bool(self._total[0] > 0)
 
     @property
     def n_effective(self) -> float:
         """Events of equal weight that fluctuate as much."""
         up_to, _ = self._functions()
-        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._total[1] - self._sums_up_to[1])
-        return float(self._total[0] ** 2 / max(4 * squares.max(), self._total[1]))
+        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._all[1] - self._sums_up_to[1])
+        return float(self._all[0] ** 2 / max(4 * squares.max(), self._all[1]))
 
     def _functions(self) -> tuple[Floats, Floats]:
-        if not self.has_weight:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self._total[0]:g}, expected more than 0")
-        return self._sums_up_to[0] / self._total[0], self._sums_below[0] / self._total[0]
+        if not self.total > 0:
+            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+        return self._sums_up_to[0] / self.total, self._sums_below[0] / self.total
 
 
 class Distance(NamedTuple):
@@ -93,15 +87,9 @@ class Distances(Accumulator):
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
         super().__init__(steps, name)
-        self.prefixes: list[Distance] = []
         self.reference = np.asarray(reference)
         self._test: KolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
         self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
-
-    @property
-    def n_ref(self) -> int:
-        """Events in the reference."""
-        return self.reference.size
 
     def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
         """Add the summaries of a batch, shape (n,), and the events' weights if they have any.
@@ -119,12 +107,12 @@ class Distances(Accumulator):
                 self._test.update(values[part], np.asarray(weights)[part])
             else:
                 self._test.update(values[part])
-            if is_complete and self._test.has_weight:
+            if is_complete and self._test.total > 0:
                 self.prefixes.append(self.now)
 
     def close(self) -> None:
         """Keep the distances and let go of the memory that further events would need."""
-        if self._test is not None and self._test.has_weight:
+        if self._test is not None and self._test.total > 0:
             self._closed, self._test = self.now, None
 
     @property
@@ -137,24 +125,6 @@ class Distances(Accumulator):
         if self._test is None:
             return self._closed
         return Distance(self.n_gen, self._test.n_effective, self._test.distance)
-
-
-def tied(reference: NDArray[Any]) -> tuple[Note, ...]:
-    """A warning if a summary takes few different values, since the law of the distance is that of continuous ones.
-
-    Args:
-        reference: Summaries of the reference sample, shape (n_ref,). Their number of different values is weighted by
-            how often each occurs: one over the probability that two events have the same.
-    """
-    repeats = np.unique(reference, return_counts=True)[1]
-    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
-    if different >= min(FEW_VALUES, 0.5 * reference.size):
-        return ()
-    text = (
-        f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than those "
-        "of the law, and G is too large; count shares in regions instead"
-    )
-    return (Note(NoteCode.TIES, text),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,15 +179,14 @@ def trace(
     """
     sizes = prefix_sizes(n_gen)
     tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
-    distances, n_kept = [], []
-    steps = Steps(sizes)
+    # what several comparisons share is computed once
+    cuts = {id(c.keep): c.keep for c in comparisons}
+    summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
+    distances, n_kept, steps = [], [], Steps(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
         for part, is_complete in steps.cut(len(batch)):
-            events = batch[part]
-            # what several comparisons share is computed once
-            kept = {id(keep): _kept(keep, events) for keep in {id(c.keep): c.keep for c in comparisons}.values()}
-            keys = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
-            values = {key: summarise(summary, kept[key[1]]) for key, summary in keys.items()}
+            kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
+            values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
                 test.update(values[id(c.summary), id(c.keep)])
             if is_complete:

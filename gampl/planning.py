@@ -25,12 +25,7 @@ Factor = Callable[[int, float], float]  # of members or n_ref, and n_gen; decrea
 
 
 class ArgumentError(ValueError):
-    """An argument out of range.
-
-    Attributes:
-        argument: Its name.
-        problem: What is wrong, to follow the name.
-    """
+    """An argument out of range: its name, and the problem in words that follow the name."""
 
     def __init__(self, argument: str, problem: str) -> None:
         self.argument, self.problem = argument, problem
@@ -199,7 +194,8 @@ def averaging(
     _check_number("regions", regions, 1)
     _check_number("members", members, 2)
     if not (0 < probability < 1 and regions * probability <= 1 + 1e-9):
-        raise ArgumentError("probability", f"must lie between 0 and 1, and within 1 for all regions, got {probability}")
+        text = f"must lie between 0 and 1, and within 1 for all regions, got {probability}"
+        raise ArgumentError("probability", text)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
         """With the expected total variance, Eq. (15), times a quantile of its fluctuation."""
@@ -214,24 +210,13 @@ def averaging(
         low, high = small.model_interval(level)
         return max(high / small.model, small.model / low) if min(low, small.model) > 0 else np.inf
 
-    sizes = _sizes(factor, precision, members, 2, FEWEST_INSIDE / min(probability, 1 - probability), "members")
-    median = spread(sizes.first, sizes.n_gen, 0.5)
+    fewest = FEWEST_INSIDE / min(probability, 1 - probability)
+    members, n_gen, alternatives = _sizes(factor, precision, members, 2, fewest, "members")
+    median = spread(members, n_gen, 0.5)
     low, high = (median.binomial / end / n_train if end > 0 else np.inf for end in median.model_interval(level)[::-1])
-    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / sizes.first) / n_train
-    return AveragingPlan(
-        n_train=int(n_train),
-        G=G,
-        level=level,
-        assurance=assurance,
-        factor=factor(sizes.first, sizes.n_gen),
-        interval=Interval(low, high),
-        n_gen=sizes.n_gen,
-        alternatives=sizes.alternatives,
-        probability=probability,
-        regions=int(regions),
-        members=sizes.first,
-        pooled_at_least=pooled,
-    )
+    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / members) / n_train
+    common = (int(n_train), G, level, assurance, factor(members, n_gen), Interval(low, high), n_gen, alternatives)
+    return AveragingPlan(*common, probability, int(regions), members, pooled)
 
 
 def differential(
@@ -251,10 +236,10 @@ def differential(
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
     Args:
-        precision: See `averaging`, as for ``n_train``, ``G``, ``level`` and ``assurance``.
+        precision: See `averaging`, as for all but ``n_ref``.
         n_train: Training events.
         G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
+        level: Confidence level of the interval, above 0.57.
         n_ref: Size of the holdout if it is fixed; n_gen is then the smallest that will do, and may be large.
         assurance: Share of experiments in which the factor is kept.
 
@@ -278,25 +263,10 @@ def differential(
         estimate, (low, high) = ends(n_ref, n_gen, float(stats.norm.isf(assurance)))
         return max(high / estimate, estimate / low) ** 2 if min(low, estimate) > 0 else np.inf
 
-    sizes = _sizes(factor, precision, n_ref, 1, 1, "true events held out", tidy=_rounded_up)
-    low, high = (worth(end) / n_train for end in ends(sizes.first, sizes.n_gen, 0.0)[1][::-1])
-    return DifferentialPlan(
-        n_train=int(n_train),
-        G=G,
-        level=level,
-        assurance=assurance,
-        factor=factor(sizes.first, sizes.n_gen),
-        interval=Interval(low, high),
-        n_gen=sizes.n_gen,
-        alternatives=sizes.alternatives,
-        n_ref=sizes.first,
-    )
-
-
-class _Sizes(NamedTuple):
-    first: int  # members or n_ref
-    n_gen: int
-    alternatives: tuple[Alternative, ...]
+    n_ref, n_gen, alternatives = _sizes(factor, precision, n_ref, 1, 1, "true events held out", tidy=_rounded_up)
+    low, high = (worth(end) / n_train for end in ends(n_ref, n_gen, 0.0)[1][::-1])
+    common = (int(n_train), G, level, assurance, factor(n_ref, n_gen), Interval(low, high), n_gen, alternatives)
+    return DifferentialPlan(*common, n_ref)
 
 
 def _sizes(
@@ -307,8 +277,8 @@ def _sizes(
     least_n_gen: float,
     of: str,
     tidy: Callable[[int], int] = int,
-) -> _Sizes:
-    """The smallest sizes that keep the factor: first the costly one, unless it is fixed, then n_gen."""
+) -> tuple[int, int, tuple[Alternative, ...]]:
+    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives."""
 
     def needed(precision: float, n_gen: float = np.inf) -> int | None:
         number = _smallest(lambda first: factor(first, n_gen) <= precision, least)
@@ -321,14 +291,11 @@ def _sizes(
     goal = precision if fixed else best ** (1 + COUNTING_SHARE)
     exact = _smallest(lambda n_gen: factor(first, n_gen) <= goal, int(np.ceil(least_n_gen)))
     if exact is None:
-        raise ArgumentError(
-            "precision",
-            f"{precision:g} is out of reach with {first} {of}: however many events are generated, the factor is "
-            f"{best:.3g}; it takes {needed(precision)}",
-        )
+        why = f"however many events are generated, the factor is {best:.3g}; it takes {needed(precision)}"
+        raise ArgumentError("precision", f"{precision:g} is out of reach with {first} {of}: {why}")
     n_gen = _rounded_up(exact)
     others = [(n, needed(precision, n)) for n in (n_gen // 2, 2 * n_gen) if n >= least_n_gen]
-    return _Sizes(first, n_gen, tuple(Alternative(n, more) for n, more in others if more is not None))
+    return first, n_gen, tuple(Alternative(n, more) for n, more in others if more is not None)
 
 
 def _smallest(works: Callable[[int], bool], least: int) -> int | None:

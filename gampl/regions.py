@@ -226,7 +226,6 @@ class Tally(Accumulator):
 
     def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
         super().__init__(steps, name)
-        self.prefixes: list[Shares] = []
         # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
         self._weights = np.zeros(n_regions + 1)
         self._squares = np.zeros(n_regions + 1)

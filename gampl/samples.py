@@ -232,12 +232,14 @@ class Accumulator:
         name: How to call the member in messages; by default its number.
 
     Attributes:
+        prefixes: What is known at the steps so far.
         n_lost: Events whose numbers are not finite.
         is_weighted: Whether the events have weights.
     """
 
     def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
         self.name = name
+        self.prefixes: list[Any] = []
         self.n_lost = 0
         self.is_weighted = False
         self._steps = Steps(one_two_five() if steps is None else steps)
@@ -319,6 +321,20 @@ def accumulate(
             if progress is not None:
                 progress(member, accumulator.n_gen)
         yield accumulator
+
+
+def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
+    """All members, each checked as it comes, and their prefixes that are shorter than the shortest of them.
+
+    Raises:
+        ValueError: If a member has lost too many events, whose ``what`` is not finite.
+    """
+    members = []
+    for k, accumulator in enumerate(accumulators):
+        accumulator.check_lost(k, what, max_lost)
+        members.append(accumulator)
+    fewest = min((member.n_gen for member in members), default=0)
+    return members, list(zip(*([p for p in m.prefixes if p.n_gen < fewest] for m in members), strict=True))
 
 
 def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:

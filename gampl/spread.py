@@ -49,17 +49,17 @@ class Spread:
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
         Raises:
-            ValueError: If there are fewer than 2 members, an entry is not a probability, or a region is empty or full.
+            ValueError: If there are fewer than 2 members, or an entry is not a probability.
+            RegionError: If a region is empty or full for all.
         """
         if integrals.ndim != 2 or integrals.shape[1] == 0:
             raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
         if len(integrals) < 2:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
-        if not (np.isfinite(integrals).all() and (integrals >= 0).all() and (integrals <= 1).all()):
-            member, region = np.argwhere(~((integrals >= 0) & (integrals <= 1)))[0]
-            raise ValueError(
-                f"member {member}, region {region}: {integrals[member, region]} is not a probability in [0, 1]"
-            )
+        if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
+            member, region = bad[0]
+            value = integrals[member, region]
+            raise ValueError(f"member {member}, region {region}: {value} is not a probability in [0, 1]")
         mean = integrals.mean(axis=0)
         if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
             raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
@@ -77,10 +77,7 @@ class Spread:
         """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
 
         ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
-        over regions.
-
-        Raises:
-            ValueError: As `of`, or if the variances vanish.
+        over regions. Errors are those of `of`, or that the variances vanish.
         """
         exact = cls.of(integrals, np.inf)
         noise = float(variances.mean(axis=0).sum())
@@ -89,16 +86,13 @@ class Spread:
         # what makes `subtract` take off just the noise
         n_gen = (exact.binomial - exact.total + noise) / noise
         if n_gen < 2:
-            raise ValueError(
-                f"the weights fluctuate as {max(n_gen, 0):.2g} events of equal weight, expected at least 2"
-            )
+            raise ValueError(f"the weights are worth {max(n_gen, 0):.2g} events of equal weight, expected at least 2")
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same with the degrees of freedom of members that are not equally noisy (Satterthwaite 1946).
+        """The same with the degrees of freedom of members with different statistical variances (Satterthwaite 1946).
 
-        Args:
-            noise: Statistical variance of each member, summed over regions, (members,).
+        The variances are summed over regions, shape (members,).
         """
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
@@ -110,10 +104,8 @@ class Spread:
         return self.binomial / self.n_gen
 
     def subtract(self, total: float) -> float:
-        """sigma_model^2 from a total variance, Eq. (17).
-
-        The divisor is exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average.
-        """
+        """sigma_model^2 from a total variance, Eq. (17)."""
+        # exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average
         return (total - self.statistical) / (1 - 1 / self.n_gen)
 
     @property
@@ -173,15 +165,12 @@ class Spread:
 
     @property
     def directions(self) -> float:
-        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1.
-
-        C is the members' covariance less that of counting, which is multinomial.
-        """
+        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1."""
         if self.integrals.shape[1] == 1:
             return 1.0
         mean = self.integrals.mean(axis=0)
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
-        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting
+        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
         trace = float(np.trace(model))
         return max(trace**2 / float((model**2).sum()), 1.0) if trace > 0 else 1.0
 
@@ -192,9 +181,6 @@ class Spread:
         The excess kurtosis is that of the direction in which they scatter most. It is used only where Shapiro and
         Wilk's test fails at 1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the
         interval of normal members stays what it is. Fewer than 50 members often look normal and are not.
-
-        Returns:
-            Itself where nothing is seen.
         """
         members = len(self.integrals)
         if members < 4 or not np.ptp(self.integrals, axis=0).any():
