@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable
-from gampl.samples import Accumulator, Steps, batches, check_lost, prefix_sizes
+from gampl.samples import Accumulator, Steps, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
@@ -77,12 +77,9 @@ class Distances(Accumulator):
     """Distances at nested prefixes of a member's sample.
 
     Args:
-        reference: Summaries of the reference sample, shape (n_ref,).
-        steps: Increasing numbers of events after which the distance is kept; see `gampl.samples.Accumulator`.
+        reference: Summaries of the reference sample, shape (n_ref,), fit for `KolmogorovSmirnov`.
+        steps: See `gampl.samples.Accumulator`.
         name: How to call the member in messages.
-
-    Raises:
-        ValueError: As `KolmogorovSmirnov`.
     """
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
@@ -92,11 +89,7 @@ class Distances(Accumulator):
         self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
 
     def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
-        """Add the summaries of a batch, shape (n,), and the events' weights if they have any.
-
-        Raises:
-            ValueError: As `Accumulator.parts`, or if it is closed.
-        """
+        """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
         if self._test is None:
             raise ValueError("these distances are closed: no further events are accepted")
         parts = self.parts(~np.isfinite(values), weights)
@@ -117,11 +110,7 @@ class Distances(Accumulator):
 
     @property
     def now(self) -> Distance:
-        """The distance to all events so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The distance to all events so far; errors are those of `KolmogorovSmirnov.distance`."""
         if self._test is None:
             return self._closed
         return Distance(self.n_gen, self._test.n_effective, self._test.distance)
@@ -129,17 +118,11 @@ class Distances(Accumulator):
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference.
-
-    Args:
-        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        reference: The same number for the reference events, shape (n_ref,).
-        keep: Which events of a batch take part, (n, dim) -> (n,) of bool; the reference has been cut alike.
-    """
+    """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference."""
 
     summary: Observable
-    reference: ArrayLike
-    keep: Cut | None = None
+    reference: ArrayLike  # the same number for the reference events, shape (n_ref,)
+    keep: Cut | None = None  # which events take part; the reference has been cut alike
 
 
 class Trace(NamedTuple):
@@ -178,7 +161,7 @@ def trace(
             or a reference is unusable.
     """
     sizes = prefix_sizes(n_gen)
-    tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
+    tests = [Distances(c.reference, steps=()) for c in comparisons]
     # what several comparisons share is computed once
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
@@ -191,26 +174,21 @@ def trace(
                 test.update(values[id(c.summary), id(c.keep)])
             if is_complete:
                 n_kept.append([test.n_gen for test in tests])
-                distances.append([test.distance if test.n_gen else np.nan for test in tests])
+                distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
             progress(steps.done)
     for test in tests:
-        check_lost(f"member {member}", "summary", test.n_lost, test.n_gen, max_lost)
+        test.check_lost(member, "summary", max_lost)
     return Trace(np.array(distances).T, np.array(n_kept).T, np.array([test.n_lost for test in tests]))
 
 
 def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
-    """The summary of events, shape (n, dim) or (n,), checked to be one number for each.
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
     batch = np.asarray(events)
     values = np.asarray(summary(batch))
     if values.shape != (len(batch),) or values.dtype.kind not in "iuf":
-        raise ValueError(
-            f"summary must give one number per event, shape ({len(batch)},), got {values.dtype} {values.shape}"
-        )
+        got = f"{values.dtype} {values.shape}"
+        raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 

@@ -42,9 +42,8 @@ class KolmogorovSmirnov:
             raise ValueError(f"reference: {(~np.isfinite(values)).sum()} of {values.size} values are not finite")
         self.points, repeats = np.unique(values, return_counts=True)
         if self.points.size == 1 and values.size > 1:
-            raise ValueError(
-                f"reference: all {values.size} values are {self.points[0]:g}; a constant summary tells nothing apart"
-            )
+            constant = f"all {values.size} values are {self.points[0]:g}"
+            raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
         self.n_ref, self.n_gen, self.n_lost, self.total = values.size, 0, 0, 0.0
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
@@ -209,22 +208,19 @@ class DifferentialCurve:
 def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
+    It is ``inf`` if the distance is not larger than expected for true events.
+
     Args:
         distance: Distance of ``n_gen`` generated events to the reference.
         n_ref: Events in the reference, ``inf`` if the distance is to the true density.
         n_gen: Generated events; their own fluctuation is taken off, so that few of them estimate the same limit.
 
-    Returns:
-        ``inf`` if the distance is not larger than expected for true events.
-
     Raises:
         ValueError: If the distance is not between 0 and 1, or a number of events not positive.
     """
     if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
-        raise ValueError(
-            f"expected a distance between 0 and 1 and positive numbers of events, got distance {distance}, "
-            f"n_ref {n_ref}, n_gen {n_gen}"
-        )
+        got = f"distance {distance}, n_ref {n_ref}, n_gen {n_gen}"
+        raise ValueError(f"expected a distance between 0 and 1 and positive numbers of events, got {got}")
     return worth(excess(distance, 1 / n_ref + 1 / n_gen))
 
 

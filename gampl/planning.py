@@ -167,7 +167,7 @@ def averaging(
     members: int | None = None,
     assurance: float = 0.5,
 ) -> AveragingPlan:
-    """Plan an averaging amplification.
+    """Plan an averaging amplification, with n_gen rounded up to two digits.
 
     Members are costly, so their number is chosen first: the smallest that leaves 4 % of the factor's logarithm for the
     counting of generated events. With so little of it the factor is nearly the same in all experiments. The members'
@@ -183,9 +183,6 @@ def averaging(
         regions: Number of regions of this probability, whose variances are added, Eq. (19).
         members: Their number if it is fixed; n_gen is then the smallest that will do, and may be large.
         assurance: Share of experiments in which the factor is kept, at least 0.5.
-
-    Returns:
-        The plan, with n_gen rounded up to two digits.
 
     Raises:
         ArgumentError: If an argument is out of range, or the precision is out of reach of the members.
@@ -235,16 +232,8 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    Args:
-        precision: See `averaging`, as for all but ``n_ref``.
-        n_train: Training events.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval, above 0.57.
-        n_ref: Size of the holdout if it is fixed; n_gen is then the smallest that will do, and may be large.
-        assurance: Share of experiments in which the factor is kept.
-
-    Returns:
-        The plan, with n_ref and n_gen rounded up to two digits.
+    The arguments are those of `averaging`, and ``n_ref``, the size of the holdout if it is fixed; n_gen is then the
+    smallest that will do, and may be large. The level must be above 0.57. Both sizes are rounded up to two digits.
 
     Raises:
         ArgumentError: As for `averaging`.
