@@ -68,8 +68,8 @@ class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
 class Distance(NamedTuple):
     """The distance of Eq. (33) after some events."""
 
-    n_gen: int  # events behind it
-    n_effective: float  # events of equal weight that fluctuate as much
+    n_gen: int  #: events behind it
+    n_effective: float  #: events of equal weight that fluctuate as much
     distance: float
 
 
@@ -121,16 +121,16 @@ class Comparison:
     """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference."""
 
     summary: Observable
-    reference: ArrayLike  # the same number for the reference events, shape (n_ref,)
-    keep: Cut | None = None  # which events take part; the reference has been cut alike
+    reference: ArrayLike  #: the same number for the reference events, shape (n_ref,)
+    keep: Cut | None = None  #: which events take part; the reference has been cut alike
 
 
 class Trace(NamedTuple):
     """Distances at nested prefixes of a stream."""
 
-    distances: Floats  # (comparisons, steps); NaN as long as no event was kept
-    n_kept: NDArray[np.int64]  # events that took part, (comparisons, steps)
-    n_lost: NDArray[np.int64]  # events whose summary is NaN or infinite, (comparisons,)
+    distances: Floats  #: (comparisons, steps); NaN as long as no event was kept
+    n_kept: NDArray[np.int64]  #: events that took part, (comparisons, steps)
+    n_lost: NDArray[np.int64]  #: events whose summary is NaN or infinite, (comparisons,)
 
 
 def trace(

@@ -185,19 +185,12 @@ def _law_of_mean(folds: int) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class DifferentialCurve:
-    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6.
+    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6."""
 
-    Attributes:
-        n_gen: Generated events per member, shape (steps,).
-        distances: Distances of Eq. (33), shape (members, steps); of several folds: their means, shape (folds, steps).
-        n_ref: Events in the reference sample, or in one fold of it.
-        folds: Independent reference samples behind the estimate.
-    """
-
-    n_gen: Floats
-    distances: Floats
-    n_ref: float
-    folds: int = 1
+    n_gen: Floats  #: generated events per member, shape (steps,)
+    distances: Floats  #: distances of Eq. (33), shape (members, steps); of several folds: their means, (folds, steps)
+    n_ref: float  #: events in the reference sample, or in one fold of it
+    folds: int = 1  #: independent reference samples behind the estimate
 
     @property
     def mean(self) -> Floats:

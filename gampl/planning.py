@@ -36,32 +36,21 @@ class Alternative(NamedTuple):
     """Another way to the same precision."""
 
     n_gen: int
-    needed: int  # members for averaging, n_ref for differential amplification
+    needed: int  #: members for averaging, n_ref for differential amplification
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What both plans have in common.
+    """What both plans have in common."""
 
-    Attributes:
-        n_train: Training events.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
-        assurance: Share of experiments in which the factor is kept.
-        factor: Factor between G and the farther end of its interval that is kept with this assurance.
-        interval: Interval of G in the median experiment.
-        n_gen: Generated events of each generator.
-        alternatives: Ways with half and with twice as many generated events.
-    """
-
-    n_train: int
-    G: float
-    level: float
-    assurance: float
-    factor: float
-    interval: Interval
-    n_gen: int
-    alternatives: tuple[Alternative, ...]
+    n_train: int  #: training events
+    G: float  #: amplification factor that is assumed
+    level: float  #: confidence level of the interval
+    assurance: float  #: share of experiments in which the factor is kept
+    factor: float  #: factor between G and the farther end of its interval that is kept with this assurance
+    interval: Interval  #: interval of G in the median experiment
+    n_gen: int  #: generated events of each generator
+    alternatives: tuple[Alternative, ...]  #: ways with half and with twice as many generated events
     _computed: ClassVar[tuple[str, ...]] = ("words",)
 
     @property
@@ -82,19 +71,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class AveragingPlan(Plan):
-    """Members of a posterior for averaging amplification, and their events.
+    """Members of a posterior for averaging amplification, and their events."""
 
-    Attributes:
-        probability: Probability of each region.
-        regions: Number of regions.
-        members: Members of the posterior.
-        pooled_at_least: Lower limit of what the pooled members are worth for their own training set, in the median
-            experiment and in units of n_train.
-    """
-
-    probability: float
-    regions: int
-    members: int
+    probability: float  #: probability of each region
+    regions: int  #: number of regions
+    members: int  #: members of the posterior
+    #: lower limit of what the pooled members are worth for their training set, in the median experiment, per n_train
     pooled_at_least: float
     _computed: ClassVar[tuple[str, ...]] = ("total", "inside", "n_check", "words")
 
@@ -139,13 +121,9 @@ class AveragingPlan(Plan):
 
 @dataclass(frozen=True)
 class DifferentialPlan(Plan):
-    """True events to hold out for differential amplification, and generated ones; a single generator is enough.
+    """True events to hold out for differential amplification, and generated ones; a single generator is enough."""
 
-    Attributes:
-        n_ref: True events that the generator has not seen.
-    """
-
-    n_ref: int
+    n_ref: int  #: true events that the generator has not seen
 
     @property
     def words(self) -> str:

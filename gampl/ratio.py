@@ -100,18 +100,12 @@ class LearnedRatio:
     """A summary LR_class and its values for events that the classifier behind each value was not trained on.
 
     Call it with events of a fresh generated stream, (n, dim) -> (n,). Events that are not finite get NaN.
-
-    Attributes:
-        summary: The learned log ratio as a function of events.
-        reference_events: True events to test against, shape (n_ref, dim).
-        reference: Their log ratios, shape (n_ref,).
-        generated: Log ratios of generated events that were kept out of the training, shape (n,).
     """
 
-    summary: LogRatio
-    reference_events: Floats
-    reference: Floats
-    generated: Floats
+    summary: LogRatio  #: the learned log ratio as a function of events
+    reference_events: Floats  #: true events to test against, shape (n_ref, dim)
+    reference: Floats  #: their log ratios, shape (n_ref,)
+    generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
 
     def __call__(self, events: ArrayLike) -> Floats:
         """Log ratios of events, shape (n, dim), or (n,) in one dimension."""

@@ -30,15 +30,15 @@ def coordinate(events: ArrayLike) -> Floats:
 class RegionCounts(NamedTuple):
     """Events of one batch in each region, and those that could not be placed."""
 
-    inside: NDArray[np.int64]  # (regions,)
-    n_lost: int  # events whose observable is NaN or infinite
+    inside: NDArray[np.int64]  #: (regions,)
+    n_lost: int  #: events whose observable is NaN or infinite
 
 
 class Placed(NamedTuple):
     """Where the events of one batch lie."""
 
-    region: NDArray[np.intp]  # (n,), number of the region; -1 for events outside of all
-    lost: NDArray[np.bool_]  # (n,), events whose observable is NaN or infinite; they are outside
+    region: NDArray[np.intp]  #: (n,), number of the region; -1 for events outside of all
+    lost: NDArray[np.bool_]  #: (n,), events whose observable is NaN or infinite; they are outside
 
     def counts(self, n_regions: int) -> RegionCounts:
         """Events in each region."""
@@ -194,10 +194,10 @@ def _values(observable: Observable, events: Floats) -> Floats:
 class Shares(NamedTuple):
     """Integrals of one member, Eq. (10), after some of its events."""
 
-    n_gen: int  # events behind them
-    integrals: Floats  # (regions,)
-    variances: Floats  # (regions,), of the integrals by the fluctuation of the events; only for weighted ones
-    weights: Floats  # (regions,), sums of weights, or numbers of events if these have none
+    n_gen: int  #: events behind them
+    integrals: Floats  #: (regions,)
+    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
+    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
 
 
 class Tally(Accumulator):

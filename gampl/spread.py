@@ -21,12 +21,7 @@ _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
 class RegionError(ValueError):
-    """A region without any event of any member, or with all of them.
-
-    Attributes:
-        region: Its number.
-        problem: What is wrong with it, to follow "the region is".
-    """
+    """A region without any event of any member, or with all of them: its number, and what it is, in words."""
 
     def __init__(self, region: int, *, is_empty: bool) -> None:
         self.region = region
@@ -38,10 +33,10 @@ class RegionError(ValueError):
 class Spread:
     """Scatter of the members' integrals at one n_gen, summed over regions as in Eq. (19)."""
 
-    integrals: Floats  # (members, regions)
+    integrals: Floats  #: shape (members, regions)
     n_gen: float
-    total: float  # unbiased variance over members, Eq. (15)
-    binomial: float  # sum of <I> (1 - <I>), the numerator of Eq. (16)
+    total: float  #: unbiased variance over members, Eq. (15)
+    binomial: float  #: sum of <I> (1 - <I>), the numerator of Eq. (16)
     degrees_of_freedom: float
 
     @classmethod
@@ -242,28 +237,16 @@ def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
 
 @dataclass(frozen=True)
 class AveragingCurve:
-    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,).
+    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,)."""
 
-    Attributes:
-        n_gen: Generated events per member.
-        sigma_stat: Statistical uncertainty of n_gen true events, square root of Eq. (16).
-        sigma_est: Spread of the members' integrals, square root of Eq. (15).
-        sigma_model: Model uncertainty by subtraction, Eq. (17); NaN where the difference is negative.
-        sigma_model_low: Lower end of its interval at the result's level; 0 where it is compatible with no model
-            uncertainty.
-        sigma_model_high: Upper end of that interval; the upper limit where ``sigma_model`` is NaN.
-        sigma_true: Deviation of the members from the true integrals, Eq. (11); None where these are unknown.
-        is_exact: Whether the lines follow from exact integrals instead of counts at each n_gen.
-    """
-
-    n_gen: Floats
-    sigma_stat: Floats
-    sigma_est: Floats
-    sigma_model: Floats
-    sigma_model_low: Floats
-    sigma_model_high: Floats
-    sigma_true: Floats | None = None
-    is_exact: bool = False
+    n_gen: Floats  #: generated events per member
+    sigma_stat: Floats  #: statistical uncertainty of n_gen true events, square root of Eq. (16)
+    sigma_est: Floats  #: spread of the members' integrals, square root of Eq. (15)
+    sigma_model: Floats  #: model uncertainty by subtraction, Eq. (17); NaN where the difference is negative
+    sigma_model_low: Floats  #: lower end of its interval at the result's level; 0 where none is compatible
+    sigma_model_high: Floats  #: upper end of that interval; the upper limit where ``sigma_model`` is NaN
+    sigma_true: Floats | None = None  #: deviation from the true integrals, Eq. (11); None where these are unknown
+    is_exact: bool = False  #: whether the lines follow from exact integrals instead of counts at each n_gen
 
 
 def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | None) -> AveragingCurve:
