@@ -3,13 +3,9 @@
 A generator that was trained on n_train events describes the truth as well as n_equiv true events would; the
 amplification factor is G = n_equiv / n_train (Eq. (4) of *Forecasting Generative Amplification*).
 
-The rooms of the package follow the path of the data, and imports run from right to left only::
-
-    processes -> generators -> posterior -> summaries, regions -> averaging, differential -> amplification
-
 A *generator* is anything with ``sample``; a *posterior* is several of them that share a training set, and each of
-them is a *member*. The estimators take counts, integrals or streams of batches and need NumPy and SciPy only (and
-Matplotlib, when they are plotted)::
+them is a *member*. The modules of this folder turn counts, integrals or samples into n_equiv and G; they need NumPy and
+SciPy only (and Matplotlib, when a result is plotted)::
 
     from gampl import averaging, differential
 
@@ -17,7 +13,7 @@ Matplotlib, when they are plotted)::
     print(result)
     result.plot()
 
-    result = differential.from_stream([batches], holdout, n_gen=1_000_000, n_train=1_000, summary=observable)
+    result = differential.from_samples([events], holdout, n_train=1_000, summary=observable)
 """
 
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ how far their training set's fluctuation has moved all of them; `gampl.spread` p
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats, Interval, Note, NoteCode
 from gampl.regions import Regions, Shares, Tally
 from gampl.result import Amplification, State, Worth
-from gampl.samples import Weights, accumulate, mean_size, weight_notes
+from gampl.samples import Weights, accumulate, gather, mean_size, weight_notes
 from gampl.spread import Spread, averaging_curve, spread_notes
 
 Progress = Callable[[int, int], None]
@@ -59,7 +60,7 @@ def from_samples(
     Raises:
         ValueError: If an argument is not as described, a weight is not finite, or too many events are lost.
     """
-    tallies = _tallies(members, regions, n_gen, weights, progress)
+    tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
     return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
 
 
@@ -73,35 +74,26 @@ def from_tallies(
 ) -> Amplification:
     """Estimate G from the shares of the members' events in each region, see `gampl.regions.Tally`.
 
-    Args:
-        tallies: One for each member, each checked as it comes; their sizes may differ.
-        n_train: See `from_samples`, as for the other arguments.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions.
-        max_lost: Largest tolerated share of lost events.
+    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
+    `from_samples`.
 
     Raises:
-        ValueError: If there are fewer than 2 members, one has no events or lost too many, or a region is empty or full.
+        ValueError: If there are fewer than 2 members, or one has no events or lost too many.
+        RegionError: If a region is empty or full for all members.
     """
-    members = []
-    for k, tally in enumerate(tallies):
-        if tally.n_gen < 2:
-            raise ValueError(f"{tally.name or f'member {k}'}: has {tally.n_gen} events, expected at least 2")
-        tally.check_lost(k, "observable", max_lost)
-        members.append(tally)
+    members, prefixes = gather(tallies, "observable", max_lost)
     if len(members) < 2:
         raise ValueError(f"a spread needs at least 2 members, got {len(members)}")
-    fewest = min(tally.n_gen for tally in members)
-    prefixes = zip(*([s for s in tally.prefixes if 2 <= s.n_gen < fewest] for tally in members), strict=True)
+    if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
+        raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
         try:
-            spread = _spread(shares, is_weighted)
+            spreads.append(_spread(shares, is_weighted))
         except ValueError:  # too short for an estimate
             continue
-        if spread.total > 0:
-            spreads.append(spread)
+    spreads = [spread for spread in spreads if spread.n_gen >= 2 and spread.total > 0]
     spreads.append(_spread([tally.shares for tally in members], is_weighted))
     return _amplification(spreads, n_train, level, truth, tuple(_notes(members)))
 
@@ -121,14 +113,14 @@ def from_counts(
         counts: Events per member and region, shape (members, regions), or (steps, members, regions) for nested prefixes
             of the samples; one region may be given as (members,).
         n_gen: Generated events per member, or one increasing number per step, shape (steps,). G is read off the last.
-        n_train: Training events.
+        n_train: See `from_samples`, as for ``level`` and ``truth``.
         level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
+        truth: True probabilities of the regions.
         notes: Warnings to hand on with the result.
 
     Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, counts are not whole numbers, or a region is
-            empty or full for all members.
+        ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
+        RegionError: If a region is empty or full for all members.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     table = np.asarray(counts, dtype=np.float64)
@@ -137,10 +129,8 @@ def from_counts(
     if table.ndim == 2:
         table = table[..., None]  # a single region
     if table.ndim != 3 or len(table) != sizes.size:
-        raise ValueError(
-            f"counts must have shape (members, regions) for one n_gen or (steps, members, regions) for {sizes.size} "
-            f"of them, got {np.shape(counts)}"
-        )
+        shapes = f"(members, regions) for one n_gen or (steps, members, regions) for {sizes.size} of them"
+        raise ValueError(f"counts must have shape {shapes}, got {np.shape(counts)}")
     if not (np.isfinite(table).all() and (table >= 0).all() and (table == np.round(table)).all()):
         raise ValueError("counts must be whole numbers >= 0 (for weighted events use from_samples)")
     if (np.diff(table, axis=0) < 0).any():
@@ -158,12 +148,13 @@ def from_integrals(
 
     Args:
         integrals: Probability of each region for each member, shape (members, regions) or (members,).
-        n_train: Training events.
+        n_train: See `from_samples`, as for ``level`` and ``truth``.
         level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
+        truth: True probabilities of the regions.
 
     Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, or a region is empty or full for all.
+        ValueError: If shapes do not match, or there are fewer than 2 members.
+        RegionError: If a region is empty or full for all members.
     """
     table = np.asarray(integrals, dtype=np.float64)
     spread = Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)
@@ -180,12 +171,7 @@ def count_stream(
 ) -> tuple[NDArray[np.int64], int]:
     """Count generated events in regions at nested prefixes of the members' samples, in one pass.
 
-    Args:
-        members: See `from_samples`, as for ``regions``, ``max_lost`` and ``progress``.
-        regions: Which events are in.
-        n_gen: Increasing numbers of events, shape (steps,), or a single one.
-        max_lost: Largest tolerated share of lost events.
-        progress: Called after each batch.
+    For the arguments see `from_samples`; ``n_gen`` are increasing numbers of events, shape (steps,), or a single one.
 
     Returns:
         Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
@@ -193,26 +179,12 @@ def count_stream(
     Raises:
         ValueError: If there are no members, one has too few events or loses too many, or n_gen does not increase.
     """
-    counts, n_lost = [], 0
-    for member, tally in enumerate(_tallies(members, regions, np.atleast_1d(n_gen), None, progress)):
-        tally.check_lost(member, "observable", max_lost)
-        counts.append([shares.weights for shares in tally.prefixes])
-        n_lost += tally.n_lost
-    if not counts:
+    start, sizes = partial(Tally, len(regions)), np.atleast_1d(n_gen)
+    tallies, _ = gather(accumulate(members, None, sizes, start, regions.place, progress), "observable", max_lost)
+    if not tallies:
         raise ValueError("members is empty: expected at least 2 samples")
-    return np.stack(counts, axis=1).astype(np.int64), n_lost
-
-
-def _tallies(
-    members: Iterable[Any], regions: Regions, n_gen: ArrayLike | None, weights: Weights, progress: Progress | None
-) -> Iterator[Tally]:
-    def start(steps: Iterable[int] | None) -> Tally:
-        return Tally(len(regions), steps)
-
-    def add(tally: Tally, events: Floats, of_batch: Floats | None) -> None:
-        tally.update(regions.place(events), of_batch)
-
-    return accumulate(members, weights, n_gen, start, add, progress)
+    counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
+    return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
 
 
 def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:

@@ -27,9 +27,8 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
-        raise ValueError(
-            f"expected integrals (members >= 2, regions) and truth (regions,), got {table.shape}, {target.shape}"
-        )
+        shapes = f"{table.shape}, {target.shape}"
+        raise ValueError(f"expected integrals (members >= 2, regions) and truth (regions,), got {shapes}")
     spread = table.std(axis=0, ddof=1)
     if not (spread > 0).all():
         raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
@@ -50,14 +49,10 @@ def expected_rms_pull(members: int) -> float:
 
 
 def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
-    """Root mean square pull over training sets and regions, with an interval.
+    """Root mean square pull over training sets and regions, shape (sets, regions), with an interval.
 
     Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
     sets' mean squared pulls. With few sets it is somewhat too short: a nominal 68.3 % cover 63 % with four.
-
-    Args:
-        pulls_by_set: Pulls, shape (training sets, regions).
-        level: Confidence level.
 
     Raises:
         ValueError: If there are fewer than 2 training sets.
@@ -72,14 +67,10 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
-    """Geometric mean of positive numbers from several training sets, and where that of one more set would lie.
+    """Geometric mean of one positive number per training set, and where that of one more set would lie.
 
-    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n). This is what a number from a single
-    training set, such as the paper's, has to be compared with.
-
-    Args:
-        values: One positive number per training set.
-        level: Probability content of the interval.
+    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n), with the probability content ``level``.
+    This is what a number from a single training set, such as the paper's, has to be compared with.
 
     Raises:
         ValueError: If there are fewer than 2 values, or one is not positive and finite.
@@ -97,10 +88,6 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
 
     As `over_training_sets`, but for the measured distances, which are finite where G is not; their mean and the ends of
     the interval are turned into G by the crossing of Eq. (36).
-
-    Args:
-        results: Differential results, one per training set, with references of about equal size.
-        level: Probability content of the interval.
 
     Raises:
         ValueError: If there are fewer than 2 results, one is not differential, or the references differ by more than a
@@ -132,8 +119,7 @@ def null_values(
 
     The values that cross-fitting gives to the reference are not independent, and K of Eq. (34) is larger than its law
     says. With a generator's own events in the place of the reference, the generator is perfect by construction;
-    repeating everything then gives the law that holds, for any way to learn a summary. Each repetition draws a
-    reference, events to train on and events to test, learns the ratio and measures K.
+    repeating everything then gives the law that holds, for any way to learn a summary.
 
     Args:
         draw: Makes that many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.

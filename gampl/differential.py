@@ -6,6 +6,7 @@ large, Eq. (36). The reference must not have been used to train the generator, o
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Floats, Interval, Note, NoteCode
-from gampl.distances import Distances, summarise, tied
+from gampl.basics import Interval, Note, NoteCode
+from gampl.distances import Distances, summarise
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
 from gampl.result import Amplification, State
-from gampl.samples import Weights, accumulate, as_events, mean_size, weight_notes
+from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
 
+FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
 ReferenceIs = Literal["holdout", "training"]
 
 # what is said of a single reference, and is said anew of several that are combined
@@ -65,14 +67,8 @@ def from_samples(
         ValueError: If an argument is not as described, or too many events are lost.
     """
     values = summarise(summary, as_events(reference, "reference"))
-
-    def start(steps: Iterable[int] | None) -> Distances:
-        return Distances(values, steps)
-
-    def add(distances: Distances, events: Floats, of_batch: Floats | None) -> None:
-        distances.update(summarise(summary, events), of_batch)
-
-    distances = accumulate(members, weights, n_gen, start, add, progress)
+    start, number = partial(Distances, values), partial(summarise, summary)
+    distances = accumulate(members, weights, n_gen, start, number, progress)
     return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
 
 
@@ -86,39 +82,24 @@ def from_tallies(
 ) -> Amplification:
     """Estimate G from the members' distances to one reference, see `gampl.distances`.
 
-    Args:
-        tallies: One for each member, each checked as it comes; their sizes may differ.
-        n_train: Training events.
-        level: Confidence level of the interval.
-        reference_is: See `from_samples`.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
+    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
+    `from_samples`.
 
     Raises:
         ValueError: If there are no members, or one has no events or lost too many.
     """
-    members = []
-    for k, tally in enumerate(tallies):
-        tally.check_lost(k, "summary", max_lost)
-        members.append(tally)
+    members, prefixes = gather(tallies, "summary", max_lost)
     if not members:
         raise ValueError("members is empty: expected at least 1 sample")
-    fewest = min(tally.n_gen for tally in members)
-    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in members), strict=True)
     steps = [*prefixes, tuple(tally.now for tally in members)]
     # a heavy event makes the mean smaller, and prefixes before it useless
     sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    return from_distances(
-        distances[:, grows],
-        sizes[grows],
-        members[0].n_ref,
-        n_train,
-        level=level,
-        reference_is=reference_is,
-        notes=tuple(_notes(members)),
-    )
+    n_ref, notes = members[0].reference.size, tuple(_notes(members))
+    table, n_gen = distances[:, grows], sizes[grows]
+    return from_distances(table, n_gen, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
 
 
 def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
@@ -127,7 +108,16 @@ def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
         text = f"{n_lost} events with a non-finite summary were taken as above all others"
         yield Note(NoteCode.LOST_EVENTS, text)
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
-    yield from tied(tallies[0].reference)
+    # their number of different values is one over the probability that two events have the same
+    reference = tallies[0].reference
+    repeats = np.unique(reference, return_counts=True)[1]
+    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
+    if different < min(FEW_VALUES, 0.5 * reference.size):
+        yield Note(
+            NoteCode.TIES,
+            f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than "
+            "those of the law, and G is too large; count shares in regions instead",
+        )
 
 
 def from_distances(
@@ -198,15 +188,11 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     if len(curves) != len(results):
         raise ValueError("only differential results with a single reference each can be combined")
     first, n_ref = results[0], float(np.mean([c.n_ref for c in curves]))
-    if any(
-        c.n_gen.size != curves[0].n_gen.size or r.level != first.level for c, r in zip(curves, results, strict=True)
-    ):
+    if len({(c.n_gen.size, r.level) for c, r in zip(curves, results, strict=True)}) > 1:
         raise ValueError("the results differ in the number of steps or in level")
     n_train, n_gen = round(float(np.mean([r.n_train for r in results]))), np.mean([c.n_gen for c in curves], axis=0)
-    if not all(
-        np.allclose([r.n_train, c.n_ref, *c.n_gen], [n_train, n_ref, *n_gen], rtol=0.1, atol=0)
-        for r, c in zip(results, curves, strict=True)
-    ):
+    numbers = [[r.n_train, c.n_ref, *c.n_gen] for r, c in zip(results, curves, strict=True)]
+    if not np.allclose(numbers, [n_train, n_ref, *n_gen], rtol=0.1, atol=0):
         raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
     curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, folds=len(curves))
     errors = [_standard_error(c) / len(curves) for c in curves]
@@ -216,12 +202,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
 
 
 def _amplification(
-    curve: DifferentialCurve,
-    n_train: int,
-    level: float,
-    n_members: int,
-    notes: tuple[Note, ...],
-    standard_error: float,
+    curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")

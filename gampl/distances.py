@@ -7,14 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Note, NoteCode
+from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable
-from gampl.samples import Accumulator, Steps, batches, check_lost, prefix_sizes
+from gampl.samples import Accumulator, Steps, batches, prefix_sizes
 
-Cut = Callable[[Floats], ArrayLike]
-
-FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
+Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
 
 class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
@@ -28,11 +26,11 @@ class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
 
     def _start(self) -> None:
         # sums of weights and of their squares: of all events, of those up to each point, of those below it
-        self._total = np.zeros(2)
-        self._sums_up_to, self._sums_below = np.zeros((2, self.points.size)), np.zeros((2, self.points.size))
+        self._all = np.zeros(2)
+        self._sums_up_to, self._sums_below = np.zeros((2, 2, self.points.size))
 
     def update(self, values: ArrayLike, weights: ArrayLike = 1.0) -> None:
-        """Add values of the stream with their weights, both (n,); what is not finite counts as above all points.
+        """Add values of the stream with their weights, both (n,).
 
         Raises:
             ValueError: If there is not one finite weight for each value.
@@ -49,33 +47,29 @@ class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
         np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
         self._sums_up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
         self._sums_below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self._total += sums[:, -1]
+        self._all += sums[:, -1]
+        self.total = float(self._all[0])
         self.n_gen += x.size
         self.n_lost += int(lost.sum())
-
-    @property
-    def has_weight(self) -> bool:
-        """Whether there is anything to make a distance of."""
-        return bool(self._total[0] > 0)
 
     @property
     def n_effective(self) -> float:
         """Events of equal weight that fluctuate as much."""
         up_to, _ = self._functions()
-        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._total[1] - self._sums_up_to[1])
-        return float(self._total[0] ** 2 / max(4 * squares.max(), self._total[1]))
+        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._all[1] - self._sums_up_to[1])
+        return float(self._all[0] ** 2 / max(4 * squares.max(), self._all[1]))
 
     def _functions(self) -> tuple[Floats, Floats]:
-        if not self.has_weight:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self._total[0]:g}, expected more than 0")
-        return self._sums_up_to[0] / self._total[0], self._sums_below[0] / self._total[0]
+        if not self.total > 0:
+            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+        return self._sums_up_to[0] / self.total, self._sums_below[0] / self.total
 
 
 class Distance(NamedTuple):
     """The distance of Eq. (33) after some events."""
 
-    n_gen: int  # events behind it
-    n_effective: float  # events of equal weight that fluctuate as much
+    n_gen: int  #: events behind it
+    n_effective: float  #: events of equal weight that fluctuate as much
     distance: float
 
 
@@ -83,32 +77,19 @@ class Distances(Accumulator):
     """Distances at nested prefixes of a member's sample.
 
     Args:
-        reference: Summaries of the reference sample, shape (n_ref,).
-        steps: Increasing numbers of events after which the distance is kept; see `gampl.samples.Accumulator`.
+        reference: Summaries of the reference sample, shape (n_ref,), fit for `KolmogorovSmirnov`.
+        steps: See `gampl.samples.Accumulator`.
         name: How to call the member in messages.
-
-    Raises:
-        ValueError: As `KolmogorovSmirnov`.
     """
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
         super().__init__(steps, name)
-        self.prefixes: list[Distance] = []
         self.reference = np.asarray(reference)
         self._test: KolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
         self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
 
-    @property
-    def n_ref(self) -> int:
-        """Events in the reference."""
-        return self.reference.size
-
     def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
-        """Add the summaries of a batch, shape (n,), and the events' weights if they have any.
-
-        Raises:
-            ValueError: As `Accumulator.parts`, or if it is closed.
-        """
+        """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
         if self._test is None:
             raise ValueError("these distances are closed: no further events are accepted")
         parts = self.parts(~np.isfinite(values), weights)
@@ -119,65 +100,37 @@ class Distances(Accumulator):
                 self._test.update(values[part], np.asarray(weights)[part])
             else:
                 self._test.update(values[part])
-            if is_complete and self._test.has_weight:
+            if is_complete and self._test.total > 0:
                 self.prefixes.append(self.now)
 
     def close(self) -> None:
         """Keep the distances and let go of the memory that further events would need."""
-        if self._test is not None and self._test.has_weight:
+        if self._test is not None and self._test.total > 0:
             self._closed, self._test = self.now, None
 
     @property
     def now(self) -> Distance:
-        """The distance to all events so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The distance to all events so far; errors are those of `KolmogorovSmirnov.distance`."""
         if self._test is None:
             return self._closed
         return Distance(self.n_gen, self._test.n_effective, self._test.distance)
 
 
-def tied(reference: NDArray[Any]) -> tuple[Note, ...]:
-    """A warning if a summary takes few different values, since the law of the distance is that of continuous ones.
-
-    Args:
-        reference: Summaries of the reference sample, shape (n_ref,). Their number of different values is weighted by
-            how often each occurs: one over the probability that two events have the same.
-    """
-    repeats = np.unique(reference, return_counts=True)[1]
-    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
-    if different >= min(FEW_VALUES, 0.5 * reference.size):
-        return ()
-    text = (
-        f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than those "
-        "of the law, and G is too large; count shares in regions instead"
-    )
-    return (Note(NoteCode.TIES, text),)
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference.
-
-    Args:
-        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        reference: The same number for the reference events, shape (n_ref,).
-        keep: Which events of a batch take part, (n, dim) -> (n,) of bool; the reference has been cut alike.
-    """
+    """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference."""
 
     summary: Observable
-    reference: ArrayLike
-    keep: Cut | None = None
+    reference: ArrayLike  #: the same number for the reference events, shape (n_ref,)
+    keep: Cut | None = None  #: which events take part; the reference has been cut alike
 
 
 class Trace(NamedTuple):
     """Distances at nested prefixes of a stream."""
 
-    distances: Floats  # (comparisons, steps); NaN as long as no event was kept
-    n_kept: NDArray[np.int64]  # events that took part, (comparisons, steps)
-    n_lost: NDArray[np.int64]  # events whose summary is NaN or infinite, (comparisons,)
+    distances: Floats  #: (comparisons, steps); NaN as long as no event was kept
+    n_kept: NDArray[np.int64]  #: events that took part, (comparisons, steps)
+    n_lost: NDArray[np.int64]  #: events whose summary is NaN or infinite, (comparisons,)
 
 
 def trace(
@@ -208,40 +161,34 @@ def trace(
             or a reference is unusable.
     """
     sizes = prefix_sizes(n_gen)
-    tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
-    distances, n_kept = [], []
-    steps = Steps(sizes)
+    tests = [Distances(c.reference, steps=()) for c in comparisons]
+    # what several comparisons share is computed once
+    cuts = {id(c.keep): c.keep for c in comparisons}
+    summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
+    distances, n_kept, steps = [], [], Steps(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
         for part, is_complete in steps.cut(len(batch)):
-            events = batch[part]
-            # what several comparisons share is computed once
-            kept = {id(keep): _kept(keep, events) for keep in {id(c.keep): c.keep for c in comparisons}.values()}
-            keys = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
-            values = {key: summarise(summary, kept[key[1]]) for key, summary in keys.items()}
+            kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
+            values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
                 test.update(values[id(c.summary), id(c.keep)])
             if is_complete:
                 n_kept.append([test.n_gen for test in tests])
-                distances.append([test.distance if test.n_gen else np.nan for test in tests])
+                distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
             progress(steps.done)
     for test in tests:
-        check_lost(f"member {member}", "summary", test.n_lost, test.n_gen, max_lost)
+        test.check_lost(member, "summary", max_lost)
     return Trace(np.array(distances).T, np.array(n_kept).T, np.array([test.n_lost for test in tests]))
 
 
 def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
-    """The summary of events, shape (n, dim) or (n,), checked to be one number for each.
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
     batch = np.asarray(events)
     values = np.asarray(summary(batch))
     if values.shape != (len(batch),) or values.dtype.kind not in "iuf":
-        raise ValueError(
-            f"summary must give one number per event, shape ({len(batch)},), got {values.dtype} {values.shape}"
-        )
+        got = f"{values.dtype} {values.shape}"
+        raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 

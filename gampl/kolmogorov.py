@@ -18,19 +18,17 @@ class KolmogorovSmirnov:
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
-    distance is exact at any time, after any number of values, ties included, and memory does not grow.
-
-    Most values share no cell of a fine grid with a reference point, and counting them by cell is enough. Only the
-    others are sorted, so that the few reference points can be looked up in them.
+    distance is exact at any time, after any number of values, ties included, and memory does not grow. Values that
+    share no cell of a fine grid with a reference point are counted by cell; only the others are sorted.
 
     Args:
         reference: Values of the reference sample, shape (n_ref,).
 
     Attributes:
-        points: Different values of the reference, increasing, shape (points,).
-        n_ref: Events in the reference.
-        n_gen: Events of the stream so far.
-        n_lost: Those of them whose value is not finite.
+        n_gen: Values of the stream so far.
+        n_lost: Those that are not finite. They lie above all reference points, so that they change the distance by no
+            more than their share.
+        total: Sum of the values' weights.
 
     Raises:
         ValueError: If the reference is empty, has a value that is not finite, or all its values are the same.
@@ -44,11 +42,9 @@ class KolmogorovSmirnov:
             raise ValueError(f"reference: {(~np.isfinite(values)).sum()} of {values.size} values are not finite")
         self.points, repeats = np.unique(values, return_counts=True)
         if self.points.size == 1 and values.size > 1:
-            raise ValueError(
-                f"reference: all {values.size} values are {self.points[0]:g}; a constant summary tells nothing apart"
-            )
-        self.n_ref = values.size
-        self.n_gen = self.n_lost = 0
+            constant = f"all {values.size} values are {self.points[0]:g}"
+            raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
+        self.n_ref, self.n_gen, self.n_lost, self.total = values.size, 0, 0, 0.0
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
         self._start()
@@ -57,20 +53,16 @@ class KolmogorovSmirnov:
         self._grid = _Grid(self.points)
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
         # of the values that share a cell with a reference point
-        self._up_to = np.zeros(self.points.size, dtype=np.int64)
-        self._below = np.zeros(self.points.size, dtype=np.int64)
+        self._up_to, self._below = np.zeros((2, self.points.size), dtype=np.int64)
 
     def update(self, values: ArrayLike) -> None:
-        """Add values of the stream, shape (n,).
-
-        Values that are not finite are counted in ``n_lost`` and in ``n_gen``. They lie above all reference points, so
-        that they change the distance by no more than their share.
-        """
+        """Add values of the stream, shape (n,)."""
         batch = np.asarray(values)
         if batch.ndim != 1:
             raise ValueError(f"values must hold one number per event, shape (n,), got {batch.shape}")
-        finite = np.isfinite(batch)
         self.n_gen += batch.size
+        self.total = float(self.n_gen)
+        finite = np.isfinite(batch)
         if not finite.all():
             batch = batch[finite]
             self.n_lost += finite.size - batch.size
@@ -79,11 +71,6 @@ class KolmogorovSmirnov:
         close = np.sort(batch[self._grid.holds_point[cells]])
         self._below += np.searchsorted(close, self.points, side="left")
         self._up_to += np.searchsorted(close, self.points, side="right")
-
-    @property
-    def has_weight(self) -> bool:
-        """Whether there is anything to make a distance of."""
-        return self.n_gen > 0
 
     @property
     def n_effective(self) -> float:
@@ -133,19 +120,11 @@ class _Grid:
         return (x * self._scale).astype(np.intp)
 
 
-def rescaled(distance: ArrayLike, n_ref: ArrayLike, n_gen: ArrayLike) -> Floats:
-    """K of Eq. (34), the distance in units of the fluctuation of samples of n_ref and n_gen events."""
-    return np.asarray(np.asarray(distance) / np.sqrt(1 / np.asarray(n_ref) + 1 / np.asarray(n_gen)))
-
-
 def distance_to_density(probabilities: ArrayLike) -> Floats:
-    """Distance of samples to a density whose distribution function is known: Eq. (33) with one sample unlimited.
+    """Distances, shape (...), of samples to a density: Eq. (33) with one sample unlimited.
 
     Args:
-        probabilities: The distribution function at the events of each sample, in any order, shape (..., n).
-
-    Returns:
-        Distances, shape (...).
+        probabilities: The density's distribution function at the events of each sample, in any order, shape (..., n).
 
     Raises:
         ValueError: If there are no events, or a number is not a probability.
@@ -156,6 +135,11 @@ def distance_to_density(probabilities: ArrayLike) -> Floats:
     below, n = np.sort(p, axis=-1), p.shape[-1]
     up_to = np.arange(1, n + 1) / n  # the sample's own function at its events; just below it is 1/n less
     return np.asarray(np.maximum((up_to - below).max(axis=-1), (below - up_to + 1 / n).max(axis=-1)))
+
+
+def rescaled(distance: ArrayLike, n_ref: ArrayLike, n_gen: ArrayLike) -> Floats:
+    """K of Eq. (34), the distance in units of the fluctuation of samples of n_ref and n_gen events."""
+    return np.asarray(np.asarray(distance) / np.sqrt(1 / np.asarray(n_ref) + 1 / np.asarray(n_gen)))
 
 
 def band(level: float, folds: int = 1) -> Interval:
@@ -196,25 +180,17 @@ def _law_of_mean(folds: int) -> tuple[Floats, Floats]:
     total = np.fft.irfft(np.fft.rfft(mass, length) ** folds, length)
     # the centres of the cells of a sum lie at (i + folds / 2) step
     upper_ends = (np.arange(length) + (folds + 1) / 2) * step / folds
-    below = np.maximum.accumulate(np.cumsum(total))
-    return upper_ends, below
+    return upper_ends, np.maximum.accumulate(np.cumsum(total))
 
 
 @dataclass(frozen=True)
 class DifferentialCurve:
-    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6.
+    """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6."""
 
-    Attributes:
-        n_gen: Generated events per member, shape (steps,).
-        distances: Distances of Eq. (33), shape (members, steps); of several folds: their means, shape (folds, steps).
-        n_ref: Events in the reference sample, or in one fold of it.
-        folds: Independent reference samples behind the estimate.
-    """
-
-    n_gen: Floats
-    distances: Floats
-    n_ref: float
-    folds: int = 1
+    n_gen: Floats  #: generated events per member, shape (steps,)
+    distances: Floats  #: distances of Eq. (33), shape (members, steps); of several folds: their means, (folds, steps)
+    n_ref: float  #: events in the reference sample, or in one fold of it
+    folds: int = 1  #: independent reference samples behind the estimate
 
     @property
     def mean(self) -> Floats:
@@ -225,22 +201,19 @@ class DifferentialCurve:
 def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
+    It is ``inf`` if the distance is not larger than expected for true events.
+
     Args:
         distance: Distance of ``n_gen`` generated events to the reference.
         n_ref: Events in the reference, ``inf`` if the distance is to the true density.
         n_gen: Generated events; their own fluctuation is taken off, so that few of them estimate the same limit.
 
-    Returns:
-        ``inf`` if the distance is not larger than expected for true events.
-
     Raises:
         ValueError: If the distance is not between 0 and 1, or a number of events not positive.
     """
     if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
-        raise ValueError(
-            f"expected a distance between 0 and 1 and positive numbers of events, got distance {distance}, "
-            f"n_ref {n_ref}, n_gen {n_gen}"
-        )
+        got = f"distance {distance}, n_ref {n_ref}, n_gen {n_gen}"
+        raise ValueError(f"expected a distance between 0 and 1 and positive numbers of events, got {got}")
     return worth(excess(distance, 1 / n_ref + 1 / n_gen))
 
 
@@ -272,8 +245,8 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
 
     A distance below the median of true events is raised to it first: a fluctuation must not claim more than the
     sensitivity. Half a step of 1/n_ref, in which counts come, is added. Generated events add their variance to that of
-    the reference, 1/n_ref + 1/n_gen. The mean over several references scatters less by the root of their number; the
-    second factor of the bound is left out.
+    the reference. The mean over several references scatters less by the root of their number; the second factor of the
+    bound is left out.
 
     Measured (`benchmarks/differential_coverage.py`, 1000 reference events, levels from 68.3 to 95 %): no coverage is
     below nominal, and for D > 1 / sqrt(n_ref) that of the least favourable shape is at most 4 % above. Smaller D are

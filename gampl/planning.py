@@ -25,12 +25,7 @@ Factor = Callable[[int, float], float]  # of members or n_ref, and n_gen; decrea
 
 
 class ArgumentError(ValueError):
-    """An argument out of range.
-
-    Attributes:
-        argument: Its name.
-        problem: What is wrong, to follow the name.
-    """
+    """An argument out of range: its name, and the problem in words that follow the name."""
 
     def __init__(self, argument: str, problem: str) -> None:
         self.argument, self.problem = argument, problem
@@ -41,32 +36,21 @@ class Alternative(NamedTuple):
     """Another way to the same precision."""
 
     n_gen: int
-    needed: int  # members for averaging, n_ref for differential amplification
+    needed: int  #: members for averaging, n_ref for differential amplification
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What both plans have in common.
+    """What both plans have in common."""
 
-    Attributes:
-        n_train: Training events.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
-        assurance: Share of experiments in which the factor is kept.
-        factor: Factor between G and the farther end of its interval that is kept with this assurance.
-        interval: Interval of G in the median experiment.
-        n_gen: Generated events of each generator.
-        alternatives: Ways with half and with twice as many generated events.
-    """
-
-    n_train: int
-    G: float
-    level: float
-    assurance: float
-    factor: float
-    interval: Interval
-    n_gen: int
-    alternatives: tuple[Alternative, ...]
+    n_train: int  #: training events
+    G: float  #: amplification factor that is assumed
+    level: float  #: confidence level of the interval
+    assurance: float  #: share of experiments in which the factor is kept
+    factor: float  #: factor between G and the farther end of its interval that is kept with this assurance
+    interval: Interval  #: interval of G in the median experiment
+    n_gen: int  #: generated events of each generator
+    alternatives: tuple[Alternative, ...]  #: ways with half and with twice as many generated events
     _computed: ClassVar[tuple[str, ...]] = ("words",)
 
     @property
@@ -87,19 +71,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class AveragingPlan(Plan):
-    """Members of a posterior for averaging amplification, and their events.
+    """Members of a posterior for averaging amplification, and their events."""
 
-    Attributes:
-        probability: Probability of each region.
-        regions: Number of regions.
-        members: Members of the posterior.
-        pooled_at_least: Lower limit of what the pooled members are worth for their own training set, in the median
-            experiment and in units of n_train.
-    """
-
-    probability: float
-    regions: int
-    members: int
+    probability: float  #: probability of each region
+    regions: int  #: number of regions
+    members: int  #: members of the posterior
+    #: lower limit of what the pooled members are worth for their training set, in the median experiment, per n_train
     pooled_at_least: float
     _computed: ClassVar[tuple[str, ...]] = ("total", "inside", "n_check", "words")
 
@@ -144,13 +121,9 @@ class AveragingPlan(Plan):
 
 @dataclass(frozen=True)
 class DifferentialPlan(Plan):
-    """True events to hold out for differential amplification, and generated ones; a single generator is enough.
+    """True events to hold out for differential amplification, and generated ones; a single generator is enough."""
 
-    Attributes:
-        n_ref: True events that the generator has not seen.
-    """
-
-    n_ref: int
+    n_ref: int  #: true events that the generator has not seen
 
     @property
     def words(self) -> str:
@@ -172,7 +145,7 @@ def averaging(
     members: int | None = None,
     assurance: float = 0.5,
 ) -> AveragingPlan:
-    """Plan an averaging amplification.
+    """Plan an averaging amplification, with n_gen rounded up to two digits.
 
     Members are costly, so their number is chosen first: the smallest that leaves 4 % of the factor's logarithm for the
     counting of generated events. With so little of it the factor is nearly the same in all experiments. The members'
@@ -189,9 +162,6 @@ def averaging(
         members: Their number if it is fixed; n_gen is then the smallest that will do, and may be large.
         assurance: Share of experiments in which the factor is kept, at least 0.5.
 
-    Returns:
-        The plan, with n_gen rounded up to two digits.
-
     Raises:
         ArgumentError: If an argument is out of range, or the precision is out of reach of the members.
     """
@@ -199,7 +169,8 @@ def averaging(
     _check_number("regions", regions, 1)
     _check_number("members", members, 2)
     if not (0 < probability < 1 and regions * probability <= 1 + 1e-9):
-        raise ArgumentError("probability", f"must lie between 0 and 1, and within 1 for all regions, got {probability}")
+        text = f"must lie between 0 and 1, and within 1 for all regions, got {probability}"
+        raise ArgumentError("probability", text)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
         """With the expected total variance, Eq. (15), times a quantile of its fluctuation."""
@@ -214,24 +185,13 @@ def averaging(
         low, high = small.model_interval(level)
         return max(high / small.model, small.model / low) if min(low, small.model) > 0 else np.inf
 
-    sizes = _sizes(factor, precision, members, 2, FEWEST_INSIDE / min(probability, 1 - probability), "members")
-    median = spread(sizes.first, sizes.n_gen, 0.5)
+    fewest = FEWEST_INSIDE / min(probability, 1 - probability)
+    members, n_gen, alternatives = _sizes(factor, precision, members, 2, fewest, "members")
+    median = spread(members, n_gen, 0.5)
     low, high = (median.binomial / end / n_train if end > 0 else np.inf for end in median.model_interval(level)[::-1])
-    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / sizes.first) / n_train
-    return AveragingPlan(
-        n_train=int(n_train),
-        G=G,
-        level=level,
-        assurance=assurance,
-        factor=factor(sizes.first, sizes.n_gen),
-        interval=Interval(low, high),
-        n_gen=sizes.n_gen,
-        alternatives=sizes.alternatives,
-        probability=probability,
-        regions=int(regions),
-        members=sizes.first,
-        pooled_at_least=pooled,
-    )
+    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / members) / n_train
+    common = (int(n_train), G, level, assurance, factor(members, n_gen), Interval(low, high), n_gen, alternatives)
+    return AveragingPlan(*common, probability, int(regions), members, pooled)
 
 
 def differential(
@@ -250,16 +210,8 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    Args:
-        precision: See `averaging`, as for ``n_train``, ``G``, ``level`` and ``assurance``.
-        n_train: Training events.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
-        n_ref: Size of the holdout if it is fixed; n_gen is then the smallest that will do, and may be large.
-        assurance: Share of experiments in which the factor is kept.
-
-    Returns:
-        The plan, with n_ref and n_gen rounded up to two digits.
+    The arguments are those of `averaging`, and ``n_ref``, the size of the holdout if it is fixed; n_gen is then the
+    smallest that will do, and may be large. The level must be above 0.57. Both sizes are rounded up to two digits.
 
     Raises:
         ArgumentError: As for `averaging`.
@@ -278,25 +230,10 @@ def differential(
         estimate, (low, high) = ends(n_ref, n_gen, float(stats.norm.isf(assurance)))
         return max(high / estimate, estimate / low) ** 2 if min(low, estimate) > 0 else np.inf
 
-    sizes = _sizes(factor, precision, n_ref, 1, 1, "true events held out", tidy=_rounded_up)
-    low, high = (worth(end) / n_train for end in ends(sizes.first, sizes.n_gen, 0.0)[1][::-1])
-    return DifferentialPlan(
-        n_train=int(n_train),
-        G=G,
-        level=level,
-        assurance=assurance,
-        factor=factor(sizes.first, sizes.n_gen),
-        interval=Interval(low, high),
-        n_gen=sizes.n_gen,
-        alternatives=sizes.alternatives,
-        n_ref=sizes.first,
-    )
-
-
-class _Sizes(NamedTuple):
-    first: int  # members or n_ref
-    n_gen: int
-    alternatives: tuple[Alternative, ...]
+    n_ref, n_gen, alternatives = _sizes(factor, precision, n_ref, 1, 1, "true events held out", tidy=_rounded_up)
+    low, high = (worth(end) / n_train for end in ends(n_ref, n_gen, 0.0)[1][::-1])
+    common = (int(n_train), G, level, assurance, factor(n_ref, n_gen), Interval(low, high), n_gen, alternatives)
+    return DifferentialPlan(*common, n_ref)
 
 
 def _sizes(
@@ -307,8 +244,8 @@ def _sizes(
     least_n_gen: float,
     of: str,
     tidy: Callable[[int], int] = int,
-) -> _Sizes:
-    """The smallest sizes that keep the factor: first the costly one, unless it is fixed, then n_gen."""
+) -> tuple[int, int, tuple[Alternative, ...]]:
+    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives."""
 
     def needed(precision: float, n_gen: float = np.inf) -> int | None:
         number = _smallest(lambda first: factor(first, n_gen) <= precision, least)
@@ -321,14 +258,11 @@ def _sizes(
     goal = precision if fixed else best ** (1 + COUNTING_SHARE)
     exact = _smallest(lambda n_gen: factor(first, n_gen) <= goal, int(np.ceil(least_n_gen)))
     if exact is None:
-        raise ArgumentError(
-            "precision",
-            f"{precision:g} is out of reach with {first} {of}: however many events are generated, the factor is "
-            f"{best:.3g}; it takes {needed(precision)}",
-        )
+        why = f"however many events are generated, the factor is {best:.3g}; it takes {needed(precision)}"
+        raise ArgumentError("precision", f"{precision:g} is out of reach with {first} {of}: {why}")
     n_gen = _rounded_up(exact)
     others = [(n, needed(precision, n)) for n in (n_gen // 2, 2 * n_gen) if n >= least_n_gen]
-    return _Sizes(first, n_gen, tuple(Alternative(n, more) for n, more in others if more is not None))
+    return first, n_gen, tuple(Alternative(n, more) for n, more in others if more is not None)
 
 
 def _smallest(works: Callable[[int], bool], least: int) -> int | None:

@@ -20,11 +20,7 @@ def radius(events: ArrayLike) -> Floats:
 
 
 def coordinate(events: ArrayLike) -> Floats:
-    """The single coordinate of one-dimensional events: shape (..., 1) or (n,) to (...).
-
-    Raises:
-        ValueError: If the events have more than one coordinate.
-    """
+    """The single coordinate of one-dimensional events, shape (..., 1) or (n,) to (...); a ValueError for others."""
     x = np.asarray(events, dtype=np.float64)
     if x.ndim >= 2 and x.shape[-1] != 1:
         raise ValueError(f"events have {x.shape[-1]} coordinates: name an observable that makes one number of them")
@@ -34,15 +30,15 @@ def coordinate(events: ArrayLike) -> Floats:
 class RegionCounts(NamedTuple):
     """Events of one batch in each region, and those that could not be placed."""
 
-    inside: NDArray[np.int64]  # (regions,)
-    n_lost: int  # events whose observable is NaN or infinite
+    inside: NDArray[np.int64]  #: (regions,)
+    n_lost: int  #: events whose observable is NaN or infinite
 
 
 class Placed(NamedTuple):
     """Where the events of one batch lie."""
 
-    region: NDArray[np.intp]  # (n,), number of the region; -1 for events outside of all
-    lost: NDArray[np.bool_]  # (n,), events whose observable is NaN or infinite; they are outside
+    region: NDArray[np.intp]  #: (n,), number of the region; -1 for events outside of all
+    lost: NDArray[np.bool_]  #: (n,), events whose observable is NaN or infinite; they are outside
 
     def counts(self, n_regions: int) -> RegionCounts:
         """Events in each region."""
@@ -97,11 +93,8 @@ class Intervals(_Countable):
             raise ValueError(f"region {k}: [{low[k]}, {high[k]}) is empty, expected low < high")
         order = np.argsort(low)
         if overlaps := [(a, b) for a, b in pairwise(order) if high[a] > low[b]]:
-            a, b = overlaps[0]
-            raise ValueError(
-                f"regions {a} [{low[a]}, {high[a]}) and {b} [{low[b]}, {high[b]}) overlap; "
-                "Eq. (19) adds non-overlapping regions"
-            )
+            pair = " and ".join(f"{k} [{low[k]}, {high[k]})" for k in overlaps[0])
+            raise ValueError(f"regions {pair} overlap; Eq. (19) adds non-overlapping regions")
         for name, value in (("low", low), ("high", high), ("_order", order)):
             object.__setattr__(self, name, value)
 
@@ -137,11 +130,7 @@ class Intervals(_Countable):
 
     @property
     def edges(self) -> Floats:
-        """Edges of adjacent regions, shape (regions + 1,).
-
-        Raises:
-            ValueError: If there are gaps between the regions.
-        """
+        """Edges of adjacent regions, shape (regions + 1,); a ValueError if there are gaps between them."""
         if not np.array_equal(self.low[1:], self.high[:-1]):
             raise ValueError("the regions are not adjacent: they have no common edges")
         return np.append(self.low, self.high[-1])
@@ -184,9 +173,8 @@ class Selections(_Countable):
         for k, function in enumerate(self.functions):
             mask = np.asarray(function(events[finite]))
             if mask.dtype != np.bool_ or mask.shape != masks[k].shape:
-                raise ValueError(
-                    f"region {k}: expected one bool per event, shape {masks[k].shape}, got {mask.dtype} {mask.shape}"
-                )
+                got = f"{mask.dtype} {mask.shape}"
+                raise ValueError(f"region {k}: expected one bool per event, shape {masks[k].shape}, got {got}")
             masks[k] = mask
         if (masks.sum(axis=0) > 1).any():
             pair = np.flatnonzero(masks[:, masks.sum(axis=0).argmax()])[:2]
@@ -206,10 +194,10 @@ def _values(observable: Observable, events: Floats) -> Floats:
 class Shares(NamedTuple):
     """Integrals of one member, Eq. (10), after some of its events."""
 
-    n_gen: int  # events behind them
-    integrals: Floats  # (regions,)
-    variances: Floats  # (regions,), of the integrals by the fluctuation of the events; only for weighted ones
-    weights: Floats  # (regions,), sums of weights, or numbers of events if these have none
+    n_gen: int  #: events behind them
+    integrals: Floats  #: (regions,)
+    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
+    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
 
 
 class Tally(Accumulator):
@@ -220,23 +208,18 @@ class Tally(Accumulator):
 
     Args:
         n_regions: Number of regions.
-        steps: Increasing numbers of events after which the shares are kept; see `gampl.samples.Accumulator`.
+        steps: See `gampl.samples.Accumulator`.
         name: How to call the member in messages.
     """
 
     def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
         super().__init__(steps, name)
-        self.prefixes: list[Shares] = []
         # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
         self._weights = np.zeros(n_regions + 1)
         self._squares = np.zeros(n_regions + 1)
 
     def update(self, placed: Placed, weights: Floats | None = None) -> None:
-        """Add the events of a batch, with weights of shape (n,) if they have any.
-
-        Raises:
-            ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
-        """
+        """Add the events of a batch, with weights of shape (n,) if they have any; errors are those of `parts`."""
         size = self._weights.size
         for part, is_complete in self.parts(placed.lost, weights):
             cells, w = placed.region[part] + 1, None if weights is None else weights[part]
@@ -248,11 +231,7 @@ class Tally(Accumulator):
 
     @property
     def shares(self) -> Shares:
-        """The shares of all events so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The shares of all events so far; a ValueError if their number or weight is not positive."""
         total = self._weights.sum()
         if not total > 0:
             what = "the weights add up to" if self.n_gen else "expected at least one event, the sum is"

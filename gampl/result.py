@@ -42,21 +42,13 @@ class _PerTrainingEvent:
 
 @dataclass(frozen=True)
 class Worth(_PerTrainingEvent):
-    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior.
+    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior."""
 
-    Attributes:
-        n_train: Training events.
-        n_equiv: Number of equivalent true events, on average over training sets; ``inf`` as that of the result.
-        n_equiv_interval: Confidence interval of this average.
-        n_equiv_at_least: Lower limit of what these members are worth, trained on this training set.
-        level: Confidence level of both.
-    """
-
-    n_train: int
-    n_equiv: float
-    n_equiv_interval: Interval
-    n_equiv_at_least: float
-    level: float
+    n_train: int  #: training events
+    n_equiv: float  #: number of equivalent true events, on average over training sets; ``inf`` as that of the result
+    n_equiv_interval: Interval  #: confidence interval of this average
+    n_equiv_at_least: float  #: lower limit of what these members are worth, trained on this training set
+    level: float  #: confidence level of both
 
     @property
     def at_least(self) -> float:
@@ -86,36 +78,23 @@ class Amplification(_PerTrainingEvent):
     ``pooled`` and ``single`` are about the members that there are and their one training set, whose own fluctuation
     moves all of them alike.
 
-    Attributes:
-        method: ``"averaging"`` or ``"differential"``.
-        n_train: Training events that G refers to: all, or those in the region of a differential result.
-        n_equiv: Estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved.
-        n_equiv_interval: Confidence interval of ``n_equiv``; the upper end may be ``inf``.
-        level: Confidence level of the interval.
-        state: Whether this is a value, is unbounded above or is a lower limit only.
-        curve: What the estimate was read off.
-        n_members: Members of the posterior.
-        degrees_of_freedom: Effective degrees of freedom behind an averaging interval; None for a differential one.
-        n_equiv_true: The same number with the true integrals in place of the members' mean, Eq. (11): what one of these
-            members is worth, on average over them. Their pool is worth more. None if unknown.
-        pooled: What all members together are worth, each with as many events; None for a differential result.
-        single: What one of them alone is worth.
-        notes: Warnings.
+    ``n_equiv_true`` is ``n_equiv`` with the true integrals in place of the members' mean, Eq. (11): what one of these
+    members is worth, on average over them. Their pool is worth more.
     """
 
-    method: str
-    n_train: int
-    n_equiv: float
-    n_equiv_interval: Interval
-    level: float
-    state: State
-    curve: AveragingCurve | DifferentialCurve
-    n_members: int
-    degrees_of_freedom: float | None = None
-    n_equiv_true: float | None = None
-    pooled: Worth | None = None
-    single: Worth | None = None
-    notes: tuple[Note, ...] = ()
+    method: str  #: ``"averaging"`` or ``"differential"``
+    n_train: int  #: training events that G refers to: all, or those in the region of a differential result
+    n_equiv: float  #: estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved
+    n_equiv_interval: Interval  #: confidence interval of ``n_equiv``; the upper end may be ``inf``
+    level: float  #: confidence level of the interval
+    state: State  #: whether this is a value, is unbounded above or is a lower limit only
+    curve: AveragingCurve | DifferentialCurve  #: what the estimate was read off
+    n_members: int  #: members of the posterior
+    degrees_of_freedom: float | None = None  #: effective ones, of an averaging interval
+    n_equiv_true: float | None = None  #: None if the truth is unknown
+    pooled: Worth | None = None  #: what all members of an averaging result are worth, each with as many events
+    single: Worth | None = None  #: what one of them alone is worth
+    notes: tuple[Note, ...] = ()  #: warnings
 
     @property
     def G_true(self) -> float | None:  # noqa: N802 - the paper's symbol

@@ -14,7 +14,7 @@ class Calibration(NamedTuple):
 
     predicted: Floats
     observed: Floats
-    low: Floats  # ends of the intervals of the observed shares
+    low: Floats  #: ends of the intervals of the observed shares
     high: Floats
     n_events: NDArray[np.int64]
 

@@ -21,9 +21,8 @@ METHODS = ("sample", "resample", "rvs")  # of generators
 def as_events(values: Any, what: str = "events") -> Floats:
     """Events of NumPy, PyTorch, awkward, pandas and the like as an array, shape (n, ...).
 
-    Args:
-        values: Array, tensor, data frame or list of numbers; columns of a frame stay in their order.
-        what: How to call it in the error message.
+    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. ``what`` is
+    how to call them in an error message.
 
     Raises:
         ValueError: If it is not a regular array of numbers with one entry per event.
@@ -183,11 +182,7 @@ def one_two_five(first: int = 100) -> Iterator[int]:
 
 
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
-    """Numbers of events as an increasing list, shape (steps,), from a single one or several.
-
-    Raises:
-        ValueError: If they are not whole, positive and increasing.
-    """
+    """One number of events or several as a list, shape (steps,); a ValueError if not whole, positive and increasing."""
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     is_whole = sizes.ndim == 1 and sizes.size > 0 and bool((np.isfinite(sizes) & (sizes == np.floor(sizes))).all())
     if not (is_whole and (np.diff(sizes, prepend=0) > 0).all()):
@@ -232,12 +227,14 @@ class Accumulator:
         name: How to call the member in messages; by default its number.
 
     Attributes:
+        prefixes: What is known at the steps so far.
         n_lost: Events whose numbers are not finite.
         is_weighted: Whether the events have weights.
     """
 
     def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
         self.name = name
+        self.prefixes: list[Any] = []
         self.n_lost = 0
         self.is_weighted = False
         self._steps = Steps(one_two_five() if steps is None else steps)
@@ -251,9 +248,7 @@ class Accumulator:
     def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
         """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
 
-        Args:
-            lost: Which events of the batch are lost, (n,).
-            weights: The events' weights if they have any, (n,).
+        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none.
 
         Raises:
             ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
@@ -272,24 +267,23 @@ class Accumulator:
             self._weight_lost += float(np.abs(weights[lost]).sum())
         return self._steps.cut(len(lost))
 
+    def update(self, batch: Any, weights: Floats | None = None) -> None:
+        """Add the events of a batch, in the form that the accumulator takes, with weights (n,) if they have any."""
+        raise NotImplementedError
+
     def check_lost(self, member: int, what: str, max_lost: float) -> None:
-        """Refuse the member if more than a share ``max_lost`` of its events, or of their weight, is lost.
+        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite.
 
-        Raises:
-            ValueError: If so; names the member, or gives its number.
+        The number is for a member without a name.
         """
-        share = self._weight_lost / self._weight if self._weight else 0.0
-        check_lost(self.name or f"member {member}", what, self.n_lost, self.n_gen, max_lost, share)
-
-
-def check_lost(name: str, what: str, n_lost: int, n_gen: int, max_lost: float, weight: float = 0.0) -> None:
-    """Refuse a member with too many events whose ``what``, or too large a share of the weight, is not finite."""
-    if max(n_lost, weight * n_gen) > max_lost * n_gen:
-        share = "" if n_lost > max_lost * n_gen else f", but {weight:.3g} of the weight,"
-        raise ValueError(
-            f"{name}: {n_lost} of {n_gen} events{share} have a non-finite {what}, tolerated is a share of "
-            f"max_lost = {max_lost:g}; dropping them would bias the tails"
-        )
+        weight = self._weight_lost / self._weight if self._weight else 0.0
+        if max(self.n_lost, weight * self.n_gen) > max_lost * self.n_gen:
+            name = self.name or f"member {member}"
+            share = "" if self.n_lost > max_lost * self.n_gen else f", but {weight:.3g} of the weight,"
+            raise ValueError(
+                f"{name}: {self.n_lost} of {self.n_gen} events{share} have a non-finite {what}, tolerated is a share "
+                f"of max_lost = {max_lost:g}; dropping them would bias the tails"
+            )
 
 
 def accumulate(
@@ -297,17 +291,17 @@ def accumulate(
     weights: Weights,
     n_gen: ArrayLike | None,
     start: Callable[[Iterable[int] | None], A],
-    add: Callable[[A, Floats, Floats | None], None],
+    prepare: Callable[[Floats], Any],
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[A]:
-    """Let the events of each member pass, and yield what has been accumulated of them.
+    """Let the events of each member pass, and yield its accumulator.
 
     Args:
-        members: The samples.
-        weights: See `gampl.averaging.from_samples`, as for ``n_gen`` and ``progress``.
+        members: See `gampl.averaging.from_samples`, as for ``weights``, ``n_gen`` and ``progress``.
+        weights: Weights of the events.
         n_gen: Events to use of each member; several are steps, too.
         start: Makes an accumulator with these steps.
-        add: Adds a batch to it.
+        prepare: Makes of a batch of events what the accumulator takes.
         progress: Called with (member, events done) after each batch.
     """
     sizes = None if n_gen is None else prefix_sizes(n_gen)
@@ -315,10 +309,24 @@ def accumulate(
     for member, stream in enumerate(weighted_streams(members, weights, None if sizes is None else int(sizes[-1]))):
         accumulator = start(steps)
         for events, of_batch in stream:
-            add(accumulator, events, of_batch)
+            accumulator.update(prepare(events), of_batch)
             if progress is not None:
                 progress(member, accumulator.n_gen)
         yield accumulator
+
+
+def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
+    """All members, each checked as it comes, and their prefixes that are shorter than the shortest of them.
+
+    Raises:
+        ValueError: If a member has lost too many events, whose ``what`` is not finite.
+    """
+    members = []
+    for k, accumulator in enumerate(accumulators):
+        accumulator.check_lost(k, what, max_lost)
+        members.append(accumulator)
+    fewest = min((member.n_gen for member in members), default=0)
+    return members, list(zip(*([p for p in m.prefixes if p.n_gen < fewest] for m in members), strict=True))
 
 
 def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:

@@ -21,12 +21,7 @@ _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
 class RegionError(ValueError):
-    """A region without any event of any member, or with all of them.
-
-    Attributes:
-        region: Its number.
-        problem: What is wrong with it, to follow "the region is".
-    """
+    """A region without any event of any member, or with all of them: its number, and what it is, in words."""
 
     def __init__(self, region: int, *, is_empty: bool) -> None:
         self.region = region
@@ -38,10 +33,10 @@ class RegionError(ValueError):
 class Spread:
     """Scatter of the members' integrals at one n_gen, summed over regions as in Eq. (19)."""
 
-    integrals: Floats  # (members, regions)
+    integrals: Floats  #: shape (members, regions)
     n_gen: float
-    total: float  # unbiased variance over members, Eq. (15)
-    binomial: float  # sum of <I> (1 - <I>), the numerator of Eq. (16)
+    total: float  #: unbiased variance over members, Eq. (15)
+    binomial: float  #: sum of <I> (1 - <I>), the numerator of Eq. (16)
     degrees_of_freedom: float
 
     @classmethod
@@ -49,17 +44,17 @@ class Spread:
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
         Raises:
-            ValueError: If there are fewer than 2 members, an entry is not a probability, or a region is empty or full.
+            ValueError: If there are fewer than 2 members, or an entry is not a probability.
+            RegionError: If a region is empty or full for all.
         """
         if integrals.ndim != 2 or integrals.shape[1] == 0:
             raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
         if len(integrals) < 2:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
-        if not (np.isfinite(integrals).all() and (integrals >= 0).all() and (integrals <= 1).all()):
-            member, region = np.argwhere(~((integrals >= 0) & (integrals <= 1)))[0]
-            raise ValueError(
-                f"member {member}, region {region}: {integrals[member, region]} is not a probability in [0, 1]"
-            )
+        if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
+            member, region = bad[0]
+            value = integrals[member, region]
+            raise ValueError(f"member {member}, region {region}: {value} is not a probability in [0, 1]")
         mean = integrals.mean(axis=0)
         if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
             raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
@@ -77,10 +72,7 @@ class Spread:
         """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
 
         ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
-        over regions.
-
-        Raises:
-            ValueError: As `of`, or if the variances vanish.
+        over regions. Errors are those of `of`, or that the variances vanish.
         """
         exact = cls.of(integrals, np.inf)
         noise = float(variances.mean(axis=0).sum())
@@ -89,16 +81,13 @@ class Spread:
         # what makes `subtract` take off just the noise
         n_gen = (exact.binomial - exact.total + noise) / noise
         if n_gen < 2:
-            raise ValueError(
-                f"the weights fluctuate as {max(n_gen, 0):.2g} events of equal weight, expected at least 2"
-            )
+            raise ValueError(f"the weights are worth {max(n_gen, 0):.2g} events of equal weight, expected at least 2")
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same with the degrees of freedom of members that are not equally noisy (Satterthwaite 1946).
+        """The same with the degrees of freedom of members with different statistical variances (Satterthwaite 1946).
 
-        Args:
-            noise: Statistical variance of each member, summed over regions, (members,).
+        The variances are summed over regions, shape (members,).
         """
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
@@ -110,10 +99,8 @@ class Spread:
         return self.binomial / self.n_gen
 
     def subtract(self, total: float) -> float:
-        """sigma_model^2 from a total variance, Eq. (17).
-
-        The divisor is exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average.
-        """
+        """sigma_model^2 from a total variance, Eq. (17)."""
+        # exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average
         return (total - self.statistical) / (1 - 1 / self.n_gen)
 
     @property
@@ -173,15 +160,12 @@ class Spread:
 
     @property
     def directions(self) -> float:
-        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1.
-
-        C is the members' covariance less that of counting, which is multinomial.
-        """
+        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1."""
         if self.integrals.shape[1] == 1:
             return 1.0
         mean = self.integrals.mean(axis=0)
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
-        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting
+        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
         trace = float(np.trace(model))
         return max(trace**2 / float((model**2).sum()), 1.0) if trace > 0 else 1.0
 
@@ -192,9 +176,6 @@ class Spread:
         The excess kurtosis is that of the direction in which they scatter most. It is used only where Shapiro and
         Wilk's test fails at 1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the
         interval of normal members stays what it is. Fewer than 50 members often look normal and are not.
-
-        Returns:
-            Itself where nothing is seen.
         """
         members = len(self.integrals)
         if members < 4 or not np.ptp(self.integrals, axis=0).any():
@@ -256,28 +237,16 @@ def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
 
 @dataclass(frozen=True)
 class AveragingCurve:
-    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,).
+    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,)."""
 
-    Attributes:
-        n_gen: Generated events per member.
-        sigma_stat: Statistical uncertainty of n_gen true events, square root of Eq. (16).
-        sigma_est: Spread of the members' integrals, square root of Eq. (15).
-        sigma_model: Model uncertainty by subtraction, Eq. (17); NaN where the difference is negative.
-        sigma_model_low: Lower end of its interval at the result's level; 0 where it is compatible with no model
-            uncertainty.
-        sigma_model_high: Upper end of that interval; the upper limit where ``sigma_model`` is NaN.
-        sigma_true: Deviation of the members from the true integrals, Eq. (11); None where these are unknown.
-        is_exact: Whether the lines follow from exact integrals instead of counts at each n_gen.
-    """
-
-    n_gen: Floats
-    sigma_stat: Floats
-    sigma_est: Floats
-    sigma_model: Floats
-    sigma_model_low: Floats
-    sigma_model_high: Floats
-    sigma_true: Floats | None = None
-    is_exact: bool = False
+    n_gen: Floats  #: generated events per member
+    sigma_stat: Floats  #: statistical uncertainty of n_gen true events, square root of Eq. (16)
+    sigma_est: Floats  #: spread of the members' integrals, square root of Eq. (15)
+    sigma_model: Floats  #: model uncertainty by subtraction, Eq. (17); NaN where the difference is negative
+    sigma_model_low: Floats  #: lower end of its interval at the result's level; 0 where none is compatible
+    sigma_model_high: Floats  #: upper end of that interval; the upper limit where ``sigma_model`` is NaN
+    sigma_true: Floats | None = None  #: deviation from the true integrals, Eq. (11); None where these are unknown
+    is_exact: bool = False  #: whether the lines follow from exact integrals instead of counts at each n_gen
 
 
 def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | None) -> AveragingCurve:

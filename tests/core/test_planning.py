@@ -253,8 +253,9 @@ def test_bad_input_is_named(name, value, expected):
     named = "probability" if value == 60 else name
     given = {"precision": 1.5, "n_train": 1000, name: value}
     if name != "n_ref":
-        with pytest.raises(ValueError, match=rf"^{named} .*{expected}"):
+        with pytest.raises(planning.ArgumentError, match=rf"^{named} .*{expected}") as refused:
             planning.averaging(**{"probability": P} | given)
+        assert (refused.value.argument, str(refused.value)) == (named, f"{named} {refused.value.problem}")
     if name not in ("probability", "regions", "members"):
         with pytest.raises(ValueError, match=rf"^{name} .*{expected.replace('0.5 and 1', '0.57 and 1')}"):
             planning.differential(**given)

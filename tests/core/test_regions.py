@@ -11,7 +11,7 @@ from scipy import stats
 from gampl import averaging
 from gampl.basics import NoteCode
 from gampl.regions import Intervals, Placed, Selections, Tally, radius
-from gampl.spread import Spread
+from gampl.spread import RegionError, Spread
 
 edges_strategy = st.lists(st.floats(-10, 10), min_size=2, max_size=8, unique=True).map(sorted)
 values_strategy = st.lists(st.floats(-12, 12) | st.sampled_from([np.nan, np.inf, -np.inf]), max_size=50)
@@ -272,6 +272,22 @@ def test_members_of_very_different_sizes_are_covered():
         low, high = averaging.from_tallies(tallies, N_TRAIN).n_equiv_interval
         covered += low <= n_equiv <= high
     assert covered / 300 > 0.683 - 4 * 0.027
+
+
+def test_a_member_is_called_by_its_name():
+    events = np.random.default_rng(14).normal(size=1000)
+    tallies = [Tally(2), Tally(2, name="beta.csv")]
+    for tally, sample_of_it in zip(tallies, (events, np.append(events, [np.nan, np.nan])), strict=True):
+        tally.update(placed(sample_of_it))
+    with pytest.raises(ValueError, match=r"^beta\.csv: 2 of 1002 events have a non-finite observable"):
+        averaging.from_tallies(tallies, N_TRAIN)
+
+
+def test_a_useless_region_is_known_by_its_number():
+    with pytest.raises(RegionError, match=r"region 1 is empty for all members") as refused:
+        averaging.from_counts([[3, 0], [4, 0]], 10, N_TRAIN)
+    assert refused.value.region == 1
+    assert refused.value.problem.startswith("empty for all members")
 
 
 def test_a_single_event():
