@@ -100,18 +100,16 @@ def text_table(source: Source) -> Iterator[Table]:
 def _first_lines(source: Source) -> tuple[list[str], str | None, str | None]:
     """Comments at the top, the line after them, and the line after that."""
     comments: list[str] = []
-    text = io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="strict")
     try:
-        for line in text:
-            if not line.startswith("#"):
-                return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
-            comments.append(line.rstrip("\r\n"))
-            if len(comments) > _MOST_BEFORE_ROWS:
-                break
+        with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig") as text:
+            for line in text:
+                if not line.startswith("#"):
+                    return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
+                comments.append(line.rstrip("\r\n"))
+                if len(comments) > _MOST_BEFORE_ROWS:
+                    break
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise EventFileError(f"{source.path}: cannot be read as text, expected a table of numbers ({error})") from None
-    finally:
-        text.detach()  # else it would close the file
     return comments, None, None
 
 

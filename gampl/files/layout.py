@@ -118,10 +118,11 @@ class Source:
         return self.file.read(2) == b"\x1f\x8b"
 
     def unpacked(self) -> IO[bytes]:
-        """Its bytes from the start, decompressed if need be."""
+        """Its bytes from the start, decompressed if need be; closing them leaves the file open."""
         is_packed = self.is_packed
-        self.file.seek(0)
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=self.file)) if is_packed else self.file
+        content = open(self.file.fileno(), "rb", closefd=False)  # noqa: SIM115
+        content.seek(0)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
 
 def coordinate(text: str) -> str | None:
