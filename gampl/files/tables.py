@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import COORDINATE_SETS, Layout, Source, coordinate
+from gampl.files.layout import COORDINATE_SETS, Layout, OpenFile, coordinate
 
 WEIGHT = "weight"
 Batch = dict[str, NDArray[Any]]
@@ -42,7 +42,7 @@ class Table:
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]
 
 
-def numbers(source: Source, table: Table, names: Sequence[str]) -> Iterator[Batch]:
+def numbers(source: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
     """Columns with one number per event as float64, labels as they come; some events at a time.
 
     Raises:
@@ -71,7 +71,7 @@ def _one_per_event(path: Path, name: str, column: Column) -> NDArray[np.float64]
     return np.asarray(values, dtype=np.float64)
 
 
-def chunks(source: Source, table: Table) -> Iterator[Chunk]:
+def chunks(source: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles.
 
     Raises:
