@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import Layout, Source
+from gampl.files.layout import Layout, OpenFile
 from gampl.files.tables import Column, Table, further_columns
 from gampl.particles.kinematics import COORDINATES
 
@@ -23,7 +23,7 @@ MOMENTA, PARTICLES = "momenta", "particles"
 Arrays = Mapping[str, Any]  # arrays that are read from the front, a slice after the other
 
 
-def chunks(source: Source) -> Iterator[Chunk]:
+def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a file of NumPy."""
     path, layout = source.path, source.layout
     with _opened(source) as arrays:
@@ -49,13 +49,13 @@ def chunks(source: Source) -> Iterator[Chunk]:
 
 
 @contextmanager
-def table(source: Source) -> Iterator[Table]:
+def table(source: OpenFile) -> Iterator[Table]:
     """Columns of a file of NumPy."""
     with _opened(source) as arrays:
         yield table_of(source, arrays)
 
 
-def table_of(source: Source, arrays: Arrays) -> Table:
+def table_of(source: OpenFile, arrays: Arrays) -> Table:
     """Arrays of shape (n,) by name; an array that is alone, or the sample that is asked for, by its columns."""
     path, single = source.path, source.sample
     if single is not None and single not in arrays:
@@ -101,17 +101,17 @@ def _slices(arrays: Arrays, names: Sequence[str], n: int, rows: int) -> Iterator
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Arrays]:
+def _opened(source: OpenFile) -> Iterator[Arrays]:
     """The arrays of an ``.npz``, or the only one of an ``.npy``."""
     path, layout = source.path, source.layout
-    source.file.seek(0)
-    if source.file.read(2) != b"PK":
+    source.stream.seek(0)
+    if source.stream.read(2) != b"PK":
         if source.sample is not None or layout.weight is not None or layout.keep:
             raise EventFileError(f"{path}: holds a single array, expected an .npz file for samples, weights or columns")
         yield {"": np.load(path, mmap_mode="r", allow_pickle=False)}
         return
     with ExitStack() as opened:
-        archive = opened.enter_context(zipfile.ZipFile(source.file))
+        archive = opened.enter_context(zipfile.ZipFile(source.stream))
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         files = {name: opened.enter_context(archive.open(f"{name}.npy")) for name in names}
         yield {name: ArrayStream(path, name, file) for name, file in files.items()}  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from gampl.files.checks import EventFileError
-from gampl.files.layout import Source
+from gampl.files.layout import OpenFile
 from gampl.files.tables import Column, Table
 
 BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
@@ -22,7 +22,7 @@ _MOST_BEFORE_ROWS = 1000  # lines of comments
 
 
 @contextmanager
-def parquet_table(source: Source) -> Iterator[Table]:
+def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
     with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
 
@@ -51,7 +51,7 @@ def _column(values: Any) -> Column:
 
 
 @contextmanager
-def text_table(source: Source) -> Iterator[Table]:
+def text_table(source: OpenFile) -> Iterator[Table]:
     """Columns with the names of the header, or of the last comment above the numbers, or x1, x2 and so on."""
     path = source.path
     comments, header, first = _first_lines(source)
@@ -97,21 +97,19 @@ def text_table(source: Source) -> Iterator[Table]:
     yield Table(dict.fromkeys(columns, False), read)
 
 
-def _first_lines(source: Source) -> tuple[list[str], str | None, str | None]:
+def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     """Comments at the top, the line after them, and the line after that."""
     comments: list[str] = []
-    text = io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="strict")
     try:
-        for line in text:
-            if not line.startswith("#"):
-                return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
-            comments.append(line.rstrip("\r\n"))
-            if len(comments) > _MOST_BEFORE_ROWS:
-                break
+        with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig") as text:
+            for line in text:
+                if not line.startswith("#"):
+                    return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
+                comments.append(line.rstrip("\r\n"))
+                if len(comments) > _MOST_BEFORE_ROWS:
+                    break
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise EventFileError(f"{source.path}: cannot be read as text, expected a table of numbers ({error})") from None
-    finally:
-        text.detach()  # else it would close the file
     return comments, None, None
 
 

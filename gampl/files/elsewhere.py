@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError, guarded
-from gampl.files.layout import Layout, Source
+from gampl.files.layout import Layout, OpenFile
 
 VALUES = "values"
 
 
-def chunks(read: Callable[[Source], Iterator[Chunk]], source: Source) -> Iterator[Chunk]:
+def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
     """What a function of a module yields for a source.
 
     Raises:
@@ -101,7 +101,7 @@ def main(text: str) -> None:
         try:
             read = getattr(importlib.import_module(task["module"]), task["function"])
             with path.open("rb") as file:
-                source = Source(path, file, task["sample"], Layout(**task["layout"]), rows=task["rows"])
+                source = OpenFile(path, file, task["sample"], Layout(**task["layout"]), rows=task["rows"])
                 for chunk in guarded(path, read(source), len):
                     _send(chunk, stream)
             stream.write(b'{"end": true}\n')

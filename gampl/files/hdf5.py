@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from gampl.files.arrays import table_of
 from gampl.files.checks import Chunk, EventFileError, check, library_calls
-from gampl.files.layout import Source
+from gampl.files.layout import OpenFile
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
@@ -132,7 +132,7 @@ def _attribute(name: str, value: Any) -> Any:
     return np.array(encoded, dtype=f"S{max(len(encoded), 1)}")  # HDF5 has no texts of no bytes
 
 
-def chunks(source: Source) -> Iterator[Chunk]:
+def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
     path = source.path
     with h5py.File(path, "r", locking=False) as file:
@@ -157,7 +157,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
 
 
 @contextmanager
-def table(source: Source) -> Iterator[Table]:
+def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
     path, sample = source.path, source.sample
     with h5py.File(path, "r", locking=False) as file:

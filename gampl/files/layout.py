@@ -90,12 +90,12 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class OpenFile:
     """An open file, and what its reader is told.
 
     Args:
-        path: Its path, for errors and for libraries that open it themselves.
-        file: Its bytes.
+        path: Where it is, for errors and for libraries that open it themselves.
+        stream: Its bytes.
         sample: Which of its samples to read; None for the only one.
         layout: How it names its particles.
         names: Names of its columns, if it does not say them.
@@ -104,7 +104,7 @@ class Source:
     """
 
     path: Path
-    file: IO[bytes]
+    stream: IO[bytes]
     sample: str | None = None
     layout: Layout = Layout()
     names: tuple[str, ...] = ()
@@ -114,14 +114,15 @@ class Source:
     @property
     def is_packed(self) -> bool:
         """Whether it is compressed with gzip."""
-        self.file.seek(0)
-        return self.file.read(2) == b"\x1f\x8b"
+        self.stream.seek(0)
+        return self.stream.read(2) == b"\x1f\x8b"
 
     def unpacked(self) -> IO[bytes]:
-        """Its bytes from the start, decompressed if need be."""
+        """Its bytes from the start, decompressed if need be; closing them leaves the file open."""
         is_packed = self.is_packed
-        self.file.seek(0)
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=self.file)) if is_packed else self.file
+        content = open(self.stream.fileno(), "rb", closefd=False)  # noqa: SIM115
+        content.seek(0)
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
 
 def coordinate(text: str) -> str | None:

@@ -16,18 +16,18 @@ import numpy as np
 
 from gampl.files import elsewhere
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import CARTESIAN, HDF5_MAGIC, TOP_PAIR_FILE, Source
+from gampl.files.layout import CARTESIAN, HDF5_MAGIC, TOP_PAIR_FILE, OpenFile
 from gampl.store.atomic import write_bytes
 
 TOP_DECAYS = ("b1", "q1", "q2", "b2", "q3", "q4")
 _SAMPLE = re.compile(r"ttbar\+(\d+)jet")
 
 
-def chunks(source: Source) -> Iterator[Chunk]:
+def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of either kind of file."""
     path = source.path
-    source.file.seek(0)
-    if source.file.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+    source.stream.seek(0)
+    if source.stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
         return elsewhere.chunks(hdf5_chunks_here, source)
     name = TOP_PAIR_FILE.fullmatch(path.name)
     if name is None or source.sample is not None:
@@ -37,7 +37,7 @@ def chunks(source: Source) -> Iterator[Chunk]:
     return _chunks(source, np.load(path, mmap_mode="r", allow_pickle=False), int(name[1]))
 
 
-def hdf5_chunks_here(source: Source) -> Iterator[Chunk]:
+def hdf5_chunks_here(source: OpenFile) -> Iterator[Chunk]:
     """Those of an HDF5 file in this process, which a damaged file may crash."""
     import h5py
     import hdf5plugin  # noqa: F401  registers the filters that the file is compressed with
@@ -64,7 +64,7 @@ def hdf5_chunks_here(source: Source) -> Iterator[Chunk]:
         yield from _chunks(source, dataset, int(jets[1]))
 
 
-def _chunks(source: Source, array: Any, extra_jets: int) -> Iterator[Chunk]:
+def _chunks(source: OpenFile, array: Any, extra_jets: int) -> Iterator[Chunk]:
     particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, extra_jets + 1))
     if len(array.shape) != 2 or array.shape[1] != 4 * len(particles):
         raise EventFileError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gampl.files import public, tables
 from gampl.files.checks import Chunk, EventFileError, checked, guarded
-from gampl.files.layout import HDF5_MAGIC, TOP_PAIR_FILE, Layout, Source
+from gampl.files.layout import HDF5_MAGIC, TOP_PAIR_FILE, Layout, OpenFile
 from gampl.files.tables import Batch, Table
 from gampl.particles.events import Events
 
@@ -40,23 +40,21 @@ FEWEST_EVENTS_CHECKED = 10_000
 ROWS = 250_000  # of columns that are read at a time
 
 
-@dataclass(frozen=True, eq=False)
-class EventFile:
-    """An open file of events, see `opened`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EventFile(OpenFile):
+    """A file that `opened` opens.
 
     Attributes:
-        source: The file, and what its readers are told.
         kind: One of `KINDS`.
         holds_particles: Whether to read it as events of particles: it always holds these, or a layout was given.
     """
 
-    source: Source
     kind: str
     holds_particles: bool
 
     def events(self, batch: int = 100_000, checksums: Path | str | None = None) -> Iterator[Events]:
         """Events of particles, see `batches`."""
-        path, layout = self.source.path, self.source.layout
+        path, layout = self.path, self.layout
         kind = "top_pair" if self.kind == "hdf5" else self.kind  # the only events of particles in others' HDF5
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
@@ -65,7 +63,7 @@ class EventFile:
                 f"{path}: files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'"
             )
         is_new = kind == "top_pair" and not public.verify(path, checksums)
-        chunks = _chunks(kind, replace(self.source, rows=max(batch, FEWEST_EVENTS_CHECKED)))
+        chunks = _chunks(kind, replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED)))
         n_events = 0
         for events in regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch):
             n_events += len(events)
@@ -90,18 +88,17 @@ class EventFile:
         Raises:
             EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
         """
-        path = self.source.path
         names = list(dict.fromkeys(names))
         if self.kind in PARTICLES:
-            parts = _further_numbers(path, self.events(ROWS), names)
+            parts = _further_numbers(self.path, self.events(ROWS), names)
         else:
-            parts = _numbers(self.kind, replace(self.source, labels=labels, rows=ROWS), names)
+            parts = _numbers(self.kind, replace(self, labels=labels, rows=ROWS), names)
         n_events = 0
-        for part in guarded(path, parts, _length, "rows"):
+        for part in guarded(self.path, parts, _length, "rows"):
             n_events += _length(part)
             yield part
         if n_events == 0:
-            raise EventFileError(f"{path}: holds no events, expected at least one")
+            raise EventFileError(f"{self.path}: holds no events, expected at least one")
 
 
 @contextmanager
@@ -131,14 +128,21 @@ def opened(
     path = Path(path)
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    with path.open("rb") as file:
-        source = Source(path, file, sample, layout or Layout(), tuple(names))
-        kind = kind or _recognise(source, has_layout=layout is not None)
+    with path.open("rb") as stream:
+        kind = kind or _recognise(OpenFile(path, stream), has_layout=layout is not None)
         if layout is not None and kind in SELF_DESCRIBING:
             raise EventFileError(f"{path}: files of kind {kind!r} say themselves what they hold, expected no layout")
         if sample is not None and kind in WITHOUT_SAMPLES:
             raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
-        yield EventFile(source, kind, layout is not None or kind in PARTICLES)
+        yield EventFile(
+            path=path,
+            stream=stream,
+            sample=sample,
+            layout=layout or Layout(),
+            names=tuple(names),
+            kind=kind,
+            holds_particles=layout is not None or kind in PARTICLES,
+        )
 
 
 def batches(
@@ -186,7 +190,7 @@ def read(
     return Events.concatenate(list(batches(path, kind=kind, sample=sample, layout=layout, checksums=checksums)))
 
 
-def _chunks(kind: str, source: Source) -> Iterator[Chunk]:
+def _chunks(kind: str, source: OpenFile) -> Iterator[Chunk]:
     """Momenta; the libraries for each kind are imported where they are needed."""
     if kind == "gampl":
         from gampl.files.hdf5 import chunks
@@ -205,7 +209,7 @@ def _chunks(kind: str, source: Source) -> Iterator[Chunk]:
     yield from chunks(source)
 
 
-def _table(kind: str, source: Source) -> AbstractContextManager[Table]:
+def _table(kind: str, source: OpenFile) -> AbstractContextManager[Table]:
     if kind == "csv":
         from gampl.files.arrow import text_table as table
     elif kind == "numpy":
@@ -219,7 +223,7 @@ def _table(kind: str, source: Source) -> AbstractContextManager[Table]:
     return table(source)
 
 
-def _numbers(kind: str, source: Source, names: Sequence[str]) -> Iterator[Batch]:
+def _numbers(kind: str, source: OpenFile, names: Sequence[str]) -> Iterator[Batch]:
     with _table(kind, source) as table:
         yield from tables.numbers(source, table, names)
 
@@ -256,10 +260,10 @@ def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
         yield Events.concatenate(waiting)
 
 
-def _recognise(source: Source, has_layout: bool) -> str:
+def _recognise(source: OpenFile, has_layout: bool) -> str:
     """The kind of a file, by its first bytes or, where these say nothing, its ending."""
     path = source.path
-    start = source.file.read(1024)
+    start = source.stream.read(1024)
     if not start:
         raise EventFileError(f"{path}: is empty (0 bytes), expected events")
     kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)

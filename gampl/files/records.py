@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gampl.files import elsewhere
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import CARTESIAN, UNITS, Layout, Source, pdg_names
+from gampl.files.layout import CARTESIAN, UNITS, Layout, OpenFile, pdg_names
 from gampl.files.tables import WEIGHT, in_order, take
 
 Ids = tuple[int, ...]
@@ -37,17 +37,17 @@ class Record:
     columns: dict[str, float]
 
 
-def lhe_chunks(source: Source) -> Iterator[Chunk]:
+def lhe_chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of an LHE file; energies are in GeV by the format's definition."""
     return _chunks(source, _lhe_records(source))
 
 
-def hepmc_chunks(source: Source) -> Iterator[Chunk]:
+def hepmc_chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a HepMC file; each event says whether it is in GeV or MeV, unless the layout does."""
     return elsewhere.chunks(hepmc_chunks_here, source)
 
 
-def hepmc_chunks_here(source: Source) -> Iterator[Chunk]:
+def hepmc_chunks_here(source: OpenFile) -> Iterator[Chunk]:
     """The same in this process, which a damaged file may crash."""
     if not source.layout.sources:
         raise EventFileError(
@@ -56,7 +56,7 @@ def hepmc_chunks_here(source: Source) -> Iterator[Chunk]:
     return _chunks(source, _hepmc_records(source))
 
 
-def _lhe_records(source: Source) -> Iterator[Record]:
+def _lhe_records(source: OpenFile) -> Iterator[Record]:
     path, layout = source.path, source.layout
     with_names = layout.weight is not None or bool(layout.keep)
     events = pylhe.LHEFile.frombuffer(source.unpacked(), with_attributes=with_names).events
@@ -99,7 +99,7 @@ class _Counted(io.RawIOBase):
         return len(content)
 
 
-def _hepmc_records(source: Source) -> Iterator[Record]:
+def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     path, layout = source.path, source.layout
     is_version_2 = b"HepMC::IO_GenEvent" in source.unpacked().read(1024)
     counted = _Counted(source.unpacked())
@@ -134,7 +134,7 @@ def _hepmc_records(source: Source) -> Iterator[Record]:
         )
 
 
-def _chunks(source: Source, records: Iterator[Record]) -> Iterator[Chunk]:
+def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     """Some events at a time; without `Layout.sources`, the particles that the first event has."""
     path, layout = source.path, source.layout
     ids: tuple[Ids, ...] = ()

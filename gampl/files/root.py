@@ -15,7 +15,7 @@ import numpy as np
 import uproot
 
 from gampl.files.checks import EventFileError
-from gampl.files.layout import Source
+from gampl.files.layout import OpenFile
 from gampl.files.tables import Column, Table
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
@@ -24,7 +24,7 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 
 
 @contextmanager
-def table(source: Source) -> Iterator[Table]:
+def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     path = source.path
     with uproot.open({path: None}, object_cache=None, array_cache=None) as file:

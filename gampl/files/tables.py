@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import COORDINATE_SETS, Layout, Source, coordinate
+from gampl.files.layout import COORDINATE_SETS, Layout, OpenFile, coordinate
 
 WEIGHT = "weight"
 Batch = dict[str, NDArray[Any]]
@@ -42,7 +42,7 @@ class Table:
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]
 
 
-def numbers(source: Source, table: Table, names: Sequence[str]) -> Iterator[Batch]:
+def numbers(source: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
     """Columns with one number per event as float64, labels as they come; some events at a time.
 
     Raises:
@@ -71,47 +71,42 @@ def _one_per_event(path: Path, name: str, column: Column) -> NDArray[np.float64]
     return np.asarray(values, dtype=np.float64)
 
 
-def chunks(source: Source, table: Table) -> Iterator[Chunk]:
+def chunks(source: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles.
 
     Raises:
         EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
     """
+    path, layout = source.path, source.layout
     numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
-    places = locate(source.path, numeric, source.layout)
+    sources, coordinates, momenta = _locate(path, numeric, layout)
+    further = further_columns(layout, numeric)
+    for name in further.values():
+        if numeric.get(name, True):
+            raise EventFileError(
+                f"{path}: expected a column {name!r} with one number per event; it has {_some(numeric)}"
+            )
+    needed = dict.fromkeys([*(name for four in momenta.values() for name in four), *further.values()])
     first = 0
-    for columns in table.read(places.needed):
-        chunk = _assemble(source.path, first, columns, places, source.layout)
+    for columns in table.read(list(needed)):
+        taken = {}
+        for of_source, names in momenta.items():
+            entries, counts = _entries(path, names, columns)
+            by_name = dict(zip(coordinates, entries.T, strict=True))
+            with np.errstate(all="ignore"):
+                pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
+            taken[of_source] = take(path, first, entries, counts, pt, sources.count(of_source), of_source, layout)
+        numbers = {name: columns[column].numbers for name, column in further.items()}
+        particles = tuple(layout.particles) or sources
+        chunk = Chunk(in_order(sources, taken), particles, coordinates, layout.unit or "GeV", numbers)
         first += len(chunk)
         yield chunk
 
 
-@dataclass(frozen=True)
-class Places:
-    """Which columns hold what.
-
-    Args:
-        particles: Their names.
-        sources: For each particle, the name that its columns have.
-        coordinates: What the four numbers of a particle are.
-        momenta: For each source, the columns of the four coordinates.
-        columns: For each further number of an event, its column.
-    """
-
-    particles: tuple[str, ...]
-    sources: tuple[str, ...]
-    coordinates: tuple[str, ...]
-    momenta: Mapping[str, tuple[str, ...]]
-    columns: Mapping[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """Names of all columns that must be read, each once."""
-        return list(dict.fromkeys([c for four in self.momenta.values() for c in four] + list(self.columns.values())))
-
-
-def locate(path: Path, columns: Mapping[str, bool], layout: Layout) -> Places:
-    """Tells from the names of columns, and whether they have lists, which hold what."""
+def _locate(
+    path: Path, columns: Mapping[str, bool], layout: Layout
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """For each particle its source, the coordinates, and for each source the columns that hold these."""
     by_source = _by_source(columns, layout)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:
@@ -139,14 +134,7 @@ def locate(path: Path, columns: Mapping[str, bool], layout: Layout) -> Places:
             f"{path}: no column {missing[0]!r} with numbers, expected {','.join(choice)} of"
             f" {', '.join(dict.fromkeys(sources))}; it has {_some(columns)}"
         )
-    momenta = {source: tuple(by_source[source][name] for name in choice) for source in sources}
-    further = further_columns(layout, columns)
-    for name in further.values():
-        if columns.get(name, True):
-            raise EventFileError(
-                f"{path}: expected a column {name!r} with one number per event; it has {_some(columns)}"
-            )
-    return Places(tuple(layout.particles) or sources, sources, choice, momenta, further)
+    return sources, choice, {source: tuple(by_source[source][name] for name in choice) for source in sources}
 
 
 def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str]:
@@ -176,24 +164,16 @@ def _some(columns: Mapping[str, Any]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
 
 
-def _assemble(path: Path, first: int, columns: Mapping[str, Column], places: Places, layout: Layout) -> Chunk:
-    taken: dict[str, NDArray[Any]] = {}
-    for source, names in places.momenta.items():
-        four = [columns[name] for name in names]
-        for name, column in zip(names, four, strict=True):
-            if not _same_lengths(column, four[0]):
-                raise EventFileError(
-                    f"{path}: columns {names[0]!r} and {name!r} have lists of different lengths, expected the same"
-                )
-        entries = np.stack([column.numbers for column in four], axis=-1)
-        counts = np.ones(len(entries), dtype=np.intp) if four[0].counts is None else four[0].counts
-        by_name = dict(zip(places.coordinates, entries.T, strict=True))
-        with np.errstate(all="ignore"):
-            pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
-        taken[source] = take(path, first, entries, counts, pt, places.sources.count(source), source, layout)
-    further = {name: columns[column].numbers for name, column in places.columns.items()}
-    values = in_order(places.sources, taken)
-    return Chunk(values, places.particles, places.coordinates, layout.unit or "GeV", further)
+def _entries(path: Path, names: Sequence[str], columns: Mapping[str, Column]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Entries of columns that belong together, shape (total, columns), and how many each event has."""
+    first, *others = (columns[name] for name in names)
+    for name, column in zip(names[1:], others, strict=True):
+        if not _same_lengths(column, first):
+            raise EventFileError(
+                f"{path}: columns {names[0]!r} and {name!r} have lists of different lengths, expected the same"
+            )
+    entries = np.stack([columns[name].numbers for name in names], axis=-1)
+    return entries, np.ones(len(entries), dtype=np.intp) if first.counts is None else first.counts
 
 
 def _same_lengths(one: Column, other: Column) -> bool:

@@ -116,6 +116,6 @@ def staircase(events: Events) -> Staircase:
 
 def _with_jets(events: Events, n_jets: int) -> Events:
     """The events with exactly so many jets, without the rows of the others."""
-    found = events[events.multiplicity == len(MUONS) + n_jets]
+    chosen = events[events.multiplicity == len(MUONS) + n_jets]
     particles = events.particles[: len(MUONS) + n_jets]
-    return Events(found.momenta[:, : len(particles)], particles, found.columns, found.about)
+    return Events(chosen.momenta[:, : len(particles)], particles, chosen.columns, chosen.about)

@@ -69,7 +69,7 @@ def _numbers(
         yield from file.columns(names, labels=() if files.member is None else (files.member,))
         return
     for events in file.events(ROWS):
-        yield {name: _number(process, file.source.path, events, name) for name in names}
+        yield {name: _number(process, file.path, events, name) for name in names}
 
 
 def _number(process: Process, path: Path, events: Events, name: str) -> Floats:

@@ -59,7 +59,7 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
             together.
     """
     _check_seeds(sources)
-    recipes = [shards.recipe(source.folder) for source in sources]
+    recipes = [shards.read_recipe(source.folder) for source in sources]
     kinds = [recipe for k, recipe in enumerate(recipes) if recipe not in recipes[:k]]
     _check_recipes(kinds)
     contents: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]

@@ -69,13 +69,13 @@ def events_path(folder: Path, seed: int) -> Path:
     return folder / f"seed_{seed:09d}.h5"
 
 
-def prepare(folder: Path, plan: Recipe, n_events: int = EVENTS_PER_SHARD) -> None:
+def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> None:
     """Makes a folder for shards of one recipe.
 
     Raises:
         ValueError: If the folder has shards of another recipe, or of another number of events.
     """
-    new = describe(plan) | {"events_per_shard": n_events}
+    new = describe(recipe) | {"events_per_shard": n_events}
     path = folder / "recipe.json"
     with locked(folder / ".recipe.lock"):
         if not path.exists():
@@ -91,7 +91,7 @@ def prepare(folder: Path, plan: Recipe, n_events: int = EVENTS_PER_SHARD) -> Non
         )
 
 
-def recipe(folder: Path) -> dict[str, Any]:
+def read_recipe(folder: Path) -> dict[str, Any]:
     """What the shards of a folder are made by, as `prepare` has written it.
 
     Raises:
@@ -109,7 +109,7 @@ def seeds(folder: Path) -> list[int]:
     Raises:
         ValueError: If the folder is not one of shards, or has none.
     """
-    recipe(folder)
+    read_recipe(folder)
     numbers = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
     if not numbers:
         raise ValueError(f"{folder} has no shards yet: make them with gampl events make")
@@ -118,7 +118,7 @@ def seeds(folder: Path) -> list[int]:
 
 def make(
     folder: Path,
-    plan: Recipe,
+    recipe: Recipe,
     seed: int,
     n_events: int = EVENTS_PER_SHARD,
     progress: Callable[[int], object] = lambda _: None,
@@ -128,7 +128,7 @@ def make(
 
     Args:
         folder: Where the shards are; see `prepare`.
-        plan: What to make.
+        recipe: What to make.
         seed: Of Pythia and of the detector.
         n_events: Events before any cut.
         progress: Called with the number of events that have been made since its last call.
@@ -146,7 +146,7 @@ def make(
             return shard
         for leftover in folder.glob(f".seed_{seed:09d}.*.part"):  # of a process that was killed
             leftover.unlink()
-        return _make(folder, plan, seed, n_events, progress)
+        return _make(folder, recipe, seed, n_events, progress)
 
 
 def find(folder: Path, seed: int) -> Shard | None:
@@ -184,16 +184,16 @@ def verify(folder: Path, shard: Shard) -> None:
 
 
 def generate(
-    plan: Recipe, seed: int, n_events: int, progress: Callable[[int], object] = lambda _: None
+    recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object] = lambda _: None
 ) -> tuple[dict[str, Events], dict[str, int], tuple[float, float]]:
     """Events of a seed: samples by name, cut flow, cross section and its error in pb."""
-    record = EventRecord(plan.pythia_settings(), seed)
+    record = EventRecord(recipe.pythia_settings(), seed)
     rng = np.random.default_rng([seed, DETECTOR_STREAM])
     parts: dict[str, list[Events]] = {}
     passed: dict[str, int] = {}
-    for start in range(0, n_events, plan.batch):
-        size = min(plan.batch, n_events - start)
-        made = plan.make(record.batch(size), rng)
+    for start in range(0, n_events, recipe.batch):
+        size = min(recipe.batch, n_events - start)
+        made = recipe.make(record.batch(size), rng)
         for name, events in made.samples.items():
             parts.setdefault(name, []).append(events)
         for name, number in made.passed.items():
@@ -202,12 +202,12 @@ def generate(
     return {name: Events.concatenate(batches) for name, batches in parts.items()}, passed, record.cross_section
 
 
-def _make(folder: Path, plan: Recipe, seed: int, n_events: int, progress: Callable[[int], object]) -> Shard:
+def _make(folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object]) -> Shard:
     started = time.process_time()
-    samples, passed, (cross_section, error) = generate(plan, seed, n_events, progress)
+    samples, passed, (cross_section, error) = generate(recipe, seed, n_events, progress)
     versions = {"gampl": gampl.__version__} | {name: metadata.version(name) for name in PACKAGES}
     about: dict[str, Any] = {
-        "recipe": describe(plan),
+        "recipe": describe(recipe),
         "seed": seed,
         "passed": passed,
         "cross_section_pb": cross_section,
@@ -215,7 +215,7 @@ def _make(folder: Path, plan: Recipe, seed: int, n_events: int, progress: Callab
         "versions": versions,
     }
     path = events_path(folder, seed)
-    hdf5.write(path, samples, plan.name, about)
+    hdf5.write(path, samples, recipe.name, about)
     shard = Shard(
         seed=seed,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -92,28 +92,24 @@ class Store:
         return self.path(name).exists() or (self.kept is not None and _folder(self.kept, name).exists())
 
     def _load(self, name: str) -> Artifact | None:
-        """Loads an artifact; one that does not agree with its checksum is set aside and counts as missing."""
-        if self.kept is not None and (kept := _folder(self.kept, name)).exists():
-            try:
-                return _read(kept)
-            except DAMAGE as error:
-                warnings.warn(f"kept artifact {kept} is damaged ({error}); it is not used", stacklevel=3)
-        folder = self.path(name)
-        if not folder.exists():
-            return None
-        try:
-            return _read(folder)
-        except DAMAGE as error:
-            self._set_aside(folder, error)
-            return None
+        """Loads an artifact; one that does not agree with its checksum counts as missing, one of ours is set aside."""
+        for root in filter(None, (self.kept, self.root)):
+            folder = _folder(root, name)
+            if folder.exists():
+                try:
+                    return _read(folder)
+                except DAMAGE as error:
+                    remedy = "it is not used" if root is self.kept else f"moved to {self._set_aside(folder)}"
+                    warnings.warn(f"artifact {folder} is damaged ({error}); {remedy}", stacklevel=3)
+        return None
 
-    def _set_aside(self, folder: Path, reason: Exception) -> None:
+    def _set_aside(self, folder: Path) -> Path:
         damaged = self.root / "damaged"
         damaged.mkdir(exist_ok=True)
         target = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=damaged))
         with suppress(FileNotFoundError):  # another process has already set it aside
             os.rename(folder, target)
-        warnings.warn(f"artifact {folder} is damaged ({reason}); moved to {target}, to be made anew", stacklevel=4)
+        return target
 
     def _save(self, name: str, key: Mapping[str, Any], artifact: Artifact) -> None:
         """Writes a folder under a temporary name and renames it."""

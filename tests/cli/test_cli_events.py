@@ -34,7 +34,7 @@ def test_making_says_what_was_made(folder, capsys):
 def test_a_changed_recipe(tmp_path):
     settings = ["--set", "pt_min=30", "--set", "kept=[1.0, 0.5]", "--set", "multiple_interactions=false"]
     assert run("make", "z_jets", "--folder", tmp_path, "--seeds", 5, "--events", 100, "--quiet", *settings) == 0
-    recipe = shards.recipe(tmp_path)
+    recipe = shards.read_recipe(tmp_path)
     assert (recipe["pt_min"], recipe["kept"]) == (30.0, [1.0, 0.5])
 
 

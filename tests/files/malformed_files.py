@@ -9,7 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
-from event_samples import KINDS, flat_columns, lhe_text, list_columns, top_pairs, write_hepmc, write_ours, z_jets
+from event_samples import (
+    KINDS,
+    flat_columns,
+    lhe_text,
+    list_columns,
+    top_pairs,
+    write_csv,
+    write_hepmc,
+    write_ours,
+    z_jets,
+)
 
 from gampl import files
 from gampl.files import EventFileError
@@ -81,6 +91,14 @@ def parquet(change, columns=flat_columns):
         found = dict(columns(z_jets(N)))
         change(found)
         pq.write_table(pa.table({name: pa.array(ak.to_list(values)) for name, values in found.items()}), path)
+
+    return write
+
+
+def csv(change):
+    def write(path):
+        write_csv(path, z_jets(N))
+        path.write_text(change(path.read_text()))
 
     return write
 

@@ -11,6 +11,7 @@ from malformed_files import (
     altered,
     assert_refused,
     assign,
+    csv,
     hepmc,
     jets_of_event,
     kind,
@@ -83,6 +84,21 @@ FILES = {
         {"layout": LISTS},
         "columns 'Jet_pt' and 'Jet_phi' have lists of different lengths",
     ),
+    # text
+    "csv, no column": ("a.csv", csv(lambda t: t.replace("j1_eta", "j1_x")), {}, "no column 'j1_eta' with numbers, exp"),
+    "csv, text": (
+        "a.csv",
+        csv(lambda t: t[:-5] + "four\n"),
+        {},
+        "^{file}: column 'weight': .*four.*rows of 17 numbers",
+    ),
+    "csv, NaN": (
+        "a.csv",
+        csv(lambda t: re.sub(r"\n[^,]*", "\nnan", t, count=3)),
+        {},
+        "event 0 .*mu-, pT = nan.*finite",
+    ),
+    "csv, several samples": ("a.csv", csv(str), {"sample": "x"}, "kind 'csv' hold one sample, expected no sample"),
     # ROOT
     "root, truncated": (
         "a.root",

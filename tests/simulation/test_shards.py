@@ -49,7 +49,7 @@ def test_a_shard_says_what_it_is(made):
     (events,) = files.batches(shards.events_path(made, 3), sample="events")
     assert len(events) == shard.passed["kept"]
     assert events.about["recipe"] == describe(RECIPE)
-    assert shards.recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
+    assert shards.read_recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
     assert shards.seeds(made) == [1, 2, 3, 4]
     assert shard.versions["pythia8mc"] == "8.317.2"
     assert shard.seconds > 0

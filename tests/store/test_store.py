@@ -224,7 +224,7 @@ def test_a_damaged_kept_artifact_is_named_left_alone_and_not_used(kept, tmp_path
     file = kept / key_digest(KEY)[:2] / key_digest(KEY) / name
     file.write_bytes(file.read_bytes()[:-20])
     store, make = Store(tmp_path / "own"), Maker()
-    with pytest.warns(UserWarning, match=f"kept artifact .*{key_digest(KEY)} is damaged"):
+    with pytest.warns(UserWarning, match=f"{key_digest(KEY)} is damaged .*; it is not used"):
         store.get_or_make(KEY, make)
     assert make.calls == 1
     assert file.exists()
