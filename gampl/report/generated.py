@@ -113,7 +113,7 @@ def analyse_generated(
             yield f"member {member}", _batches(events, {name: generator.columns.index(name) for name in names})
 
     study = analyse_streams(process, streams, progress, learned=generator.columns)
-    excluded = [f"member {member} was trained and is left out: {why}" for member, why in ensemble.excluded.items()]
+    excluded = [f"one trained member is left out: {why}" for why in ensemble.excluded.values()]
     return replace(study, warnings=(*excluded, *study.warnings))
 
 
