@@ -240,11 +240,11 @@ class _Reader:
         elif "observable" in fields:
             name = fields["observable"] = self.expression(f"{key}.observable", fields["observable"])
             edges = fields.get("edges")
-            pieces = (
-                f"{len(edges) - 1} intervals" if isinstance(edges, list) else f"{fields.get('quantiles')} quantiles"
-            )
-            name += f": {pieces}"
-        region: Region = take(self.path, Region, {"name": " ".join(name.split()), **fields}, key)
+            cut = f"{len(edges) - 1} intervals" if isinstance(edges, list) else f"{fields.get('quantiles')} quantiles"
+            name += f": {cut}"
+        if "name" in fields:
+            take(self.path, Line, fields["name"], f"{key}.name")
+        region: Region = take(self.path, Region, {"name": " ".join(name.split())} | fields, key)
         return region
 
     def layout(self, fields: dict[str, Any]) -> Layout:

@@ -341,6 +341,9 @@ def test_options_that_argparse_knows(capsys):
             run(command, "--help")
         assert stopped.value.code == 0
         assert "example" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run("--help")
+    assert "{averaging,differential,report,plan,events}" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stopped:
         run("averaging", "--n-train", "many", "--members", "a")
     assert stopped.value.code == 2

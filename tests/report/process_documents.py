@@ -166,6 +166,7 @@ BAD = {
     "region mixed": (regions("[{condition: x > 1, observable: x}]"), "regions[0]: ", "either"),
     "region lonely": (regions("[{edges: [1, 2]}]"), "regions[0]: ", "observable with edges"),
     "region twice": (regions("[x > 1, x > 1]"), "regions must have different names", "'x > 1' comes twice"),
+    "region name empty": (regions("[{name: '', condition: x > 1}]"), "regions[0].name: ", "a text on one line"),
     "region name": (regions("[{name: 5, condition: x > 1}]"), "regions[0].name: ", "a text"),
     "edges one": (regions("[{observable: x, edges: [1]}]"), "regions[0]: ", "edges, at least 2"),
     "edges down": (regions("[{observable: x, edges: [1, 3, 2]}]"), "regions[0]: ", "increasing edges", "1, 3, 2"),

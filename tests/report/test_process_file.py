@@ -50,6 +50,8 @@ def one_sentence(error, folder):
     text, start = str(error), f"{folder / 'process.yml'}: "
     assert text.startswith(start)
     assert text.isprintable()
+    assert error.file == folder / "process.yml"
+    assert text == start + ": ".join(filter(None, (error.place, error.problem)))
     assert len(text) < len(start) + 700
     return text.removeprefix(start)
 
