@@ -12,7 +12,7 @@ import pytest
 from made_studies import REGION, STATES, compared, counted, findings, process, shape, study
 from matplotlib import pyplot as plt
 
-from gampl.basics import Interval, Note, NoteCode
+from gampl.basics import Interval, NoteCode
 from gampl.report import figures, outputs
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding
@@ -53,7 +53,7 @@ def test_the_table_says_limits_and_problems():
 
 def test_notes_and_warnings_come_once_with_what_they_are_about():
     note = "something to know"
-    same = [dataclasses.replace(counted(G), notes=(Note(NoteCode.OTHER, note),) * 2) for G in (1, 2)]
+    same = [dataclasses.replace(counted(G), notes=(NoteCode.OTHER(text=note),) * 2) for G in (1, 2)]
     other = Finding("c", "", counted(3))
     few = (Finding("a", "", same[0]), Finding("b", "", same[1]))
     joined = " ".join(outputs.table(study(findings=(*few, other), warnings=("w", "w"))).split())

@@ -10,7 +10,7 @@ import pytest
 from chromium import chromium
 from made_studies import REGION, compared, counted, findings, process, shape, study
 
-from gampl.basics import Note, NoteCode
+from gampl.basics import NoteCode
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Observable, Region
@@ -72,7 +72,7 @@ def evil():
     given = process(title=EVIL, regions=regions, observables={EVIL: Observable(EVIL, EVIL, EVIL)}, summaries=(EVIL,))
     found = (
         dataclasses.replace(
-            findings()[0], region=EVIL, result=dataclasses.replace(counted(2), notes=(Note(NoteCode.OTHER, EVIL),))
+            findings()[0], region=EVIL, result=dataclasses.replace(counted(2), notes=(NoteCode.OTHER(text=EVIL),))
         ),
         Finding("b", EVIL, None, EVIL),
     )
