@@ -201,13 +201,11 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
 def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     if n_lost := sum(tally.n_lost for tally in tallies):
-        text = f"{n_lost} events with a non-finite observable were counted as outside all regions"
-        yield Note(NoteCode.LOST_EVENTS, text)
+        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
     weighted = [tally for tally in tallies if tally.is_weighted]
     yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
     if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < 10).sum())):
-        text = f"{sparse} regions hold fewer than 10 effective events of some member: raise n_gen or merge them"
-        yield Note(NoteCode.SPARSE_REGIONS, text)
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="effective events of some member")
 
 
 def _amplification(
@@ -223,30 +221,31 @@ def _amplification(
         raise ValueError("all members have the same integrals: they are copies of one generator")
     if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
-    low, high = seen.model_interval(level)
-    state = State.VALUE if low > 0 else State.UNBOUNDED if high > 0 else State.LOWER_LIMIT
-    low, high = seen.bounds(level)
+    least, most = seen.model_interval(level)
+    state = State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT
+    n_equiv = _ratio(last.binomial, last.model)
+    low, high = (_ratio(last.binomial, variance) for variance in reversed(seen.bounds(level)))
+    at_least = last.binomial / seen.deviation_limit(level)
     members = len(last.integrals)
-    alone = Worth(
-        n_train=n_train,
-        n_equiv=_ratio(last.binomial, last.model),
-        n_equiv_interval=Interval(_ratio(last.binomial, high), _ratio(last.binomial, low)),
-        n_equiv_at_least=last.binomial / seen.deviation_limit(level),
-        level=level,
-    )
+
+    def worth(variances: float) -> Worth:
+        """What is worth so many times less, as its deviation has so many times the variance of the model."""
+        interval = Interval(low / variances, high / variances)
+        return Worth(n_train, n_equiv / variances, interval, at_least / variances, level)
+
     return Amplification(
         method="averaging",
         n_train=n_train,
-        n_equiv=alone.n_equiv,
-        n_equiv_interval=alone.n_equiv_interval,
+        n_equiv=n_equiv,
+        n_equiv_interval=Interval(low, high),
         level=level,
         state=state,
         curve=averaging_curve(spreads, level, true_integrals),
         n_members=members,
         degrees_of_freedom=seen.degrees_of_freedom,
         n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
-        pooled=alone.divided(1 + 1 / members),
-        single=alone.divided(2),
+        pooled=worth(1 + 1 / members),
+        single=worth(2),
         notes=(*notes, *spread_notes(last, seen)),
     )
 

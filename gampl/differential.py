@@ -56,12 +56,13 @@ def from_samples(
             good choice.
         n_train: Training events.
         summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        n_gen: See `gampl.averaging.from_samples`; several trace the curve of Fig. 6.
-        weights: See `gampl.averaging.from_samples`.
-        level: Confidence level of the interval.
+        n_gen: See `gampl.averaging.from_samples`, as for ``weights`` and ``progress``; here of the curve of Fig. 6.
+        weights: Weights of the generated events.
+        level: Confidence level of the interval, above 0.57.
         reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        progress: Called with (member, events done) after each batch.
+        max_lost: Largest tolerated share of a member's events whose summary is not finite; they count as above all
+            others.
+        progress: Called after each batch.
 
     Raises:
         ValueError: If an argument is not as described, or too many events are lost.
@@ -105,19 +106,14 @@ def from_tallies(
 def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     if n_lost := sum(tally.n_lost for tally in tallies):
-        text = f"{n_lost} events with a non-finite summary were taken as above all others"
-        yield Note(NoteCode.LOST_EVENTS, text)
+        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
     # their number of different values is one over the probability that two events have the same
     reference = tallies[0].reference
     repeats = np.unique(reference, return_counts=True)[1]
     different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
     if different < min(FEW_VALUES, 0.5 * reference.size):
-        yield Note(
-            NoteCode.TIES,
-            f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than "
-            "those of the law, and G is too large; count shares in regions instead",
-        )
+        yield NoteCode.TIES(different=different)
 
 
 def from_distances(
@@ -162,8 +158,7 @@ def from_distances(
     if not (np.isfinite(n_ref) and n_ref >= 1):
         raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
     if reference_is == "training":
-        text = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
-        notes = (Note(NoteCode.REUSED, text), *notes)
+        notes = (NoteCode.REUSED(), *notes)
     curve = DifferentialCurve(sizes, table, float(n_ref))
     return _amplification(curve, n_train, level, len(table), notes, _standard_error(curve))
 
@@ -234,17 +229,10 @@ def _standard_error(curve: DifferentialCurve) -> float:
 def _curve_notes(curve: DifferentialCurve, state: State) -> Iterator[Note]:
     """What to know about the distances to this reference."""
     if state is State.LOWER_LIMIT:
-        text = "compatible with the true density: G has only a lower limit"
-        yield Note(NoteCode.LOWER_LIMIT, text)
+        yield NoteCode.LOWER_LIMIT()
     elif state is State.UNBOUNDED:
-        text = f"{curve.n_ref:.0f} reference events cannot exclude a perfect generator at this level"
-        yield Note(NoteCode.BELOW_RESOLUTION, f"below resolution: {text}")
+        yield NoteCode.BELOW_RESOLUTION(n_ref=curve.n_ref)
     if curve.n_gen[-1] < 10 * curve.n_ref:
-        yield Note(
-            NoteCode.FEW_GENERATED,
-            f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "
-            "their own fluctuation is part of the interval; raise n_gen",
-        )
+        yield NoteCode.FEW_GENERATED(n_gen=curve.n_gen[-1], n_ref=curve.n_ref)
     if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < kolmogorov.quantile(1e-3, curve.folds):
-        text = "closer to the reference than independent samples are (1 in 1000): was it used in the training?"
-        yield Note(NoteCode.TOO_CLOSE, text)
+        yield NoteCode.TOO_CLOSE()

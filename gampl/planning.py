@@ -111,8 +111,7 @@ class AveragingPlan(Plan):
     def notes(self) -> tuple[Note, ...]:
         """Warnings."""
         scatter = float(np.sqrt((1 / self.probability - 1) / (self.G * self.n_train)))
-        text = f"the members' integrals would scatter by {100 * scatter:.0f} % and not normally, as is assumed"
-        return (Note(NoteCode.LARGE_SCATTER, f"{text}: take a larger region"),) if scatter >= 1 / 3 else ()
+        return (NoteCode.LARGE_SCATTER(percent=100 * scatter),) if scatter >= 1 / 3 else ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for JSON."""

@@ -1,6 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -54,16 +54,6 @@ class Worth(_PerTrainingEvent):
     def at_least(self) -> float:
         """Lower limit of the amplification factor for this training set."""
         return self.n_equiv_at_least / self.n_train
-
-    def divided(self, by: float) -> "Worth":
-        """The same with so many times fewer events."""
-        low, high = self.n_equiv_interval
-        return replace(
-            self,
-            n_equiv=self.n_equiv / by,
-            n_equiv_interval=Interval(low / by, high / by),
-            n_equiv_at_least=self.n_equiv_at_least / by,
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""

@@ -22,14 +22,9 @@ class Calibration(NamedTuple):
 def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
     """Probability that a true event has a larger value than a generated one, ties counting half, with an interval.
 
-    0.5 means that the values cannot tell them apart. The interval holds what lies within normal deviations of the
-    estimate, with the variance of Hanley and McNeil (1982) at that value and not at the estimate: method 5 of Newcombe
-    (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
-
-    Args:
-        true: Values of true events, shape (m,).
-        generated: Values of generated events, shape (n,).
-        level: Confidence level.
+    Of values of shapes (m,) and (n,). 0.5 means that they cannot tell the events apart. The interval holds what lies
+    within normal deviations of the estimate, with the variance of Hanley and McNeil (1982) at that value and not at the
+    estimate: method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
 
     Raises:
         ValueError: If a sample is empty or not finite, or ``level`` is not between 0 and 1.

@@ -74,10 +74,10 @@ def draw(generator: Any, n: int) -> Floats:
 
 
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
-    """The events of a member in batches, whatever it is.
+    """The events of a member in batches: of an array, see `as_events`, an iterable of such, or a generator, see `draw`.
 
     Args:
-        member: An array or the like, see `as_events`; an iterable of such; or a generator, see `draw`.
+        member: The sample.
         n_gen: How many events; all by default, which a generator does not have. No further batch is read.
         what: How to call the member in error messages.
 
@@ -333,8 +333,6 @@ def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
     """What to know of weighted members with these effective and real numbers of events; nothing without any."""
     n_effective, n_gen = min(sizes, default=(0.0, 0))
     if n_gen:
-        about = f"{n_gen} of a member fluctuate as {n_effective:.0f} of equal weight, which n_gen counts"
-        yield Note(NoteCode.WEIGHTED, f"weighted events: {about}")
+        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
     if n_effective < 0.1 * n_gen:
-        about = "few events carry most of the weight, and one more heavy one would change the result"
-        yield Note(NoteCode.LONG_TAIL, f"weights with a long tail: {about}")
+        yield NoteCode.LONG_TAIL()

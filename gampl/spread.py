@@ -215,24 +215,13 @@ def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
     """What to know about a result; ``seen`` is the spread with the degrees of freedom that were used."""
     members = len(spread.integrals)
     if members < 10:
-        text = f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6"
-        yield Note(NoteCode.FEW_MEMBERS, text)
+        yield NoteCode.FEW_MEMBERS(members=members)
     if seen is not spread:
-        before, after = (f"{s.degrees_of_freedom:.3g}" for s in (spread, seen))
-        yield Note(
-            NoteCode.HEAVY_TAILS,
-            "the members' integrals have heavier tails than normal ones: the interval of G was made longer for that "
-            f"({after} degrees of freedom in place of {before}) and may still be too short",
-        )
+        yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
     elif members < MEMBERS_THAT_SHOW_TAILS:
-        yield Note(
-            NoteCode.TAILS_UNSEEN,
-            f"the interval of G takes the members to scatter normally, which {members} cannot show: tails that make it "
-            f"too short are seen from about {MEMBERS_THAT_SHOW_TAILS} members on",
-        )
+        yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
-        text = f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them"
-        yield Note(NoteCode.SPARSE_REGIONS, text)
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The differential estimator: the crossing of Eq. (36), its three entrances, what it says, draws and refuses.
+"""The differential estimator: the crossing of Eq. (36), its three entrances, what it says and refuses.
 
 How often its intervals are right is tested in test_differential_coverage.py.
 """
@@ -7,21 +7,19 @@ import json
 import subprocess
 import sys
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gampl import averaging, plots
+from gampl import averaging
 from gampl.basics import Note, NoteCode
 from gampl.differential import combine, from_distances, from_samples
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv
 from gampl.regions import radius
 from gampl.result import State
 
-mpl.use("agg")
 MEAN = np.sqrt(np.pi / 2) * np.log(2)  # <K>
 N_GEN = [1000, 10_000, 10**6]
 FAR, RESOLVED, CLOSE = 0.1, 0.029, 0.02  # of a reference of 1000 events, whose expected distance is 0.027
@@ -316,57 +314,6 @@ def test_json_round_trip(distance):
 def test_numpy_numbers_of_events_are_plain_numbers():
     found = from_distances([FAR], 10**6, np.int64(1000), np.int64(500))
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["n_train"] == 500
-
-
-def reach(ax):
-    """Lower and upper ends of the shaded bands at their left end, widest first."""
-    corners = [c.get_paths()[0].vertices for c in ax.collections if c.get_zorder() == 0]
-    return sorted(((v[:, 1].min(), v[:, 1].max()) for v in corners), key=lambda ends: ends[0] - ends[1])
-
-
-@pytest.mark.parametrize("distance", [FAR, RESOLVED, CLOSE])
-def test_every_state_is_drawn(distance):
-    found = from_distances(distance + 0.001 * np.random.default_rng(8).normal(size=(4, 3)), N_GEN, 1000, 1000)
-    ax = found.plot()
-    assert ax.get_xlabel() == r"$n_{\rm gen}$"
-    assert ax.get_ylabel() == "Kolmogorov-Smirnov distance"
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    drawn = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 3]
-    for row in [*found.curve.distances, found.curve.mean]:
-        assert any(np.array_equal(row, y) for y in drawn)
-    left, right = ax.get_xlim()
-    assert left < found.n_equiv_interval.low
-    assert right > min(found.n_equiv, N_GEN[-1])
-    mpl.pyplot.close(ax.figure)
-
-
-def test_a_single_n_gen_is_a_visible_point():
-    ax = plots.differential_curve(from_distances([FAR, 0.11], 10**6, 1000, 1000).curve)
-    assert sum(line.get_marker() == "o" for line in ax.lines) == 3
-    mpl.pyplot.close(ax.figure)
-
-
-def test_distances_to_the_density_itself():
-    exact, sampled = from_distances([FAR], np.inf, 1000, 1000), from_distances([FAR], 10**9, 1000, 1000)
-    assert exact.interval == pytest.approx(sampled.interval, rel=1e-4)
-    ax = from_distances([FAR, 0.11], np.inf, 1000, 1000).plot()
-    assert np.isfinite(ax.get_xlim()).all()
-    assert sum(np.ptp(line.get_ydata()) == 0 and len(line.get_ydata()) == 2 for line in ax.lines) >= 3
-    mpl.pyplot.close(ax.figure)
-
-
-def test_the_printed_bands_are_wider():
-    axes = {band: plots.differential_curve(result(FAR).curve, band=band) for band in ("kolmogorov", "paper")}
-    bands = {name: reach(ax) for name, ax in axes.items()}
-    assert len(bands["paper"]) == len(bands["kolmogorov"]) == 3
-    for printed, own in zip(bands["paper"], bands["kolmogorov"], strict=True):
-        assert printed[0] < own[0]
-        assert printed[1] > own[1]
-    ax = result(FAR).plot(band="paper")
-    assert reach(ax)[0][1] >= bands["paper"][0][1]
-    with pytest.raises(ValueError, match='band must be "kolmogorov" or "paper", got \'printed\''):
-        result(FAR).plot(band="printed")
-    mpl.pyplot.close("all")
 
 
 def test_it_needs_no_torch():

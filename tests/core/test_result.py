@@ -1,8 +1,7 @@
-"""The result object: words, JSON, figures."""
+"""The result object: words and JSON."""
 
 import json
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -10,7 +9,6 @@ from gampl import averaging
 from gampl.basics import NoteCode
 from gampl.result import State
 
-mpl.use("agg")
 RNG = np.random.default_rng(1)
 N_GEN = np.array([100, 1000, 10_000])
 
@@ -58,42 +56,3 @@ def test_json_round_trip():
     assert plain["state"] == "value"
     assert len(plain["curve"]["sigma_est"]) == 3
     assert plain["G"] == pytest.approx(plain["n_equiv"] / 500)
-
-
-@pytest.mark.parametrize("make", [lambda: result(0.05, [0.3]), lambda: result(0.0), limit_result])
-def test_every_point_is_drawn(make):
-    r = make()
-    ax = r.plot()
-    drawn = [line.get_xdata() for line in ax.lines if line.get_marker() in ("o", "v")]
-    points = np.concatenate([np.asarray(x, dtype=float) for x in drawn])
-    # a NaN is an invisible point of the error-bar line: each n_gen must have one visible marker
-    visible = set()
-    for line in ax.lines:
-        if line.get_marker() in ("o", "v"):
-            x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
-            visible |= set(x[np.isfinite(y)])
-    assert visible == set(r.curve.n_gen)
-    assert points.size >= r.curve.n_gen.size
-    mpl.pyplot.close(ax.figure)
-
-
-def test_exact_integrals_draw_lines():
-    integrals = np.clip(0.3 + 0.01 * RNG.normal(size=(20, 1)), 0, 1)
-    r = averaging.from_integrals(integrals, 500, truth=[0.3])
-    crossing = np.interp(0, np.log(r.curve.sigma_model / r.curve.sigma_stat), np.log(r.curve.n_gen))
-    assert np.exp(crossing) == pytest.approx(r.n_equiv, rel=1e-6)
-    ax = r.plot()
-    assert ax.get_xscale() == "log"
-    mpl.pyplot.close(ax.figure)
-
-
-def test_a_single_n_gen_shows_the_crossing():
-    p = np.clip(0.3 + 0.01 * RNG.normal(size=20), 0, 1)
-    r = averaging.from_counts(RNG.binomial(20_000, p), 20_000, 500)
-    ax = r.plot()
-    left, right = ax.get_xlim()
-    assert left < min(500, r.n_equiv_interval.low)
-    assert right > max(20_000, r.n_equiv)
-    markers = {line.get_label(): line.get_marker() for line in ax.lines}
-    assert markers[r"$\sigma_{\rm est}$"] == "s"
-    mpl.pyplot.close(ax.figure)

@@ -13,7 +13,7 @@ from made_studies import REGION, REGIONS, STATES, compared, counted, estimate, f
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from gampl.basics import Interval, Note, NoteCode
+from gampl.basics import Interval, NoteCode
 from gampl.report import figures, outputs
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Estimate, Failure
@@ -64,7 +64,7 @@ def test_a_row_of_a_region_has_the_n_train_that_its_result_refers_to():
 
 def test_notes_and_warnings_come_once_with_what_they_are_about():
     note = "something to know"
-    same = [dataclasses.replace(counted(G), notes=(Note(NoteCode.OTHER, note),) * 2) for G in (1, 2)]
+    same = [dataclasses.replace(counted(G), notes=(NoteCode.OTHER(text=note),) * 2) for G in (1, 2)]
     other = estimate("c", "", counted(3))
     few = (estimate("a", "", same[0]), estimate("b", "", same[1]))
     joined = " ".join(table(study(findings=(*few, other), warnings=("w", "w"))).split())

@@ -10,7 +10,7 @@ import pytest
 from chromium import chromium
 from made_studies import REGION, compared, counted, estimate, failure, findings, process, shape, study
 
-from gampl.basics import Note, NoteCode
+from gampl.basics import NoteCode
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Definition, Region
@@ -74,7 +74,7 @@ def evil():
         dataclasses.replace(
             findings()[0],
             region=regions[0],
-            result=dataclasses.replace(counted(2), notes=(Note(NoteCode.OTHER, EVIL),)),
+            result=dataclasses.replace(counted(2), notes=(NoteCode.OTHER(text=EVIL),)),
         ),
         failure("b", EVIL, EVIL),
     )
