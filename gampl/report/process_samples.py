@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gampl.files import KINDS
-from gampl.files.layout import UNITS, Layout
+from gampl.files.layout import UNITS, Layout, LayoutError
 from gampl.particles.quoting import quoted
 from gampl.report.process import SampleFiles, given_twice
-from gampl.report.yaml_checks import ProcessFileError, Value, closest, shown
+from gampl.report.yaml_checks import Value, closest, shown
 
 MOST_FILES = 10_000  # that a pattern may stand for
 SAMPLES = ("train", "holdout", "members")
@@ -106,11 +106,8 @@ def read_layout(found: Mapping[str, Value]) -> Layout | None:
         raise first.error("is about files of momenta, expected particles, too")
     try:
         return Layout(**{key: _LAYOUT[key](value) for key, value in given.items()})
-    except ProcessFileError:
-        raise
-    except ValueError as error:
-        key = str(error).split()[0]  # Layout's errors begin with the name of a field
-        raise given.get(key, first).error(str(error)) from None
+    except LayoutError as error:
+        raise given.get(error.field, first).error(str(error)) from None
 
 
 def _source(value: Value) -> str | int | tuple[int, ...]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading
-from gampl.files.layout import pdg_names
+from gampl.files.layout import LayoutError, pdg_names
 from gampl.files.tables import Lists, gather
 from gampl.particles.kinematics import COORDINATES, cartesian
 
@@ -33,8 +33,9 @@ from gampl.particles.kinematics import COORDINATES, cartesian
     ],
 )
 def test_bad_layouts_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(LayoutError, match=message) as raised:
         Layout(**arguments)
+    assert raised.value.field in arguments
 
 
 def test_names_of_pdg_ids():
