@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files import EventFile, EventFileError, opened
+from gampl.files import EventFile, EventFileError, open_file
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -54,7 +54,7 @@ def of_file(process: Process, files: SampleFiles, path: Path, wanted: Sequence[s
     layout = process.layout
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
-    with opened(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+    with open_file(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
         for numbers in _numbers(process, files, file, [*wanted, *further]):
             batch = {name: numbers[name] for name in wanted}
             weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
