@@ -42,7 +42,7 @@ ROWS = 250_000  # of columns that are read at a time
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EventFile(OpenFile):
-    """A file that `opened` opens.
+    """A file that `open_file` opens.
 
     Attributes:
         kind: One of `KINDS`.
@@ -102,7 +102,7 @@ class EventFile(OpenFile):
 
 
 @contextmanager
-def opened(
+def open_file(
     path: Path | str,
     *,
     kind: str | None = None,
@@ -158,7 +158,7 @@ def batches(
 
     Args:
         path: The file.
-        kind: See `opened`.
+        kind: See `open_file`.
         sample: See there.
         layout: See there.
         checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
@@ -174,7 +174,7 @@ def batches(
         FileNotFoundError: If there is no such file.
         ValueError: If there is no such kind.
     """
-    with opened(path, kind=kind, sample=sample, layout=layout) as file:
+    with open_file(path, kind=kind, sample=sample, layout=layout) as file:
         yield from file.events(batch, checksums)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gampl.files import elsewhere
 from gampl.files.checks import Chunk, EventFileError
 from gampl.files.layout import CARTESIAN, UNITS, Layout, OpenFile, pdg_names
-from gampl.files.tables import WEIGHT, in_order, take
+from gampl.files.tables import WEIGHT, Lists, gather
 
 Ids = tuple[int, ...]
 FINAL = 1
@@ -176,16 +176,12 @@ def _momenta(
     ids = np.concatenate([record.ids for record in records])
     momenta = np.concatenate([record.momenta for record in records])
     events = np.repeat(np.arange(len(records)), [len(record.ids) for record in records])
-    taken = {}
+    lists = {}
     for source in dict.fromkeys(particles):
-        of_source = np.isin(ids, source)
-        entries = momenta[of_source]
-        counts = np.bincount(events[of_source], minlength=len(records))
-        with np.errstate(all="ignore"):
-            pt = np.hypot(entries[:, 1], entries[:, 2])
-        text = f"PDG id {' or '.join(map(str, source))}"
-        taken[source] = take(path, first, entries, counts, pt, particles.count(source), text, layout)
-    return in_order(particles, taken)
+        chosen = np.isin(ids, source)
+        counts = np.bincount(events[chosen], minlength=len(records))
+        lists[source] = Lists(f"PDG id {' or '.join(map(str, source))}", momenta[chosen], counts)
+    return gather(path, first, particles, lists, CARTESIAN, layout)
 
 
 def _columns(path: Path, first: int, records: Sequence[Record]) -> dict[str, NDArray[np.float64]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Table:
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]
 
 
-def numbers(source: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
+def numbers(file: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
     """Columns with one number per event as float64, labels as they come; some events at a time.
 
     Raises:
@@ -50,13 +50,13 @@ def numbers(source: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Ba
     """
     for name in names:
         if name not in table.columns:
-            raise EventFileError(f"{source.path}: has no column {name!r}; it has {_some(table.columns)}")
+            raise EventFileError(f"{file.path}: has no column {name!r}; it has {_some(table.columns)}")
     for columns in table.read(names):
         if len({len(column.numbers) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{name} {len(column.numbers)}" for name, column in columns.items())
-            raise EventFileError(f"{source.path}: columns have different lengths, {lengths}; expected the same")
+            raise EventFileError(f"{file.path}: columns have different lengths, {lengths}; expected the same")
         yield {
-            name: column.numbers if name in source.labels else _one_per_event(source.path, name, column)
+            name: column.numbers if name in file.labels else _one_per_event(file.path, name, column)
             for name, column in columns.items()
         }
 
@@ -71,13 +71,13 @@ def _one_per_event(path: Path, name: str, column: Column) -> NDArray[np.float64]
     return np.asarray(values, dtype=np.float64)
 
 
-def chunks(source: OpenFile, table: Table) -> Iterator[Chunk]:
+def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles.
 
     Raises:
         EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
     """
-    path, layout = source.path, source.layout
+    path, layout = file.path, file.layout
     numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
     sources, coordinates, momenta = _locate(path, numeric, layout)
     further = further_columns(layout, numeric)
@@ -89,16 +89,11 @@ def chunks(source: OpenFile, table: Table) -> Iterator[Chunk]:
     needed = dict.fromkeys([*(name for four in momenta.values() for name in four), *further.values()])
     first = 0
     for columns in table.read(list(needed)):
-        taken = {}
-        for of_source, names in momenta.items():
-            entries, counts = _entries(path, names, columns)
-            by_name = dict(zip(coordinates, entries.T, strict=True))
-            with np.errstate(all="ignore"):
-                pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
-            taken[of_source] = take(path, first, entries, counts, pt, sources.count(of_source), of_source, layout)
+        lists = {source: _lists(path, source, four, columns) for source, four in momenta.items()}
+        values = gather(path, first, sources, lists, coordinates, layout)
         numbers = {name: columns[column].numbers for name, column in further.items()}
         particles = tuple(layout.particles) or sources
-        chunk = Chunk(in_order(sources, taken), particles, coordinates, layout.unit or "GeV", numbers)
+        chunk = Chunk(values, particles, coordinates, layout.unit or "GeV", numbers)
         first += len(chunk)
         yield chunk
 
@@ -164,59 +159,80 @@ def _some(columns: Mapping[str, Any]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
 
 
-def _entries(path: Path, names: Sequence[str], columns: Mapping[str, Column]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Entries of columns that belong together, shape (total, columns), and how many each event has."""
-    first, *others = (columns[name] for name in names)
-    for name, column in zip(names[1:], others, strict=True):
-        if not _same_lengths(column, first):
+class Lists(NamedTuple):
+    """Lists of particles of some events."""
+
+    name: str
+    entries: NDArray[Any]  # four numbers each, one event after the other, shape (total, 4)
+    counts: NDArray[np.intp]  # entries of each event, shape (n,)
+
+
+def _lists(path: Path, name: str, four: Sequence[str], columns: Mapping[str, Column]) -> Lists:
+    """What four columns hold, a particle in each event or lists of them."""
+    first, *others = (columns[column].counts for column in four)
+    entries = [columns[column].numbers for column in four]
+    for column, counts, numbers in zip(four[1:], others, entries[1:], strict=True):
+        if first is None or counts is None:
+            same = first is counts and len(numbers) == len(entries[0])
+        else:
+            same = np.array_equal(first, counts)
+        if not same:
             raise EventFileError(
-                f"{path}: columns {names[0]!r} and {name!r} have lists of different lengths, expected the same"
+                f"{path}: columns {four[0]!r} and {column!r} have lists of different lengths, expected the same"
             )
-    entries = np.stack([columns[name].numbers for name in names], axis=-1)
-    return entries, np.ones(len(entries), dtype=np.intp) if first.counts is None else first.counts
+    stacked = np.stack(entries, axis=-1)
+    return Lists(name, stacked, np.ones(len(stacked), dtype=np.intp) if first is None else first)
 
 
-def _same_lengths(one: Column, other: Column) -> bool:
-    if one.counts is None or other.counts is None:
-        return one.counts is other.counts and len(one.numbers) == len(other.numbers)
-    return np.array_equal(one.counts, other.counts)
-
-
-def take(
+def gather(
     path: Path,
     first: int,
-    entries: NDArray[Any],
-    counts: NDArray[np.intp],
-    pt: NDArray[Any],
-    n: int,
-    source: str,
+    sources: Sequence[Any],
+    lists: Mapping[Any, Lists],
+    coordinates: Sequence[str],
     layout: Layout,
 ) -> NDArray[Any]:
-    """The first n entries of each event's list, hardest first unless the layout wants the file's order.
+    """Particles of each event: each time that a source occurs, the next entry of its list.
+
+    Hardest entries come first unless the layout wants the file's order; zeros stand for those that are absent.
 
     Args:
-        path: File, for errors, as are `first`, the number of the first event, and `source`.
-        first: See there.
-        entries: Four numbers for each entry, events one after the other, shape (total, 4).
-        counts: Entries of each event, shape (events,).
-        pt: Transverse momenta, shape (total,).
-        n: How many to take.
-        source: What the entries are.
-        layout: Says whether there may be fewer (``absent``) or more (``further``).
+        path: File, for errors.
+        first: Number of the first event, for errors.
+        sources: For each particle.
+        lists: By source.
+        coordinates: Of the entries.
+        layout: Says whether there may be fewer (``absent``) or more (``further``) entries than particles.
 
     Returns:
-        Shape (events, n, 4), rows of zeros for those that are absent.
+        Shape (n, particles, 4).
+
+    Raises:
+        EventFileError: If there are fewer or more entries than the layout allows.
     """
+    taken = {
+        source: _take(path, first, some, sources.count(source), coordinates, layout) for source, some in lists.items()
+    }
+    ranks = (sources[:k].count(source) for k, source in enumerate(sources))
+    return np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)
+
+
+def _take(path: Path, first: int, lists: Lists, n: int, coordinates: Sequence[str], layout: Layout) -> NDArray[Any]:
+    """The first n entries of each event, shape (events, n, 4)."""
+    name, entries, counts = lists
     wrong = (counts < n) & (not layout.absent) | (counts > n) & (not layout.further)
     if wrong.any():
         event = int(np.argmax(wrong))
         cure = "absent" if counts[event] < n else "further"
         raise EventFileError(
-            f"{path}: event {first + event} (counted from 0) has {counts[event]} entries of {source},"
+            f"{path}: event {first + event} (counted from 0) has {counts[event]} entries of {name},"
             f" expected {n} (or Layout({cure}=True))"
         )
     events = np.repeat(np.arange(len(counts)), counts)
     if layout.order == "pT":
+        by_name = dict(zip(coordinates, entries.T, strict=True))
+        with np.errstate(all="ignore"):
+            pt = by_name["pT"] if "pT" in by_name else np.hypot(by_name["px"], by_name["py"])
         # what is not a number comes first, where the checks see it
         entries = entries[np.lexsort((np.where(np.isnan(pt), -np.inf, -pt), events))]
     rank = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -224,9 +240,3 @@ def take(
     result = np.zeros((len(counts), n, 4), dtype=entries.dtype)
     result[events[taken], rank[taken]] = entries[taken]
     return result
-
-
-def in_order(sources: Sequence[object], taken: Mapping[Any, NDArray[Any]]) -> NDArray[Any]:
-    """Particles, shape (n, particles, 4): each time that a source occurs, its next entry, shape (n, times, 4)."""
-    ranks = (sources[:k].count(source) for k, source in enumerate(sources))
-    return np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)

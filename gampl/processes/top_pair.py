@@ -64,31 +64,21 @@ class TopPair(FileProcess):
         """The events with an observable in [low, high); without arguments the region of Eq. (43)."""
         return super().region(low, high, observable)
 
-    def select(
-        self,
-        events: Events,
-        *,
-        pt_min: float | None = None,
-        eta_max: float | None = None,
-        delta_r_min: float | None = None,
-        chi2_max: float | None = None,
-    ) -> Events:
-        """Events that pass tighter cuts than those of Eq. (38); the first three are explained at `samples.passes`.
+    def select(self, events: Events, *, chi2_max: float | None = None, **cuts: float | None) -> Events:
+        """Events that pass tighter cuts than those of Eq. (38).
 
         In many events with a large m_tt a forward jet, radiated off the initial state, was taken for one of a decay:
         `eta_max` and `chi2_max` remove them.
 
         Args:
             events: What to choose from.
-            pt_min: In GeV.
-            eta_max: For all jets.
-            delta_r_min: For all pairs of jets.
             chi2_max: Largest chi² of the assignment of jets to tops, the column ``chi2``.
+            cuts: ``pt_min``, ``eta_max`` and ``delta_r_min`` for all jets, see `gampl.processes.samples.passes`.
 
         Raises:
             ValueError: If the particles are not those of this process, or ``chi2`` is needed and missing.
         """
-        chosen = super().select(events, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)
+        chosen = super().select(events, **cuts)
         if chi2_max is None:
             return chosen
         if "chi2" not in events.columns:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.files import EventFile, EventFileError, opened
+from gampl.files import EventFile, EventFileError, open_file
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -52,7 +52,7 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str], path: Pa
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
     for one in files.files if path is None else (path,):
-        with opened(one, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+        with open_file(one, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
             for numbers in _numbers(process, files, file, (*names, *further)):
                 weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
                 if weights is not None and not np.isfinite(weights).all():

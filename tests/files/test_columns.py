@@ -11,7 +11,7 @@ import pytest
 import uproot
 from event_samples import KINDS
 
-from gampl.files import EventFileError, opened, reading
+from gampl.files import EventFileError, open_file, reading
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -81,7 +81,7 @@ WRITERS = {
 
 
 def read(path, wanted=("x", "m_tt"), labels=(), **options):
-    with opened(path, **options) as file:
+    with open_file(path, **options) as file:
         parts = list(file.columns(wanted, labels))
     return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
@@ -123,7 +123,7 @@ def test_arrays_without_names(tmp_path, array, names):
 def test_columns_of_a_file_of_particles_are_its_further_numbers(tmp_path, name):
     KINDS[name].write(tmp_path / KINDS[name].name, KINDS[name].events())
     expected = KINDS[name].events().columns["weight"]
-    with opened(tmp_path / KINDS[name].name) as file:
+    with open_file(tmp_path / KINDS[name].name) as file:
         assert file.holds_particles
         (batch,) = file.columns(["weight"])
         np.testing.assert_allclose(batch["weight"], expected, rtol=1e-6)
@@ -137,7 +137,7 @@ def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
     write_csv(tmp_path / "a.csv")
     times, path_open = [], Path.open
     monkeypatch.setattr(Path, "open", lambda path, *arguments: times.append(path) or path_open(path, *arguments))
-    with opened(tmp_path / "a.csv") as file:
+    with open_file(tmp_path / "a.csv") as file:
         assert not file.holds_particles
         assert sum(len(batch["x"]) for batch in file.columns(["x"])) == N
     assert times == [tmp_path / "a.csv"]
