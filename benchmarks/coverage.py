@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl import averaging
-from gampl.amplification import Amplification
-from gampl.regions import Placed
+from gampl.basics import NoteCode
+from gampl.regions import Placed, Tally
+from gampl.result import Amplification
 from gampl.spread import Spread
-from gampl.tallies import Tally
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]  # numbers of variance 1
@@ -180,8 +180,9 @@ def tails(draw: Draw, members: int, level: float, n: int) -> dict[str, Floats]:
         found["G"].append(result.interval.low <= G <= result.interval.high)
         assert result.pooled is not None
         found["pooled"].append(result.pooled.n_equiv_at_least <= case.binomial / (b + e.mean()) ** 2)
-        found["seen"].append(any("heavier tails" in note for note in result.notes))
-        found["noted"].append(any("heavier tails" in note or "cannot show" in note for note in result.notes))
+        codes = {note.code for note in result.notes}
+        found["seen"].append(NoteCode.HEAVY_TAILS in codes)
+        found["noted"].append(not codes.isdisjoint({NoteCode.HEAVY_TAILS, NoteCode.TAILS_UNSEEN}))
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
 

@@ -3,7 +3,7 @@
     python benchmarks/differential_coverage.py [--n-ref 1000] [--experiments 4000] [--seed 5]
 
 Each row compares the interval before ("crossing", the rule until the difference's shape was taken into account) with
-`gampl.crossing.distance_interval` on the same pseudo-experiments: one reference of n_ref true events, unlimited
+`gampl.kolmogorov.distance_interval` on the same pseudo-experiments: one reference of n_ref true events, unlimited
 generated events, a difference D = d / sqrt(n_ref) between the densities. Takes a few seconds.
 """
 
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.amplification import DifferentialCurve
-from gampl.crossing import distance_interval
+from gampl.kolmogorov import DifferentialCurve, distance_interval
 
 Floats = NDArray[np.floating]
 Ends = Callable[[Floats, float, int], tuple[Floats, Floats]]  # of the distances sqrt(n_ref) M, level and n_ref

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from side_by_side import report, seconds
 
-from gampl.comparison import Comparison, trace
+from gampl.distances import Comparison, trace
 from gampl.kolmogorov import KolmogorovSmirnov
 
 N_GEN, BATCH = 10**7, 65_536

@@ -2,29 +2,100 @@ r"""Averaging amplification: G from the spread of integrals over a posterior, se
 
 The members' integrals over a region scatter with variance sigma_model^2 + sigma_stat^2(n_gen), Eq. (15). Subtracting
 the binomial part, Eq. (17), leaves sigma_model^2; n_equiv is the number of true events whose statistical uncertainty is
-as large, Eq. (18). Four entrances lead to one result: samples, counts, a stream of batches, or exact integrals.
+as large, Eq. (18). Three entrances lead to one result: samples, counts, or exact integrals.
 
 That n_equiv is about a posterior of this width. What the members at hand are worth, pooled or one by one, depends on
 how far their training set's fluctuation has moved all of them; `gampl.spread` predicts it from their scatter.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from gampl.amplification import Amplification, Interval, Worth
-from gampl.averaging_curve import averaging_curve, model_interval
-from gampl.inputs import Weights, weighted_streams
-from gampl.regions import Regions
-from gampl.spread import Spread, spread_notes
-from gampl.streams import check_lost, pieces, prefix_sizes
-from gampl.tallies import Shares, Tally, weight_warnings
+from gampl.basics import Floats, Interval, Note, NoteCode
+from gampl.regions import Regions, Shares, Tally
+from gampl.result import Amplification, State, Worth
+from gampl.samples import Weights, accumulate, gather, mean_size, weight_notes
+from gampl.spread import Spread, averaging_curve, spread_notes
 
-Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+def from_samples(
+    members: Iterable[Any],
+    regions: Regions,
+    n_train: int,
+    *,
+    n_gen: ArrayLike | None = None,
+    weights: Weights = None,
+    level: float = 0.683,
+    truth: ArrayLike | None = None,
+    max_lost: float = 1e-3,
+    progress: Progress | None = None,
+) -> Amplification:
+    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+
+    The samples may have different sizes, and memory does not depend on them. Events may have weights; their fluctuation
+    is then that of the sums of weights, and the curve counts effective events.
+
+    Args:
+        members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
+            iterable of such batches; or a generator with a method ``sample``, ``resample`` or ``rvs``, see
+            `gampl.samples`.
+        regions: Which events are in, see `gampl.regions`.
+        n_train: Training events.
+        n_gen: Events to use of each member; by default all of them. Generators need it. Several increasing numbers,
+            shape (steps,), also say where the curve of Fig. 1 is traced; by default at 100, 200, 500, 1000 and so on.
+        weights: Makes the weight of each event of a batch, (n, dim) -> (n,); or for each member an array of its
+            weights, if its events are an array, too. By default all events weigh the same.
+        level: Confidence level of the interval.
+        truth: True probabilities of the regions, shape (regions,), for validation.
+        max_lost: Largest tolerated share of events with a non-finite observable in a member. Lost events count as
+            generated and lie in no region.
+        progress: Called with (member, events done) after each batch.
+
+    Raises:
+        ValueError: If an argument is not as described, a weight is not finite, or too many events are lost.
+    """
+    tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
+    return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
+
+
+def from_tallies(
+    tallies: Iterable[Tally],
+    n_train: int,
+    *,
+    level: float = 0.683,
+    truth: ArrayLike | None = None,
+    max_lost: float = 1e-3,
+) -> Amplification:
+    """Estimate G from the shares of the members' events in each region, see `gampl.regions.Tally`.
+
+    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
+    `from_samples`.
+
+    Raises:
+        ValueError: If there are fewer than 2 members, or one has no events or lost too many.
+        RegionError: If a region is empty or full for all members.
+    """
+    members, prefixes = gather(tallies, "observable", max_lost)
+    if len(members) < 2:
+        raise ValueError(f"a spread needs at least 2 members, got {len(members)}")
+    if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
+        raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
+    is_weighted = any(tally.is_weighted for tally in members)
+    spreads = []
+    for shares in prefixes:
+        try:
+            spreads.append(_spread(shares, is_weighted))
+        except ValueError:  # too short for an estimate
+            continue
+    spreads = [spread for spread in spreads if spread.n_gen >= 2 and spread.total > 0]
+    spreads.append(_spread([tally.shares for tally in members], is_weighted))
+    return _amplification(spreads, n_train, level, truth, tuple(_notes(members)))
 
 
 def from_counts(
@@ -34,7 +105,7 @@ def from_counts(
     *,
     level: float = 0.683,
     truth: ArrayLike | None = None,
-    notes: tuple[str, ...] = (),
+    notes: tuple[Note, ...] = (),
 ) -> Amplification:
     """Estimate G from the number of generated events in each region.
 
@@ -42,14 +113,14 @@ def from_counts(
         counts: Events per member and region, shape (members, regions), or (steps, members, regions) for nested prefixes
             of the samples; one region may be given as (members,).
         n_gen: Generated events per member, or one increasing number per step, shape (steps,). G is read off the last.
-        n_train: Training events.
+        n_train: See `from_samples`, as for ``level`` and ``truth``.
         level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
+        truth: True probabilities of the regions.
         notes: Warnings to hand on with the result.
 
     Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, counts are no counts, or a region is empty
-            or full for all members.
+        ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
+        RegionError: If a region is empty or full for all members.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     table = np.asarray(counts, dtype=np.float64)
@@ -58,12 +129,10 @@ def from_counts(
     if table.ndim == 2:
         table = table[..., None]  # a single region
     if table.ndim != 3 or len(table) != sizes.size:
-        raise ValueError(
-            f"counts must have shape (members, regions) for one n_gen or (steps, members, regions) for {sizes.size} "
-            f"of them, got {np.shape(counts)}"
-        )
+        shapes = f"(members, regions) for one n_gen or (steps, members, regions) for {sizes.size} of them"
+        raise ValueError(f"counts must have shape {shapes}, got {np.shape(counts)}")
     if not (np.isfinite(table).all() and (table >= 0).all() and (table == np.round(table)).all()):
-        raise ValueError("counts must be whole numbers >= 0 (weighted events are not supported)")
+        raise ValueError("counts must be whole numbers >= 0 (for weighted events use from_samples)")
     if (np.diff(table, axis=0) < 0).any():
         raise ValueError("counts must not decrease with n_gen: the steps are nested prefixes of the same samples")
     if not ((sizes >= 2).all() and (np.diff(sizes) > 0).all() and (table.sum(-1) <= sizes[:, None]).all()):
@@ -79,210 +148,68 @@ def from_integrals(
 
     Args:
         integrals: Probability of each region for each member, shape (members, regions) or (members,).
-        n_train: Training events.
+        n_train: See `from_samples`, as for ``level`` and ``truth``.
         level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
+        truth: True probabilities of the regions.
 
     Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, or a region is empty or full for all.
+        ValueError: If shapes do not match, or there are fewer than 2 members.
+        RegionError: If a region is empty or full for all members.
     """
     table = np.asarray(integrals, dtype=np.float64)
     spread = Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)
     return _amplification([spread], n_train, level, truth, ())
 
 
-def from_samples(
+def count_stream(
     members: Iterable[Any],
     regions: Regions,
-    n_train: int,
-    *,
-    n_gen: int | None = None,
-    weights: Weights = None,
-    level: float = 0.683,
-    truth: ArrayLike | None = None,
-    max_lost: float = 1e-3,
-    progress: Callable[[int, int], None] | None = None,
-) -> Amplification:
-    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
-
-    The members may have samples of different sizes. Events may have weights; their fluctuation is then that of the sums
-    of weights, and the curve counts effective events.
-
-    Args:
-        members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
-            iterable of such batches; or a generator with a method ``sample``, ``resample`` or ``rvs``, see
-            `gampl.inputs`.
-        regions: Which events are in, see `gampl.regions`.
-        n_train: Training events.
-        n_gen: Events to use of each member; by default all of them. Generators need it.
-        weights: Makes the weight of each event of a batch, (n, dim) -> (n,); or for each member an array of its
-            weights, if its events are an array, too. By default all events weigh the same.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
-        max_lost: See `count_stream`.
-        progress: See `count_stream`.
-
-    Raises:
-        ValueError: If an argument is not as described, a weight is not finite, or too many events are lost.
-    """
-    tallies = []
-    for member, batches in enumerate(weighted_streams(members, weights, n_gen)):
-        tally = Tally(len(regions))
-        for events, of_batch in batches:
-            tally.update(regions.place(events), of_batch)
-            if progress is not None:
-                progress(member, tally.n_gen)
-        tallies.append(tally)
-    return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
-
-
-def from_tallies(
-    tallies: Sequence[Tally],
-    n_train: int,
-    *,
-    level: float = 0.683,
-    truth: ArrayLike | None = None,
-    max_lost: float = 1e-3,
-    notes: tuple[str, ...] = (),
-) -> Amplification:
-    """Estimate G from the shares of the members' events in each region, see `gampl.tallies`.
-
-    Args:
-        tallies: One for each member; their sizes may differ.
-        n_train: Training events.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
-        max_lost: Largest tolerated share of events with a non-finite observable in a member.
-        notes: Warnings to hand on with the result.
-
-    Raises:
-        ValueError: If there are fewer than 2 members, one has no events or lost too many, or a region is empty or full.
-    """
-    if len(tallies) < 2:
-        raise ValueError(f"a spread needs at least 2 members, got {len(tallies)}")
-    for member, tally in enumerate(tallies):
-        if tally.n_gen < 2:
-            raise ValueError(f"member {member}: has {tally.n_gen} events, expected at least 2")
-        check_lost(member, "observable", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
-    fewest = min(tally.n_gen for tally in tallies)
-    prefixes = zip(*([s for s in tally.prefixes if s.n_gen < fewest] for tally in tallies), strict=True)
-    spreads = []
-    for steps in (*prefixes, tuple(tally.shares for tally in tallies)):
-        spread = _spread(steps, any(tally.is_weighted for tally in tallies), is_last=steps[0].n_gen >= fewest)
-        if spread is not None:
-            spreads.append(spread)
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        notes += (f"{n_lost} events with a non-finite observable were counted as outside all regions",)
-    return _amplification(spreads, n_train, level, truth, notes + weight_warnings(tallies))
-
-
-def _spread(members: Sequence[Shares], is_weighted: bool, is_last: bool) -> Spread | None:
-    """Of one prefix; None if it is too short for an estimate and not the last."""
-    integrals = np.stack([m.integrals for m in members])
-    try:
-        if is_weighted:
-            spread = Spread.of_weighted(integrals, np.stack([m.variances for m in members]))
-        else:  # variances are averaged, hence the harmonic mean
-            spread = Spread.of(integrals, float(stats.hmean([m.n_gen for m in members])))
-        if is_weighted or len({m.n_gen for m in members}) > 1:
-            spread = spread.of_unequal([float(m.variances.sum()) for m in members])
-    except ValueError:
-        if is_last:
-            raise
-        return None
-    return spread if is_last or spread.total > 0 else None
-
-
-def from_stream(
-    members: Iterable[Iterable[ArrayLike]],
-    regions: Regions,
-    n_gen: ArrayLike,
-    n_train: int,
-    *,
-    level: float = 0.683,
-    truth: ArrayLike | None = None,
-    max_lost: float = 1e-3,
-    progress: Callable[[int, int], None] | None = None,
-) -> Amplification:
-    """Estimate G from generated events that pass by in batches; memory does not depend on n_gen.
-
-    Args:
-        members: For each member an iterable of batches of events, shape (n, dim) or (n,).
-        regions: Which events are in, see `gampl.regions`.
-        n_gen: Events to use of each member: one number, or increasing ones to trace the curve of Fig. 1.
-        n_train: Training events.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions, shape (regions,), for validation.
-        max_lost: See `count_stream`.
-        progress: See `count_stream`.
-
-    Raises:
-        ValueError: As for `count_stream` and `from_counts`.
-    """
-    counts, n_lost = count_stream(members, regions, n_gen, max_lost=max_lost, progress=progress)
-    notes = (f"{n_lost} events with a non-finite observable were counted as outside all regions",) if n_lost else ()
-    return from_counts(counts, np.atleast_1d(n_gen), n_train, level=level, truth=truth, notes=notes)
-
-
-def count_stream(
-    members: Iterable[Iterable[ArrayLike]],
-    regions: Regions,
     n_gen: ArrayLike,
     *,
     max_lost: float = 1e-3,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], int]:
-    """Count generated events in regions at nested prefixes of the members' streams, in one pass.
+    """Count generated events in regions at nested prefixes of the members' samples, in one pass.
 
-    Args:
-        members: For each member an iterable of batches of events, shape (n, dim) or (n,).
-        regions: Which events are in, see `gampl.regions`.
-        n_gen: Increasing numbers of events, shape (steps,), or a single one.
-        max_lost: Largest tolerated share of events with a non-finite observable in a member. Lost events count as
-            generated and lie in no region.
-        progress: Called with (member, events done) after each batch, and at the end of each prefix.
+    For the arguments see `from_samples`; ``n_gen`` are increasing numbers of events, shape (steps,), or a single one.
 
     Returns:
-        Counts, shape (steps, members, regions), and the number of lost events of all members.
+        Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
 
     Raises:
-        ValueError: If there are no members, a stream ends early or loses too many events, or n_gen does not increase.
+        ValueError: If there are no members, one has too few events or loses too many, or n_gen does not increase.
     """
-    sizes = prefix_sizes(n_gen)
-    tables, n_lost = [], 0
-    for member, batches in enumerate(members):
-        report = None if progress is None else partial(progress, member)
-        counts, lost = _count_prefixes(member, batches, regions, sizes, report)
-        check_lost(member, "observable", lost, int(sizes[-1]), max_lost)
-        tables.append(counts)
-        n_lost += lost
-    if not tables:
-        raise ValueError("members is empty: expected at least 2 streams of batches")
-    return np.stack(tables, axis=1), n_lost
+    start, sizes = partial(Tally, len(regions)), np.atleast_1d(n_gen)
+    tallies, _ = gather(accumulate(members, None, sizes, start, regions.place, progress), "observable", max_lost)
+    if not tallies:
+        raise ValueError("members is empty: expected at least 2 samples")
+    counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
+    return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
 
 
-def _count_prefixes(
-    member: int,
-    batches: Iterable[ArrayLike],
-    regions: Regions,
-    sizes: NDArray[np.int64],
-    progress: Callable[[int], None] | None,
-) -> tuple[NDArray[np.int64], int]:
-    """Cumulative counts of one member after each of ``sizes`` events, shape (steps, regions), and lost events."""
-    counts = np.zeros((sizes.size, len(regions)), dtype=np.int64)
-    done = n_lost = 0
-    for step, events, _ in pieces(batches, sizes, member):
-        inside, lost = regions.count(np.asarray(events, dtype=np.float64))
-        counts[step] += inside
-        n_lost += lost
-        done += len(events)
-        if progress is not None:
-            progress(done)
-    return counts.cumsum(axis=0), n_lost
+def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
+    """The spread of one prefix."""
+    integrals = np.stack([m.integrals for m in members])
+    if is_weighted:
+        spread = Spread.of_weighted(integrals, np.stack([m.variances for m in members]))
+    else:
+        spread = Spread.of(integrals, mean_size([m.n_gen for m in members]))
+    is_unequal = is_weighted or len({m.n_gen for m in members}) > 1
+    return spread.of_unequal([float(m.variances.sum()) for m in members]) if is_unequal else spread
+
+
+def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
+    """What to know about the events behind an estimate."""
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
+    weighted = [tally for tally in tallies if tally.is_weighted]
+    yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
+    if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < 10).sum())):
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="effective events of some member")
 
 
 def _amplification(
-    spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: tuple[str, ...]
+    spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: tuple[Note, ...]
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")
@@ -292,32 +219,34 @@ def _amplification(
     true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
-    has_tails = (seen := last.of_heavy_tails()) is not last
-    if has_tails:
+    if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
-    state, (low, high) = model_interval(seen, level)
+    least, most = seen.model_interval(level)
+    state = State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT
+    n_equiv = _ratio(last.binomial, last.model)
+    low, high = (_ratio(last.binomial, variance) for variance in reversed(seen.bounds(level)))
+    at_least = last.binomial / seen.deviation_limit(level)
     members = len(last.integrals)
-    alone = Worth(
-        n_train=n_train,
-        n_equiv=_ratio(last.binomial, last.model),
-        n_equiv_interval=Interval(_ratio(last.binomial, high), _ratio(last.binomial, low)),
-        n_equiv_at_least=last.binomial / seen.deviation_limit(level),
-        level=level,
-    )
+
+    def worth(variances: float) -> Worth:
+        """What is worth so many times less, as its deviation has so many times the variance of the model."""
+        interval = Interval(low / variances, high / variances)
+        return Worth(n_train, n_equiv / variances, interval, at_least / variances, level)
+
     return Amplification(
         method="averaging",
         n_train=n_train,
-        n_equiv=alone.n_equiv,
-        n_equiv_interval=alone.n_equiv_interval,
+        n_equiv=n_equiv,
+        n_equiv_interval=Interval(low, high),
         level=level,
         state=state,
         curve=averaging_curve(spreads, level, true_integrals),
         n_members=members,
         degrees_of_freedom=seen.degrees_of_freedom,
         n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
-        pooled=alone.divided(1 + 1 / members),
-        single=alone.divided(2),
-        notes=notes + spread_notes(last, seen),
+        pooled=worth(1 + 1 / members),
+        single=worth(2),
+        notes=(*notes, *spread_notes(last, seen)),
     )
 
 

@@ -1,16 +1,18 @@
-"""Is a posterior as wide as it is wrong? Checks against a known truth, over several training sets."""
+"""Is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says? Checks by repetition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-from gampl.amplification import Amplification, DifferentialCurve, Interval
-from gampl.crossing import n_equiv
+from gampl.basics import Floats, Interval
+from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, n_equiv, rescaled
+from gampl.ratio import LearnedRatio, cross_fit
+from gampl.result import Amplification
 
 
-def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """Deviation of the members' mean integral from the truth in units of their spread, per region.
 
     For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
@@ -25,9 +27,8 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     """
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
-        raise ValueError(
-            f"expected integrals (members >= 2, regions) and truth (regions,), got {table.shape}, {target.shape}"
-        )
+        shapes = f"{table.shape}, {target.shape}"
+        raise ValueError(f"expected integrals (members >= 2, regions) and truth (regions,), got {shapes}")
     spread = table.std(axis=0, ddof=1)
     if not (spread > 0).all():
         raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
@@ -48,14 +49,10 @@ def expected_rms_pull(members: int) -> float:
 
 
 def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
-    """Root mean square pull over training sets and regions, with an interval.
+    """Root mean square pull over training sets and regions, shape (sets, regions), with an interval.
 
     Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
     sets' mean squared pulls. With few sets it is somewhat too short: a nominal 68.3 % cover 63 % with four.
-
-    Args:
-        pulls_by_set: Pulls, shape (training sets, regions).
-        level: Confidence level.
 
     Raises:
         ValueError: If there are fewer than 2 training sets.
@@ -70,14 +67,10 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
-    """Geometric mean of positive numbers from several training sets, and where that of one more set would lie.
+    """Geometric mean of one positive number per training set, and where that of one more set would lie.
 
-    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n). This is what a number from a single
-    training set, such as the paper's, has to be compared with.
-
-    Args:
-        values: One positive number per training set.
-        level: Probability content of the interval.
+    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n), with the probability content ``level``.
+    This is what a number from a single training set, such as the paper's, has to be compared with.
 
     Raises:
         ValueError: If there are fewer than 2 values, or one is not positive and finite.
@@ -96,10 +89,6 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
     As `over_training_sets`, but for the measured distances, which are finite where G is not; their mean and the ends of
     the interval are turned into G by the crossing of Eq. (36).
 
-    Args:
-        results: Differential results, one per training set, with references of about equal size.
-        level: Probability content of the interval.
-
     Raises:
         ValueError: If there are fewer than 2 results, one is not differential, or the references differ by more than a
             factor of 5.
@@ -114,3 +103,61 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
     centre, (nearest, farthest) = over_training_sets([c.mean[-1] for c in curves], level)
     G = [n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest)]
     return G[0], Interval(G[1], G[2])
+
+
+def null_values(
+    draw: Callable[[int, np.random.Generator], ArrayLike],
+    n_ref: int,
+    n_generated: int,
+    n_test: int,
+    repetitions: int,
+    seed: int,
+    *,
+    learn: Callable[[ArrayLike, ArrayLike, int], LearnedRatio] = cross_fit,
+) -> Floats:
+    """Values of K for a perfect generator by pseudo-experiments, sorted, shape (repetitions,).
+
+    The values that cross-fitting gives to the reference are not independent, and K of Eq. (34) is larger than its law
+    says. With a generator's own events in the place of the reference, the generator is perfect by construction;
+    repeating everything then gives the law that holds, for any way to learn a summary.
+
+    Args:
+        draw: Makes that many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
+        n_ref: Events given to ``learn`` as reference.
+        n_generated: Events given to ``learn`` as generated.
+        n_test: Fresh generated events of the test.
+        repetitions: How often to repeat; p-values cannot be below 1 / (1 + repetitions).
+        seed: Of all draws and trainings.
+        learn: `cross_fit`, `held_out`, or either with settings, by ``functools.partial``.
+
+    Raises:
+        ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
+    """
+    if repetitions < 1:
+        raise ValueError(f"repetitions must be positive, got {repetitions}")
+    if n_test < 1:
+        raise ValueError(f"n_test must be positive, got {n_test}")
+    values = np.empty(repetitions)
+    for i, rng in enumerate(np.random.default_rng(seed).spawn(repetitions)):
+        ratio = learn(draw(n_ref, rng), draw(n_generated, rng), int(rng.integers(2**31)))
+        test = KolmogorovSmirnov(ratio.reference)
+        test.update(ratio(draw(n_test, rng)))
+        values[i] = rescaled(test.distance, test.n_ref, test.n_gen)
+    return np.sort(values)
+
+
+def p_value(K: float, null: ArrayLike) -> float:
+    """Probability of a value as large as ``K`` for a perfect generator, by its rank among ``null``: never 0.
+
+    A test that rejects at p <= alpha does so for a perfect generator in at most a share alpha of all cases (Davison and
+    Hinkley 1997, section 4.2).
+
+    Raises:
+        ValueError: If ``null`` is empty, or a number is NaN.
+    """
+    values = np.asarray(null, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"null must hold values of K, shape (repetitions,), got {values.shape}")
+    if np.isnan(values).any() or np.isnan(K):
+        raise ValueError("K and null must not be NaN")
+    return float((1 + (values >= K).sum()) / (1 + values.size))

@@ -5,7 +5,7 @@ of a reference sample of true events levels off. n_equiv is the number of true e
 large, Eq. (36). The reference must not have been used to train the generator, or the distance can be far too small.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -14,16 +14,18 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.amplification import Amplification, DifferentialCurve, Interval, State
-from gampl.comparison import Comparison, Summary, summarise, trace
-from gampl.crossing import distance_interval, n_equiv, worth
-from gampl.distances import Distances, tied
-from gampl.inputs import Weights, as_events, weighted_streams
-from gampl.streams import check_lost, prefix_sizes
-from gampl.summaries import coordinate
-from gampl.tallies import LONG_TAIL
+from gampl.basics import Interval, Note, NoteCode
+from gampl.distances import Distances, summarise
+from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
+from gampl.regions import Observable, coordinate
+from gampl.result import Amplification, State
+from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
 
-REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
+ReferenceIs = Literal["holdout", "training"]
+
+# what is said of a single reference, and is said anew of several that are combined
+OF_ONE_REFERENCE = {NoteCode.LOWER_LIMIT, NoteCode.BELOW_RESOLUTION, NoteCode.FEW_GENERATED, NoteCode.TOO_CLOSE}
 
 
 def from_samples(
@@ -31,148 +33,87 @@ def from_samples(
     reference: Any,
     n_train: int,
     *,
-    summary: Summary = coordinate,
-    n_gen: int | None = None,
+    summary: Observable = coordinate,
+    n_gen: ArrayLike | None = None,
     weights: Weights = None,
     level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
+    reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
     progress: Callable[[int, int], None] | None = None,
 ) -> Amplification:
-    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+    """Estimate G from the members' samples, whatever they are, and a sample of true events.
 
-    See the warning at `from_stream`. The members may have samples of different sizes, and their events may have
-    weights. True events must have equal weights: the law of the distance is known for these only.
-
-    Args:
-        members: For each member its events, see `gampl.averaging.from_samples`; one member is enough.
-        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library.
-        n_train: Training events.
-        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        n_gen: Events to use of each member; by default all of them. Generators need it.
-        weights: See `gampl.averaging.from_samples`.
-        level: Confidence level of the interval.
-        reference_is: See `from_stream`.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        progress: Called with (member, events done) after each batch.
-
-    Raises:
-        ValueError: If an argument is not as described, or too many events are lost.
-    """
-    values = summarise(summary, as_events(reference, "reference"))
-    tallies = []
-    for member, batches in enumerate(weighted_streams(members, weights, n_gen)):
-        tally = Distances(values)
-        for events, of_batch in batches:
-            tally.update(summarise(summary, events), of_batch)
-            if progress is not None:
-                progress(member, tally.n_gen)
-        tallies.append(tally)
-    return from_tallies(tallies, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
-
-
-def from_tallies(
-    tallies: Sequence[Distances],
-    n_train: int,
-    *,
-    level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    max_lost: float = 1e-3,
-    notes: tuple[str, ...] = (),
-) -> Amplification:
-    """Estimate G from the members' distances to one reference, see `gampl.distances`.
-
-    Args:
-        tallies: One for each member; their sizes may differ.
-        n_train: Training events.
-        level: Confidence level of the interval.
-        reference_is: See `from_stream`.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        notes: Warnings to hand on with the result.
-
-    Raises:
-        ValueError: If there are no members, or one has no events or lost too many.
-    """
-    if not tallies:
-        raise ValueError("members is empty: expected at least 1 sample")
-    for member, tally in enumerate(tallies):
-        check_lost(member, "summary", tally.n_lost, tally.n_gen, max_lost, tally.lost_share)
-    fewest = min(tally.n_gen for tally in tallies)
-    prefixes = zip(*([d for d in tally.prefixes if d.n_gen < fewest] for tally in tallies), strict=True)
-    steps = [*prefixes, tuple(tally.now for tally in tallies)]
-    # variances are averaged, hence the harmonic mean; a heavy event makes it smaller, and prefixes before it useless
-    sizes = np.array([stats.hmean([d.n_effective for d in step]) for step in steps])
-    later = np.minimum.accumulate(sizes[::-1])[::-1]
-    grows = sizes < np.append(later[1:], np.inf)
-    distances = np.array([[d.distance for d in step] for step in steps]).T
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        notes += (f"{n_lost} events with a non-finite summary were taken as above all others",)
-    if weighted := [tally.now for tally in tallies if tally.is_weighted]:
-        least = min(weighted, key=lambda now: now.n_effective)
-        notes += (
-            f"weighted events: {least.n_gen} of a member fluctuate as {least.n_effective:.0f} of equal weight, "
-            "which n_gen counts",
-        )
-        if least.n_effective < 0.1 * least.n_gen:
-            notes += (LONG_TAIL,)
-    notes += tied(tallies[0].reference)
-    return from_distances(
-        distances[:, grows],
-        sizes[grows],
-        tallies[0].n_ref,
-        n_train,
-        level=level,
-        reference_is=reference_is,
-        notes=notes,
-    )
-
-
-def from_stream(
-    members: Iterable[Iterable[ArrayLike]],
-    reference: ArrayLike,
-    n_gen: ArrayLike,
-    n_train: int,
-    *,
-    summary: Summary = coordinate,
-    level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    max_lost: float = 1e-3,
-    progress: Callable[[int, int], None] | None = None,
-) -> Amplification:
-    """Estimate G from generated events that pass by in batches and a sample of true events.
+    The members' samples may have different sizes, and their events may have weights. True events must have equal
+    weights: the law of the distance is known for these only.
 
     Warning:
         The reference must be independent of the generators. Against its own training data even a poor generator looks
         good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
 
     Args:
-        members: For each member an iterable of batches of events, shape (n, dim) or (n,).
-        reference: True events, shape (n_ref, dim) or (n_ref,); about n_train of them are a good choice.
-        n_gen: Events to use of each member: one number, or increasing ones to trace the curve of Fig. 6.
+        members: For each member its events, see `gampl.averaging.from_samples`; one member is enough.
+        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library; about n_train of them are a
+            good choice.
         n_train: Training events.
         summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        level: Confidence level of the interval.
+        n_gen: See `gampl.averaging.from_samples`, as for ``weights`` and ``progress``; here of the curve of Fig. 6.
+        weights: Weights of the generated events.
+        level: Confidence level of the interval, above 0.57.
         reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite.
-        progress: Called with (member, events done) after each batch.
+        max_lost: Largest tolerated share of a member's events whose summary is not finite; they count as above all
+            others.
+        progress: Called after each batch.
 
     Raises:
-        ValueError: If an argument is not as described, or a stream ends early.
+        ValueError: If an argument is not as described, or too many events are lost.
     """
-    sizes = prefix_sizes(n_gen)
-    comparison = Comparison(summary, summarise(summary, reference))
-    distances, n_lost = [], 0
-    for member, batches in enumerate(members):
-        report = None if progress is None else partial(progress, member)
-        one = trace(batches, [comparison], sizes, max_lost=max_lost, member=member, progress=report)
-        distances.append(one.distances[0])
-        n_lost += int(one.n_lost[0])
-    if not distances:
-        raise ValueError("members is empty: expected at least 1 stream of batches")
-    lost = (f"{n_lost} events with a non-finite summary were taken as above all others",) if n_lost else ()
-    notes = (*lost, *tied(np.asarray(comparison.reference)))
-    n_ref = np.size(comparison.reference)
-    return from_distances(distances, sizes, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+    values = summarise(summary, as_events(reference, "reference"))
+    start, number = partial(Distances, values), partial(summarise, summary)
+    distances = accumulate(members, weights, n_gen, start, number, progress)
+    return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
+
+
+def from_tallies(
+    tallies: Iterable[Distances],
+    n_train: int,
+    *,
+    level: float = 0.683,
+    reference_is: ReferenceIs = "holdout",
+    max_lost: float = 1e-3,
+) -> Amplification:
+    """Estimate G from the members' distances to one reference, see `gampl.distances`.
+
+    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
+    `from_samples`.
+
+    Raises:
+        ValueError: If there are no members, or one has no events or lost too many.
+    """
+    members, prefixes = gather(tallies, "summary", max_lost)
+    if not members:
+        raise ValueError("members is empty: expected at least 1 sample")
+    steps = [*prefixes, tuple(tally.now for tally in members)]
+    # a heavy event makes the mean smaller, and prefixes before it useless
+    sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
+    later = np.minimum.accumulate(sizes[::-1])[::-1]
+    grows = sizes < np.append(later[1:], np.inf)
+    distances = np.array([[d.distance for d in step] for step in steps]).T
+    n_ref, notes = members[0].reference.size, tuple(_notes(members))
+    table, n_gen = distances[:, grows], sizes[grows]
+    return from_distances(table, n_gen, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+
+
+def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
+    """What to know about the events behind an estimate."""
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
+    yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
+    # their number of different values is one over the probability that two events have the same
+    reference = tallies[0].reference
+    repeats = np.unique(reference, return_counts=True)[1]
+    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
+    if different < min(FEW_VALUES, 0.5 * reference.size):
+        yield NoteCode.TIES(different=different)
 
 
 def from_distances(
@@ -182,8 +123,8 @@ def from_distances(
     n_train: int,
     *,
     level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    notes: tuple[str, ...] = (),
+    reference_is: ReferenceIs = "holdout",
+    notes: tuple[Note, ...] = (),
 ) -> Amplification:
     """Estimate G from Kolmogorov-Smirnov distances to one reference sample.
 
@@ -195,19 +136,15 @@ def from_distances(
         n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
         n_train: Training events.
         level: Confidence level of the interval, above 0.57.
-        reference_is: See `from_stream`.
+        reference_is: See `from_samples`.
         notes: Warnings to hand on with the result.
 
     Raises:
         ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    if (
-        sizes.ndim != 1
-        or sizes.size == 0
-        or not (np.diff(sizes, prepend=0) > 0).all()
-        or (sizes.size > 1 and np.isinf(sizes[-1]))
-    ):
+    is_list = sizes.ndim == 1 and sizes.size > 0
+    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()) or (sizes.size > 1 and np.isinf(sizes[-1])):
         raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
@@ -221,13 +158,13 @@ def from_distances(
     if not (np.isfinite(n_ref) and n_ref >= 1):
         raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
     if reference_is == "training":
-        notes = (REUSED, *notes)
+        notes = (NoteCode.REUSED(), *notes)
     curve = DifferentialCurve(sizes, table, float(n_ref))
     return _amplification(curve, n_train, level, len(table), notes, _standard_error(curve))
 
 
 def combine(results: Sequence[Amplification]) -> Amplification:
-    """One result from several that were found with independent reference samples of about equal size.
+    """Make one result of several with independent reference samples of about equal size.
 
     With K-fold cross-fitting each generator is tested against the fold of its training events that it did not see; this
     averages their distances. No events need to be kept aside, but each fold is small, and G is that of generators
@@ -246,32 +183,21 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     if len(curves) != len(results):
         raise ValueError("only differential results with a single reference each can be combined")
     first, n_ref = results[0], float(np.mean([c.n_ref for c in curves]))
-    if any(
-        c.n_gen.size != curves[0].n_gen.size or r.level != first.level for c, r in zip(curves, results, strict=True)
-    ):
+    if len({(c.n_gen.size, r.level) for c, r in zip(curves, results, strict=True)}) > 1:
         raise ValueError("the results differ in the number of steps or in level")
     n_train, n_gen = round(float(np.mean([r.n_train for r in results]))), np.mean([c.n_gen for c in curves], axis=0)
-    if not all(
-        np.allclose([r.n_train, c.n_ref, *c.n_gen], [n_train, n_ref, *n_gen], rtol=0.1, atol=0)
-        for r, c in zip(results, curves, strict=True)
-    ):
+    numbers = [[r.n_train, c.n_ref, *c.n_gen] for r, c in zip(results, curves, strict=True)]
+    if not np.allclose(numbers, [n_train, n_ref, *n_gen], rtol=0.1, atol=0):
         raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
     curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, folds=len(curves))
     errors = [_standard_error(c) / len(curves) for c in curves]
-    own = [set(_warnings(c, r.state)) for c, r in zip(curves, results, strict=True)]
-    # warnings about the data hold for the whole; those about a single reference are made anew
-    notes = dict.fromkeys(note for r, made in zip(results, own, strict=True) for note in r.notes if note not in made)
+    notes = dict.fromkeys(note for r in results for note in r.notes if note.code not in OF_ONE_REFERENCE)
     members = sum(r.n_members for r in results)
     return _amplification(curve, n_train, first.level, members, tuple(notes), float(np.linalg.norm(errors)))
 
 
 def _amplification(
-    curve: DifferentialCurve,
-    n_train: int,
-    level: float,
-    n_members: int,
-    notes: tuple[str, ...],
-    standard_error: float,
+    curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")
@@ -290,29 +216,23 @@ def _amplification(
         state=state,
         curve=curve,
         n_members=n_members,
-        notes=notes + _warnings(curve, state),
+        notes=(*notes, *_curve_notes(curve, state)),
     )
 
 
 def _standard_error(curve: DifferentialCurve) -> float:
-    """Of the mean distance over members; it leaves out the reference, which they share."""
+    """Standard error of the mean distance over members, without the reference, which they share."""
     last = curve.distances[:, -1]
     return float(last.std(ddof=1) / np.sqrt(last.size)) if last.size > 1 else 0.0
 
 
-def _warnings(curve: DifferentialCurve, state: State) -> tuple[str, ...]:
-    notes = []
+def _curve_notes(curve: DifferentialCurve, state: State) -> Iterator[Note]:
+    """What to know about the distances to this reference."""
     if state is State.LOWER_LIMIT:
-        notes.append("compatible with the true density: G has only a lower limit")
+        yield NoteCode.LOWER_LIMIT()
     elif state is State.UNBOUNDED:
-        notes.append(
-            f"below resolution: {curve.n_ref:.0f} reference events cannot exclude a perfect generator at this level"
-        )
+        yield NoteCode.BELOW_RESOLUTION(n_ref=curve.n_ref)
     if curve.n_gen[-1] < 10 * curve.n_ref:
-        notes.append(
-            f"{curve.n_gen[-1]:.0f} generated events are fewer than 10 times the {curve.n_ref:.0f} reference events: "
-            "their own fluctuation is part of the interval; raise n_gen"
-        )
+        yield NoteCode.FEW_GENERATED(n_gen=curve.n_gen[-1], n_ref=curve.n_ref)
     if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < kolmogorov.quantile(1e-3, curve.folds):
-        notes.append("closer to the reference than independent samples are (1 in 1000): was it used in the training?")
-    return tuple(notes)
+        yield NoteCode.TOO_CLOSE()

@@ -1,40 +1,75 @@
-"""Kolmogorov-Smirnov distances of one member to a reference, as its events pass by, weighted or not."""
+"""Kolmogorov-Smirnov distances at nested prefixes of streams: of weighted events, and of many summaries in one pass."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.kolmogorov_weighted import WeightedKolmogorovSmirnov
-from gampl.streams import Accumulator
+from gampl.regions import Observable
+from gampl.samples import Accumulator, Steps, batches, prefix_sizes
 
-FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
+Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
 
-def tied(reference: NDArray[Any]) -> tuple[str, ...]:
-    """A warning if a summary takes few different values, since the law of the distance is that of continuous ones.
+class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
+    """The distance of a stream of weighted events to a reference whose events are of equal weight, Eq. (33).
 
-    Args:
-        reference: Summaries of the reference sample, shape (n_ref,). Their number of different values is weighted by
-            how often each occurs: one over the probability that two events have the same.
+    The stream's distribution function F at a reference point is the share of the weights below it. Its variance is
+    ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2, with the sums of weights S and of squared weights Q, Q(t) up to the point.
+    `n_effective` is the number of events of equal weight whose largest variance, 1 / 4n, is that of this stream, and no
+    more than S^2 / Q.
     """
-    repeats = np.unique(reference, return_counts=True)[1]
-    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
-    if different >= min(FEW_VALUES, 0.5 * reference.size):
-        return ()
-    return (
-        f"the summary takes few different values (effectively {different:.2g}): their distances are shorter than those "
-        "of the law, and G is too large; count shares in regions instead",
-    )
+
+    def _start(self) -> None:
+        # sums of weights and of their squares: of all events, of those up to each point, of those below it
+        self._all = np.zeros(2)
+        self._sums_up_to, self._sums_below = np.zeros((2, 2, self.points.size))
+
+    def update(self, values: ArrayLike, weights: ArrayLike = 1.0) -> None:
+        """Add values of the stream with their weights, both (n,).
+
+        Raises:
+            ValueError: If there is not one finite weight for each value.
+        """
+        x, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+        if x.ndim != 1 or w.shape != x.shape:
+            raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
+        if bad := int((~np.isfinite(w)).sum()):
+            raise ValueError(f"weights: {bad} of {w.size} are not finite")
+        lost = ~np.isfinite(x)
+        order = np.argsort(np.where(lost, np.inf, x))
+        ordered = x[order][: x.size - lost.sum()]
+        sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
+        np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+        self._sums_up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
+        self._sums_below += sums[:, np.searchsorted(ordered, self.points, side="left")]
+        self._all += sums[:, -1]
+        self.total = float(self._all[0])
+        self.n_gen += x.size
+        self.n_lost += int(lost.sum())
+
+    @property
+    def n_effective(self) -> float:
+        """Events of equal weight that fluctuate as much."""
+        up_to, _ = self._functions()
+        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._all[1] - self._sums_up_to[1])
+        return float(self._all[0] ** 2 / max(4 * squares.max(), self._all[1]))
+
+    def _functions(self) -> tuple[Floats, Floats]:
+        if not self.total > 0:
+            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+        return self._sums_up_to[0] / self.total, self._sums_below[0] / self.total
 
 
 class Distance(NamedTuple):
     """The distance of Eq. (33) after some events."""
 
-    n_gen: int  # events behind it
-    n_effective: float  # events of equal weight that fluctuate as much
+    n_gen: int  #: events behind it
+    n_effective: float  #: events of equal weight that fluctuate as much
     distance: float
 
 
@@ -42,57 +77,125 @@ class Distances(Accumulator):
     """Distances at nested prefixes of a member's sample.
 
     Args:
-        reference: Summaries of the reference sample, shape (n_ref,).
-        steps: Increasing numbers of events after which the distance is kept.
-
-    Raises:
-        ValueError: If the reference is empty, has a value that is not finite, or all its values are the same.
+        reference: Summaries of the reference sample, shape (n_ref,), fit for `KolmogorovSmirnov`.
+        steps: See `gampl.samples.Accumulator`.
+        name: How to call the member in messages.
     """
 
-    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None) -> None:
-        super().__init__(steps)
-        self.prefixes: list[Distance] = []
+    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
+        super().__init__(steps, name)
         self.reference = np.asarray(reference)
-        self._test: KolmogorovSmirnov | WeightedKolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
-        self._last: Distance | None = None  # once there is no test any more
+        self._test: KolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
+        self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
 
-    @property
-    def n_ref(self) -> int:
-        """Events in the reference."""
-        return self.reference.size
-
-    def update(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> None:
-        """Add the summaries of a batch, shape (n,), and the events' weights if they have any.
-
-        Raises:
-            ValueError: As `Accumulator.parts`, or if it is closed.
-        """
+    def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
+        """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
         if self._test is None:
             raise ValueError("these distances are closed: no further events are accepted")
         parts = self.parts(~np.isfinite(values), weights)
         if weights is not None and self.n_gen == 0:
             self._test = WeightedKolmogorovSmirnov(self.reference)
         for part, is_complete in parts:
-            if isinstance(self._test, KolmogorovSmirnov):
-                self._test.update(values[part])
-            else:
+            if isinstance(self._test, WeightedKolmogorovSmirnov):
                 self._test.update(values[part], np.asarray(weights)[part])
-            if is_complete and self._test.has_weight:
+            else:
+                self._test.update(values[part])
+            if is_complete and self._test.total > 0:
                 self.prefixes.append(self.now)
 
     def close(self) -> None:
         """Keep the distances and let go of the memory that further events would need."""
-        if self._test is not None and self._test.has_weight:
-            self._last, self._test = self.now, None
+        if self._test is not None and self._test.total > 0:
+            self._closed, self._test = self.now, None
 
     @property
     def now(self) -> Distance:
-        """The distance to all events so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The distance to all events so far; errors are those of `KolmogorovSmirnov.distance`."""
         if self._test is None:
-            assert self._last is not None  # noqa: S101 - `close` has seen to it
-            return self._last
+            return self._closed
         return Distance(self.n_gen, self._test.n_effective, self._test.distance)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One Kolmogorov-Smirnov test of a stream: which number of each event, against which reference."""
+
+    summary: Observable
+    reference: ArrayLike  #: the same number for the reference events, shape (n_ref,)
+    keep: Cut | None = None  #: which events take part; the reference has been cut alike
+
+
+class Trace(NamedTuple):
+    """Distances at nested prefixes of a stream."""
+
+    distances: Floats  #: (comparisons, steps); NaN as long as no event was kept
+    n_kept: NDArray[np.int64]  #: events that took part, (comparisons, steps)
+    n_lost: NDArray[np.int64]  #: events whose summary is NaN or infinite, (comparisons,)
+
+
+def trace(
+    sample: Any,
+    comparisons: Sequence[Comparison],
+    n_gen: ArrayLike,
+    *,
+    max_lost: float = 1e-3,
+    member: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Trace:
+    """Distances of one stream to any number of references at all prefixes, in one pass.
+
+    Memory does not depend on the number of events, and prefixes cost nothing. A cut or summary that several comparisons
+    share is computed once.
+
+    Args:
+        sample: Batches of events, shape (n, dim) or (n,), or any other sample, see `gampl.samples.batches`.
+        comparisons: What to test.
+        n_gen: Increasing numbers of generated events, before any cut, shape (steps,), or a single one.
+        max_lost: Largest tolerated share, of the events that are kept, whose summary is not finite. They count as
+            above all others.
+        member: How to call the stream in messages.
+        progress: Called with the events done after each batch.
+
+    Raises:
+        ValueError: If the stream ends early or loses too many events, a summary does not return one number per event,
+            or a reference is unusable.
+    """
+    sizes = prefix_sizes(n_gen)
+    tests = [Distances(c.reference, steps=()) for c in comparisons]
+    # what several comparisons share is computed once
+    cuts = {id(c.keep): c.keep for c in comparisons}
+    summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
+    distances, n_kept, steps = [], [], Steps(sizes)
+    for batch in batches(sample, int(sizes[-1]), f"member {member}"):
+        for part, is_complete in steps.cut(len(batch)):
+            kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
+            values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
+            for c, test in zip(comparisons, tests, strict=True):
+                test.update(values[id(c.summary), id(c.keep)])
+            if is_complete:
+                n_kept.append([test.n_gen for test in tests])
+                distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
+        if progress is not None:
+            progress(steps.done)
+    for test in tests:
+        test.check_lost(member, "summary", max_lost)
+    return Trace(np.array(distances).T, np.array(n_kept).T, np.array([test.n_lost for test in tests]))
+
+
+def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
+    """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
+    batch = np.asarray(events)
+    values = np.asarray(summary(batch))
+    if values.shape != (len(batch),) or values.dtype.kind not in "iuf":
+        got = f"{values.dtype} {values.shape}"
+        raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def _kept(keep: Cut | None, events: Floats) -> Floats:
+    if keep is None:
+        return events
+    mask = np.asarray(keep(events))
+    if mask.dtype != np.bool_ or mask.shape != (len(events),):
+        raise ValueError(f"keep must give one bool per event, shape ({len(events)},), got {mask.dtype} {mask.shape}")
+    return np.asarray(events[mask])

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve
+from gampl.kolmogorov import DifferentialCurve
+from gampl.spread import AveragingCurve
 
 # Okabe and Ito's palette, told apart by the colour-blind; the meanings follow the paper's Fig. 1
 STAT, MODEL, ESTIMATE, TRUE = "#009E73", "#E69F00", "#0072B2", "#000000"
@@ -54,7 +55,7 @@ def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
 
     Points whose sigma_model^2 came out negative are drawn as upper limits (triangles), never left out.
     """
-    ax = _axes(ax)
+    ax = new_axes() if ax is None else ax
     marker = "s" if curve.n_gen.size == 1 else ""  # a single point makes no line
     ax.plot(curve.n_gen, curve.sigma_stat, color=STAT, label=r"$\sigma_{\rm stat}(n_{\rm gen})$")
     if curve.sigma_true is not None:
@@ -104,7 +105,7 @@ def differential_curve(
         label: Of the distances.
         reach: First and last n_gen for which the law is drawn; by default those of the curve.
     """
-    ax = _axes(ax)
+    ax = new_axes() if ax is None else ax
     is_exact = not np.isfinite(curve.n_gen[-1])  # distances to the densities themselves
     left, right = reach or ((0.1 * curve.n_ref, 100 * curve.n_ref) if is_exact else (curve.n_gen[0], curve.n_gen[-1]))
     kolmogorov_law(ax, np.geomspace(left, right, 100), curve.n_ref, curve.folds, band)
@@ -136,53 +137,16 @@ def kolmogorov_law(
     ax.plot(n, kolmogorov.MEAN * unit, color=TRUE, lw=1, label="true events, mean and 1 to 3 σ", zorder=1)
 
 
-def amplification(result: Amplification, ax: Axes | None = None, *, legend: bool = True, **options: Any) -> Axes:
-    """Draw the curve with n_train, n_equiv and its interval; options are those of the curve's own ``plot``."""
-    alone = ax is None
-    ax = _axes(ax)
-    low, high = result.n_equiv_interval
-    n_gen = result.curve.n_gen
-    marks = [n for n in (*n_gen, result.n_train, result.n_equiv, low) if np.isfinite(n)]
-    if result.pooled is not None:
-        marks.append(result.pooled.n_equiv_at_least)
-    if high < 100 * max(marks):  # an upper end farther away would press the rest together
-        marks.append(high)
-    left, right = 0.7 * min(marks), 1.4 * max(marks)
-    if isinstance(result.curve, DifferentialCurve):
-        options = {"reach": (left, right)} | options
-        ax.hlines(result.curve.mean[-1], left, right, color=options.get("color", ESTIMATE), lw=0.9, ls="--")
-    result.curve.plot(ax, **options)
-    if isinstance(result.curve, AveragingCurve):
-        # the statistical law is known beyond the samples: on to the crossing
-        law = np.geomspace(left, right, 50)
-        ax.plot(law, result.curve.sigma_stat[-1] * np.sqrt(n_gen[-1] / law), color=STAT, lw=0.9)
-    span = f"{100 * result.level:.3g} % interval of $n_{{\\rm equiv}}$"
-    ax.axvspan(low, min(high, right), color=MODEL, alpha=0.15, lw=0, label=span)
-    ax.axvline(result.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
-    if np.isfinite(result.n_equiv):
-        ax.axvline(result.n_equiv, color=MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
-    if result.pooled is not None:
-        least = result.pooled.n_equiv_at_least
-        ax.axvline(least, color=ESTIMATE, ls=(0, (1, 1)), lw=1.2, label="pooled members, at least")
-    ax.set_xlim(left, right)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
-    ax.text(0.97, 0.965, f"$G${result.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)
-    if legend and alone:
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    elif legend:
-        ax.legend()
-    return ax
-
-
 def shared_legend(axes: Iterable[Axes], columns: int = 4) -> None:
     """One legend below all panels of a figure, each label once."""
     panels = list(axes)
     entries = {label: handle for ax in panels for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure = panels[0].get_figure(root=True)
     if figure is None:
-        raise ValueError("the axes belong to no figure")
+        raise ValueError("the axes do not belong to a figure")
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
 
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots()[1] if ax is None else ax
+def new_axes() -> Axes:
+    """Axes of a new figure."""
+    return plt.subplots()[1]

@@ -1,6 +1,6 @@
-"""Regions V of phase space, Eq. (9): which events are in, counted batch by batch."""
+"""Regions V of phase space, Eq. (9): which events are in, and what share of a member's events that is, Eq. (10)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -8,23 +8,37 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.summaries import coordinate
+from gampl.basics import Floats
+from gampl.samples import Accumulator
 
-Observable = Callable[[NDArray[np.float64]], ArrayLike]
+Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
+
+
+def radius(events: ArrayLike) -> Floats:
+    """Euclidean norm R of events of shape (..., dim), shape (...); below Eq. (5)."""
+    return np.asarray(np.linalg.norm(np.asarray(events, dtype=np.float64), axis=-1))
+
+
+def coordinate(events: ArrayLike) -> Floats:
+    """The single coordinate of one-dimensional events, shape (..., 1) or (n,) to (...); a ValueError for others."""
+    x = np.asarray(events, dtype=np.float64)
+    if x.ndim >= 2 and x.shape[-1] != 1:
+        raise ValueError(f"events have {x.shape[-1]} coordinates: name an observable that makes one number of them")
+    return x[..., 0] if x.ndim >= 2 else x
 
 
 class RegionCounts(NamedTuple):
     """Events of one batch in each region, and those that could not be placed."""
 
-    inside: NDArray[np.int64]  # (regions,)
-    n_lost: int  # events whose observable is NaN or infinite
+    inside: NDArray[np.int64]  #: (regions,)
+    n_lost: int  #: events whose observable is NaN or infinite
 
 
 class Placed(NamedTuple):
     """Where the events of one batch lie."""
 
-    region: NDArray[np.intp]  # (n,), number of the region; -1 for events outside of all
-    lost: NDArray[np.bool_]  # (n,), events whose observable is NaN or infinite; they are outside
+    region: NDArray[np.intp]  #: (n,), number of the region; -1 for events outside of all
+    lost: NDArray[np.bool_]  #: (n,), events whose observable is NaN or infinite; they are outside
 
     def counts(self, n_regions: int) -> RegionCounts:
         """Events in each region."""
@@ -39,17 +53,21 @@ class Regions(Protocol):
         """Return the number of regions."""
         ...
 
-    def place(self, events: NDArray[np.float64]) -> Placed:
+    def place(self, events: Floats) -> Placed:
         """The region of each event of one batch."""
         ...
 
-    def count(self, events: NDArray[np.float64]) -> RegionCounts:
-        """Count the events of one batch in each region, the sum in Eq. (10)."""
-        ...
+
+class _Countable:
+    """Regions that count what they place."""
+
+    def count(self: Regions, events: Floats) -> RegionCounts:
+        """Count the events of one batch, shape (n, dim), in each region; errors are those of `place`."""
+        return self.place(events).counts(len(self))
 
 
 @dataclass(frozen=True, eq=False)
-class Intervals:
+class Intervals(_Countable):
     """Non-overlapping half-open intervals [low, high) of an observable.
 
     Args:
@@ -61,25 +79,22 @@ class Intervals:
         ValueError: If an interval is empty or NaN, or two of them overlap.
     """
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    low: Floats
+    high: Floats
     observable: Observable = coordinate
     _order: NDArray[np.intp] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        low = np.atleast_1d(np.asarray(self.low, dtype=np.float64))
-        high = np.atleast_1d(np.asarray(self.high, dtype=np.float64))
+        low, high = (np.atleast_1d(np.asarray(ends, dtype=np.float64)) for ends in (self.low, self.high))
         if low.ndim != 1 or low.shape != high.shape or low.size == 0:
             raise ValueError(f"low and high must be lists of equal length, got shapes {low.shape}, {high.shape}")
-        for k in np.flatnonzero(~(low < high)):
+        if (empty := np.flatnonzero(~(low < high))).size:
+            k = empty[0]
             raise ValueError(f"region {k}: [{low[k]}, {high[k]}) is empty, expected low < high")
         order = np.argsort(low)
-        for a, b in pairwise(order):
-            if high[a] > low[b]:
-                raise ValueError(
-                    f"regions {a} [{low[a]}, {high[a]}) and {b} [{low[b]}, {high[b]}) overlap; "
-                    "Eq. (19) adds non-overlapping regions"
-                )
+        if overlaps := [(a, b) for a, b in pairwise(order) if high[a] > low[b]]:
+            pair = " and ".join(f"{k} [{low[k]}, {high[k]})" for k in overlaps[0])
+            raise ValueError(f"regions {pair} overlap; Eq. (19) adds non-overlapping regions")
         for name, value in (("low", low), ("high", high), ("_order", order)):
             object.__setattr__(self, name, value)
 
@@ -101,10 +116,9 @@ class Intervals:
         values = _values(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
             raise ValueError(f"{(~np.isfinite(values)).sum()} of {values.size} values are not finite")
-        if not 1 <= n_regions <= values.size:
-            raise ValueError(f"{values.size} events have too few different values for {n_regions} regions")
-        inner = np.quantile(values, np.arange(1, n_regions) / n_regions)
-        if np.unique(inner).size < inner.size:
+        is_possible = 1 <= n_regions <= values.size
+        inner = np.quantile(values, np.arange(1, n_regions) / n_regions) if is_possible else values
+        if not is_possible or np.unique(inner).size < inner.size:
             raise ValueError(f"{values.size} events have too few different values for {n_regions} regions")
         return cls.between(np.concatenate([[-np.inf], inner, [np.inf]]), observable)
 
@@ -115,17 +129,13 @@ class Intervals:
         return Intervals(self.low[index], self.high[index], self.observable)
 
     @property
-    def edges(self) -> NDArray[np.float64]:
-        """Edges of adjacent regions, shape (regions + 1,).
-
-        Raises:
-            ValueError: If there are gaps between the regions.
-        """
+    def edges(self) -> Floats:
+        """Edges of adjacent regions, shape (regions + 1,); a ValueError if there are gaps between them."""
         if not np.array_equal(self.low[1:], self.high[:-1]):
             raise ValueError("the regions are not adjacent: they have no common edges")
         return np.append(self.low, self.high[-1])
 
-    def place(self, events: NDArray[np.float64]) -> Placed:
+    def place(self, events: Floats) -> Placed:
         """The region of each event of a batch, shape (n, dim)."""
         values = _values(self.observable, events)
         low, high = self.low[self._order], self.high[self._order]
@@ -134,20 +144,16 @@ class Intervals:
         inside = (nearest >= 0) & (values < high[nearest]) & ~lost
         return Placed(np.where(inside, self._order[nearest], -1), lost)
 
-    def count(self, events: NDArray[np.float64]) -> RegionCounts:
-        """Count the events of one batch, shape (n, dim), in each region."""
-        return self.place(events).counts(len(self))
-
 
 @dataclass(frozen=True)
-class Selections:
+class Selections(_Countable):
     """Regions given as functions that say which events of a batch are in, (n, dim) -> (n,) of bool.
 
     Args:
         functions: One function per region. That they do not overlap is checked on each batch.
     """
 
-    functions: Sequence[Callable[[NDArray[np.float64]], ArrayLike]]
+    functions: Sequence[Callable[[Floats], ArrayLike]]
 
     def __post_init__(self) -> None:
         if not self.functions:
@@ -156,36 +162,99 @@ class Selections:
     def __len__(self) -> int:
         return len(self.functions)
 
-    def place(self, events: NDArray[np.float64]) -> Placed:
+    def place(self, events: Floats) -> Placed:
         """The region of each event of a batch, shape (n, dim).
 
         Raises:
             ValueError: If a function does not return one bool per event, or an event is in two regions.
         """
         finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
-        masks = []
+        masks = np.zeros((len(self), int(finite.sum())), dtype=bool)
         for k, function in enumerate(self.functions):
             mask = np.asarray(function(events[finite]))
-            if mask.dtype != np.bool_ or mask.shape != (finite.sum(),):
-                raise ValueError(
-                    f"region {k}: expected one bool per event, shape ({finite.sum()},), got {mask.dtype} {mask.shape}"
-                )
-            masks.append(mask)
-        stacked = np.stack(masks)
-        if (stacked.sum(axis=0) > 1).any():
-            pair = np.flatnonzero(stacked[:, stacked.sum(axis=0).argmax()])[:2]
+            if mask.dtype != np.bool_ or mask.shape != masks[k].shape:
+                got = f"{mask.dtype} {mask.shape}"
+                raise ValueError(f"region {k}: expected one bool per event, shape {masks[k].shape}, got {got}")
+            masks[k] = mask
+        if (masks.sum(axis=0) > 1).any():
+            pair = np.flatnonzero(masks[:, masks.sum(axis=0).argmax()])[:2]
             raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
         region = np.full(len(events), -1, dtype=np.intp)
-        region[finite] = np.where(stacked.any(axis=0), stacked.argmax(axis=0), -1)
+        region[finite] = np.where(masks.any(axis=0), masks.argmax(axis=0), -1)
         return Placed(region, ~finite)
 
-    def count(self, events: NDArray[np.float64]) -> RegionCounts:
-        """Count the events of one batch, shape (n, dim), in each region; errors are those of `place`."""
-        return self.place(events).counts(len(self))
 
-
-def _values(observable: Observable, events: NDArray[np.float64]) -> NDArray[np.float64]:
+def _values(observable: Observable, events: Floats) -> Floats:
     values = np.asarray(observable(events), dtype=np.float64)
     if values.shape != (len(events),):
         raise ValueError(f"the observable must give one number per event, shape ({len(events)},), got {values.shape}")
     return values
+
+
+class Shares(NamedTuple):
+    """Integrals of one member, Eq. (10), after some of its events."""
+
+    n_gen: int  #: events behind them
+    integrals: Floats  #: (regions,)
+    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
+    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
+
+
+class Tally(Accumulator):
+    """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
+
+    A weighted integral is the share of the weights. It is a ratio of two sums, and its variance is that of the sum of
+    w (1_V - I) over the events, the delta method's.
+
+    Args:
+        n_regions: Number of regions.
+        steps: See `gampl.samples.Accumulator`.
+        name: How to call the member in messages.
+    """
+
+    def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
+        super().__init__(steps, name)
+        # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
+        self._weights = np.zeros(n_regions + 1)
+        self._squares = np.zeros(n_regions + 1)
+
+    def update(self, placed: Placed, weights: Floats | None = None) -> None:
+        """Add the events of a batch, with weights of shape (n,) if they have any; errors are those of `parts`."""
+        size = self._weights.size
+        for part, is_complete in self.parts(placed.lost, weights):
+            cells, w = placed.region[part] + 1, None if weights is None else weights[part]
+            self._weights += np.bincount(cells, w, minlength=size)
+            if w is not None:
+                self._squares += np.bincount(cells, w**2, minlength=size)
+            if is_complete and self._weights.sum() > 0:
+                self.prefixes.append(self.shares)
+
+    @property
+    def shares(self) -> Shares:
+        """The shares of all events so far; a ValueError if their number or weight is not positive."""
+        total = self._weights.sum()
+        if not total > 0:
+            what = "the weights add up to" if self.n_gen else "expected at least one event, the sum is"
+            raise ValueError(f"{what} {total:g}: a share of them means nothing")
+        weights = self._weights[1:]
+        integrals = weights / total
+        squares = self._squares if self.is_weighted else self._weights
+        variances = (squares[1:] * (1 - 2 * integrals) + integrals**2 * squares.sum()) / total**2
+        if (effective := self.n_effective) > 1:
+            variances = variances * effective / (effective - 1)
+        return Shares(self.n_gen, integrals, variances, weights.copy())
+
+    @property
+    def n_effective(self) -> float:
+        """Number of events of equal weight whose sum fluctuates as much, (sum w)^2 / sum w^2 (Kish 1965)."""
+        if not self.is_weighted:
+            return float(self.n_gen)
+        return float(self._weights.sum() ** 2 / self._squares.sum())
+
+    @property
+    def inside(self) -> Floats:
+        """The same number of events in each region, shape (regions,)."""
+        if not self.is_weighted:
+            return self._weights[1:]
+        squares = self._squares[1:]
+        return np.divide(self._weights[1:] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)

@@ -1,15 +1,15 @@
 """After a result: whether more members, generated events or true events would sharpen it, and how much."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from gampl.amplification import Amplification, AveragingCurve, DifferentialCurve, Interval, State
-from gampl.crossing import distance_interval, worth
-from gampl.kolmogorov import MEAN, quantile
-from gampl.rounding import in_digits
-from gampl.spread import Spread
+from gampl.basics import Interval, in_digits
+from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
+from gampl.result import Amplification, State
+from gampl.spread import AveragingCurve, Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone
 GAIN = 0.1  # a change that shortens the interval by a smaller share is not worth a word
@@ -31,11 +31,8 @@ def sharpen(result: Amplification) -> tuple[str, ...]:
     low, high = now = result.n_equiv_interval
     if np.isfinite(high) and max(high / result.n_equiv, result.n_equiv / low) <= SHARP:
         return ()
-    changes = []
-    if isinstance(result.curve, AveragingCurve):
-        changes = _of_averaging(result, result.curve)
-    elif isinstance(result.curve, DifferentialCurve):
-        changes = _of_differential(result, result.curve)
+    curve = result.curve
+    changes = list(_averaging(result, curve) if isinstance(curve, AveragingCurve) else _differential(result, curve))
     helpful = sorted((c for c in changes if _is_shorter(c.n_equiv, now)), key=lambda change: _length(change.n_equiv))
     condition = "" if np.isfinite(result.n_equiv) else ", if the generator is that good"
     return tuple(
@@ -45,7 +42,7 @@ def sharpen(result: Amplification) -> tuple[str, ...]:
     )
 
 
-def _of_averaging(result: Amplification, curve: AveragingCurve) -> list[_Change]:
+def _averaging(result: Amplification, curve: AveragingCurve) -> Iterator[_Change]:
     members = result.n_members
     n_gen = np.inf if curve.is_exact else float(curve.n_gen[-1])
     binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
@@ -60,14 +57,12 @@ def _of_averaging(result: Amplification, curve: AveragingCurve) -> list[_Change]
         return Interval(binomial / high, binomial / low if low > 0 else np.inf)
 
     more = max(2 * members, 10)
-    changes = [_Change("the number of members", f"{more} members instead of {members}", expected(more, n_gen))]
+    yield _more_members(members, more, expected(more, n_gen))
     if np.isfinite(n_gen):
-        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
-        changes.append(_Change("the number of generated events", words, expected(members, 10 * n_gen)))
-    return changes
+        yield _more_events(n_gen, expected(members, 10 * n_gen))
 
 
-def _of_differential(result: Amplification, curve: DifferentialCurve) -> list[_Change]:
+def _differential(result: Amplification, curve: DifferentialCurve) -> Iterator[_Change]:
     members, folds, n_ref, n_gen = result.n_members, curve.folds, curve.n_ref, float(curve.n_gen[-1])
     estimate = MEAN / np.sqrt(result.n_equiv)
     # what the members' spread adds to the interval, in quadrature
@@ -83,20 +78,26 @@ def _of_differential(result: Amplification, curve: DifferentialCurve) -> list[_C
         return Interval(worth(high), worth(low))
 
     def half_width(members: int) -> float:
-        """Of a mean over members that scatter by 1."""
+        """Half-width of the interval of a mean over members that scatter by 1."""
         return float(stats.t.isf((1 - result.level) / 2, max(members - folds, 1)) / np.sqrt(members))
 
     reference = "true events" if folds == 1 else f"true events in each of {folds} references"
     words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
-    changes = [_Change("the size of the reference", words, expected(2 * n_ref, n_gen, spread))]
+    yield _Change("the size of the reference", words, expected(2 * n_ref, n_gen, spread))
     if np.isfinite(n_gen):
-        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
-        changes.append(_Change("the number of generated events", words, expected(n_ref, 10 * n_gen, spread)))
+        yield _more_events(n_gen, expected(n_ref, 10 * n_gen, spread))
     if members > folds:
         more = max(2 * members, 10)
-        shrunk = expected(n_ref, n_gen, spread * half_width(more) / half_width(members))
-        changes.append(_Change("the number of members", f"{more} members instead of {members}", shrunk))
-    return changes
+        yield _more_members(members, more, expected(n_ref, n_gen, spread * half_width(more) / half_width(members)))
+
+
+def _more_members(members: int, more: int, n_equiv: Interval) -> _Change:
+    return _Change("the number of members", f"{more} members instead of {members}", n_equiv)
+
+
+def _more_events(n_gen: float, n_equiv: Interval) -> _Change:
+    words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+    return _Change("the number of generated events", words, n_equiv)
 
 
 def _is_shorter(new: Interval, now: Interval) -> bool:

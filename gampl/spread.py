@@ -6,29 +6,37 @@ sigma_model^2, a property of the posterior. Its prediction (`Spread.deviation_li
 (b + <e>)^2 and (b + e_i)^2 of the members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from gampl.amplification import Interval
-
-Floats = NDArray[np.float64]
+from gampl.basics import Floats, Interval, Note, NoteCode
 
 MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `of_heavy_tails`
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
+class RegionError(ValueError):
+    """A region without any event of any member, or with all of them: its number, and what it is, in words."""
+
+    def __init__(self, region: int, *, is_empty: bool) -> None:
+        self.region = region
+        self.problem = f"{'empty' if is_empty else 'full'} for all members: its integral says nothing about them"
+        super().__init__(f"region {region} is {self.problem}")
+
+
 @dataclass(frozen=True)
 class Spread:
     """Scatter of the members' integrals at one n_gen, summed over regions as in Eq. (19)."""
 
-    integrals: Floats  # (members, regions)
+    integrals: Floats  #: shape (members, regions)
     n_gen: float
-    total: float  # unbiased variance over members, Eq. (15)
-    binomial: float  # sum of <I> (1 - <I>), the numerator of Eq. (16)
+    total: float  #: unbiased variance over members, Eq. (15)
+    binomial: float  #: sum of <I> (1 - <I>), the numerator of Eq. (16)
     degrees_of_freedom: float
 
     @classmethod
@@ -36,21 +44,20 @@ class Spread:
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
         Raises:
-            ValueError: If there are fewer than 2 members, an entry is no probability, or a region is empty or full.
+            ValueError: If there are fewer than 2 members, or an entry is not a probability.
+            RegionError: If a region is empty or full for all.
         """
         if integrals.ndim != 2 or integrals.shape[1] == 0:
             raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
         if len(integrals) < 2:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
-        if not (np.isfinite(integrals).all() and (integrals >= 0).all() and (integrals <= 1).all()):
-            member, region = np.argwhere(~((integrals >= 0) & (integrals <= 1)))[0]
-            raise ValueError(
-                f"member {member}, region {region}: {integrals[member, region]} is not a probability in [0, 1]"
-            )
+        if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
+            member, region = bad[0]
+            value = integrals[member, region]
+            raise ValueError(f"member {member}, region {region}: {value} is not a probability in [0, 1]")
         mean = integrals.mean(axis=0)
-        for region in np.flatnonzero((mean <= 0) | (mean >= 1)):
-            kind = "empty" if mean[region] <= 0 else "full"
-            raise ValueError(f"region {region} is {kind} for all members: its integral says nothing about them")
+        if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
+            raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
         covariance = np.atleast_2d(np.cov(integrals, rowvar=False, ddof=1))
         return cls(
             integrals=integrals,
@@ -65,10 +72,7 @@ class Spread:
         """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
 
         ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
-        over regions.
-
-        Raises:
-            ValueError: As `of`, or if the variances vanish.
+        over regions. Errors are those of `of`, or that the variances vanish.
         """
         exact = cls.of(integrals, np.inf)
         noise = float(variances.mean(axis=0).sum())
@@ -77,16 +81,13 @@ class Spread:
         # what makes `subtract` take off just the noise
         n_gen = (exact.binomial - exact.total + noise) / noise
         if n_gen < 2:
-            raise ValueError(
-                f"the weights fluctuate as {max(n_gen, 0):.2g} events of equal weight, expected at least 2"
-            )
+            raise ValueError(f"the weights are worth {max(n_gen, 0):.2g} events of equal weight, expected at least 2")
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same with the degrees of freedom of members that are not equally noisy (Satterthwaite 1946).
+        """The same with the degrees of freedom of members with different statistical variances (Satterthwaite 1946).
 
-        Args:
-            noise: Statistical variance of each member, summed over regions, (members,).
+        The variances are summed over regions, shape (members,).
         """
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
@@ -98,10 +99,8 @@ class Spread:
         return self.binomial / self.n_gen
 
     def subtract(self, total: float) -> float:
-        """sigma_model^2 from a total variance, Eq. (17).
-
-        The divisor is exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average.
-        """
+        """sigma_model^2 from a total variance, Eq. (17)."""
+        # exact: a member's own binomial variance is <I>(1 - <I>) - sigma_model^2 on average
         return (total - self.statistical) / (1 - 1 / self.n_gen)
 
     @property
@@ -124,6 +123,11 @@ class Spread:
         nu = self.degrees_of_freedom
         total = max(self.total, self.statistical)
         return self.subtract(float(total * nu / stats.chi2.ppf(1 - level, nu)))
+
+    def bounds(self, level: float) -> Interval:
+        """Interval of sigma_model^2, or zero and the one-sided limit where the interval would be empty."""
+        interval = self.model_interval(level)
+        return interval if interval.high > 0 else Interval(0.0, self.model_limit(level))
 
     def deviation_limit(self, level: float) -> float:
         """One-sided upper limit of the squared deviation of one more draw from the posterior, summed over regions.
@@ -156,15 +160,12 @@ class Spread:
 
     @property
     def directions(self) -> float:
-        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1.
-
-        C is the members' covariance less that of counting, which is multinomial.
-        """
+        """Effective number of directions in which exact integrals scatter: (tr C)^2 / tr C^2, at least 1."""
         if self.integrals.shape[1] == 1:
             return 1.0
         mean = self.integrals.mean(axis=0)
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
-        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting
+        model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
         trace = float(np.trace(model))
         return max(trace**2 / float((model**2).sum()), 1.0) if trace > 0 else 1.0
 
@@ -175,9 +176,6 @@ class Spread:
         The excess kurtosis is that of the direction in which they scatter most. It is used only where Shapiro and
         Wilk's test fails at 1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the
         interval of normal members stays what it is. Fewer than 50 members often look normal and are not.
-
-        Returns:
-            Itself where nothing is seen.
         """
         members = len(self.integrals)
         if members < 4 or not np.ptp(self.integrals, axis=0).any():
@@ -213,23 +211,63 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
     return nu * trace**2 / trace_of_square if trace > 0 else float(nu)
 
 
-def spread_notes(spread: Spread, seen: Spread) -> tuple[str, ...]:
+def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
     """What to know about a result; ``seen`` is the spread with the degrees of freedom that were used."""
     members = len(spread.integrals)
-    notes = []
     if members < 10:
-        notes.append(f"{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6")
+        yield NoteCode.FEW_MEMBERS(members=members)
     if seen is not spread:
-        before, after = (f"{s.degrees_of_freedom:.3g}" for s in (spread, seen))
-        notes.append(
-            "the members' integrals have heavier tails than normal ones: the interval of G was made longer for that "
-            f"({after} degrees of freedom in place of {before}) and may still be too short"
-        )
+        yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
     elif members < MEMBERS_THAT_SHOW_TAILS:
-        notes.append(
-            f"the interval of G takes the members to scatter normally, which {members} cannot show: tails that make it "
-            f"too short are seen from about {MEMBERS_THAT_SHOW_TAILS} members on"
-        )
+        yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
-        notes.append(f"{sparse} regions hold fewer than 10 generated events per member: raise n_gen or merge them")
-    return tuple(notes)
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")
+
+
+@dataclass(frozen=True)
+class AveragingCurve:
+    """Uncertainties of an integral against the number of generated events, Fig. 1; all arrays have shape (steps,)."""
+
+    n_gen: Floats  #: generated events per member
+    sigma_stat: Floats  #: statistical uncertainty of n_gen true events, square root of Eq. (16)
+    sigma_est: Floats  #: spread of the members' integrals, square root of Eq. (15)
+    sigma_model: Floats  #: model uncertainty by subtraction, Eq. (17); NaN where the difference is negative
+    sigma_model_low: Floats  #: lower end of its interval at the result's level; 0 where none is compatible
+    sigma_model_high: Floats  #: upper end of that interval; the upper limit where ``sigma_model`` is NaN
+    sigma_true: Floats | None = None  #: deviation from the true integrals, Eq. (11); None where these are unknown
+    is_exact: bool = False  #: whether the lines follow from exact integrals instead of counts at each n_gen
+
+
+def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | None) -> AveragingCurve:
+    """The lines of Fig. 1, from the spreads at increasing n_gen."""
+    if not np.isfinite(spreads[-1].n_gen):
+        return _exact_curve(spreads[-1], level, truth)
+    model = np.array([s.model for s in spreads])
+    low, high = np.transpose([s.bounds(level) for s in spreads])
+    return AveragingCurve(
+        n_gen=np.array([s.n_gen for s in spreads]),
+        sigma_stat=np.sqrt([s.statistical for s in spreads]),
+        sigma_est=np.sqrt([s.total for s in spreads]),
+        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
+        sigma_model_low=np.sqrt(np.maximum(low, 0)),
+        sigma_model_high=np.sqrt(np.maximum(high, 0)),
+        sigma_true=None if truth is None else np.sqrt([s.deviation(truth) for s in spreads]),
+    )
+
+
+def _exact_curve(spread: Spread, level: float, truth: Floats | None) -> AveragingCurve:
+    """Lines for any n_gen from the integrals' limits: two decades to either side of n_equiv."""
+    n_gen = np.maximum(spread.binomial / spread.total, 200) * np.logspace(-2, 2, 41)
+    stat = spread.binomial / n_gen
+    ones = np.ones_like(n_gen)
+    low, high = spread.model_interval(level)
+    return AveragingCurve(
+        n_gen=n_gen,
+        sigma_stat=np.sqrt(stat),
+        sigma_est=np.sqrt(spread.total * (1 - 1 / n_gen) + stat),
+        sigma_model=np.sqrt(spread.total) * ones,
+        sigma_model_low=np.sqrt(low) * ones,
+        sigma_model_high=np.sqrt(high) * ones,
+        sigma_true=None if truth is None else np.sqrt(spread.deviation(truth) + stat),
+        is_exact=True,
+    )

@@ -1,7 +1,6 @@
 """Builds the book: Snakemake with the conveniences that somebody who just types `make book` expects."""
 
 import argparse
-import fcntl
 import os
 import signal
 import socket
@@ -17,6 +16,7 @@ from typing import NoReturn
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
 from gampl.store.artifacts import Store
+from gampl.store.locking import locked
 from gampl_book import ROOT, build_report, cluster
 from gampl_book.profiles import PROFILES
 
@@ -37,22 +37,18 @@ def only_build(lock: Path) -> Iterator[None]:
     Raises:
         BusyError: If another process holds it.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise BusyError(f"another build is running here ({file.read().strip()})") from None
-        except OSError as error:
-            print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} of {socket.gethostname()}")
-        file.flush()
+
+    def warn(error: OSError) -> None:
+        print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
+
+    with locked(lock, wait=False, unable=warn) as is_mine:
+        if not is_mine:
+            raise BusyError(f"another build is running here ({last_holder(lock)})")
+        lock.write_text(f"process {os.getpid()} of {socket.gethostname()}")
         try:
             yield
         finally:
-            file.truncate(0)
+            lock.write_text("")
 
 
 def last_holder(lock: Path) -> str:
@@ -64,14 +60,8 @@ def holder_of(lock: Path) -> str:
     """Which process holds the lock of a checkout, such as "process 7 of laptop"; empty if none does."""
     if not lock.exists():
         return ""
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return last_holder(lock)
-        except OSError:  # nobody can hold it on this file system
-            return ""
-    return ""
+    with locked(lock, wait=False) as is_free:
+        return "" if is_free else last_holder(lock)
 
 
 def run_snakemake(targets: list[str], config: list[str], options: list[str]) -> int:

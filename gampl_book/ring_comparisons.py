@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl import differential
-from gampl.amplification import Amplification
-from gampl.comparison import Comparison, Cut, Summary, summarise, trace
-from gampl.likelihood_ratio import exact_log_ratio
+from gampl.distances import Comparison, Cut, summarise, trace
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.ratio import exact_log_ratio
+from gampl.regions import Observable, radius
+from gampl.result import Amplification
 from gampl.training.rings import Trained, training_events
 
 Events = NDArray[np.float64]
-Summaries = Mapping[str, Summary]
+Summaries = Mapping[str, Observable]
 Tested = dict[tuple[str, str], Amplification]
 
 BULK = GaussianRing(2).shells(20)[1:19]  # the same radii in every dimension
@@ -26,7 +26,7 @@ def in_bulk(events: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray((BULK.low[0] <= R) & (BULK.high[-1] > R))
 
 
-def true_log_ratio(outcome: Trained, member: int) -> Summary:
+def true_log_ratio(outcome: Trained, member: int) -> Observable:
     """LR_truth of a member: log p_true - log p_gen of events, (n, dim) -> (n,)."""
     process = GaussianRing(outcome.training.dim)
     return exact_log_ratio(process.log_prob, lambda events: outcome.posterior.log_prob(events, member))

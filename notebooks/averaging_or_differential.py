@@ -18,10 +18,9 @@ from scipy import integrate, stats
 
 from gampl import averaging, differential, plots
 from gampl.calibration import differential_over_training_sets, over_training_sets
-from gampl.comparison import Summary
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.regions import Observable, radius
 from gampl.training.rings import train_or_load
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
@@ -164,7 +163,7 @@ for dim in RING_DIMENSIONS:
         by_set["averaging"].append(result.G)
         by_set["true"].append(result.G_true)
 
-        def summaries(member: int, outcome=outcome) -> dict[str, Summary]:
+        def summaries(member: int, outcome=outcome) -> dict[str, Observable]:
             return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
 
         fresh = {"fresh": GaussianRing(dim).sample(n_train, page.rng(100 * dim + k))}

@@ -16,11 +16,10 @@ import numpy as np
 from scipy import stats
 
 from gampl import differential
-from gampl.amplification import Amplification
-from gampl.comparison import Summary
 from gampl.kolmogorov import distance_to_density
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.regions import Observable, radius
+from gampl.result import Amplification
 from gampl.training.rings import left_out_events, train_or_load
 from gampl_book.pages import Page, markdown_table
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
@@ -124,7 +123,7 @@ def tested(name: str, reference: np.ndarray, stream_seed: int) -> dict[str, Ampl
     outcome = train_or_load(plan[name])
     page.count_training(outcome.history.seconds, outcome.history.device)
 
-    def summaries(member: int) -> dict[str, Summary]:
+    def summaries(member: int) -> dict[str, Observable]:
         return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
 
     found = compare_members(outcome, {"fold": reference}, n_gen, summaries, members=members, seed=stream_seed)

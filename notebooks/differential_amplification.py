@@ -15,13 +15,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gampl import plots
-from gampl.amplification import Amplification
 from gampl.calibration import differential_over_training_sets, over_training_sets
-from gampl.comparison import Cut, Summary
+from gampl.distances import Cut
 from gampl.kolmogorov import MEAN
-from gampl.likelihood_ratio import LearnedRatio, held_out
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.ratio import LearnedRatio, held_out
+from gampl.regions import Observable, radius
+from gampl.result import Amplification
 from gampl.training.rings import Trained, train_or_load, training_events
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
@@ -79,7 +79,7 @@ def study(
         process.sample(large, rng),
     )
 
-    def exact(member: int) -> dict[str, Summary]:
+    def exact(member: int) -> dict[str, Observable]:
         return {"R": radius, "truth": true_log_ratio(outcome, member)}
 
     references = {"training": training, "fresh": fresh, "large": holdout}
@@ -89,13 +89,13 @@ def study(
         learned = learn(outcome, events, counts[1])
         references = {name: learned[0].reference_events} | ({"large": holdout} if name == "fresh" else {})
 
-        def all_three(member: int, learned: list[LearnedRatio] = learned) -> dict[str, Summary]:
+        def all_three(member: int, learned: list[LearnedRatio] = learned) -> dict[str, Observable]:
             return exact(member) | {"class": learned[member]}
 
         def refined(member: int, learned: list[LearnedRatio] = learned) -> Cut:
             return lambda x: in_bulk(x) & (np.abs(np.exp(learned[member](x)) - 1) < 0.05)
 
-        def only_class(member: int, learned: list[LearnedRatio] = learned) -> dict[str, Summary]:
+        def only_class(member: int, learned: list[LearnedRatio] = learned) -> dict[str, Observable]:
             return {"class": learned[member]}
 
         found = compare_members(outcome, references, grids[1], only_class, members=counts[1], seed=seed)

@@ -17,10 +17,10 @@ import numpy as np
 from scipy import integrate, stats
 
 from gampl import averaging
-from gampl.amplification import State
 from gampl.plots import shared_legend
 from gampl.processes import GaussianLine
 from gampl.regions import Intervals
+from gampl.result import State
 from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("gaussian_line", profile, seed)

@@ -25,7 +25,7 @@ from scipy import integrate, stats
 from gampl import plots
 from gampl.generators.settings import POSTERIORS
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.regions import radius
 from gampl.training.rings import train_or_load, training_events
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded

@@ -20,8 +20,8 @@ from gampl import averaging, differential, plots
 from gampl.calibration import expected_rms_pull, pulls
 from gampl.generators.event_settings import DENSITIES, LeadingOrder
 from gampl.kolmogorov import MEAN, KolmogorovSmirnov, distance_to_density
-from gampl.likelihood_ratio import exact_log_ratio
 from gampl.processes.leading_order_coordinates import m_tt
+from gampl.ratio import exact_log_ratio
 from gampl.regions import Intervals
 from gampl_book import event_ensembles, event_studies
 from gampl_book.pages import Page, markdown_table, rounded
@@ -281,8 +281,8 @@ covered, rng = dict.fromkeys(ensembles, 0.0), page.rng(101)
 for n, _ in product(SIZES, range(n_references)):
     reference = m_tt(process.sample(n, rng))
     for kind in TITLES:
-        streams = [[x] for x in ensembles[kind, n]["m"]]
-        low, high = differential.from_stream(streams, reference, N_GEN, n).n_equiv_interval
+        samples = ensembles[kind, n]["m"]
+        low, high = differential.from_samples(samples, reference, n, n_gen=N_GEN).n_equiv_interval
         covered[kind, n] += (low <= truths["m"][kind, n][0] <= high) / n_references
 page.record("coverage", 100 * (mean := np.mean(list(covered.values()))), digits=2)
 page.record("coverage_worst", 100 * min(covered.values()), digits=2)

@@ -17,10 +17,10 @@ import numpy as np
 from scipy import stats
 
 from gampl import differential, kolmogorov, plots
-from gampl.comparison import Comparison, trace
+from gampl.distances import Comparison, trace
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
-from gampl.summaries import coordinate, radius
+from gampl.regions import coordinate, radius
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 
@@ -69,7 +69,7 @@ rng = page.rng(1)
 n_gen = np.geomspace(100, page.settings["n_gen_max"], 25).round().astype(int)
 reference = rng.normal(size=n_train)
 stream = (rng.normal(shift_for(G_idea, n_train), size=100_000) for _ in range(1 + n_gen[-1] // 100_000))
-idea = differential.from_stream([stream], reference, n_gen, n_train)
+idea = differential.from_samples([stream], reference, n_train, n_gen=n_gen)
 page.record("idea_G_true", G_idea)
 page.record("idea_G", idea.G, idea.interval, idea.level)
 page.record("mean_K", stats.kstwobign.mean(), digits=4)
@@ -91,7 +91,7 @@ page.figure(
 
 # %%
 stream = (rng.normal(0.05, 1.0, size=10_000) for _ in range(100))  # anything that yields arrays
-print(differential.from_stream([stream], reference, n_gen=1_000_000, n_train=1000))
+print(differential.from_samples([stream], reference, n_gen=1_000_000, n_train=1000))
 
 # %% tags=["nbval-check-output"]
 few = rng.normal(0.3, 1.0, size=500).round(1)  # with ties

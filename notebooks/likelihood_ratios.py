@@ -21,12 +21,11 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from gampl import kolmogorov, plots
-from gampl.calibration import over_training_sets
-from gampl.comparison import Comparison, trace
-from gampl.likelihood_ratio import LearnedRatio, cross_fit, held_out
-from gampl.null_values import null_values
+from gampl.calibration import null_values, over_training_sets
+from gampl.distances import Comparison, trace
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.ratio import LearnedRatio, cross_fit, held_out
+from gampl.regions import radius
 from gampl.training.rings import train_or_load, training_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import in_bulk, true_log_ratio
@@ -87,7 +86,7 @@ print(f"in sample: one is: {stats.kstest(null['in sample'], stats.kstwobign.cdf)
 # %% [markdown]
 # In sample, the test rejects a perfect generator in {glue:text}`likelihood_ratios_null_in_sample` % of the cases; held out, in {glue:text}`likelihood_ratios_null_held_out` % ({glue:text}`likelihood_ratios_null_held_out_low` to
 # {glue:text}`likelihood_ratios_null_held_out_high`); cross-fitted, in {glue:text}`likelihood_ratios_null_cross_fitted` % ({glue:text}`likelihood_ratios_null_cross_fitted_low` to {glue:text}`likelihood_ratios_null_cross_fitted_high`).
-# Cross-fitted values are not independent, since each fold helped to train the classifiers of the others. Their $K$ has to be compared with its own distribution, from pseudo-experiments such as these (`gampl.null_values`), and not with Kolmogorov's. LR$_{truth}$ is missing from the table: for a perfect generator it is one
+# Cross-fitted values are not independent, since each fold helped to train the classifiers of the others. Their $K$ has to be compared with its own distribution, from pseudo-experiments such as these (`gampl.calibration.null_values`), and not with Kolmogorov's. LR$_{truth}$ is missing from the table: for a perfect generator it is one
 # for all events, and there is nothing to order them by.
 #
 # ## The null test of the paper

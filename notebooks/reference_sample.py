@@ -16,11 +16,10 @@ import numpy as np
 from scipy import stats
 
 from gampl import differential, plots
-from gampl.amplification import Amplification
-from gampl.comparison import Summary
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.regions import Observable, radius
+from gampl.result import Amplification
 from gampl.training.rings import Trained, train_or_load, training_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
@@ -91,14 +90,14 @@ rng = page.rng(2)
 events = rng.normal(size=n_train)
 copies = [rng.choice(events, 100_000) + 1e-6 * rng.normal(size=100_000)]
 for name, reference in (("training", events), ("holdout", rng.normal(size=n_train))):
-    memorised = differential.from_stream([copies], reference, 100_000, n_train, reference_is=name)
+    memorised = differential.from_samples([copies], reference, n_train, n_gen=100_000, reference_is=name)
     print(f"{name}: compatible with the true density: {np.isinf(memorised.G)}")
 
 # %% [markdown]
-# `differential.from_stream(..., reference_is="training")` computes the paper's version and labels it:
+# `differential.from_samples(..., reference_is="training")` computes the paper's version and labels it:
 
 # %%
-print(differential.from_stream([copies], events, 100_000, n_train, reference_is="training"))
+print(differential.from_samples([copies], events, n_train, n_gen=100_000, reference_is="training"))
 
 # %% [markdown]
 # ### The same for the rings
@@ -125,7 +124,7 @@ for dim in RING_DIMENSIONS:
             "large": process.sample(large, rng),
         }
 
-        def summaries(member: int, outcome: Trained = outcome) -> dict[str, Summary]:
+        def summaries(member: int, outcome: Trained = outcome) -> dict[str, Observable]:
             return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
 
         results[dim, k] = compare_members(outcome, references, n_gen, summaries, members=members, seed=seed)
@@ -273,6 +272,6 @@ rng = page.rng(4)
 holds = []
 for _ in range(200):
     memory = rng.normal(size=n_train)
-    result = differential.from_stream([[np.tile(memory, 100)]], rng.normal(size=n_train), 100 * n_train, n_train)
+    result = differential.from_samples([np.tile(memory, 100)], rng.normal(size=n_train), n_train)
     holds.append(result.interval.low <= 1 <= result.interval.high)
 print(f"the 68.3 % interval holds G = 1 in {100 * np.mean(holds):.0f} % of {len(holds)} experiments")

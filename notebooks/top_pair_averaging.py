@@ -18,7 +18,7 @@ from IPython.display import display
 from scipy import stats
 
 from gampl import averaging, plots
-from gampl.amplification import Interval
+from gampl.basics import Interval
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.regions import Intervals
 from gampl_book.event_studies import TITLES
@@ -321,5 +321,5 @@ for kind in KINDS:
     found = ensembles[0, kind]
     if len(found) > 1:
         streams = (found.stream(member, n_gen[0], seed) for member in range(len(found)))
-        result = averaging.from_stream(streams, upper, n_gen[0], n_train[0], truth=[0.1])
+        result = averaging.from_samples(streams, upper, n_train[0], n_gen=n_gen[0], truth=[0.1])
         print(f"{TITLES[kind]}: G{result.words}, true {result.G_true:.2g}")

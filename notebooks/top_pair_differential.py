@@ -17,9 +17,9 @@ from IPython.display import display
 from scipy import stats
 
 from gampl import differential, kolmogorov, plots
-from gampl.comparison import Comparison, trace
-from gampl.likelihood_ratio import LearnedRatio
+from gampl.distances import Comparison, trace
 from gampl.particles.event_classifier import held_out_events
+from gampl.ratio import LearnedRatio
 from gampl_book.event_studies import TITLES
 from gampl_book.kept_results import beside, same_events
 from gampl_book.pages import Page, markdown_table, rounded

@@ -30,7 +30,7 @@ from gampl.report import figures, outputs, words
 from gampl.report import html as report
 from gampl.report.generated import analyse_generated, train
 from gampl.report.process_file import read
-from gampl.report.study import analyse
+from gampl.report.study import Estimate, analyse
 from gampl.store.atomic import write_bytes
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table
@@ -99,18 +99,19 @@ page.figure(
 # %% tags=["hide-input"]
 rows = []
 for number, finding in enumerate(study.findings):
-    result = finding.result
-    if result is not None:
-        name = f"G_{finding.method}_{number}"
-        page.record(name, result.G, result.interval, result.level)
-    cells = [f"$G$ {result.words}", "; ".join(result.notes)] if result is not None else [finding.problem, ""]
+    if isinstance(finding, Estimate):
+        result = finding.result
+        page.record(f"G_{finding.method}_{number}", result.G, result.interval, result.level)
+        cells = [f"$G$ {result.words}", "; ".join(map(str, result.notes))]
+    else:
+        cells = [finding.problem, ""]
     rows.append([finding.method, f"`{finding.what}`", f"{100 * finding.share:.3g} %", *cells])
 markdown_table(
     ["estimate", "summary, region", "share of events", f"{100 * wanted.level:.3g} % interval", "notes"], rows
 )
 
 # %% mystnb={"figure": {"name": "fig-your-process-overview", "caption": "All amplification factors with their intervals; arrows have no upper end."}, "image": {"alt": "A row with point and error bar for each estimate on a logarithmic axis, with a line at G = 1."}} tags=["hide-input"]
-made = [finding for finding in study.findings if finding.result is not None]
+made = study.estimates
 figure, ax = plt.subplots(figsize=(7.5, 1 + 0.42 * len(made)))
 figures.overview(made, ax)
 page.figure(
@@ -121,7 +122,7 @@ page.figure(
 
 # %% tags=["hide-input"]
 for finding in study.findings:
-    display(Markdown(f"- {html.escape(words.answer(finding, wanted), quote=False)}"))
+    display(Markdown(f"- {html.escape(words.answer(finding), quote=False)}"))
 
 # %% [markdown]
 # ## Weak spots
@@ -164,7 +165,7 @@ from scipy import stats
 
 from gampl import averaging
 from gampl.regions import Intervals
-from gampl.report.truth import Truth
+from gampl.report.samples import Truth
 
 column = wanted.number(generator.columns[0] if generator is not None else next(iter(study.histograms)).name)
 sample = Truth.of(file.process, [column]).reference.values[column].values[: wanted.n_train]
@@ -195,7 +196,7 @@ print(averaging.from_samples(members, regions, n_train=sample.size, n_gen=50_000
 if generator is not None:
     smooth = replace(generator, kind="kde")
     for finding in (smoothed := analyse_generated(wanted, smooth, train(wanted, smooth))).findings:
-        print(f"{finding.what}: {finding.problem if finding.result is None else 'G' + finding.result.words}")
+        print(f"{finding.what}: {'G' + finding.result.words if isinstance(finding, Estimate) else finding.problem}")
     print(*(text for text in smoothed.warnings if "share a bias" in text), sep="\n")
 
 # %% [markdown]

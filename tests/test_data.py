@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gampl import files
 from gampl.files import hdf5
-from gampl.particles.events import Events
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
 from gampl.simulation.production import RECIPES
@@ -39,7 +39,7 @@ def test_a_file_is_made_of_what_its_plan_says(name):
     plan = plans.files("bundled")[name]
     for sample, column in (("train", 1), ("holdout", 2)):
         seeds, about, n_events = [], None, 0
-        for events in hdf5.batches(FILES[name], sample):
+        for events in files.batches(FILES[name], sample=sample):
             about, n_events = events.about, n_events + len(events)
         seeds = hdf5.read_shards(FILES[name], sample)[:, 0].tolist()
         assert seeds == [seed for source in plan.sources for seed in plans.seeds(source[column])]
@@ -52,7 +52,7 @@ def test_a_file_is_made_of_what_its_plan_says(name):
 
 def same_versions(path) -> bool:
     """Whether Pythia and FastJet are those that made a file."""
-    versions = next(hdf5.batches(path, "train", batch=1)).about["versions"]
+    versions = next(files.batches(path, sample="train", batch=1)).about["versions"]
     return all(metadata.version(name) == versions[name] for name in ("pythia8mc", "fastjet"))
 
 
@@ -74,7 +74,7 @@ def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, s
     assert RECIPES[plans.shards("bundled")[folder].recipe] is type(recipe)
     shards = hdf5.read_shards(path, "train")
     start = shards[: shards[:, 0].tolist().index(seed), 2].sum()
-    stored = Events.concatenate(list(hdf5.batches(path, "train"))).momenta[start:]
+    stored = files.read(path, sample="train").momenta[start:]
     made = generate(recipe, seed, n_events)[0][sample].momenta
     assert len(made) > 20
     # float32 on disk; the last bits of a processor's sines and square roots may differ, events may not

@@ -3,23 +3,28 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from gampl.cli.events import add_commands as add_events_commands
-from gampl.cli.plan import add_commands as add_plan_command
-from gampl.cli.samples import add_commands as add_sample_commands
+# which module adds a command to the parser; only that of the command at hand is imported
+COMMANDS = {
+    "averaging": "samples",
+    "differential": "samples",
+    "report": "samples",
+    "plan": "plan",
+    "events": "events",
+}
 
 EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
-
-    add_sample_commands(commands)
-    add_plan_command(commands)
-    add_events_commands(commands)
-
+    asked = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS]
+    for module in asked or dict.fromkeys(COMMANDS.values()):
+        import_module(f"gampl.cli.{module}").add_commands(commands)
     return run(parser.parse_args(arguments), "gampl")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from gampl import planning
-from gampl.rounding import in_digits
+from gampl.basics import in_digits
 from gampl.store.atomic import write_bytes
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
@@ -48,9 +48,8 @@ def _plan(options: argparse.Namespace) -> int:
             options.factor, options.n_train, options.probability, members=options.members, **common
         )
         differential = planning.differential(options.factor, options.n_train, **common)
-    except ValueError as error:
-        name, _, sentence = str(error).partition(" ")
-        raise ValueError(f"{OPTIONS.get(name, '--' + name)} {sentence}") from None
+    except planning.ArgumentError as error:
+        raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
     if options.json is not None:
         plans = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
         write_bytes(options.json, (json.dumps(plans, indent=1) + "\n").encode())

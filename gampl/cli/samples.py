@@ -3,6 +3,7 @@
 import argparse
 import glob
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -132,32 +133,59 @@ def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gampl.report import outputs
-    from gampl.report.study import analyse
-    from gampl.store.progress import Progress
+    from gampl.report.study import Failure
+    from gampl.report.words import table
 
-    process = _process(options)
-    _check_outputs(options)
-    with Progress("events", quiet=options.quiet) as progress:
-        study = analyse(process, progress)
-    print(outputs.table(study), end="")
+    study = _study(options)
+    print(table(study), end="")
     command = shlex.join(["gampl", *sys.argv[1:]])
-    if options.json is not None:
-        content = json.dumps(outputs.to_json(study, command), indent=1, allow_nan=False)
-        write_bytes(options.json, (content + "\n").encode())
-    if options.csv is not None:
-        write_bytes(options.csv, outputs.to_csv(study).encode())
+    if options.json is not None or options.csv is not None:
+        from gampl.report import outputs
+
+        if options.json is not None:
+            content = json.dumps(outputs.to_json(study, command), indent=1, allow_nan=False)
+            write_bytes(options.json, (content + "\n").encode())
+        if options.csv is not None:
+            write_bytes(options.csv, outputs.to_csv(study).encode())
     if options.figures is not None:
-        outputs.write_figures(study, options.figures)
+        from gampl.report import figures
+
+        figures.write(study, options.figures)
     if options.report is not None:
         from gampl.report.html import html
 
         write_bytes(options.report, html(study, command).encode())
         print(f"report: {options.report}")
-    failed = [finding for finding in study.findings if finding.result is None]
-    for finding in failed:
-        print(f"gampl: {finding.what}: {finding.problem}", file=sys.stderr)
-    return 1 if failed else 0
+    failures = [finding for finding in study.findings if isinstance(finding, Failure)]
+    for failure in failures:
+        print(f"gampl: {failure.what}: {failure.problem}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _study(options: argparse.Namespace) -> Any:
+    """The analysis of what the options say, or of a process file."""
+    from gampl.report.study import analyse
+    from gampl.store.progress import Progress
+
+    generator = None
+    if hasattr(options, "process"):
+        from gampl.report.process_file import read
+
+        file = read(options.process)
+        process, generator = file.process, file.generator
+    else:
+        process = _process(options)
+    _check_outputs(options)
+    if generator is None:
+        with Progress("events", quiet=options.quiet) as progress:
+            return analyse(process, progress)
+    from gampl.report.generated import analyse_generated, train
+
+    if options.quiet:
+        os.environ["TQDM_DISABLE"] = "1"  # where trainings look
+    ensemble = train(process, generator, process.title)
+    with Progress("events", quiet=options.quiet) as progress:
+        return analyse_generated(process, generator, ensemble, progress)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -173,19 +201,9 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 
 def _process(options: argparse.Namespace) -> Any:
-    """What the options say, or the process file."""
-    from gampl.report.process import Process
-
-    if hasattr(options, "process"):
-        from gampl.report.process_file import read
-
-        found = read(options.process)
-        if found.generator is not None:
-            raise ValueError(
-                f"{options.process}: generator: is trained by the notebook your_process; a report needs members"
-            )
-        return found.process
+    """What the options say."""
     from gampl.files import Layout
+    from gampl.report.process import Process
 
     members, holdout, train = (_files(options, name) for name in ("members", "holdout", "train"))
     particles = _names(options.particles)
@@ -214,27 +232,26 @@ def _process(options: argparse.Namespace) -> Any:
 def _files(options: argparse.Namespace, name: str) -> Any:
     from gampl.report.process import SampleFiles
 
-    given: Sequence[str] = getattr(options, name) or ()
-    texts = [given] if isinstance(given, str) else list(given)
-    if not texts:
-        return None
-    paths: list[Path] = []
+    texts: str | Sequence[str] = getattr(options, name) or ()
+    paths: list[str] = []
     samples = set()
-    for text in texts:
+    for text in [texts] if isinstance(texts, str) else texts:
         pattern, _, sample = text.partition("::")
         samples.add(sample or None)
-        found = sorted(glob.glob(pattern)) if glob.has_magic(pattern) and not Path(pattern).exists() else [pattern]
-        if not found:
+        is_pattern = glob.has_magic(pattern) and not Path(pattern).exists()
+        fitting = sorted(glob.glob(pattern)) if is_pattern else [pattern]
+        if not fitting:
             raise ValueError(f"--{name}: no file fits {pattern!r}")
-        paths += map(Path, found)
+        paths += fitting
+    if not paths:
+        return None
     if len(samples) > 1:
         raise ValueError(f"--{name}: expected the same ::SAMPLE for all files, got {sorted(map(str, samples))}")
+    if missing := [path for path in paths if not Path(path).is_file()]:
+        raise ValueError(f"--{name}: there is no file {missing[0]}")
     is_generated = name == "members"
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(f"--{name}: there is no file {path}")
     return SampleFiles(
-        tuple(paths),
+        tuple(map(Path, paths)),
         sample=samples.pop(),
         kind=options.kind,
         columns=_names(options.columns),
@@ -245,17 +262,16 @@ def _files(options: argparse.Namespace, name: str) -> Any:
 
 
 def _observables(definitions: Sequence[str]) -> dict[str, Any]:
-    from gampl.particles.expressions import ExpressionError
-    from gampl.report.process import Observable
+    from gampl.particles.expressions import ExpressionError, expression
+    from gampl.report.process import Definition
 
-    found: dict[str, Any] = {}
-    for name, text in _pairs("--define", definitions, "="):
-        found[name] = Observable(text)
+    pairs = _pairs("--define", definitions, "=")
+    for name, text in pairs:
         try:
-            _ = found[name].expression
+            expression(text, condition=False)
         except ExpressionError as error:
             raise ValueError(f"--define {name}: {error}") from None
-    return found
+    return {name: Definition(text) for name, text in pairs}
 
 
 def _regions(options: argparse.Namespace) -> tuple[Any, ...]:
@@ -278,8 +294,8 @@ def _regions(options: argparse.Namespace) -> tuple[Any, ...]:
 def _pairs(option: str, texts: Sequence[str], mark: str) -> list[tuple[str, str]]:
     pairs = []
     for text in texts:
-        name, found, value = (part.strip() for part in text.partition(mark))
-        if not (name and found and value):
+        name, _, value = (part.strip() for part in text.partition(mark))
+        if not (name and value):
             raise ValueError(f"{option}: expected two parts with {mark!r} between them, got {text!r}")
         pairs.append((name, value))
     return pairs

@@ -1,7 +1,7 @@
-"""Files of events: the project's own HDF5, the public top-pair files, and the kinds that users have."""
+"""Any file becomes batches of events: of particles, or of named columns."""
 
 from gampl.files.checks import EventFileError
-from gampl.files.layout import JET, Layout
-from gampl.files.reading import KINDS, batches, read
+from gampl.files.layout import JET, Layout, LayoutError
+from gampl.files.reading import KINDS, EventFile, batches, open_file, read
 
-__all__ = ["JET", "KINDS", "EventFileError", "Layout", "batches", "read"]
+__all__ = ["JET", "KINDS", "EventFile", "EventFileError", "Layout", "LayoutError", "batches", "open_file", "read"]

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from gampl.files.layout import CARTESIAN, UNITS
 from gampl.particles.events import Events
-from gampl.particles.kinematics import cylindrical
+from gampl.particles.kinematics import cylindrical, wrapped
 
 # Jets and leptons of LHC analyses have median transverse momenta of tens to hundreds of GeV. The window is wider than
 # a factor of 1000, so that whatever has a median between 3.5 GeV and 1 TeV is refused with the next unit up or down.
@@ -24,7 +25,9 @@ HIGHEST = 50_000.0
 LARGEST_ETA = 30.0
 LARGEST_PHI = 2 * np.pi + 0.01
 
+Floats = NDArray[np.float64]
 Part = TypeVar("Part")
+Refuse = Callable[[Any, str], None]
 
 
 class EventFileError(ValueError):
@@ -33,17 +36,33 @@ class EventFileError(ValueError):
 
 @contextmanager
 def library_calls(path: Path, task: str) -> Iterator[None]:
-    """Turns whatever a library says about a file into one sentence, and its warnings into nothing."""
+    """Turns what a library says about a file into one sentence, and its warnings into nothing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
             yield
-    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError, ModuleNotFoundError):
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{path}: files of its kind are read with {error.name}, which is not installed: pip install 'gampl[events]'"
+        ) from error
+    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({said})") from error
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({reason})") from error
+
+
+def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
+    """Yields the same parts of a file, which have some entries each; they are read within `library_calls`."""
+    first = 0
+    while True:
+        with library_calls(path, f"read the {what} from number {first} on"):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+        first += length(part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +89,9 @@ class Chunk:
         return len(self.values)
 
 
+@np.errstate(all="ignore")
 def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
-    """Events of a chunk, in the project's coordinates, or the error that says what is wrong with one of them.
+    """Events of a chunk in the project's coordinates.
 
     Args:
         path: File, for the error.
@@ -81,25 +101,21 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
         check_unit: Whether the typical transverse momentum must lie in `TYPICAL_PT`.
 
     Raises:
-        EventFileError: See the module.
+        EventFileError: If an event is not one of physical momenta; names it and the particle.
     """
-    with np.errstate(all="ignore"):
-        return _check(path, first, chunk, absent, check_unit)
-
-
-def _check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool) -> Events:
     values = _numbers(path, "momenta", chunk.values)
     if values.shape[1:] != (len(chunk.particles), 4):
         raise EventFileError(
             f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
             f" expected (events, {len(chunk.particles)}, 4)"
         )
-    refuse = _Refusal(path, first, chunk, values)
+    refuse = partial(_refuse, path, first, chunk, values)
     refuse((~np.isfinite(values)).any(axis=-1), "expected finite numbers")
     missing = (values == 0).all(axis=-1)
     if not absent:
         refuse(missing, "expected a momentum, or Layout(absent=True) if events may lack particles")
-    precision = float(max(np.finfo(kind).eps for kind in (np.float32, _floating(chunk.values.dtype))))
+    file_type = chunk.values.dtype if chunk.values.dtype.kind == "f" else np.dtype(np.float64)
+    precision = float(max(np.finfo(np.float32).eps, np.finfo(file_type).eps))
     momenta = _cylindrical(values, chunk.coordinates, refuse, precision)
     momenta[missing] = 0.0
     momenta[..., [0, 3]] *= UNITS[chunk.unit]
@@ -113,14 +129,12 @@ def _check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool)
     refuse((pt > HIGHEST) | (m > HIGHEST), f"expected pT and m below the energy of any beam, {HIGHEST:.0f} GeV")
     # wrapped only where it must be, so that what was written as -pi...pi comes back unchanged
     outside = np.abs(phi) > np.pi * (1 + 4 * precision)
-    momenta[..., 1][outside] = (phi[outside] + np.pi) % (2 * np.pi) - np.pi
+    momenta[..., 1][outside] = wrapped(phi[outside])
     columns = {name: _column(path, first, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
     return Events(momenta, chunk.particles, columns, chunk.about)
 
 
-def _cylindrical(
-    values: NDArray[np.float64], coordinates: Sequence[str], refuse: "_Refusal", precision: float
-) -> NDArray[np.float64]:
+def _cylindrical(values: Floats, coordinates: Sequence[str], refuse: Refuse, precision: float) -> Floats:
     """(pT, phi, eta, m) of any set of coordinates, once they are known to be those of a momentum.
 
     Massless particles come out spacelike by rounding. With numbers rounded to a relative precision epsilon / 2, m² is
@@ -133,14 +147,14 @@ def _cylindrical(
         refuse(energy < 0, "expected an energy E of at least 0")
     if "pT" not in by_name:
         p = np.linalg.norm(np.stack([by_name[name] for name in ("px", "py", "pz")]), axis=0)
-        refuse(p > energy * np.sqrt(1 + 8 * precision), "is spacelike, expected E of at least |p|")
+        refuse(p > energy * np.sqrt(1 + 8 * precision), "spacelike, expected E of at least |p|")
         return cylindrical(np.stack([by_name[name] for name in CARTESIAN], axis=-1))
     pt, phi, eta = (by_name[name] for name in ("pT", "phi", "eta"))
     refuse(pt < 0, "expected pT of at least 0")
     refuse(np.abs(phi) > LARGEST_PHI, "expected phi in radians, within -2 pi and 2 pi")
     p, slack = pt * np.cosh(eta), 8 * precision * (1 + np.abs(eta))
     if "E" in by_name:
-        refuse(p > energy * np.sqrt(1 + slack), "is spacelike, expected E of at least |p| = pT cosh(eta)")
+        refuse(p > energy * np.sqrt(1 + slack), "spacelike, expected E of at least |p| = pT cosh(eta)")
         m = np.sqrt(np.maximum((energy - p) * (energy + p), 0.0))
     else:
         # where m² is negative by rounding, programs write m with the sign of m²
@@ -150,32 +164,19 @@ def _cylindrical(
     return np.stack([pt, phi, eta, m], axis=-1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Refusal:
-    """Raises the error of the first particle that a mask marks."""
-
-    path: Path
-    first: int
-    chunk: Chunk
-    values: NDArray[np.float64]
-
-    def __call__(self, bad: Any, expected: str) -> None:
-        """Do nothing if no particle is bad: booleans of shape (n, particles)."""
-        if not bad.any():
-            return
+def _refuse(path: Path, first: int, chunk: Chunk, values: Floats, bad: Any, expected: str) -> None:
+    """Raises the error of the first particle that `bad` marks, shape (n, particles)."""
+    if bad.any():
         event, particle = np.argwhere(bad)[0]
-        numbers = ", ".join(
-            f"{name} = {value:g}"
-            for name, value in zip(self.chunk.coordinates, self.values[event, particle], strict=True)
-        )
-        verb = "" if expected.startswith("is ") else ": "
+        pairs = zip(chunk.coordinates, values[event, particle], strict=True)
+        numbers = ", ".join(f"{name} = {value:g}" for name, value in pairs)
         raise EventFileError(
-            f"{self.path}: event {self.first + event} (counted from 0), particle {self.chunk.particles[particle]},"
-            f" {numbers}{verb or ' '}{expected}"
+            f"{path}: event {first + event} (counted from 0), particle {chunk.particles[particle]}, {numbers}:"
+            f" {expected}"
         )
 
 
-def _check_unit(path: Path, first: int, pt: NDArray[np.float64], chunk: Chunk) -> None:
+def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
     """Each particle by itself, as a single one may be in another unit; all together in files of a few events."""
     by_particle = {particle: pt[pt[:, k] > 0, k] for k, particle in enumerate(chunk.particles)}
     enough = {name: values for name, values in by_particle.items() if len(values) >= ENOUGH_FOR_A_MEDIAN}
@@ -195,11 +196,12 @@ def _check_unit(path: Path, first: int, pt: NDArray[np.float64], chunk: Chunk) -
         )
 
 
-def _column(path: Path, first: int, name: str, numbers: NDArray[Any], n: int) -> NDArray[np.float64]:
+def _column(path: Path, first: int, name: str, numbers: NDArray[Any], n: int) -> Floats:
     values = _numbers(path, f"column {name!r}", numbers)
     if values.shape != (n,):
         raise EventFileError(f"{path}: column {name!r} has shape {values.shape}, expected one number per event, ({n},)")
-    for event in np.flatnonzero(~np.isfinite(values)):
+    if not np.isfinite(values).all():
+        event = int(np.argmin(np.isfinite(values)))
         raise EventFileError(
             f"{path}: event {first + event} (counted from 0), column {name!r}: {values[event]},"
             " expected a finite number"
@@ -207,14 +209,10 @@ def _column(path: Path, first: int, name: str, numbers: NDArray[Any], n: int) ->
     return values
 
 
-def _numbers(path: Path, what: str, values: NDArray[Any]) -> NDArray[np.float64]:
+def _numbers(path: Path, what: str, values: NDArray[Any]) -> Floats:
     if values.dtype.kind not in "fiub":
         raise EventFileError(f"{path}: {what} are of type {values.dtype}, expected numbers")
     return values.astype(np.float64)
-
-
-def _floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
@@ -223,22 +221,3 @@ def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool 
     for chunk in guarded(path, chunks, len):
         yield check(path, first, chunk, absent, check_unit)
         first += len(chunk)
-
-
-def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
-    """The same parts of a file, the library that reads them called within `library_calls`.
-
-    Args:
-        path: File, for the error.
-        parts: What is read, some entries at a time.
-        length: How many entries a part has.
-        what: How to call the entries in the error.
-    """
-    first = 0
-    while True:
-        with library_calls(path, f"read the {what} from number {first} on"):
-            part = next(parts, None)
-        if part is None:
-            return
-        yield part
-        first += length(part)

@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
@@ -22,66 +22,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk, EventFileError, guarded
-from gampl.files.layout import Layout
+from gampl.files.layout import Layout, OpenFile
 
 VALUES = "values"
 
 
-def chunks(module: str, path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
-    """What ``gampl.files.<module>.chunks_here`` yields for the same arguments.
+def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
+    """What a function of a module yields for a source.
 
     Raises:
         EventFileError: What the other process raised, or that it crashed.
     """
-    task = {"module": module, "path": str(path), "sample": sample, "layout": asdict(layout), "rows": rows}
+    task = {
+        "module": read.__module__,
+        "function": read.__name__,
+        "path": str(source.path),
+        "sample": source.sample,
+        "layout": asdict(source.layout),
+        "rows": source.rows,
+    }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])", json.dumps(task)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
         stream = cast("IO[bytes]", process.stdout)
         try:
-            ended = False
+            has_ended = False
             while line := stream.readline():
-                said = json.loads(line)
-                if "error" in said:
-                    raise EventFileError(said["error"])
-                ended = "end" in said
-                if not ended:
-                    yield _receive(path, said, stream)
-            if not ended:
+                message = json.loads(line)
+                if "error" in message:
+                    raise EventFileError(message["error"])
+                has_ended = "end" in message
+                if not has_ended:
+                    yield _receive(source.path, message, stream)
+            if not has_ended:
                 raise EventFileError(
-                    f"{path}: the process that read it crashed (status {process.wait()}), expected an undamaged file"
+                    f"{source.path}: the process that read it crashed (status {process.wait()}),"
+                    " expected an undamaged file"
                 )
         finally:
             process.kill()
 
 
-def _receive(path: Path, said: dict[str, Any], stream: IO[bytes]) -> Chunk:
+def _receive(path: Path, message: dict[str, Any], stream: IO[bytes]) -> Chunk:
     arrays = {}
-    for name, (dtype, shape) in said["arrays"].items():
-        content = bytearray(int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize)
-        view, n_read = memoryview(content), 0
-        while n_read < len(content):
-            n = stream.readinto(view[n_read:])  # type: ignore[attr-defined]
-            if not n:
-                raise EventFileError(
-                    f"{path}: the process that read it crashed, expected {len(content)} bytes of {name}"
-                )
-            n_read += n
+    for name, (dtype, shape) in message["arrays"].items():
+        size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+        content = stream.read(size)
+        if len(content) != size:
+            raise EventFileError(f"{path}: the process that read it crashed, expected {size} bytes of {name}")
         arrays[name] = np.frombuffer(content, dtype=dtype).reshape(shape)
     values = arrays.pop(VALUES)
-    return Chunk(values, tuple(said["particles"]), said["coordinates"], said["unit"], arrays, said["about"])
+    return Chunk(values, tuple(message["particles"]), message["coordinates"], message["unit"], arrays, message["about"])
 
 
 def _send(chunk: Chunk, stream: IO[bytes]) -> None:
     arrays: dict[str, NDArray[Any]] = {VALUES: chunk.values, **chunk.columns}
-    said = {
+    message = {
         "particles": chunk.particles,
         "coordinates": list(chunk.coordinates),
         "unit": chunk.unit,
         "about": dict(chunk.about),
         "arrays": {name: (values.dtype.str, values.shape) for name, values in arrays.items()},
     }
-    stream.write(json.dumps(said).encode() + b"\n")
+    stream.write(json.dumps(message).encode() + b"\n")
     for values in arrays.values():
         stream.write(np.ascontiguousarray(values).data)
     stream.flush()
@@ -96,12 +99,12 @@ def main(text: str) -> None:
         for descriptor in (1, 2):
             os.dup2(nothing.fileno(), descriptor)
         try:
-            module = importlib.import_module(f"gampl.files.{task['module']}")
-            layout = Layout(**task["layout"])
-            found = module.chunks_here(path, sample=task["sample"], layout=layout, rows=task["rows"])
-            for chunk in guarded(path, found, len):
-                _send(chunk, stream)
+            read = getattr(importlib.import_module(task["module"]), task["function"])
+            with path.open("rb") as file:
+                source = OpenFile(path, file, task["sample"], Layout(**task["layout"]), rows=task["rows"])
+                for chunk in guarded(path, read(source), len):
+                    _send(chunk, stream)
             stream.write(b'{"end": true}\n')
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, ImportError) as error:
             with contextlib.suppress(BrokenPipeError):
                 stream.write(json.dumps({"error": str(error)}).encode() + b"\n")

@@ -1,7 +1,7 @@
-"""The project's own HDF5 files of events: float32 (pT, phi, eta, m), compressed, with everything said about them.
+"""HDF5: the project's own files of events, and columns of users' files.
 
-File attributes are ``format``, ``format_version``, ``process`` and what else is known (settings, versions), and each
-sample is a group::
+Our own hold float32 (pT, phi, eta, m), compressed, with everything said about them. File attributes are ``format``,
+``format_version``, ``process`` and what else is known (settings, versions), and each sample is a group::
 
     train/momenta   (n, particles, 4) float32, attributes coordinates, units, particles
     train/weight    (n,) float32; likewise any other number of an event
@@ -14,6 +14,8 @@ checksums, so that a damaged file is an error and never other events.
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files.checks import Chunk, EventFileError, check, checked, library_calls
-from gampl.files.layout import Layout
-from gampl.files.reading import FEWEST_EVENTS_CHECKED, regrouped
+from gampl.files.arrays import table_of
+from gampl.files.checks import Chunk, EventFileError, check, library_calls
+from gampl.files.layout import OpenFile
+from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
 from gampl.store.atomic import write_bytes
@@ -56,16 +59,15 @@ def write(
             accepted, shape (k, 3).
 
     Raises:
-        EventFileError: If the events are not what `batches` would accept.
+        EventFileError: If the events are not what `gampl.files.read` would accept.
         ValueError: If there is no sample, a name cannot be used, or an attribute is too long or not JSON.
     """
     path = Path(path)
     shards = shards or {}
     if not samples or not shards.keys() <= samples.keys():
         raise ValueError(f"samples must be at least one, and those of shards among them, got {list(samples)}")
-    for name in samples:
-        if not name or "/" in name or name.startswith("."):
-            raise ValueError(f"samples must have names without '/' that do not begin with '.', got {name!r}")
+    if bad := [name for name in samples if not _is_name(name)]:
+        raise ValueError(f"samples must have names without '/' that do not begin with '.', got {bad[0]!r}")
     attributes = {"format": FORMAT, "format_version": VERSION, "process": process}
     for name, value in about.items():
         if name in attributes and attributes[name] != value:
@@ -88,11 +90,11 @@ def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int
         momenta = events.momenta.astype("<f4")
         columns = {name: events.columns[name].astype("<f4") for name in sorted(events.columns)}
     check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns=columns), absent=True)
+    if bad := [name for name in columns if name in (MOMENTA, SHARDS) or not _is_name(name)]:
+        raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {bad[0]!r}")
     texts = {"coordinates": COORDINATES, "units": UNITS, "particles": events.particles}
     _save(group, MOMENTA, momenta, texts)
     for name, values in columns.items():
-        if name in (MOMENTA, SHARDS) or not name or "/" in name or name.startswith("."):
-            raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {name!r}")
         _save(group, name, values)
     if shards is not None:
         seeds = np.asarray(shards)
@@ -101,6 +103,10 @@ def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int
         if seeds[:, 2].sum() != len(events):
             raise ValueError(f"shards must account for all {len(events)} events, got {seeds[:, 2].sum()} accepted")
         _save(group, SHARDS, seeds.astype("<i8"), {"columns": SHARD_COLUMNS})
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and "/" not in text and not text.startswith(".")
 
 
 def _save(group: Any, name: str, values: NDArray[Any], texts: Mapping[str, tuple[str, ...]] | None = None) -> None:
@@ -126,28 +132,12 @@ def _attribute(name: str, value: Any) -> Any:
     return np.array(encoded, dtype=f"S{max(len(encoded), 1)}")  # HDF5 has no texts of no bytes
 
 
-def batches(path: Path | str, sample: str | None = None, batch: int = 100_000) -> Iterator[Events]:
-    """Events of one sample, a batch at a time; one batch without events if the sample has none.
-
-    Args:
-        path: The file.
-        sample: Name of the sample; may be left out where the file has only one.
-        batch: Events in each batch but the last.
-
-    Raises:
-        EventFileError: If the file is not one of ours, or damaged.
-    """
-    path = Path(path)
-    found = chunks(path, sample=sample, rows=max(batch, FEWEST_EVENTS_CHECKED))
-    yield from regrouped(checked(path, found, absent=True), batch)
-
-
-def chunks(path: Path, *, sample: str | None, rows: int, layout: Layout | None = None) -> Iterator[Chunk]:
-    """Chunks of at most `rows` events; the layout is the file's own."""
-    del layout
+def chunks(source: OpenFile) -> Iterator[Chunk]:
+    """Momenta of one of our own files; its layout is its own."""
+    path = source.path
     with h5py.File(path, "r", locking=False) as file:
         about = _about(path, file)
-        group = _sample(path, file, sample)
+        group = _sample(path, file, source.sample)
         where = f"{path}: sample {group.name[1:]!r}"
         momenta = group.get(MOMENTA)
         if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
@@ -160,10 +150,27 @@ def chunks(path: Path, *, sample: str | None, rows: int, layout: Layout | None =
         for name, column in columns.items():
             if not isinstance(column, h5py.Dataset) or column.shape != momenta.shape[:1]:
                 raise EventFileError(f"{where}: expected {name!r} to be a dataset of shape ({len(momenta)},)")
-        for start in range(0, max(len(momenta), 1), rows):
-            part = slice(start, start + rows)
+        for start in range(0, max(len(momenta), 1), source.rows):
+            part = slice(start, start + source.rows)
             numbers = {name: column[part] for name, column in columns.items()}
             yield Chunk(momenta[part], particles, COORDINATES, columns=numbers, about=about)
+
+
+@contextmanager
+def table(source: OpenFile) -> Iterator[Table]:
+    """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
+    path, sample = source.path, source.sample
+    with h5py.File(path, "r", locking=False) as file:
+        if sample is None and len(file) == 1 and isinstance(file[next(iter(file))], h5py.Group):
+            sample = next(iter(file))
+        if sample is not None and sample not in file:
+            raise EventFileError(f"{path}: holds {', '.join(file) or 'nothing'}, not {sample!r}; expected one of them")
+        item = file if sample is None else file[sample]
+        if isinstance(item, h5py.Dataset):
+            yield table_of(source, {str(sample): item})
+        else:
+            datasets = {name: part for name, part in item.items() if isinstance(part, h5py.Dataset)}
+            yield table_of(replace(source, sample=None), datasets)
 
 
 def is_ours(path: Path) -> bool:
@@ -174,26 +181,23 @@ def is_ours(path: Path) -> bool:
 
 def read_about(path: Path | str) -> dict[str, Any]:
     """What a file says about its events: process, settings, versions."""
-    path = Path(path)
-    with library_calls(path, "read its attributes"), h5py.File(path, "r", locking=False) as file:
-        return _about(path, file)
+    with _our_file(path, "attributes") as file:
+        return _about(Path(path), file)
 
 
 def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
     """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
-    path = Path(path)
-    with library_calls(path, "read its shards"), h5py.File(path, "r", locking=False) as file:
-        _about(path, file)
-        group = _sample(path, file, sample)
+    with _our_file(path, "shards") as file:
+        group = _sample(Path(path), file, sample)
         return np.asarray(group[SHARDS][...], dtype=np.int64) if SHARDS in group else None
 
 
-def sample_names(path: Path | str) -> tuple[str, ...]:
-    """Names of the samples in a file."""
+@contextmanager
+def _our_file(path: Path | str, what: str) -> Iterator[Any]:
     path = Path(path)
-    with library_calls(path, "read its samples"), h5py.File(path, "r", locking=False) as file:
+    with library_calls(path, f"read its {what}"), h5py.File(path, "r", locking=False) as file:
         _about(path, file)
-        return tuple(sorted(file))
+        yield file
 
 
 def _sample(path: Path, file: Any, sample: str | None) -> Any:
@@ -211,9 +215,9 @@ def _sample(path: Path, file: Any, sample: str | None) -> Any:
 
 def _about(path: Path, file: Any) -> dict[str, Any]:
     about = {name: _decoded(value) for name, value in file.attrs.items()}
-    found, version = about.pop("format", None), about.pop("format_version", None)
-    if found != FORMAT or version != VERSION:
-        raise EventFileError(f"{path}: has format {found!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
+    name, version = about.pop("format", None), about.pop("format_version", None)
+    if name != FORMAT or version != VERSION:
+        raise EventFileError(f"{path}: has format {name!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
     return about
 
 

@@ -12,40 +12,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
-import hdf5plugin  # noqa: F401  registers the filters that the file is compressed with
 import numpy as np
 
 from gampl.files import elsewhere
 from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import CARTESIAN, Layout
-from gampl.files.reading import TOP_PAIR_FILE
+from gampl.files.layout import CARTESIAN, HDF5_MAGIC, TOP_PAIR_FILE, OpenFile
 from gampl.store.atomic import write_bytes
 
 TOP_DECAYS = ("b1", "q1", "q2", "b2", "q3", "q4")
-_KEY = re.compile(r"ttbar\+(\d+)jet")
+_SAMPLE = re.compile(r"ttbar\+(\d+)jet")
 
 
-def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
-    """Chunks of at most `rows` events."""
-    with path.open("rb") as file:
-        is_hdf5 = file.read(4) == b"\x89HDF"
-    if is_hdf5:
-        yield from elsewhere.chunks("public", path, sample=sample, layout=layout, rows=rows)
-        return
-    found = TOP_PAIR_FILE.fullmatch(path.name)
-    if found is None or sample is not None:
+def chunks(source: OpenFile) -> Iterator[Chunk]:
+    """Momenta of either kind of file."""
+    path = source.path
+    source.stream.seek(0)
+    if source.stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+        return elsewhere.chunks(hdf5_chunks_here, source)
+    name = TOP_PAIR_FILE.fullmatch(path.name)
+    if name is None or source.sample is not None:
         raise EventFileError(
             f"{path}: expected a name like ttbar_0j.npy, which says the number of jets, and sample=None"
         )
-    yield from _chunks(path, np.load(path, mmap_mode="r", allow_pickle=False), int(found[1]), rows)
+    return _chunks(source, np.load(path, mmap_mode="r", allow_pickle=False), int(name[1]))
 
 
-def chunks_here(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
+def hdf5_chunks_here(source: OpenFile) -> Iterator[Chunk]:
     """Those of an HDF5 file in this process, which a damaged file may crash."""
-    del layout
+    import h5py
+    import hdf5plugin  # noqa: F401  registers the filters that the file is compressed with
+
+    path, sample = source.path, source.sample
     with h5py.File(path, "r", locking=False) as file:
-        names = sorted(name for name in file if _KEY.fullmatch(name))
+        names = sorted(name for name in file if _SAMPLE.fullmatch(name))
         if not names:
             raise EventFileError(
                 f"{path}: has neither the format 'gampl events' nor datasets of the public top-pair file, but"
@@ -53,8 +52,8 @@ def chunks_here(path: Path, *, sample: str | None, layout: Layout, rows: int) ->
             )
         if sample is None and len(names) == 1:
             sample = names[0]
-        found = _KEY.fullmatch(sample or "")
-        if found is None or sample not in names:
+        jets = _SAMPLE.fullmatch(sample or "")
+        if jets is None or sample not in names:
             asked = "" if sample is None else f", not {sample!r}"
             raise EventFileError(
                 f"{path}: holds the samples {', '.join(names)}{asked}; expected sample= to be one of them"
@@ -62,18 +61,18 @@ def chunks_here(path: Path, *, sample: str | None, layout: Layout, rows: int) ->
         dataset = file[sample]
         if not isinstance(dataset, h5py.Dataset):
             raise EventFileError(f"{path}: {sample!r} is a group, expected a dataset")
-        yield from _chunks(path, dataset, int(found[1]), rows)
+        yield from _chunks(source, dataset, int(jets[1]))
 
 
-def _chunks(path: Path, array: Any, extra_jets: int, rows: int) -> Iterator[Chunk]:
+def _chunks(source: OpenFile, array: Any, extra_jets: int) -> Iterator[Chunk]:
     particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, extra_jets + 1))
     if len(array.shape) != 2 or array.shape[1] != 4 * len(particles):
         raise EventFileError(
-            f"{path}: top pairs with {extra_jets} jets have shape {array.shape},"
+            f"{source.path}: top pairs with {extra_jets} jets have shape {array.shape},"
             f" expected (events, {4 * len(particles)}): E, px, py, pz of {', '.join(particles)}"
         )
-    for start in range(0, array.shape[0], rows):
-        values = np.asarray(array[start : start + rows]).reshape(-1, len(particles), 4)
+    for start in range(0, array.shape[0], source.rows):
+        values = np.asarray(array[start : start + source.rows]).reshape(-1, len(particles), 4)
         yield Chunk(values, particles, CARTESIAN, about={"process": "top_pair"})
 
 
@@ -130,13 +129,12 @@ def _record(path: Path, folder: Path | str | None) -> Path:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 @functools.lru_cache(maxsize=64)
-def _sha256(path: Path, state: tuple[int, ...]) -> str:
+def _sha256(path: Path, state: tuple[int, ...]) -> str:  # noqa: ARG001
     """Read once a process for as long as the file's state is the same: the public file has 4.7 GB."""
-    del state
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,49 +1,116 @@
-"""One way to read files of events, whatever their kind."""
+"""One way to read files of events, whatever their kind: as events of particles, or as named columns."""
 
-import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
-from gampl.files.checks import Chunk, EventFileError, checked
-from gampl.files.layout import Layout
+from gampl.files import public, tables
+from gampl.files.checks import Chunk, EventFileError, checked, guarded
+from gampl.files.layout import HDF5_MAGIC, TOP_PAIR_FILE, Layout, OpenFile
+from gampl.files.tables import Batch, Table
 from gampl.particles.events import Events
 
 # kind: endings of the files' names
 KINDS: dict[str, tuple[str, ...]] = {
-    "gampl": (),
-    "top_pair": (),
+    "csv": tuple(f"{ending}{packed}" for ending in (".csv", ".tsv", ".txt", ".dat") for packed in ("", ".gz")),
     "numpy": (".npy", ".npz"),
     "parquet": (".parquet", ".pq"),
     "root": (".root",),
+    "hdf5": (),
+    "gampl": (),
+    "top_pair": (),
     "lhe": (".lhe", ".lhe.gz"),
     "hepmc": (".hepmc", ".hepmc2", ".hepmc3", ".hepmc.gz", ".hepmc2.gz", ".hepmc3.gz"),
 }
-SELF_DESCRIBING = ("gampl", "top_pair")
-WITHOUT_SAMPLES = ("parquet", "lhe", "hepmc")
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+PARTICLES = ("gampl", "top_pair", "lhe", "hepmc")  # kinds that hold particles even if no layout says so
+SELF_DESCRIBING = ("gampl", "top_pair", "hdf5")
+WITHOUT_SAMPLES = ("csv", "parquet", "lhe", "hepmc")
 MAGIC = {
+    HDF5_MAGIC: "hdf5",
     b"\x93NUMPY": "numpy",
     b"PK\x03\x04": "numpy",
     b"PK\x05\x06": "numpy",
     b"PAR1": "parquet",
     b"root": "root",
 }
-TOP_PAIR_FILE = re.compile(r"ttbar_(\d+)j\w*\.npy")  # says the number of additional jets
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
+ROWS = 250_000  # of columns that are read at a time
 
 
-def read(
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EventFile(OpenFile):
+    """A file that `open_file` opens.
+
+    Attributes:
+        kind: One of `KINDS`.
+        holds_particles: Whether to read it as events of particles: it always holds these, or a layout was given.
+    """
+
+    kind: str
+    holds_particles: bool
+
+    def events(self, batch: int = 100_000, checksums: Path | str | None = None) -> Iterator[Events]:
+        """Events of particles, see `batches`."""
+        path, layout = self.path, self.layout
+        kind = "top_pair" if self.kind == "hdf5" else self.kind  # the only events of particles in others' HDF5
+        if batch < 1:
+            raise ValueError(f"batch must be at least 1, got {batch}")
+        if checksums is not None and kind != "top_pair":
+            raise EventFileError(
+                f"{path}: files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'"
+            )
+        is_new = kind == "top_pair" and not public.verify(path, checksums)
+        chunks = _chunks(kind, replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED)))
+        n_events = 0
+        for events in regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch):
+            n_events += len(events)
+            if is_new:
+                public.remember(path, checksums)
+                is_new = False
+            if n_events or kind == "gampl":
+                yield events
+        if n_events == 0 and kind != "gampl":
+            raise EventFileError(f"{path}: holds no events, expected at least one")
+
+    def columns(self, names: Sequence[str], labels: Sequence[str] = ()) -> Iterator[Batch]:
+        """Columns with one number per event as float64, a batch at a time.
+
+        Of files of particles these are the further numbers of the events, such as weights.
+
+        Args:
+            names: Which columns.
+            labels: Those whose entries are only told apart, such as the member of each event. They may be texts, and
+                come as they are.
+
+        Raises:
+            EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
+        """
+        names = list(dict.fromkeys(names))
+        if self.kind in PARTICLES:
+            parts = _further_numbers(self.path, self.events(ROWS), names)
+        else:
+            parts = _numbers(self.kind, replace(self, labels=labels, rows=ROWS), names)
+        n_events = 0
+        for part in guarded(self.path, parts, _length, "rows"):
+            n_events += _length(part)
+            yield part
+        if n_events == 0:
+            raise EventFileError(f"{self.path}: holds no events, expected at least one")
+
+
+@contextmanager
+def open_file(
     path: Path | str,
     *,
     kind: str | None = None,
     sample: str | None = None,
     layout: Layout | None = None,
-    checksums: Path | str | None = None,
-) -> Events:
-    """All events of a file.
+    names: Sequence[str] = (),
+) -> Iterator[EventFile]:
+    """Opens a file, to be read as events of particles or as columns.
 
     Args:
         path: The file.
@@ -51,20 +118,31 @@ def read(
         sample: Which sample of the file: a group or dataset of HDF5, a tree of ROOT, an array of ``.npz``. May be left
             out where there is only one.
         layout: How the file names its particles, for files that do not say it themselves.
-        checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
-
-    Returns:
-        Events with momenta (pT, phi, eta, m), in GeV.
+        names: Names of the columns, for files that do not say them: text without a header, arrays.
 
     Raises:
-        EventFileError: If the file is damaged, or not what it should be; says which file, which entry, and what was
-            expected.
+        EventFileError: If the file is empty or of no known kind, or an argument does not fit its kind.
         FileNotFoundError: If there is no such file.
-        ValueError: If an argument does not fit the kind of file.
+        ValueError: If there is no such kind.
     """
-    return Events.concatenate(
-        list(batches(path, kind=kind, sample=sample, layout=layout, checksums=checksums, batch=100_000))
-    )
+    path = Path(path)
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    with path.open("rb") as stream:
+        kind = kind or _recognise(OpenFile(path, stream), has_layout=layout is not None)
+        if layout is not None and kind in SELF_DESCRIBING:
+            raise EventFileError(f"{path}: files of kind {kind!r} say themselves what they hold, expected no layout")
+        if sample is not None and kind in WITHOUT_SAMPLES:
+            raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
+        yield EventFile(
+            path=path,
+            stream=stream,
+            sample=sample,
+            layout=layout or Layout(),
+            names=tuple(names),
+            kind=kind,
+            holds_particles=layout is not None or kind in PARTICLES,
+        )
 
 
 def batches(
@@ -79,89 +157,88 @@ def batches(
     """Events of a file, a batch at a time, so that the file may be larger than memory.
 
     Args:
-        path: This and what follows: see `read`.
-        kind: See there.
+        path: The file.
+        kind: See `open_file`.
         sample: See there.
         layout: See there.
-        checksums: See there.
+        checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
         batch: Events in each batch but the last.
 
-    Returns:
-        The batches, each checked before it is handed out.
+    Yields:
+        Batches, each checked before it is handed out; momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl``
+        may have no events, which makes one empty batch.
 
     Raises:
-        ValueError: If an argument does not fit the kind of file; this at once, what `read` raises else on the way.
+        EventFileError: If the file is damaged, or not what it should be; says which file, which entry, and what was
+            expected.
+        FileNotFoundError: If there is no such file.
+        ValueError: If there is no such kind.
     """
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, got {batch}")
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    path = Path(path)
-    kind = kind or recognise(path, layout)
-    if layout is not None and kind in SELF_DESCRIBING:
-        raise ValueError(f"{path}: files of kind {kind!r} say themselves what they hold, expected no layout")
-    if sample is not None and kind in WITHOUT_SAMPLES:
-        raise ValueError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
-    if checksums is not None and kind != "top_pair":
-        raise ValueError(f"{path}: files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'")
-    return _batches(path, kind, sample, layout or Layout(), checksums, batch)
+    with open_file(path, kind=kind, sample=sample, layout=layout) as file:
+        yield from file.events(batch, checksums)
 
 
-def _batches(
-    path: Path, kind: str, sample: str | None, layout: Layout, checksums: Path | str | None, batch: int
-) -> Iterator[Events]:
-    try:
-        module = _module(kind)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path}: files of kind {kind!r} are read with {error.name}, which is not installed: "
-            "pip install 'gampl[events]'"
-        ) from error
-    rows = max(batch, FEWEST_EVENTS_CHECKED)
-    is_new = kind == "top_pair" and not module.verify(path, checksums)
-    chunks: Iterator[Chunk] = module.chunks(path, sample=sample, layout=layout, rows=rows)
-    absent = kind == "gampl" or layout.absent
-    n_events = 0
-    for events in regrouped(checked(path, chunks, absent, layout.check_unit), batch):
-        n_events += len(events)
-        if is_new:
-            module.remember(path, checksums)
-            is_new = False
-        if n_events or kind == "gampl":
-            yield events
-    if n_events == 0 and kind != "gampl":
-        raise EventFileError(f"{path}: holds no events, expected at least one")
+def read(
+    path: Path | str,
+    *,
+    kind: str | None = None,
+    sample: str | None = None,
+    layout: Layout | None = None,
+    checksums: Path | str | None = None,
+) -> Events:
+    """All events of a file; arguments and errors are those of `batches`."""
+    return Events.concatenate(list(batches(path, kind=kind, sample=sample, layout=layout, checksums=checksums)))
 
 
-def _module(kind: str) -> ModuleType:
-    """The reader of a kind, imported when it is needed; written out, for `gampl.store.provenance`."""
+def _chunks(kind: str, source: OpenFile) -> Iterator[Chunk]:
+    """Momenta; the libraries for each kind are imported where they are needed."""
     if kind == "gampl":
-        from gampl.files import hdf5
+        from gampl.files.hdf5 import chunks
+    elif kind == "top_pair":
+        chunks = public.chunks
+    elif kind == "numpy":
+        from gampl.files.arrays import chunks
+    elif kind == "lhe":
+        from gampl.files.records import lhe_chunks as chunks
+    elif kind == "hepmc":
+        from gampl.files.records import hepmc_chunks as chunks
+    else:
+        with _table(kind, source) as table:
+            yield from tables.chunks(source, table)
+        return
+    yield from chunks(source)
 
-        return hdf5
-    if kind == "top_pair":
-        from gampl.files import public
 
-        return public
-    if kind == "numpy":
-        from gampl.files import arrays
+def _table(kind: str, source: OpenFile) -> AbstractContextManager[Table]:
+    if kind == "csv":
+        from gampl.files.arrow import text_table as table
+    elif kind == "numpy":
+        from gampl.files.arrays import table
+    elif kind == "parquet":
+        from gampl.files.arrow import parquet_table as table
+    elif kind == "root":
+        from gampl.files.root import table
+    else:
+        from gampl.files.hdf5 import table
+    return table(source)
 
-        return arrays
-    if kind == "parquet":
-        from gampl.files import parquet
 
-        return parquet
-    if kind == "root":
-        from gampl.files import root
+def _numbers(kind: str, source: OpenFile, names: Sequence[str]) -> Iterator[Batch]:
+    with _table(kind, source) as table:
+        yield from tables.numbers(source, table, names)
 
-        return root
-    if kind == "lhe":
-        from gampl.files import lhe
 
-        return lhe
-    from gampl.files import hepmc
+def _further_numbers(path: Path, parts: Iterator[Events], names: Sequence[str]) -> Iterator[Batch]:
+    for events in parts:
+        missing = [name for name in names if name not in events.columns]
+        if missing:
+            existing = ", ".join(events.columns) or "none"
+            raise EventFileError(f"{path}: has no column {missing[0]!r} besides its particles; it has {existing}")
+        yield {name: events.columns[name] for name in names}
 
-    return hepmc
+
+def _length(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
 
 
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
@@ -183,31 +260,28 @@ def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
         yield Events.concatenate(waiting)
 
 
-def recognise(path: Path, layout: Layout | None = None) -> str:
-    """The kind of a file, by its first bytes or, where these say nothing, its ending.
-
-    Raises:
-        EventFileError: If the file is empty, or of no kind that can be read.
-    """
-    with path.open("rb") as file:
-        start = file.read(1024)
+def _recognise(source: OpenFile, has_layout: bool) -> str:
+    """The kind of a file, by its first bytes or, where these say nothing, its ending."""
+    path = source.path
+    start = source.stream.read(1024)
     if not start:
-        raise EventFileError(f"{path}: is empty (0 bytes), expected a file of events")
-    if start.startswith(HDF5_MAGIC):
-        return "gampl" if _is_ours(path) else "top_pair"
-    for magic, kind in MAGIC.items():
-        if start.startswith(magic):
-            public = TOP_PAIR_FILE.fullmatch(path.name) and layout is None
-            return "top_pair" if public else kind
-    text = start
-    if start.startswith(b"\x1f\x8b"):
+        raise EventFileError(f"{path}: is empty (0 bytes), expected events")
+    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+    if kind == "hdf5":
+        from gampl.files.hdf5 import is_ours
+
+        return "gampl" if is_ours(path) else "hdf5"
+    if kind is not None:
+        is_public = not has_layout and TOP_PAIR_FILE.fullmatch(path.name)
+        return "top_pair" if is_public else kind
+    if source.is_packed:
         try:
-            text = zlib.decompressobj(wbits=31).decompress(start, 1024)
+            start = zlib.decompressobj(wbits=31).decompress(start, 1024)
         except zlib.error as error:
             raise EventFileError(f"{path}: cannot be decompressed, expected a gzip file ({error})") from error
-    if b"<LesHouchesEvents" in text:
+    if b"<LesHouchesEvents" in start:
         return "lhe"
-    if b"HepMC::" in text:
+    if b"HepMC::" in start:
         return "hepmc"
     for kind, endings in KINDS.items():
         if path.name.lower().endswith(endings):
@@ -215,8 +289,3 @@ def recognise(path: Path, layout: Layout | None = None) -> str:
     raise EventFileError(
         f"{path}: neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
     )
-
-
-def _is_ours(path: Path) -> bool:
-    hdf5 = _module("gampl")
-    return bool(hdf5.is_ours(path))

@@ -5,7 +5,8 @@ Only branches of plain numbers are looked at. Objects, whose description a file 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +14,40 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import Layout
-from gampl.files.tables import Column, assemble, plan
+from gampl.files.checks import EventFileError
+from gampl.files.layout import OpenFile
+from gampl.files.tables import Column, Table
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 _NUMBER = r"(float|double|bool|(std::)?u?int(8|16|32|64)_t)"
 _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 
 
-def chunks(path: Path, *, sample: str | None, layout: Layout, rows: int) -> Iterator[Chunk]:
-    """Chunks of at most `rows` events."""
+@contextmanager
+def table(source: OpenFile) -> Iterator[Table]:
+    """Branches with numbers, or lists of numbers, of a tree."""
+    path = source.path
     with uproot.open({path: None}, object_cache=None, array_cache=None) as file:
-        tree = the_tree(path, file, sample)
-        kinds = {name: has_lists(tree[name]) for name in tree.keys(recursive=True)}
-        where = plan(path, {name: lists for name, lists in kinds.items() if lists is not None}, layout)
-        if hasattr(tree, "page_link_list"):
-            _check_sizes(path, tree)
-        for name in where.needed:
-            # fields of an RNTuple do not count their own
-            if getattr(tree[name], "num_entries", tree.num_entries) != tree.num_entries:
-                raise EventFileError(
-                    f"{path}: branch {name!r} has {tree[name].num_entries} entries, expected {tree.num_entries}"
-                )
-        for start in range(0, tree.num_entries, rows):
-            stop = min(start + rows, tree.num_entries)
-            columns = {name: _column(path, tree[name], start, stop) for name in where.needed}
-            yield assemble(path, start, columns, where, layout)
+        tree = _tree(path, file, source.sample)
+        contents = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
+
+        def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
+            if hasattr(tree, "page_link_list"):
+                _check_sizes(path, tree)
+            for name in names:
+                # fields of an RNTuple do not count their own
+                if getattr(tree[name], "num_entries", tree.num_entries) != tree.num_entries:
+                    raise EventFileError(
+                        f"{path}: branch {name!r} has {tree[name].num_entries} entries, expected {tree.num_entries}"
+                    )
+            for start in range(0, tree.num_entries, source.rows):
+                stop = min(start + source.rows, tree.num_entries)
+                yield {name: _column(path, tree[name], start, stop) for name in names}
+
+        yield Table({name: has_lists for name, has_lists in contents.items() if has_lists is not None}, read)
 
 
-def the_tree(path: Path, file: Any, sample: str | None) -> Any:
+def _tree(path: Path, file: Any, sample: str | None) -> Any:
     """The tree with a name, or the only one."""
     names = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
     if sample is None and len(names) == 1:
@@ -60,15 +65,15 @@ def _check_sizes(path: Path, tree: Any) -> None:
     Its list of pages is the one part of which the library does not verify the checksum.
     """
     most = 8 * path.stat().st_size
-    said: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
     for cluster in tree.page_link_list:
         for column, pages in enumerate(cluster):
-            said[column] += sum(page.num_elements for page in pages.pages)
-    if said and max(said.values()) > most:
-        raise EventFileError(f"{path}: a list of pages says {max(said.values())} numbers, expected {most} at the most")
+            sizes[column] += sum(page.num_elements for page in pages.pages)
+    if sizes and max(sizes.values()) > most:
+        raise EventFileError(f"{path}: a list of pages says {max(sizes.values())} numbers, expected {most} at the most")
 
 
-def has_lists(branch: Any) -> bool | None:
+def _has_lists(branch: Any) -> bool | None:
     """Whether a branch has lists of numbers, or one number per event; None if it has neither."""
     if not isinstance(branch, uproot.TBranch):
         if re.fullmatch(_NUMBER, branch.typename):

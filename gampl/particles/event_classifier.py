@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.likelihood_ratio import Classifier, LearnedRatio, MakeClassifier, held_out
 from gampl.particles.kinematics import COORDINATES, cartesian, cylindrical, delta_r
+from gampl.ratio import Classifier, LearnedRatio, MakeClassifier, held_out
 
 Floats = NDArray[np.float64]
 
@@ -134,13 +134,14 @@ def held_out_events(
     train_share: float = 0.5,
     make_classifier: MakeClassifier | None = None,
 ) -> LearnedRatio:
-    """`gampl.likelihood_ratio.held_out` for events of shape (n, particles, 4), with `event_classifier`.
+    """`gampl.ratio.held_out` for events of shape (n, particles, 4), with `event_classifier`.
 
     The result's `reference_events` have that shape, and it takes batches of that shape: it is a summary for
-    `gampl.comparison.Comparison`.
+    `gampl.distances.Comparison`.
 
     Args:
-        process: Names particles and composites; ``functools.partial`` with it serves `gampl.null_values`.
+        process: Names particles and composites; ``functools.partial`` with it serves
+            `gampl.calibration.null_values`.
         reference: True events, (pT, phi, eta, m) in GeV and radians.
         generated: Generated events to train on. Those that are not finite are left out: in the stream to be tested,
             where they count as lost, the ratio of such events is NaN.

@@ -49,6 +49,11 @@ def delta_phi(a: ArrayLike, b: ArrayLike) -> Floats:
     return np.asarray(difference - 2 * np.pi * np.rint(difference / (2 * np.pi)))
 
 
+def wrapped(angle: ArrayLike) -> Floats:
+    """The same angle in [-pi, pi), rounded to the precision of pi."""
+    return np.asarray((np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi)
+
+
 def delta_r(a: ArrayLike, b: ArrayLike) -> Floats:
     """Distance Delta R = sqrt(Delta eta² + Delta phi²) of momenta of shape (..., 4), Eq. (38)."""
     delta_eta = np.asarray(a, dtype=np.float64)[..., 2] - np.asarray(b, dtype=np.float64)[..., 2]

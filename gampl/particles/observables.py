@@ -129,7 +129,7 @@ def observable(
 ) -> Observable:
     """The observable with a name, for events whose particles have these names.
 
-    The same name for the same particles gives the same object, so that `gampl.comparison.trace` computes it once.
+    The same name for the same particles gives the same object, so that `gampl.distances.trace` computes it once.
 
     Args:
         text: Its name, in the grammar above. ``m_tt`` is short for ``m(tt)``. deltaphi and deltaeta are the first

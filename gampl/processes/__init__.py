@@ -1,4 +1,8 @@
-"""Where events come from: sampling, exact density and exact integrals of the toy processes."""
+"""Where true events come from, with their exact density where it is known.
+
+The toys are here; of physics there are `top_pair.TopPair` and `z_jets.ZJets`, known by files of events, and
+`leading_order_top_pair.LeadingOrderTopPair`, known exactly.
+"""
 
 from gampl.processes.gaussian_line import GaussianLine
 from gampl.processes.gaussian_ring import GaussianRing

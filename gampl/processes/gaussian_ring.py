@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.regions import Intervals
-from gampl.summaries import radius
+from gampl.regions import Intervals, radius
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class GaussianRing:
             ValueError: If the regions are intervals of something else than the radius.
         """
         if regions.observable is not radius:
-            raise ValueError("GaussianRing.integrals needs regions of gampl.summaries.radius")
+            raise ValueError("GaussianRing.integrals needs regions of gampl.regions.radius")
         return np.asarray(self._radial_cdf(regions.high) - self._radial_cdf(regions.low))
 
     def _radial_cdf(self, R: NDArray[np.float64]) -> NDArray[np.float64]:

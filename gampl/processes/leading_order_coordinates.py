@@ -99,7 +99,8 @@ class TopPairCoordinates:
         scale = OFF_SHELL * m_t[..., 0]
         recoil = np.hypot((pt * np.cos(phi)).sum(-1), (pt * np.sin(phi)).sum(-1))
         wrong = ~((np.abs(mass - self.top_mass) < OFF_SHELL * self.top_mass).all(-1) & (recoil < scale))
-        for row in np.flatnonzero(wrong):
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise ValueError(
                 f"momenta of entry {row}: expected two tops of {self.top_mass} GeV back to back,"
                 f" got masses {mass.reshape(-1, 2)[row]} and transverse momentum {recoil.reshape(-1)[row]:.3g} GeV"

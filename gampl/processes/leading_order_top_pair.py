@@ -139,12 +139,12 @@ class LeadingOrderTopPair:
         if n < 0:
             raise ValueError(f"n must not be negative, got {n}")
         events = np.empty((n, 4))
-        found = 0
-        while found < n:
-            trials = min(BATCH, int(1.05 * (n - found) * self._envelope.integral / self.sigma) + 100)
-            accepted = self._try(trials, rng)[: n - found]
-            events[found : found + len(accepted), :3] = accepted
-            found += len(accepted)
+        done = 0
+        while done < n:
+            trials = min(BATCH, int(1.05 * (n - done) * self._envelope.integral / self.sigma) + 100)
+            accepted = self._try(trials, rng)[: n - done]
+            events[done : done + len(accepted), :3] = accepted
+            done += len(accepted)
         events[:, 3] = rng.uniform(-np.pi, np.pi, n)
         return events
 

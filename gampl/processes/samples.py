@@ -1,16 +1,22 @@
-"""What processes that are known by files of events have in common: finding, loading, drawing and cutting them."""
+"""Processes that are known by files of events: finding, loading, drawing and cutting them."""
 
 import os
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gampl import files
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
+from gampl.particles.observables import Observable, observable
+from gampl.regions import Intervals
+from gampl.store.provenance import checkout
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +38,117 @@ class Cuts:
     n_b: int | None = None
 
 
+class FileProcess(ABC):
+    """What is the same for all processes that are known by files of events.
+
+    Attributes:
+        composites: Sums of particles that have names.
+        cuts: The cuts on jets that all events have passed.
+    """
+
+    composites: ClassVar[Mapping[str, tuple[str, ...]]]
+    cuts: ClassVar[Cuts]
+
+    @property
+    @abstractmethod
+    def particles(self) -> tuple[str, ...]:
+        """Names of the particles, in the order of the rows of an event."""
+
+    @property
+    @abstractmethod
+    def jets(self) -> tuple[str, ...]:
+        """Those of the particles that are jets, which come last."""
+
+    @property
+    @abstractmethod
+    def bundled(self) -> str:
+        """Name of the file that comes with the project."""
+
+    def observable(self, name: str) -> Observable:
+        """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; HT and n_jets are about jets.
+
+        Raises:
+            ValueError: If there is none of that name; says where, and what there is.
+        """
+        return observable(name, self.particles, self.composites, self.jets)
+
+    def region(self, low: float, high: float, observable: str) -> Intervals:
+        """The events with an observable in [low, high)."""
+        return Intervals(np.array([low]), np.array([high]), self.observable(observable))
+
+    def batches(
+        self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
+    ) -> Iterator[Events]:
+        """Events of a file, a batch at a time; arguments and errors are those of `load`."""
+        return self._batches(self.particles, sample, path, batch)
+
+    def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
+        """All events of one sample of a file, with their weights if they have some.
+
+        Args:
+            sample: ``train`` or ``holdout``, or what else the file has: ``ttbar+0jet`` of the public file, None of a
+                file with one sample.
+            path: The file, of any kind that `gampl.files` reads; the `bundled` one if left out.
+
+        Raises:
+            FileNotFoundError: If there is no such file; says how to make it.
+            EventFileError: If it is damaged, lacks the sample or holds other particles.
+        """
+        return Events.concatenate(list(self.batches(sample, path)))
+
+    def sample(
+        self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
+    ) -> Floats:
+        """Draw ``n`` different events of equal weight in random order, shape (n, particles, 4); see `draw`.
+
+        `path` and `sample` are those of `load`.
+
+        Raises:
+            ValueError: If the file has fewer.
+            FileNotFoundError: As for `load`.
+        """
+        return draw(self.load(sample, path), n, rng)
+
+    def select(
+        self,
+        events: Events,
+        *,
+        pt_min: float | None = None,
+        eta_max: float | None = None,
+        delta_r_min: float | None = None,
+    ) -> Events:
+        """Events all of whose jets pass tighter cuts; see `passes`.
+
+        Raises:
+            ValueError: If the particles are not those of this process.
+        """
+        if events.particles != self.particles:
+            raise ValueError(
+                f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
+            )
+        jets = events.momenta[:, len(self.particles) - len(self.jets) :]
+        return events[passes(jets, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)]
+
+    def _batches(
+        self, particles: tuple[str, ...], sample: str | None, path: Path | str | None, batch: int
+    ) -> Iterator[Events]:
+        """Events of a file that must hold these particles; that there is such a file is checked immediately."""
+        file = default_folder() / self.bundled if path is None else Path(path)
+        if not file.exists():
+            hint = (
+                "the folder of the bundled files in the environment variable GAMPL_DATA" if path is None else "another"
+            )
+            raise FileNotFoundError(
+                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name {hint}"
+            )
+        return _checked(file, sample, particles, batch)
+
+
+def numbered_jets(n: int) -> tuple[str, ...]:
+    """j1, j2 and so on."""
+    return tuple(f"j{k}" for k in range(1, n + 1))
+
+
 def default_folder() -> Path:
     """Where the bundled files are: the environment variable GAMPL_DATA, else `data` in the project's checkout.
 
@@ -40,8 +157,7 @@ def default_folder() -> Path:
     """
     if chosen := os.environ.get("GAMPL_DATA"):
         return Path(chosen)
-    project = Path(__file__).resolve().parents[2]
-    if (project / "pyproject.toml").exists():
+    if project := checkout():
         return project / "data"
     raise FileNotFoundError(
         "the bundled events come with the project's checkout, not with the installed package: name their folder in the "
@@ -49,52 +165,17 @@ def default_folder() -> Path:
     )
 
 
-def batches(
-    path: Path | str | None, bundled: str, sample: str | None, particles: tuple[str, ...], batch: int
-) -> Iterator[Events]:
-    """Events of one sample of a file, a batch at a time.
-
-    Args:
-        path: The file; if None the bundled one.
-        bundled: Name of the bundled file.
-        sample: Name of the sample: ``train``, ``holdout``; None if the file has only one.
-        particles: Which particles the file must hold.
-        batch: Events in each batch but the last.
-
-    Raises:
-        FileNotFoundError: If there is no such file; says how to make it.
-        EventFileError: If it is damaged, lacks the sample or holds other particles.
-    """
-    file = default_folder() / bundled if path is None else Path(path)
-    if not file.exists():
-        hint = "the folder of the bundled files in the environment variable GAMPL_DATA" if path is None else "another"
-        raise FileNotFoundError(
-            f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name {hint}"
-        )
-    return _checked(file, sample, particles, batch)
-
-
 def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: int) -> Iterator[Events]:
-    # here, so that observables and cuts need no library for files
-    from gampl.files import EventFileError
-    from gampl.files import batches as of_file
-
     n_events = 0
-    for events in of_file(file, sample=sample, batch=batch):
+    for events in files.batches(file, sample=sample, batch=batch):
         n_events += len(events)
         if events.particles != particles:
-            raise EventFileError(
+            raise files.EventFileError(
                 f"{file}: expected the particles {', '.join(particles)}, got {', '.join(events.particles)}"
             )
         yield events
     if n_events == 0:
-        raise EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
-
-
-def require(events: Events, particles: tuple[str, ...]) -> None:
-    """Raises ValueError if events are not of these particles."""
-    if events.particles != particles:
-        raise ValueError(f"expected events of {', '.join(particles)}, got events of {', '.join(events.particles)}")
+        raise files.EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
 
 
 def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
@@ -130,16 +211,12 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
 
 
 def passes(
-    jets: ArrayLike,
-    *,
-    pt_min: float | None = None,
-    eta_max: float | None = None,
-    delta_r_min: float | None = None,
+    jets: ArrayLike, *, pt_min: float | None = None, eta_max: float | None = None, delta_r_min: float | None = None
 ) -> NDArray[np.bool_]:
     """Which events have only jets that pass the cuts that are given; absent jets pass, NaN does not.
 
     Generated events can be cut alike: ``functools.partial(passes, eta_max=2.5)`` is a `keep` of
-    `gampl.comparison.Comparison`.
+    `gampl.distances.Comparison`.
 
     Args:
         jets: (pT, phi, eta, m), shape (n, jets, 4).

@@ -1,17 +1,12 @@
 """Top pairs that decay to jets, as a detector reconstructs them: the paper's section 5."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from gampl.particles.events import Events
-from gampl.particles.observables import Observable, observable
-from gampl.processes import samples
-from gampl.processes.samples import Cuts
+from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 from gampl.regions import Intervals
 
 DECAY_JETS = ("b1", "q1", "q2", "b2", "q3", "q4")
@@ -27,11 +22,12 @@ M_TT_REGION = (2000.0, 2200.0)  # GeV, Eq. (43)
 
 
 @dataclass(frozen=True)
-class TopPair:
+class TopPair(FileProcess):
     """pp -> t tbar -> jets with a fixed number of additional jets, known by files of events.
 
     An event is (pT, phi, eta, m) of ``b1 q1 q2 b2 q3 q4 j1 ...``: b1, q1 and q2 make the top t1, q1 and q2 its W boson
-    W1, likewise t2 and W2; b1 is the b-jet with the larger pT, and jets of one kind come by falling pT.
+    W1, likewise t2 and W2; b1 is the b-jet with the larger pT, and jets of one kind come by falling pT. The sum tt
+    leaves out the additional jets. All events have passed the cuts of Eq. (38).
 
     Args:
         extra_jets: Jets besides the six of the decays, 0 to 4. Files for 0 and 4 are bundled, as in Eq. (39).
@@ -39,6 +35,9 @@ class TopPair:
     Raises:
         ValueError: If ``extra_jets`` is outside its range.
     """
+
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
+    cuts: ClassVar[Cuts] = CUTS
 
     extra_jets: int = 0
 
@@ -49,93 +48,40 @@ class TopPair:
     @property
     def particles(self) -> tuple[str, ...]:
         """Names of the jets, in the order of the rows of an event."""
-        return DECAY_JETS + tuple(f"j{k}" for k in range(1, self.extra_jets + 1))
+        return DECAY_JETS + numbered_jets(self.extra_jets)
 
     @property
-    def composites(self) -> Mapping[str, tuple[str, ...]]:
-        """Sums of jets that have names: t1, t2, W1, W2, and tt, which leaves out the additional jets."""
-        return COMPOSITES
+    def jets(self) -> tuple[str, ...]:
+        """All of the particles."""
+        return self.particles
 
     @property
-    def cuts(self) -> Cuts:
-        """The cuts that all events have passed, Eq. (38)."""
-        return CUTS
-
-    def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m_tt``, ``pT(b1)``, ``deltaR(q1,q2)``, ``HT``.
-
-        Raises:
-            ValueError: If there is none of that name; says where, and what there is.
-        """
-        return observable(name, self.particles, self.composites)
+    def bundled(self) -> str:
+        """``top_pair_0j.h5`` for no additional jets."""
+        return f"top_pair_{self.extra_jets}j.h5"
 
     def region(self, low: float = M_TT_REGION[0], high: float = M_TT_REGION[1], observable: str = "m_tt") -> Intervals:
         """The events with an observable in [low, high); without arguments the region of Eq. (43)."""
-        return Intervals(np.array([low]), np.array([high]), self.observable(observable))
+        return super().region(low, high, observable)
 
-    def batches(
-        self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
-    ) -> Iterator[Events]:
-        """Events of a file, a batch at a time; arguments and errors are those of `load`."""
-        return samples.batches(path, f"top_pair_{self.extra_jets}j.h5", sample, self.particles, batch)
-
-    def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
-        """All events of one sample of a file.
-
-        Args:
-            sample: ``train`` or ``holdout``, or what else the file has: ``ttbar+0jet`` of the public file, None of a
-                file with one sample.
-            path: The file, of any kind that `gampl.files` reads; the bundled one if left out, ``top_pair_0j.h5``
-                for no additional jets.
-
-        Raises:
-            FileNotFoundError: If there is no such file; says how to make it.
-            EventFileError: If it is damaged, lacks the sample or holds other particles.
-        """
-        return Events.concatenate(list(self.batches(sample, path)))
-
-    def sample(
-        self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
-    ) -> NDArray[np.float64]:
-        """Draw ``n`` different events of a sample of a file in random order, shape (n, 6 + extra_jets, 4).
-
-        `path` and `sample` are those of `load`.
-
-        Raises:
-            ValueError: If the file has fewer.
-            FileNotFoundError: As for `load`.
-        """
-        return samples.draw(self.load(sample, path), n, rng)
-
-    def select(
-        self,
-        events: Events,
-        *,
-        pt_min: float | None = None,
-        eta_max: float | None = None,
-        delta_r_min: float | None = None,
-        chi2_max: float | None = None,
-    ) -> Events:
-        """Events that pass tighter cuts than those of Eq. (38); the first three are explained at `samples.passes`.
+    def select(self, events: Events, *, chi2_max: float | None = None, **cuts: float | None) -> Events:
+        """Events that pass tighter cuts than those of Eq. (38).
 
         In many events with a large m_tt a forward jet, radiated off the initial state, was taken for one of a decay:
         `eta_max` and `chi2_max` remove them.
 
         Args:
             events: What to choose from.
-            pt_min: In GeV.
-            eta_max: For all jets.
-            delta_r_min: For all pairs of jets.
             chi2_max: Largest chi² of the assignment of jets to tops, the column ``chi2``.
+            cuts: ``pt_min``, ``eta_max`` and ``delta_r_min`` for all jets, see `gampl.processes.samples.passes`.
 
         Raises:
             ValueError: If the particles are not those of this process, or ``chi2`` is needed and missing.
         """
-        samples.require(events, self.particles)
-        passed = samples.passes(events.momenta, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)
-        if chi2_max is not None:
-            if "chi2" not in events.columns:
-                columns = ", ".join(events.columns) or "none"
-                raise ValueError(f"chi2_max needs the column 'chi2' of the events, whose columns are: {columns}")
-            passed &= events.columns["chi2"] < chi2_max
-        return events[passed]
+        chosen = super().select(events, **cuts)
+        if chi2_max is None:
+            return chosen
+        if "chi2" not in events.columns:
+            columns = ", ".join(events.columns) or "none"
+            raise ValueError(f"chi2_max needs the column 'chi2' of the events, whose columns are: {columns}")
+        return chosen[chosen.columns["chi2"] < chi2_max]

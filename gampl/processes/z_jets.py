@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.particles.events import Events
-from gampl.particles.observables import Observable, observable
-from gampl.processes import samples
-from gampl.processes.samples import Cuts
-from gampl.regions import Intervals
+from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 
 MUONS = ("mu-", "mu+")
 MAX_JETS = 8
@@ -23,7 +21,7 @@ CUTS = Cuts(pt_min=20.0, eta_max=5.0)
 
 
 @dataclass(frozen=True)
-class ZJets:
+class ZJets(FileProcess):
     """pp -> Z -> mu- mu+ with jets, known by files of events.
 
     An event is (pT, phi, eta, m) of ``mu- mu+ j1 ... j8``, jets by falling pT; the rows of jets that an event does not
@@ -38,6 +36,10 @@ class ZJets:
         ValueError: If ``n_jets`` is outside its range.
     """
 
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
+    cuts: ClassVar[Cuts] = CUTS
+    bundled: ClassVar[str] = "z_jets.h5"
+
     n_jets: int | None = None
 
     def __post_init__(self) -> None:
@@ -47,85 +49,19 @@ class ZJets:
     @property
     def particles(self) -> tuple[str, ...]:
         """Names of the particles, in the order of the rows of an event."""
-        return MUONS + self._jets
+        return MUONS + self.jets
 
     @property
-    def _jets(self) -> tuple[str, ...]:
-        return _jets(MAX_JETS if self.n_jets is None else self.n_jets)
-
-    @property
-    def composites(self) -> Mapping[str, tuple[str, ...]]:
-        """Sums of particles that have names: mumu, the Z boson."""
-        return COMPOSITES
-
-    @property
-    def cuts(self) -> Cuts:
-        """The cuts on jets that all events have passed."""
-        return CUTS
-
-    def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m_mumu``, ``pT(j1)``, ``HT``, ``n_jets``.
-
-        HT and n_jets are about jets, not muons.
-
-        Raises:
-            ValueError: If there is none of that name; says where, and what there is.
-        """
-        return observable(name, self.particles, self.composites, self._jets)
-
-    def region(self, low: float, high: float, observable: str) -> Intervals:
-        """The events with an observable in [low, high)."""
-        return Intervals(np.array([low]), np.array([high]), self.observable(observable))
+    def jets(self) -> tuple[str, ...]:
+        """Names of the jets."""
+        return numbered_jets(MAX_JETS if self.n_jets is None else self.n_jets)
 
     def batches(
         self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
     ) -> Iterator[Events]:
         """Events of a file, read a batch at a time; arguments and errors are those of `load`."""
-        found = samples.batches(path, "z_jets.h5", sample, MUONS + _jets(MAX_JETS), batch)
-        return found if self.n_jets is None else (_with_jets(events, self.n_jets) for events in found)
-
-    def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
-        """All events of one sample of a file, with their weights.
-
-        Args:
-            sample: ``train`` or ``holdout``, or what else the file has; None if it has only one.
-            path: The file, of any kind that `gampl.files` reads; the bundled one, ``z_jets.h5``, if left out.
-
-        Raises:
-            FileNotFoundError: If there is no such file; says how to make it.
-            EventFileError: If it is damaged, lacks the sample or holds other particles.
-        """
-        return Events.concatenate(list(self.batches(sample, path)))
-
-    def sample(
-        self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
-    ) -> NDArray[np.float64]:
-        """Draw ``n`` different events of equal weight from a sample of a file, shape (n, particles, 4).
-
-        Of five jets and more the weights vary much, and few events are left. `path` and `sample` as for `load`.
-
-        Raises:
-            ValueError: If the file has fewer, see `gampl.processes.samples.draw`.
-            FileNotFoundError: As for `load`.
-        """
-        return samples.draw(self.load(sample, path), n, rng)
-
-    def select(
-        self,
-        events: Events,
-        *,
-        pt_min: float | None = None,
-        eta_max: float | None = None,
-        delta_r_min: float | None = None,
-    ) -> Events:
-        """Events all of whose jets pass tighter cuts; see `gampl.processes.samples.passes`.
-
-        Raises:
-            ValueError: If the particles are not those of this process.
-        """
-        samples.require(events, self.particles)
-        jets = events.momenta[:, len(MUONS) :]
-        return events[samples.passes(jets, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)]
+        stored = self._batches(ZJets().particles, sample, path, batch)
+        return stored if self.n_jets is None else (_with_jets(events, self.n_jets) for events in stored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,12 +114,8 @@ def staircase(events: Events) -> Staircase:
     return Staircase(np.arange(rates.size), share, error, ratio, ratio_error)
 
 
-def _jets(number: int) -> tuple[str, ...]:
-    return tuple(f"j{k}" for k in range(1, number + 1))
-
-
 def _with_jets(events: Events, n_jets: int) -> Events:
     """The events with exactly so many jets, without the rows of the others."""
-    found = events[events.multiplicity == len(MUONS) + n_jets]
+    chosen = events[events.multiplicity == len(MUONS) + n_jets]
     particles = events.particles[: len(MUONS) + n_jets]
-    return Events(found.momenta[:, : len(particles)], particles, found.columns, found.about)
+    return Events(chosen.momenta[:, : len(particles)], particles, chosen.columns, chosen.about)

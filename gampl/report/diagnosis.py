@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from gampl.report.members import Member, Plan
+from gampl.basics import Floats
+from gampl.report.members import Job, Member
 from gampl.report.process import Process
-from gampl.report.truth import Truth
-
-Floats = NDArray[np.float64]
+from gampl.report.samples import Truth
 
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
@@ -20,35 +19,31 @@ HALF = 0.5
 CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 
 
-def weak_spots(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> tuple[str, ...]:
+def weak_spots(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> tuple[str, ...]:
     """What a user should know before believing an estimate; nothing if all is well.
 
     Args:
         process: What was asked for.
         truth: True events.
-        plan: Regions and tests.
+        job: Regions and tests.
         members: After all their events have passed.
     """
     return (
-        *(_few_members(plan, members) if process.averaging else ()),
-        *_sizes(process, truth),
-        *_repeats(plan, truth, members),
-        *_reference(truth, plan),
-        *_regions(process, truth, plan, members),
-        *(_overlaps(plan, members) if process.averaging else ()),
-        *(_pulls(plan, truth, members) if process.averaging else ()),
+        *_sizes(process, truth, job, members),
+        *_repeats(job, truth, members),
+        *_reference(truth, job),
+        *_regions(process, truth, job, members),
+        *(_overlaps(job, members) if process.averaging else ()),
+        *(_pulls(job, truth, members) if process.averaging else ()),
     )
 
 
-def _few_members(plan: Plan, members: Sequence[Member]) -> Iterator[str]:
-    if plan.regions and len(members) < 5:
+def _sizes(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> Iterator[str]:
+    if process.averaging and job.regions and len(members) < 5:
         yield (
-            f"{len(members)} members: the averaging estimate lives on how they scatter; the interval is honest but "
+            f"{len(members)} members: the averaging estimate rests on how they scatter; the interval is honest but "
             "wide, and whether they scatter normally cannot be seen"
         )
-
-
-def _sizes(process: Process, truth: Truth) -> Iterator[str]:
     if truth.train is not None and len(truth.train) != process.n_train:
         yield (
             f"the training sample has {len(truth.train)} events, but n_train is {process.n_train}: "
@@ -56,15 +51,15 @@ def _sizes(process: Process, truth: Truth) -> Iterator[str]:
         )
 
 
-def _reference(truth: Truth, plan: Plan) -> Iterator[str]:
-    if plan.tests and truth.reference_is == "training":
+def _reference(truth: Truth, job: Job) -> Iterator[str]:
+    if job.tests and truth.reference_is == "training":
         yield (
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
             "poor one look good: keep a holdout"
         )
 
 
-def _repeats(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[str]:
+def _repeats(job: Job, truth: Truth, members: Sequence[Member]) -> Iterator[str]:
     """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
     first = [Rows.of(member.first_events) for member in members]
     if truth.train is not None:
@@ -75,7 +70,7 @@ def _repeats(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[st
                 "reference that was used in the training makes G too large"
             )
         copied = [m.name for m, rows in zip(members, first, strict=True) if train.has_more_than_chance(rows)]
-        if copied and truth.train.names == plan.numbers.needed:
+        if copied and truth.train.names == job.numbers.needed:
             yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
     same = [
         f"{members[a].name} and {members[b].name}"
@@ -86,8 +81,8 @@ def _repeats(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[st
         yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
 
 
-def _regions(process: Process, truth: Truth, plan: Plan, members: Sequence[Member]) -> Iterator[str]:
-    for k, placement in enumerate(plan.regions):
+def _regions(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> Iterator[str]:
+    for k, placement in enumerate(job.regions):
         shares = _mean_shares(members, k) if truth.train is None else placement.shares(truth.train)
         if shares is not None and (fewest := process.n_train * float(shares.min())) < FEW:
             part = " in one of its parts" if len(placement) > 1 else ""
@@ -105,24 +100,24 @@ def _mean_shares(members: Sequence[Member], region: int) -> Floats | None:
         return None
 
 
-def _overlaps(plan: Plan, members: Sequence[Member]) -> Iterator[str]:
+def _overlaps(job: Job, members: Sequence[Member]) -> Iterator[str]:
     shared = np.sum([member.overlaps for member in members], axis=0)
-    single = [k for k, placement in enumerate(plan.regions) if placement.region.condition]
+    single = [k for k, placement in enumerate(job.regions) if placement.region.condition]
     for a, b in combinations(single, 2):
         both, least = shared[a, b], min(shared[a, a], shared[b, b])
         if both > 0:
-            names = " and ".join(repr(plan.regions[k].region.name) for k in (a, b))
+            names = " and ".join(repr(job.regions[k].region.name) for k in (a, b))
             yield (
                 f"regions {names} overlap: they share {100 * both / least:.3g} % of the smaller one's events, so that "
                 "their estimates are not independent"
             )
 
 
-def _pulls(plan: Plan, truth: Truth, members: Sequence[Member]) -> Iterator[str]:
+def _pulls(job: Job, truth: Truth, members: Sequence[Member]) -> Iterator[str]:
     """Regions in which the members agree with each other better than with the holdout."""
     if truth.holdout is None or len(members) < 2:
         return
-    for k, placement in enumerate(plan.regions):
+    for k, placement in enumerate(job.regions):
         shares = np.stack([member.tallies[k].shares.integrals for member in members])
         true, mean = placement.shares(truth.holdout), shares.mean(axis=0)
         spread = shares.var(axis=0, ddof=1)

@@ -6,8 +6,9 @@ Figures that are made here have a canvas of their own: pyplot, its style and its
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
@@ -16,15 +17,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
-from numpy.typing import NDArray
 
 from gampl import plots
-from gampl.amplification import Amplification
+from gampl.basics import Floats
 from gampl.report.histograms import Histogram
-from gampl.report.study import Finding
+from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.result import Amplification
+from gampl.store.atomic import write_bytes
 
-Floats = NDArray[np.float64]
 Kind = Literal["png", "pdf", "svg"]
+OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
 STYLE: dict[Any, Any] = plots.STYLE | {
     "text.usetex": False,  # names of regions are no TeX
@@ -38,15 +40,14 @@ LABEL_WIDTH = 24  # characters of a line in the overview
 MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a log axis
 
 
-def histogram(h: Histogram, ax: Axes | None = None, *, ratio: Axes | None = None) -> Axes:
+def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
     """Draw the members' mean with a band of their spread, the true events, and the ends of regions.
 
     Args:
         h: The distributions.
-        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+        ax: Where to draw; returned.
         ratio: Where to draw the same relative to the true events, if there are any.
     """
-    ax = _axes(ax)
     mean, spread = h.band
     _draw(ax, h, mean, spread, h.true, h.true_error)
     filled = np.concatenate([mean, [] if h.true is None else h.true])
@@ -70,20 +71,18 @@ def histogram(h: Histogram, ax: Axes | None = None, *, ratio: Axes | None = None
     return ax
 
 
-def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
+def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     """Draw G with its interval for all findings, the first on top; arrows where there is no upper end.
 
-    Args:
-        findings: What was estimated. One without an estimate has a line that says so.
-        ax: Where to draw; by default in a new figure, which is the axes' ``figure``.
+    A finding that is not an estimate has a line that says so. Returns the axes.
     """
-    ax = _axes(ax, (5.2, 1.3 + 0.46 * max(len(findings), 1)))
-    ends = [1.0, *(end for f in findings if f.result for end in (f.result.G, *f.result.interval) if np.isfinite(end))]
+    results = [finding.result for finding in findings if isinstance(finding, Estimate)]
+    ends = [1.0, *(end for result in results for end in (result.G, *result.interval) if np.isfinite(end))]
     left, right = 0.6 * min(ends), 2.2 * max(ends)
     ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
     labelled = set[str]()
     for row, finding in enumerate(findings):
-        if finding.result is None:
+        if isinstance(finding, Failure):
             place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
             ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
             continue
@@ -99,25 +98,16 @@ def overview(findings: Sequence[Finding], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def of_finding(finding: Finding) -> Figure:
-    """The curve of an estimate in a figure of its own, the legend below.
-
-    Raises:
-        ValueError: If there is no estimate.
-    """
-    if finding.result is None:
-        raise ValueError(f"{finding.what}: there is no estimate to draw, {finding.problem}")
-    with style():
-        ax = _axes(None, (5.2, 4.4))
-        finding.result.plot(ax, legend=False)
-        plots.shared_legend([ax], columns=2)
-    return _figure(ax)
+def of_estimate(estimate: Estimate) -> Figure:
+    """The curve of an estimate in a figure of its own, the legend below."""
+    with _new_figure(5.2, 4.4) as figure:
+        plots.shared_legend([estimate.result.plot(figure.subplots(), legend=False)], columns=2)
+    return figure
 
 
 def of_histogram(h: Histogram) -> Figure:
     """A control plot in a figure of its own, with the ratio to true events where there are any."""
-    with style():
-        figure = new_figure((5.2, 4.4))
+    with _new_figure(5.2, 4.4) as figure:
         if h.true is None:
             panels = [histogram(h, figure.subplots())]
         else:
@@ -129,33 +119,56 @@ def of_histogram(h: Histogram) -> Figure:
 
 def of_all(findings: Sequence[Finding]) -> Figure:
     """The overview in a figure of its own, the legend below."""
-    with style():
-        ax = overview(findings)
-        plots.shared_legend([ax], columns=3)
-    return _figure(ax)
+    with _new_figure(5.2, 1.3 + 0.46 * max(len(findings), 1)) as figure:
+        plots.shared_legend([overview(findings, figure.subplots())], columns=3)
+    return figure
+
+
+def write(study: Study, folder: Path) -> tuple[Path, ...]:
+    """Write the overview, each estimate's curve and each control plot as PNG and PDF.
+
+    Returns:
+        The files, in this order.
+    """
+    paths = []
+    for name, draw, shown in _pictures(study):
+        figure = draw(shown)
+        for kind in OF_FILES:
+            paths.append(folder / f"{name}.{kind}")
+            write_bytes(paths[-1], content(figure, kind))
+    return tuple(paths)
+
+
+def _pictures(study: Study) -> Iterator[tuple[str, Callable[[Any], Figure], Any]]:
+    """Names of files, what draws them, and what they show; numbers make the names unique."""
+    yield "overview", of_all, study.findings
+    for k, finding in enumerate(study.findings, 1):
+        if isinstance(finding, Estimate):
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_estimate, finding
+    for k, h in enumerate(study.histograms, 1):
+        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram, h
+
+
+def _file_name(text: str) -> str:
+    """What any file system takes, short."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40] or "x"
 
 
 def content(figure: Figure, kind: Kind, dpi: float = 200) -> bytes:
     """What a file with a figure holds."""
     buffer = io.BytesIO()
-    with style():
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=NO_DATE[kind])
     return buffer.getvalue()
 
 
-def new_figure(size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Figure:
-    """An empty figure in the project's style that pyplot knows nothing of; its size is in inches."""
-    with style():
-        figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    return figure
-
-
 @contextmanager
-def style() -> Iterator[None]:
-    """The project's style, for as long as it is needed."""
+def _new_figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure that pyplot knows nothing of, in the project's style for as long as it is drawn; in inches."""
     with matplotlib.rc_context(STYLE):
-        yield
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        yield figure
 
 
 def _draw(ax: Axes, h: Histogram, mean: Floats, spread: Floats, true: Floats | None, true_error: Floats) -> None:
@@ -192,19 +205,6 @@ def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | N
     ax.plot(
         [result.G if np.isfinite(result.G) else np.nan], [row], color=color, marker=marker, ms=7, ls="none", label=label
     )
-
-
-def _axes(ax: Axes | None, size: tuple[float, float] = plots.STYLE["figure.figsize"]) -> Axes:
-    if ax is not None:
-        return ax
-    with style():
-        return new_figure(size).subplots()
-
-
-def _figure(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - it was made here
-    return figure
 
 
 def _two_lines(text: str) -> str:

@@ -1,22 +1,63 @@
 """Members that are trained here, on the training sample of a process file."""
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.generators.settings import Fit
-from gampl.generators.table_settings import TableTraining
-from gampl.report.events import Batch
-from gampl.report.process import Process
-from gampl.report.process_file import GeneratorSettings
+from gampl.generators.table_settings import GENERATORS, TableTraining
+from gampl.particles.quoting import quoted
+from gampl.report.process import Process, first_repeated
+from gampl.report.samples import Batch, Numbers, Progress, true_sample
 from gampl.report.study import Study, analyse_streams
-from gampl.report.truth import Progress, Truth
-from gampl.training.tables import TableEnsemble, train_ensemble
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from gampl.training.tables import TableEnsemble
+
+SPLINE_ONLY = ("steps", "batch_size", "learning_rate", "width", "transforms", "bins")
+LEAST = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "transforms": 1, "bins": 2}
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """An ensemble of generators that is trained on the training sample, see `TableTraining`.
+
+    Args:
+        kind: "spline" or "kde".
+        members: How many.
+        columns: Columns or observables that it learns; all regions and summaries must be made of these.
+        n_gen: Events to generate with each member.
+        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.generators.settings.Fit`.
+        width, transforms, bins: Size of a spline.
+
+    Raises:
+        ValueError: If the kind is unknown or a number out of range.
+    """
+
+    kind: str
+    members: int
+    columns: tuple[str, ...]
+    n_gen: int = 100_000
+    steps: int = Fit.steps
+    batch_size: int = Fit.batch_size
+    learning_rate: float = Fit.learning_rate
+    width: int = TableTraining.width
+    transforms: int = TableTraining.transforms
+    bins: int = TableTraining.bins
+
+    def __post_init__(self) -> None:
+        if self.kind not in GENERATORS:
+            raise ValueError(f"kind must be one of {', '.join(GENERATORS)}, got {quoted(self.kind)}")
+        if not self.columns or first_repeated(self.columns) is not None:
+            raise ValueError(f"columns must be different names, at least one, got {quoted(', '.join(self.columns))}")
+        if small := [name for name, least in LEAST.items() if not getattr(self, name) >= least]:
+            name = small[0]
+            raise ValueError(f"{name} must be at least {LEAST[name]}, got {getattr(self, name)}")
+        if not 0 < self.learning_rate <= 1:
+            raise ValueError(f"learning_rate must be a number between 0 and 1, got {self.learning_rate}")
 
 
 def training_events(process: Process, generator: GeneratorSettings) -> Floats:
@@ -25,12 +66,10 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     Raises:
         ValueError: If there is no training sample, or it has fewer events that are finite.
     """
-    if process.train is None:
-        raise ValueError("train: expected a training sample for the generator")
     expressions = [process.number(name) for name in generator.columns]
-    everything = replace(process, holdout=None, n_train=sys.maxsize)  # those that are not finite are left out below
-    sample = Truth.of(everything, expressions).train
-    assert sample is not None  # noqa: S101 - it was asked for
+    sample = true_sample(process, "train", Numbers(process, expressions))
+    if sample is None:
+        raise ValueError("train: expected a training sample for the generator")
     events = np.stack([sample.values[e].values for e in expressions], axis=-1)
     events = events[np.isfinite(events).all(axis=1)]
     if len(events) < process.n_train:
@@ -38,32 +77,26 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     return events[: process.n_train]
 
 
-def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> TableEnsemble:
+def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> "TableEnsemble":
     """Trains the ensemble of a process file, or finds it in the store."""
+    from gampl.training.tables import train_ensemble
+
     events = training_events(process, generator)
-    steps = generator.steps
     fit = Fit(
-        steps=steps,
+        steps=generator.steps,
         batch_size=min(generator.batch_size, len(events)),
         learning_rate=generator.learning_rate,
-        warmup=min(Fit.warmup, steps // 5),
+        warmup=min(Fit.warmup, generator.steps // 5),
         ema=0.99,
     )
-    training = TableTraining(
-        generator.kind,
-        n_train=len(events),
-        dim=len(generator.columns),
-        seed=process.seed,
-        fit=fit,
-        width=generator.width,
-        transforms=generator.transforms,
-        bins=generator.bins,
-    )
+    sizes = {name: getattr(generator, name) for name in ("width", "transforms", "bins")}
+    dim = len(generator.columns)
+    training = TableTraining(generator.kind, n_train=len(events), dim=dim, seed=process.seed, fit=fit, **sizes)
     return train_ensemble(training, events, generator.members, names=generator.columns, label=label)
 
 
 def analyse_generated(
-    process: Process, generator: GeneratorSettings, ensemble: TableEnsemble, progress: Progress | None = None
+    process: Process, generator: GeneratorSettings, ensemble: "TableEnsemble", progress: Progress | None = None
 ) -> Study:
     """Analyse what an ensemble generates, as `gampl.report.study.analyse` does samples in files.
 
@@ -71,20 +104,19 @@ def analyse_generated(
         ValueError: If a region or summary needs a column that the generator does not make.
     """
 
-    def streams(wanted: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:
-        for name in wanted:
-            if name not in generator.columns:
-                made = ", ".join(generator.columns)
-                raise ValueError(f"{name!r} is not among the columns that the generator makes: {made}")
+    def streams(names: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:
+        if unknown := [name for name in names if name not in generator.columns]:
+            made = ", ".join(generator.columns)
+            raise ValueError(f"{unknown[0]!r} is not among the columns that the generator makes: {made}")
         for member in range(len(ensemble)):
-            yield f"member {member}", _batches(ensemble, member, generator, process.seed, wanted)
+            events = ensemble.stream(member, generator.n_gen, process.seed)
+            yield f"member {member}", _batches(events, {name: generator.columns.index(name) for name in names})
 
-    return analyse_streams(process, streams, progress, given=generator.columns)
+    study = analyse_streams(process, streams, progress, learned=generator.columns)
+    excluded = [f"one trained member is left out: {why}" for why in ensemble.excluded.values()]
+    return replace(study, warnings=(*excluded, *study.warnings))
 
 
-def _batches(
-    ensemble: TableEnsemble, member: int, generator: GeneratorSettings, seed: int, wanted: Sequence[str]
-) -> Iterator[Batch]:
-    place = {name: generator.columns.index(name) for name in wanted}
-    for events in ensemble.stream(member, generator.n_gen, seed):
-        yield Batch({name: events[:, k] for name, k in place.items()}, None, None)
+def _batches(events: Iterable[Floats], columns: Mapping[str, int]) -> Iterator[Batch]:
+    for rows in events:
+        yield Batch({name: rows[:, k] for name, k in columns.items()}, None, None)

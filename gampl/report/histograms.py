@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from gampl.basics import Floats
+
 BINS = 40
 TAIL = 0.002  # share of the events that may lie outside of the bins on either side
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gampl.likelihood_ratio import held_out
-from gampl.report.events import Batch, Numbers
+from gampl.basics import Floats
+from gampl.ratio import held_out
 from gampl.report.members import Test
 from gampl.report.process import Process
-from gampl.report.truth import Truth, Values
+from gampl.report.samples import Batch, Numbers, Truth, Values
 
-Floats = NDArray[np.float64]
 NAME = "classifier"
 
 
@@ -35,12 +33,13 @@ def learn(
         ValueError: If a column tells the members, events have weights, or there are too few.
         ModuleNotFoundError: If scikit-learn is not installed.
     """
-    if process.members is not None and process.members.member is not None:
-        raise ValueError("classifier: needs a file for each member, a column that tells the members does not do")
-    if process.members is not None and process.members.weight is not None:
+    files, reference = process.members, truth.reference
+    if files is not None and files.member is not None:
+        raise ValueError("classifier: needs a file for each member, not a column that says which member an event is of")
+    if files is not None and files.weight is not None:
         raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
-    reference = truth.reference
-    assert reference is not None  # noqa: S101 - Process has seen to it
+    if reference is None:
+        raise ValueError("classifier: needs true events, expected a holdout or a training sample")
     expressions = [process.number(text) for text in process.classifier]
 
     def features(values: Values) -> Floats:
@@ -49,9 +48,9 @@ def learn(
     true = features(reference.values)
     true = true[np.isfinite(true).all(axis=1)]
     most = 2 * len(true) if process.n_gen is None else process.n_gen
-    found = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
-    each = min(-(-len(true) // len(found)), min(len(events) for events in found) // 2)
-    generated = np.concatenate([events[:each] for events in found])
+    samples = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
+    each = min(-(-len(true) // len(samples)), min(map(len, samples)) // 2)
+    generated = np.concatenate([events[:each] for events in samples])
     generated = generated[np.isfinite(generated).all(axis=1)]
     ratio = held_out(true, generated, process.seed)
     return Test(

@@ -1,4 +1,4 @@
-"""What is kept of each member while its events pass by: counts, distances, histograms."""
+"""What is computed of each generated event, and what is kept of each member while its events pass by."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
-from gampl.regions import Placed
-from gampl.report.events import Batch, Numbers
+from gampl.regions import Intervals, Placed, Tally
 from gampl.report.histograms import Filling
-from gampl.report.truth import Placement, Values
-from gampl.tallies import Tally
+from gampl.report.process import Process, Region
+from gampl.report.samples import Batch, Numbers, TrueSample, Truth, Values
 
-Floats = NDArray[np.float64]
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
 MOST_MEMBERS = 1_000
 
 
-@dataclass(frozen=True)
-class ValueOf:
-    """An expression as a summary."""
+class Placement:
+    """One region, or several that are added up, with the edges that quantiles have.
 
-    expression: Expression
+    Args:
+        region: What the user asks for.
+        process: Names of observables.
+        truth: Where quantiles are taken from.
 
-    def __call__(self, values: Values) -> Floats:
-        """Its values of a batch, (n,)."""
-        return values[self.expression][0]
+    Raises:
+        ValueError: If quantiles cannot be taken.
+    """
+
+    def __init__(self, region: Region, process: Process, truth: Truth) -> None:
+        self.region = region
+        self.expression = process.expression_of(region)
+        self.intervals: Intervals | None = None
+        sample = truth.train or truth.reference
+        if region.edges:
+            self.intervals = Intervals.between(region.edges)
+        elif region.quantiles and sample is not None:
+            values, lost = sample.values[self.expression]
+            try:
+                self.intervals = Intervals.quantiles(values[~lost], region.quantiles)
+            except ValueError as error:
+                raise ValueError(f"region {region.name!r}: {error}") from None
+
+    def __len__(self) -> int:
+        return 1 if self.intervals is None else len(self.intervals)
+
+    def place(self, values: Values) -> Placed:
+        """The region of each event."""
+        number, lost = values[self.expression]
+        if self.intervals is None:
+            return Placed(np.where(number, 0, -1), lost)
+        return Placed(np.where(lost, -1, self.intervals.place(number).region), lost)
+
+    def shares(self, sample: TrueSample) -> Floats:
+        """Share of true events in each region, (regions,)."""
+        return self.place(sample.values).counts(len(self)).inside / len(sample)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +67,9 @@ class Test:
     Attributes:
         name: Of the summary.
         summary: Its values for the numbers of a batch, (n,).
-        region: Where, as its number in the plan; None for all events.
+        region: Where, as its number in the job; None for all events.
         reference: Values of the true events there, (n_ref,).
         n_train: Training events there, which may be an expectation.
-        problem: Why there is no such test; empty if there is.
         skipped: Events at the beginning of each member that must not be tested, since a classifier was trained on them.
     """
 
@@ -50,12 +78,11 @@ class Test:
     region: int | None
     reference: Floats
     n_train: float
-    problem: str = ""
     skipped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Job:
     """What is computed of each generated event, and what becomes of it.
 
     Attributes:
@@ -69,7 +96,7 @@ class Plan:
     numbers: Numbers
     regions: Sequence[Placement]
     tests: Sequence[Test]
-    histograms: Mapping[Expression, NDArray[np.float64]]
+    histograms: Mapping[Expression, Floats]
     n_gen: int | None = None
 
 
@@ -78,42 +105,41 @@ class Member:
 
     Args:
         name: How to call it.
-        plan: What to keep.
+        job: What to keep.
     """
 
-    def __init__(self, name: str, plan: Plan) -> None:
-        self.name, self.plan = name, plan
+    def __init__(self, name: str, job: Job) -> None:
+        self.name, self.job = name, job
         self.n_gen = 0
-        self.tallies = [Tally(len(region)) for region in plan.regions]
-        self.distances = [None if test.problem else Distances(test.reference) for test in plan.tests]
-        self.fillings = {e: Filling(edges) for e, edges in plan.histograms.items()}
-        self.overlaps = np.zeros((len(plan.regions), len(plan.regions)))  # events in two regions
+        self.tallies = [Tally(len(region), name=name) for region in job.regions]
+        self.distances = [Distances(test.reference, name=name) for test in job.tests]
+        self.fillings = {e: Filling(edges) for e, edges in job.histograms.items()}
+        self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self._raw: list[Floats] = []
 
     @property
     def is_complete(self) -> bool:
-        """Whether all events that are wanted have been seen."""
-        return self.plan.n_gen is not None and self.n_gen >= self.plan.n_gen
+        """Whether there are as many events as are to be used."""
+        return self.job.n_gen is not None and self.n_gen >= self.job.n_gen
 
     @property
     def first_events(self) -> Floats:
         """Columns of the first events, (at most KEPT, columns)."""
-        return np.concatenate(self._raw) if self._raw else np.empty((0, len(self.plan.numbers.needed)))
+        return np.concatenate(self._raw) if self._raw else np.empty((0, len(self.job.numbers.needed)))
 
     def update(self, batch: Batch) -> None:
-        """Add the events of a batch, as far as they are wanted."""
-        left = len(batch) if self.plan.n_gen is None else self.plan.n_gen - self.n_gen
+        """Add the events of a batch, as far as they are to be used."""
+        left = len(batch) if self.job.n_gen is None else self.job.n_gen - self.n_gen
         rows = slice(0, min(left, len(batch)))
         columns = {name: values[rows] for name, values in batch.columns.items()}
         weights = None if batch.weights is None else batch.weights[rows]
         self._keep(columns)
-        values = self.plan.numbers(columns)
-        placed = [region.place(values) for region in self.plan.regions]
+        values = self.job.numbers(columns)
+        placed = [region.place(values) for region in self.job.regions]
         for tally, where in zip(self.tallies, placed, strict=True):
             tally.update(where, weights)
-        for test, distances in zip(self.plan.tests, self.distances, strict=True):
-            if distances is not None:
-                self._test(test, distances, values, placed, weights)
+        for test, distances in zip(self.job.tests, self.distances, strict=True):
+            self._test(test, distances, values, placed, weights)
         for e, filling in self.fillings.items():
             filling.update(values[e][0], weights)
         if placed:
@@ -124,8 +150,7 @@ class Member:
     def close(self) -> None:
         """All events have been seen: let go of the memory that further ones would need."""
         for distances in self.distances:
-            if distances is not None:
-                distances.close()
+            distances.close()
 
     def _test(
         self, test: Test, distances: Distances, values: Values, placed: Sequence[Placed], weights: Floats | None

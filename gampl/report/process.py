@@ -1,12 +1,13 @@
-"""What is to be analysed: samples, observables, regions and sizes, from the command line or a process file."""
+"""What is to be analysed: samples, definitions, regions and sizes, from the command line or a process file."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from gampl.files.layout import Layout
+from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
+from gampl.particles.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class SampleFiles:
         member: Column that says which member an event is of, where one file holds several.
 
     Raises:
-        ValueError: If there are no files.
+        ValueError: If there are no files, or something of them is not as described.
     """
 
     files: tuple[Path, ...]
@@ -37,28 +38,20 @@ class SampleFiles:
     def __post_init__(self) -> None:
         if not self.files:
             raise ValueError("files: expected at least one")
+        if self.kind is not None and self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {quoted(self.kind)}")
+        if (name := first_repeated(self.columns)) is not None:
+            raise ValueError(f"columns must have different names, {quoted(name)} comes twice")
         if self.unweight and self.weight is None:
-            raise ValueError("unweight needs the name of the column with the weights: weight")
-
-
-def given_twice(samples: Mapping[str, SampleFiles]) -> tuple[Path, str, str] | None:
-    """A file that is given twice, under whatever name, and the samples that it is in; its events would count twice."""
-    seen: dict[tuple[Path, str | None], str] = {}
-    for what, files in samples.items():
-        for path in files.files:
-            key = path.resolve(), files.sample
-            if key in seen:
-                return path, seen[key], what
-            seen[key] = what
-    return None
+            raise ValueError("unweight needs the name of the column with the weights, expected weight, too")
 
 
 @dataclass(frozen=True)
-class Observable:
-    """A number of each event.
+class Definition:
+    """A number of each event that has a name.
 
     Args:
-        text: An expression of the files' columns, of observables of particles, and of observables above this one.
+        text: An expression of the files' columns, of observables of particles, and of definitions above this one.
         label: For axes; the name if left out.
         unit: For axes.
     """
@@ -98,12 +91,13 @@ class Region:
         ways = [bool(self.condition), bool(self.edges), self.quantiles != 0]
         if sum(ways) != 1 or bool(self.observable) == bool(self.condition):
             raise ValueError(
-                f"region {self.name!r}: expected either a condition, or an observable with edges or quantiles"
+                f"region {quoted(self.name)}: expected either a condition, or an observable with edges or quantiles"
             )
         if self.quantiles and self.quantiles < 2:
-            raise ValueError(f"region {self.name!r}: expected at least 2 quantiles, got {self.quantiles}")
+            raise ValueError(f"region {quoted(self.name)}: expected at least 2 quantiles, got {self.quantiles}")
         if self.edges and (len(self.edges) < 2 or not all(a < b for a, b in pairwise(self.edges))):
-            raise ValueError(f"region {self.name!r}: expected increasing edges, at least 2, got {list(self.edges)}")
+            listed = ", ".join(f"{edge:g}" for edge in self.edges[:20])
+            raise ValueError(f"region {quoted(self.name)}: expected increasing edges, at least 2, got {listed}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ class Process:
         regions: For the averaging estimate; the differential one is made in each that is a condition, too.
         averaging: Whether to make the averaging estimate.
         summaries: Names or expressions of numbers for the differential estimate.
-        classifier: Observables that a classifier makes one more summary of, see `gampl.likelihood_ratio`.
+        classifier: Observables that a classifier makes one more summary of, see `gampl.ratio`.
         layout: How momenta are read, for files of particles.
         composites: Names of sums of particles.
         title: For the report.
@@ -136,7 +130,7 @@ class Process:
     members: SampleFiles | None = None
     train: SampleFiles | None = None
     holdout: SampleFiles | None = None
-    observables: Mapping[str, Observable] = field(default_factory=dict)
+    observables: Mapping[str, Definition] = field(default_factory=dict)
     regions: tuple[Region, ...] = ()
     averaging: bool = True
     summaries: tuple[str, ...] = ()
@@ -160,28 +154,50 @@ class Process:
             raise ValueError(f"max_lost must be a share between 0 and 1, got {self.max_lost}")
         if not (self.regions or self.summaries or self.classifier):
             raise ValueError("nothing to estimate: expected regions, summaries or a classifier")
-        if (self.summaries or self.classifier) and self.holdout is None and self.train is None:
+        has_truth = self.holdout is not None or self.train is not None
+        if (self.summaries or self.classifier) and not has_truth:
             raise ValueError("summaries need true events to compare with: a holdout (or, biased, the training sample)")
-        if len({region.name for region in self.regions}) < len(self.regions):
-            raise ValueError(f"regions must have different names, got {', '.join(r.name for r in self.regions)}")
-        if any(region.quantiles for region in self.regions) and self.holdout is None and self.train is None:
+        if any(region.quantiles for region in self.regions) and not has_truth:
             raise ValueError("regions by quantiles need a training sample or a holdout to take them from")
+        names = {"regions": [region.name for region in self.regions]}
+        names |= {"summaries": [*self.summaries], "classifier": [*self.classifier]}
+        names |= {f"composites.{name}": [*parts] for name, parts in self.composites.items()}
+        for what, several in names.items():
+            if (name := first_repeated(several)) is not None:
+                raise ValueError(f"{what} must have different names, {quoted(name)} comes twice")
         self._check_files()
-        for what in ("train", "holdout"):
-            files: SampleFiles | None = getattr(self, what)
-            if files is not None and files.weight is not None and not files.unweight:
-                raise ValueError(
-                    f"{what}: true events must have equal weights, the laws of the estimates hold for these only; "
-                    "unweight keeps each event with a probability proportional to its weight"
-                )
+        if self.layout is not None:
+            self._check_composites(self.layout.particles)
+
+    def _check_composites(self, particles: Collection[str]) -> None:
+        """Raises ValueError if a sum of particles is of others, or has the name of one."""
+        if taken := [name for name in self.composites if name in particles]:
+            raise ValueError(f"composites: {quoted(taken[0])} is a particle, expected a name of its own")
+        for name, parts in self.composites.items():
+            if others := [part for part in parts if part not in particles]:
+                listed = ", ".join(particles)
+                raise ValueError(f"composites.{name}: expected particles out of {listed}, got {quoted(others[0])}")
 
     def _check_files(self) -> None:
-        """Raises ValueError if a file is given twice, under whatever name."""
-        samples = {"train": self.train, "holdout": self.holdout, "members": self.members}
-        if twice := given_twice({what: files for what, files in samples.items() if files is not None}):
-            path, first, second = twice
-            where = f"in {first} and in {second}" if first != second else f"twice in {first}"
-            raise ValueError(f"{path} is given {where}, expected different samples")
+        """Raises ValueError if a file is given twice, whatever its name, or true events keep their weights."""
+        seen: dict[tuple[Path, str | None], str] = {}
+        for name, files in (("train", self.train), ("holdout", self.holdout), ("members", self.members)):
+            if files is None:
+                continue
+            for path in files.files:
+                key = path.resolve(), files.sample
+                if key in seen:
+                    where = f"twice in {name}" if seen[key] == name else f"in {seen[key]} and in {name}"
+                    raise ValueError(f"{path} is given {where}, expected different samples")
+                seen[key] = name
+            if files.unweight if name == "members" else files.member is not None:
+                option, whose = ("unweight", "true events") if name == "members" else ("member", "generated events")
+                raise ValueError(f"{name}: {option} is for {whose} only, expected it left out")
+            if name != "members" and files.weight is not None and not files.unweight:
+                raise ValueError(
+                    f"{name}: true events must have equal weights, the laws of the estimates hold for these only; "
+                    "unweight: true keeps each event with a probability proportional to its weight"
+                )
 
     def number(self, text: str) -> Expression:
         """An observable by its name, or an expression of observables and columns."""
@@ -194,5 +210,15 @@ class Process:
 
     def label(self, text: str) -> str:
         """An observable's label with its unit."""
-        known = self.observables.get(text, Observable(text))
+        known = self.observables.get(text, Definition(text))
         return f"{known.label or text} [{known.unit}]" if known.unit else known.label or text
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first name that comes a second time; None if all are different."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

@@ -25,64 +25,74 @@ r"""Process files: what is to be analysed, as text that people write, in YAML. A
     level: 0.683                                 # n_gen, max_lost, seed and averaging, too, see `Process`
 
 Names of files are relative to the folder of the process file. Where a list of files, regions, summaries or observables
-of a classifier is expected, one of them will do. What is a text and what a number: see `gampl.report.yaml_checks`.
+of a classifier is expected, one of them will do. What is a text and what a number: see `gampl.report.plain_yaml`.
 """
 
-from collections.abc import Callable, Mapping
+import glob
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
-from gampl.generators.settings import Fit
-from gampl.generators.table_settings import GENERATORS, TableTraining
+from msgspec import Meta
+
+from gampl.files.layout import Layout
+from gampl.generators.table_settings import TableTraining
 from gampl.particles.expressions import ExpressionError, expression
 from gampl.particles.quoting import quoted
-from gampl.report.process import Observable, Process, Region
-from gampl.report.process_samples import LAYOUT, SAMPLES, read_composites, read_layout, read_samples
-from gampl.report.yaml_checks import ProcessFileError, Value, different, load
+from gampl.report.generated import SPLINE_ONLY, GeneratorSettings
+from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, check_keys, inside, load, shown, take
+from gampl.report.process import Definition, Process, Region, SampleFiles
 
-__all__ = ["GeneratorSettings", "ProcessFile", "ProcessFileError", "read"]
+__all__ = ["ProcessFile", "ProcessFileError", "read"]
+
+MOST_FILES = 10_000  # that a pattern may stand for
+
+Line = Annotated[str, Meta(pattern=r"^[^\n\t]*\S[^\n\t]*$")]
+Names = Annotated[tuple[Line, ...], Meta(min_length=1)]
+Mapped = Annotated[dict[str, Any], Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class GeneratorSettings:
-    """An ensemble of generators that is trained on the training sample, see `TableTraining`.
+class _Layout(TypedDict, total=False):
+    particles: Names
+    sources: Annotated[tuple[str | int | tuple[int, ...], ...], Meta(min_length=1)]
+    coordinates: Line | tuple[Line, ...]
+    unit: Line
+    column: Line
+    order: Line
+    absent: bool
+    further: bool
+    check_unit: bool
 
-    Args:
-        kind: "spline" or "kde".
-        members: How many.
-        columns: Columns or observables that it learns; all regions and summaries must be made of these.
-        n_gen: Events to generate with each member.
-        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.generators.settings.Fit`.
-        width, transforms, bins: Size of a spline.
 
-    Raises:
-        ValueError: If the kind is unknown or a number out of range.
-    """
+class _Plain(TypedDict, total=False):
+    title: Line
+    n_train: Required[Annotated[int, Meta(ge=1, le=MOST_WHOLE)]]
+    level: float
+    n_gen: Annotated[int, Meta(ge=2, le=MOST_WHOLE)]
+    max_lost: float
+    seed: Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
+    averaging: bool
 
-    kind: str
-    members: int
-    columns: tuple[str, ...]
-    n_gen: int = 100_000
-    steps: int = Fit.steps
-    batch_size: int = Fit.batch_size
-    learning_rate: float = Fit.learning_rate
-    width: int = TableTraining.width
-    transforms: int = TableTraining.transforms
-    bins: int = TableTraining.bins
 
-    def __post_init__(self) -> None:
-        if self.kind not in GENERATORS:
-            raise ValueError(f"kind: expected one of {', '.join(GENERATORS)}, got {self.kind!r}")
-        if not self.columns or len(set(self.columns)) < len(self.columns):
-            raise ValueError(f"columns: expected different names, at least one, got {list(self.columns)}")
-        least = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "transforms": 1, "bins": 2}
-        for name, lowest in least.items():
-            if not getattr(self, name) >= lowest:
-                raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
-        if not 0 < self.learning_rate <= 1:
-            raise ValueError(f"learning_rate: expected a number between 0 and 1, got {self.learning_rate}")
+class _Document(_Plain, _Layout, total=False):
+    train: Any
+    holdout: Any
+    members: Any
+    generator: Any
+    observables: Mapped
+    regions: Any
+    summaries: Any
+    classifier: Any
+    composites: Mapped
+
+
+class _Definition(TypedDict, total=False):
+    expression: Required[Any]
+    label: Line
+    unit: Line
 
 
 @dataclass(frozen=True)
@@ -100,19 +110,6 @@ class ProcessFile:
     path: Path
 
 
-Found = Mapping[str, Value]
-_PLAIN: Mapping[str, Callable[[Value], Any]] = {
-    "title": Value.text,
-    "n_train": lambda value: value.whole(1),
-    "level": Value.number,
-    "n_gen": lambda value: value.whole(2),
-    "max_lost": Value.number,
-    "seed": lambda value: value.whole(0),
-    "averaging": Value.truth,
-}
-_KEYS = (*_PLAIN, *SAMPLES, "generator", "observables", "regions", "summaries", "classifier", *LAYOUT, "composites")
-
-
 def read(path: Path | str) -> ProcessFile:
     """What a process file says. The files that it names must exist, and are not opened.
 
@@ -120,165 +117,173 @@ def read(path: Path | str) -> ProcessFile:
         ProcessFileError: If it cannot be read, or something in it is not what it should be: one sentence with the key.
     """
     path = Path(path)
-    found = load(path).fields(_KEYS, required=["n_train"])
-    if ("members" in found) == ("generator" in found):
-        got = "both" if "members" in found else "neither"
-        raise ProcessFileError(f"{path}: expected either members (files) or generator (trained here), got {got}")
-    observables = _observables(found)
-    layout = read_layout(found)
-    arguments = {name: take(found[name]) for name, take in _PLAIN.items() if name in found}
-    arguments |= {
-        "observables": observables,
-        "regions": _regions(found, observables),
-        "summaries": _numbers(found, "summaries", observables),
-        "classifier": _numbers(found, "classifier", observables),
-        "layout": layout,
-        "composites": read_composites(found, layout),
-        **read_samples(found),
-    }
-    try:
-        process = Process(**arguments)
-    except ValueError as error:
-        raise ProcessFileError(f"{path}: {error}") from None
-    return ProcessFile(process, _generator(found, process) if "generator" in found else None, path)
+    return _Reader(path).read(load(path))
 
 
-def _observables(found: Found) -> dict[str, Observable]:
-    observables: dict[str, Observable] = {}
-    given = found["observables"].entries() if "observables" in found else {}
-    for name, value in given.items():
-        fields = {"expression": value}
-        if isinstance(value.content, dict):
-            fields = value.fields(("expression", "label", "unit"), required=["expression"])
-        texts = {key: fields[key].text() for key in ("label", "unit") if key in fields}
-        observables[name] = Observable(_expression(fields["expression"], {}, condition=False), **texts)
-        below = set(given) - set(observables)
-        for used in observables[name].expression.names:
-            if used in below:
-                raise value.error(f"uses the observable {quoted(used)}, expected it above this one")
-    return observables
+class _Reader:
+    """Makes a process of the content of a file; what does not fit is an error that names the file and the key."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.observables: dict[str, Definition] = {}
 
-def _expression(value: Value, observables: Mapping[str, Observable], *, condition: bool) -> str:
-    """A condition, or a number: the name of an observable or an expression."""
-    if not isinstance(value.content, str):
-        raise value.expected("a condition such as 'm > 100'" if condition else "an expression such as 'm'")
-    text = value.content.strip()
-    if condition or text not in observables:
+    def read(self, content: Any) -> ProcessFile:
+        """The whole file."""
+        document = take(self.path, _Document, content)
+        if ("members" in document) == ("generator" in document):
+            got = "both" if "members" in document else "neither"
+            raise self.error("", f"expected either members (files) or generator (trained here), got {got}")
+        arguments = {name: document[name] for name in _Plain.__annotations__ if name in document}
+        for name in ("train", "holdout", "members"):
+            if name in document:
+                arguments[name] = self.sample(name, document[name])
+        self.define(document.get("observables", {}))
+        arguments["observables"] = self.observables
+        keys: dict[str, str] = {}  # where each number or condition stands
+        for name in ("regions", "summaries", "classifier"):
+            entries = self.each(name, document[name]) if name in document else []
+            make = self.region if name == "regions" else self.expression
+            arguments[name] = tuple(make(key, item) for key, item in entries)
+            for (key, _), entry in zip(entries, arguments[name], strict=True):
+                keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
+        layout = {name: document[name] for name in _Layout.__annotations__ if name in document}
+        arguments["layout"] = self.layout(layout) if layout else None
+        arguments["composites"] = {
+            name: take(self.path, Names, parts, inside("composites", name))
+            for name, parts in document.get("composites", {}).items()
+        }
+        process = self.build("", Process, **arguments)
+        generator = self.generator(document["generator"], process, keys) if "generator" in document else None
+        return ProcessFile(process, generator, self.path)
+
+    def error(self, key: str, problem: str) -> ProcessFileError:
+        """The error to raise."""
+        return ProcessFileError(self.path, key, problem)
+
+    def build(self, key: str, kind: Any, /, **fields: Any) -> Any:
+        """An object of a class that checks its fields."""
         try:
-            expression(text, condition=condition)
-        except ExpressionError as error:
-            raise value.error(str(error)) from None
-    return text
+            return kind(**fields)
+        except ValueError as error:
+            raise self.error(key, str(error)) from None
 
+    def each(self, key: str, content: Any) -> list[tuple[str, Any]]:
+        """The entries of a list with their keys, or the only one where there is not a list."""
+        if not isinstance(content, list):
+            return [(key, content)]
+        if not content:
+            raise self.error(key, "expected at least one, got an empty list")
+        return [(f"{key}[{k}]", item) for k, item in enumerate(content)]
 
-def _numbers(found: Found, key: str, observables: Mapping[str, Observable]) -> tuple[str, ...]:
-    if key not in found:
-        return ()
-    values = found[key].one_or_more("expressions")
-    return different([(value, _expression(value, observables, condition=False)) for value in values])
+    def sample(self, key: str, content: Any) -> SampleFiles:
+        """The files of train, holdout or members; those that are named exist."""
+        fields = content if isinstance(content, dict) else {"files": content}
+        check_keys(self.path, fields, ("file", *SampleFiles.__annotations__), key)
+        if ("file" in fields) == ("files" in fields):
+            raise self.error(key, f"expected either file or files, got {'both' if 'file' in fields else 'neither'}")
+        name = "file" if "file" in fields else "files"
+        named = self.each(f"{key}.{name}" if fields is content else key, fields[name])
+        files = [path for place, item in named for path in self.paths(place, take(self.path, Line, item, place))]
+        others = {other: value for other, value in fields.items() if other != name}
+        sample: SampleFiles = take(self.path, SampleFiles, others | {"files": files}, key)
+        return sample
 
+    def paths(self, key: str, text: str) -> Iterator[Path]:
+        """The file that a text names, or those that fit it as a pattern."""
+        folder, names = self.path.parent, [text]
+        if glob.has_magic(text) and not os.path.lexists(folder / text):
+            fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))
+            names = sorted(islice(fitting, MOST_FILES + 1))
+            if not names:
+                raise self.error(key, f"expected files, none fits {quoted(text)} in {quoted(str(folder))}")
+            if len(names) > MOST_FILES:
+                raise self.error(key, f"expected at most {MOST_FILES} files, more fit {quoted(text)}")
+        for name in names:
+            if not os.path.isfile(folder / name):
+                hint = " ('::' is for the shell, here it is {file: ..., sample: ...})" if "::" in name else ""
+                raise self.error(key, f"expected a file, there is no {quoted(str(folder / name))}{hint}")
+            yield folder / name
 
-def _regions(found: Found, observables: Mapping[str, Observable]) -> tuple[Region, ...]:
-    values = found["regions"].one_or_more("regions") if "regions" in found else []
-    regions = [(value, _region(value, observables)) for value in values]
-    different([(value, region.name) for value, region in regions])
-    return tuple(region for _, region in regions)
+    def define(self, definitions: Mapping[str, Any]) -> None:
+        """The observables, which may use those above them."""
+        for name, content in definitions.items():
+            key = inside("observables", name)
+            fields = content if isinstance(content, dict) else {"expression": content}
+            fields = take(self.path, _Definition, fields, key)
+            text = self.expression(key, fields.pop("expression"), is_name=False)
+            definition = Definition(text, **fields)
+            below = [used for used in definition.expression.names if used in definitions]
+            if below := [used for used in below if used not in self.observables and used != name]:
+                raise self.error(key, f"uses the observable {quoted(below[0])}, expected it above this one")
+            self.observables[name] = definition
 
+    def expression(self, key: str, content: Any, *, condition: bool = False, is_name: bool = True) -> str:
+        """A condition, or a number: an expression or, if there may be one, the name of an observable."""
+        if not isinstance(content, str):
+            what = "a condition such as 'm > 100'" if condition else "an expression such as 'm'"
+            raise self.error(key, f"expected {what}, got {shown(content)}")
+        text = content.strip()
+        if condition or not is_name or text not in self.observables:
+            try:
+                expression(text, condition=condition)
+            except ExpressionError as error:
+                raise self.error(key, str(error)) from None
+        return text
 
-def _region(value: Value, observables: Mapping[str, Observable]) -> Region:
-    fields = {"condition": value}
-    if isinstance(value.content, dict):
-        fields = value.fields(("name", "condition", "observable", "edges", "quantiles"))
-    ways = [name for name in ("condition", "edges", "quantiles") if name in fields]
-    if len(ways) != 1 or ("observable" in fields) == ("condition" in fields):
-        got = ", ".join(fields) or "nothing"
-        raise value.error(f"expected either a condition, or an observable with edges or quantiles, got {got}")
-    arguments: dict[str, Any] = {}
-    if "condition" in fields:
-        arguments["condition"] = _expression(fields["condition"], observables, condition=True)
-        name = " ".join(arguments["condition"].split())
-    else:
-        arguments["observable"] = _expression(fields["observable"], observables, condition=False)
-        if "edges" in fields:
-            arguments["edges"] = _edges(fields["edges"])
-            pieces = f"{len(arguments['edges']) - 1} intervals"
-        else:
-            arguments["quantiles"] = fields["quantiles"].whole(2)
-            pieces = f"{arguments['quantiles']} quantiles"
-        name = f"{' '.join(arguments['observable'].split())}: {pieces}"
-    if "name" in fields:
-        name = fields["name"].text()
-    return Region(name, **arguments)
+    def region(self, key: str, content: Any) -> Region:
+        """A condition, or an observable with edges or quantiles."""
+        fields = dict(content) if isinstance(content, dict) else {"condition": content}
+        name = ""
+        if "condition" in fields:
+            where = f"{key}.condition" if isinstance(content, dict) else key
+            name = fields["condition"] = self.expression(where, fields["condition"], condition=True)
+        elif "observable" in fields:
+            name = fields["observable"] = self.expression(f"{key}.observable", fields["observable"])
+            edges = fields.get("edges")
+            cut = f"{len(edges) - 1} intervals" if isinstance(edges, list) else f"{fields.get('quantiles')} quantiles"
+            name += f": {cut}"
+        if "name" in fields:
+            take(self.path, Line, fields["name"], f"{key}.name")
+        region: Region = take(self.path, Region, {"name": " ".join(name.split())} | fields, key)
+        return region
 
+    def layout(self, fields: dict[str, Any]) -> Layout:
+        """How files of particles are read."""
+        if "particles" not in fields:
+            raise self.error(next(iter(fields)), "is about files of momenta, expected particles, too")
+        if isinstance(fields.get("coordinates"), tuple):
+            fields["coordinates"] = ",".join(fields["coordinates"])
+        column = fields.get("column", "")
+        if any(brace in column.replace("{particle}", "").replace("{coordinate}", "") for brace in "{}"):
+            raise self.error("column", f"expected a text with {{particle}} and {{coordinate}}, got {quoted(column)}")
+        layout: Layout = self.build("", Layout, **fields)
+        return layout
 
-def _edges(value: Value) -> tuple[float, ...]:
-    edges = tuple(item.number(is_finite=False) for item in value.items("numbers"))
-    if len(edges) < 2:
-        raise value.error("expected at least 2 edges, got 1")
-    for low, high in pairwise(edges):
-        if not low < high:
-            raise value.error(f"expected increasing edges, got {low:g} before {high:g}")
-    return edges
-
-
-_GENERATOR: Mapping[str, Callable[[Value], Any]] = {
-    "kind": lambda value: value.choice(GENERATORS),
-    "members": lambda value: value.whole(2),
-    "columns": Value.names,
-    "n_gen": lambda value: value.whole(2),
-}
-# of a spline only
-_SPLINE: Mapping[str, Callable[[Value], Any]] = {
-    **dict.fromkeys(("steps", "batch_size", "width", "transforms"), lambda value: value.whole(1)),
-    "bins": lambda value: value.whole(2),
-    "learning_rate": Value.number,
-}
-
-
-def _generator(found: Mapping[str, Value], process: Process) -> GeneratorSettings:
-    value = found["generator"]
-    given = value.fields((*_GENERATOR, *_SPLINE), required=["kind", "members", "columns"])
-    taken = {key: {**_GENERATOR, **_SPLINE}[key](item) for key, item in given.items()}
-    for key in _SPLINE:
-        if key in given and taken["kind"] != "spline":
-            raise given[key].error(f"is about a spline, expected it left out with kind {taken['kind']}")
-    try:
-        settings = GeneratorSettings(**taken)
-    except ValueError as error:
-        key, problem = str(error).split(": ", 1)
-        raise given.get(key, value).error(problem) from None
-    for name, item in zip(settings.columns, given["columns"].items("names"), strict=True):
-        if name not in process.observables and expression(_expression(item, {}, condition=False)).names != (name,):
-            raise item.error(f"expected the name of a column or an observable, got the expression {quoted(name)}")
-    if process.train is None:
-        raise value.error("needs events to be trained on, expected train, too")
-    if process.n_gen is not None and process.n_gen > settings.n_gen:
-        raise found["n_gen"].error(f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
-    try:
-        TableTraining(settings.kind, process.n_train, dim=len(settings.columns))
-    except ValueError as error:
-        raise value.error(str(error).replace("TableTraining.", "")) from None
-    _check_learned(found, process, settings)
-    return settings
-
-
-def _check_learned(found: Mapping[str, Value], process: Process, settings: GeneratorSettings) -> None:
-    """Everything must be made of what the generator learns."""
-    there = set(settings.columns)
-    for name, observable in process.observables.items():
-        if there.issuperset(observable.expression.names):
-            there.add(name)
-    wanted = {
-        "regions": tuple(region.condition or region.observable for region in process.regions),
-        "summaries": process.summaries,
-        "classifier": process.classifier,
-    }
-    for key, texts in wanted.items():
-        values = found[key].one_or_more(key) if key in found else []
-        for value, text in zip(values, texts, strict=True):
-            names = (text,) if text in process.observables else expression(text).names
-            for name in names:
-                if name not in there:
-                    learned = ", ".join(settings.columns)
-                    raise value.error(f"needs {quoted(name)}, expected only what the generator learns, {learned}")
+    def generator(self, content: Any, process: Process, keys: Mapping[str, str]) -> GeneratorSettings:
+        """What is to be trained; all numbers and conditions, with their keys, must be made of what it learns."""
+        settings: GeneratorSettings = take(self.path, GeneratorSettings, content, "generator")
+        if settings.kind != "spline" and (names := [name for name in SPLINE_ONLY if name in content]):
+            problem = f"is about a spline, expected it left out with kind {settings.kind}"
+            raise self.error(f"generator.{names[0]}", problem)
+        for k, name in enumerate(settings.columns):
+            key = f"generator.columns[{k}]"
+            if name not in self.observables and expression(self.expression(key, name)).names != (name,):
+                problem = f"expected the name of a column or an observable, got the expression {quoted(name)}"
+                raise self.error(key, problem)
+        if process.train is None:
+            raise self.error("generator", "needs events to be trained on, expected train, too")
+        if process.n_gen is not None and process.n_gen > settings.n_gen:
+            raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
+        sizes = {"n_train": process.n_train, "dim": len(settings.columns)}
+        self.build("generator", TableTraining, generator=settings.kind, **sizes)
+        learned = set(settings.columns)
+        for name, definition in self.observables.items():
+            if learned.issuperset(definition.expression.names):
+                learned.add(name)
+        for text, key in keys.items():
+            needed = (text,) if text in self.observables else expression(text).names
+            if unknown := [name for name in needed if name not in learned]:
+                columns = ", ".join(settings.columns)
+                problem = f"needs {quoted(unknown[0])}, expected only what the generator learns, {columns}"
+                raise self.error(key, problem)
+        return settings

@@ -1,52 +1,40 @@
-"""The estimates of an analysis in words: what an unlimited sample is worth, and what that does not say."""
+"""An analysis in words: numbers as people read them, the answers as sentences, and all estimates as a table of text."""
 
-from collections.abc import Iterator
+import platform
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import zip_longest
 
 import numpy as np
+import scipy
 
-from gampl.amplification import Amplification, State
-from gampl.differential import REUSED
-from gampl.report.process import Process
-from gampl.report.study import EVERYWHERE, Finding, Study
-from gampl.rounding import in_digits, significant
+import gampl
+from gampl.basics import Interval, NoteCode, in_digits, significant
+from gampl.report.process import Region
+from gampl.report.study import EVERYWHERE, Estimate, Failure, Finding, Study
+from gampl.result import Amplification, State
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = ((1e12, ""), (1e9, " billion"), (1e6, " million"))
+WIDTH = 100  # characters of a line in the terminal
+NAME_WIDTH = 32
+HEADS = {
+    "averaging": ("share", "n_train", "G", "interval of G", "pooled worth"),
+    "differential": ("share", "n_train", "G", "interval of G", "n_equiv"),
+}
+WIDTHS = (7, 10, 9, 20, 12)
+GAP = "  "
+POOLED = (
+    "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
+    "posterior this wide is worth on average over training sets"
+)
+UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."
 
 
-def answer(finding: Finding, process: Process) -> str:
-    """What was found, in a few sentences."""
-    if finding.result is None:
-        return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
-    sentences = [*(_differential(finding) if finding.summary else _averaging(finding, process))]
-    if REUSED in finding.result.notes:
-        sentences.append("The numbers are too large: these true events were used to train the generator.")
-    return " ".join(sentences)
-
-
-def meaning(study: Study) -> tuple[tuple[str, str], ...]:
-    """What the estimates that were made measure, and what they cannot see: headings and texts."""
-    methods = {finding.method for finding in study.findings}
-    texts = [("What G says", WORTH)]
-    if "averaging" in methods:
-        texts += [("Averaging", AVERAGING), ("At least", AT_LEAST), ("How members have to be made", MEMBERS)]
-        texts += [("What averaging cannot see", BLIND_AVERAGING)]
-    if "differential" in methods:
-        texts += [("Differential", DIFFERENTIAL), ("What differential cannot see", BLIND_DIFFERENTIAL)]
-    return tuple(texts)
-
-
-def where(finding: Finding, process: Process) -> str:
-    """The region of a finding, with what defines it where the name does not."""
-    region = next((r for r in process.regions if r.name == finding.region), None)
-    if region is None or region.condition == region.name:
-        return finding.region
-    if region.condition:
-        return f"{region.name} ({region.condition})"
-    pieces = region.quantiles or len(region.edges) - 1
-    kind = "quantiles" if region.quantiles else "intervals" if pieces > 1 else "interval"
-    span = "" if region.quantiles else f" from {region.edges[0]:g} to {region.edges[-1]:g}"
-    return f"{region.name} ({pieces} {kind} of {region.observable}{span}{', added up' if pieces > 1 else ''})"
+def short(number: float) -> str:
+    """Three digits, whole from 100 on, without an exponent as long as that is readable."""
+    return in_digits(number, 3)
 
 
 def events(number: float) -> str:
@@ -60,6 +48,12 @@ def events(number: float) -> str:
     return whole(round(rounded)) if rounded >= 10 else f"{rounded:g}"
 
 
+def count(number: float) -> str:
+    """A number of events with three digits, in groups where it has many."""
+    rounded = significant(number, 3)
+    return whole(round(rounded)) if 100 <= rounded < 1e12 else f"{rounded:g}"
+
+
 def whole(number: int) -> str:
     """A whole number in groups of three digits."""
     return f"{number:,}".replace(",", SPACE) if number >= 10_000 else str(number)
@@ -70,14 +64,41 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g}{SPACE}%"
 
 
-def _averaging(finding: Finding, process: Process) -> Iterator[str]:
-    result = finding.result
-    assert result is not None  # noqa: S101 - `answer` has seen to it
+def interval(ends: Interval, text: Callable[[float], str] = short) -> str:
+    """Both ends, or the lower one if there is no upper end."""
+    low, high = ends
+    return f"{text(low)} to {text(high)}" if np.isfinite(high) else f"at least {text(low)}"
+
+
+def where(region: Region | None) -> str:
+    """A region, with what defines it where the name does not; None for all events."""
+    if region is None or region.condition == region.name:
+        return EVERYWHERE if region is None else region.name
+    if region.condition:
+        return f"{region.name} ({region.condition})"
+    pieces = region.quantiles or len(region.edges) - 1
+    kind = "quantiles" if region.quantiles else "intervals" if pieces > 1 else "interval"
+    span = "" if region.quantiles else f" from {region.edges[0]:g} to {region.edges[-1]:g}"
+    return f"{region.name} ({pieces} {kind} of {region.observable}{span}{', added up' if pieces > 1 else ''})"
+
+
+def answer(finding: Finding) -> str:
+    """What was estimated, in a few sentences."""
+    if isinstance(finding, Failure):
+        return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
+    sentences = [*(_differential(finding) if finding.summary else _averaging(finding))]
+    if any(note.code is NoteCode.REUSED for note in finding.result.notes):
+        sentences.append("The numbers are too large: these true events were used to train the generator.")
+    return " ".join(sentences)
+
+
+def _averaging(estimate: Estimate) -> Iterator[str]:
+    result = estimate.result
     pooled, single = result.pooled, result.single
-    assert pooled is not None  # noqa: S101 - it is averaging
-    assert single is not None  # noqa: S101
+    if pooled is None or single is None:
+        raise ValueError(f"{estimate.what}: expected an averaging estimate, got a {result.method} one")
     yield (
-        f"For the share of events in the region {where(finding, process)}, the pooled sample of your "
+        f"For the share of events in the region {where(estimate.region)}, the pooled sample of your "
         f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
         f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
         f"({percent(result.level)} confidence). "
@@ -95,11 +116,9 @@ def _averaging(finding: Finding, process: Process) -> Iterator[str]:
         yield UNDECIDED
 
 
-def _differential(finding: Finding) -> Iterator[str]:
-    result = finding.result
-    assert result is not None  # noqa: S101 - `answer` has seen to it
-    everywhere = finding.region == EVERYWHERE
-    judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.region}")
+def _differential(estimate: Estimate) -> Iterator[str]:
+    result, everywhere = estimate.result, estimate.region is None
+    judged = f"Judged by {estimate.summary}" + ("" if everywhere else f" in the region {estimate.where}")
     n_train = whole(result.n_train)
     training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
     confidence = f"({percent(result.level)} confidence)"
@@ -144,43 +163,76 @@ def _factor(number: float, digits: int = 2) -> str:
     return events(number) if significant(number, digits) >= 1000 else in_digits(number, digits)
 
 
-UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."
-WORTH = (
-    "A trained generator can make as many events as one likes, but it has learned from its training sample only. G is "
-    "the number of true events that an unlimited generated sample is worth, divided by the number of training events. "
-    "Above 1, generated events are worth more than those that the generator was trained on; below 1, less."
-)
-AVERAGING = (
-    "Averaging asks how well the generator knows the share of events in a region. Its members were trained on the same "
-    "events; how far their shares differ, beyond the counting of events, is what the training sample left open. That "
-    "many true events, inside and outside of the region together, would give the share with the same uncertainty."
-)
-AT_LEAST = (
-    "The limits are about these members and their one training sample. Its own fluctuation has moved all of them "
-    "alike, cannot be averaged away, and is as large as they differ from each other. So one member is worth about half "
-    "as much as the pooled sample, and G is what to expect on average over training sets."
-)
-MEMBERS = (
-    "All this holds for members that are draws from a posterior: each trained on a bootstrapped copy of the training "
-    "sample, in which every event counts a Poisson number of times, or drawn from a Bayesian network. Members that "
-    "differ in nothing but their initial weights or the order of their batches agree as well as the training finds its "
-    "optimum, whatever the training sample left open; members that each hold back a random fifth of it scatter with a "
-    "quarter of the right variance if the fit is efficient. Both make all numbers too large, and the samples do not "
-    "show it: only you know how the members were made."
-)
-BLIND_AVERAGING = (
-    "An error that all members share, as of a network that is too stiff or of a training that was stopped too early. "
-    "It moves all members alike, and G comes out too large. Nor whether members are independent: those that come from "
-    "one another, or share a part of their training, count as fewer than they are. And everything but this region: "
-    "nothing follows for another one, nor for the shape within it."
-)
-DIFFERENTIAL = (
-    "Differential asks how close generated events come to true ones in the distribution of one number. The largest "
-    "distance between the two cumulative distributions (Kolmogorov and Smirnov's) is compared with the distance that "
-    "true events would have. Errors that all members share count here, too."
-)
-BLIND_DIFFERENTIAL = (
-    "What the number does not show: events may be wrong in everything else, and a few wrong ones in a tail hardly move "
-    "the distance. Nor more than the true events resolve: a generator that is worth many more events than are "
-    "compared with gets a lower limit. If these were used in the training, G comes out too large."
-)
+def table(study: Study) -> str:
+    """All estimates for a terminal, then their notes and the warnings, each once; no line is longer than 100."""
+    lines = [_printable(study.process.title), ""]
+    for method in ("averaging", "differential"):
+        findings = [finding for finding in study.findings if finding.method == method]
+        if findings:
+            what = "region" if method == "averaging" else "summary, region"
+            lines += [f"{method} amplification", f"{what.ljust(NAME_WIDTH)}{GAP}{_cells(HEADS[method])}"]
+            lines += [line for finding in findings for line in _rows(finding)] + [""]
+    level = f"intervals and limits at {100 * study.process.level:.3g} % confidence"
+    lines.append(f"n_train = {study.process.n_train}, {level}")
+    if any(finding.method == "averaging" for finding in study.findings):
+        lines += textwrap.wrap(POOLED, WIDTH)
+    texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
+    texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings)]
+    for text in texts:
+        lines += textwrap.wrap(_printable(text), WIDTH, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def notes(study: Study) -> dict[str, str]:
+    """Notes of the estimates, each once, with what they are about; with nothing if they hold for all."""
+    about: dict[str, list[str]] = {}
+    for estimate in study.estimates:
+        for note in dict.fromkeys(map(str, estimate.result.notes)):
+            about.setdefault(note, []).append(estimate.what)
+    return {note: "" if len(whose) == len(study.estimates) else "; ".join(whose) for note, whose in about.items()}
+
+
+def _rows(finding: Finding) -> Iterator[str]:
+    """Name and numbers; a long name goes on in further lines."""
+    names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
+    if isinstance(finding, Failure):
+        cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
+    else:
+        cells = [_cells((f"{100 * finding.share:.3g} %", *_numbers(finding.result)))]
+    for name, cell in zip_longest(names, cells, fillvalue=""):
+        yield f"{name.ljust(NAME_WIDTH)}{GAP}{cell}".rstrip()
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return GAP.join(text.rjust(width) for text, width in zip(texts, WIDTHS, strict=True))
+
+
+def _numbers(result: Amplification) -> tuple[str, str, str, str]:
+    """n_train, G, its interval and what the members are worth or n_equiv; where G is infinite, limits."""
+    is_finite = np.isfinite(result.G)
+    n_equiv = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
+    if result.pooled is not None:
+        n_equiv = f"≥ {short(result.pooled.n_equiv_at_least)}"
+    n_train = str(result.n_train) if result.n_train < 10 ** WIDTHS[1] else short(result.n_train)
+    ends = interval(result.interval).replace("at least", "≥")
+    return n_train, short(result.G) if is_finite else "-", ends, n_equiv
+
+
+def _printable(text: str) -> str:
+    """Without what would move a terminal's cursor or change its colours."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the numbers."""
+    return {
+        "gampl": gampl.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def now() -> str:
+    """Date and time, such as 2026-01-31T12:34:56+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,1 +1,4 @@
-"""How events are made: Pythia, the detector's response, jets and top quarks, and the densities of partons."""
+"""From Pythia to files of events.
+
+`production.make_shards` makes what a `top_pair.TopPairRecipe` or `z_jets.ZJetsRecipe` says, `merging.merge` joins it.
+"""

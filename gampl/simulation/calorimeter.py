@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.particles.kinematics import wrapped
 from gampl.simulation.pythia import Particles
 
 FIELD, RADIUS, HALF_LENGTH = 2.0, 1.15, 3.51  # T, m, m
@@ -138,7 +139,7 @@ def propagate(px: Array, py: Array, pz: Array, charge: NDArray[np.int64]) -> tup
     r = np.where(charge == 0, length, 2 * radius * np.abs(np.sin(turn)))
     phi = np.arctan2(py, px) - charge * turn + np.where(np.sin(turn) < 0, np.pi, 0.0)
     eta = np.arcsinh(length * pz / pt / np.maximum(r, 1e-9))
-    return np.asarray(eta), np.asarray((phi + np.pi) % (2 * np.pi) - np.pi)
+    return np.asarray(eta), wrapped(phi)
 
 
 def towers(final: Particles, rng: np.random.Generator) -> Towers:

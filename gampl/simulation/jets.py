@@ -36,11 +36,11 @@ def cluster(event: NDArray[np.int64], momenta: Array, n_events: int, radius: flo
     flat = ak.zip(dict(zip(names, momenta.T, strict=True)), with_name="Momentum4D")
     constituents = ak.unflatten(flat, np.bincount(event, minlength=n_events))
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
-    found = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=pt_min)
-    number = ak.to_numpy(ak.num(found.px))
+    clustered = fastjet.ClusterSequence(constituents, definition).inclusive_jets(min_pt=pt_min)
+    number = ak.to_numpy(ak.num(clustered.px))
     filled = np.arange(number.max(initial=0))[None, :] < number[:, None]
     jets = np.zeros((*filled.shape, 4))
-    jets[filled] = cylindrical(np.stack([ak.to_numpy(ak.flatten(found[name])) for name in names], axis=-1))
+    jets[filled] = cylindrical(np.stack([ak.to_numpy(ak.flatten(clustered[name])) for name in names], axis=-1))
     return by_pt(jets)
 
 
@@ -84,9 +84,9 @@ def scale(jets: Array) -> Array:
 
 def flavours(jets: Array, particles: Particles) -> NDArray[np.int64]:
     """The heaviest quark, 5 or 4, that any step of the shower has near a jet, 0 if none; shape (n_events, n_max)."""
-    found = np.zeros(jets.shape[:2], dtype=np.int64)
+    heaviest = np.zeros(jets.shape[:2], dtype=np.int64)
     if jets.shape[1] == 0:
-        return found
+        return heaviest
     for flavour in (4, 5):
         quarks = particles.where(np.abs(particles.pdg) == flavour)
         momenta = cylindrical(quarks.momenta)
@@ -94,8 +94,8 @@ def flavours(jets: Array, particles: Particles) -> NDArray[np.int64]:
         event, momenta = quarks.event[heard], momenta[heard]
         near = delta_r(jets[event], momenta[:, None]) <= PARTON_DELTA_R
         quark, jet = np.nonzero(near & (jets[event, :, 0] > 0))
-        found[event[quark], jet] = flavour
-    return found
+        heaviest[event[quark], jet] = flavour
+    return heaviest
 
 
 def b_tag_efficiency(flavour: NDArray[np.int64], pt: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl import files
 from gampl.files import hdf5
 from gampl.particles.events import Events
 from gampl.simulation import shards
@@ -58,39 +59,43 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
             together.
     """
     _check_seeds(sources)
-    recipes = [shards.recipe(source.folder) for source in sources]
+    recipes = [shards.read_recipe(source.folder) for source in sources]
     kinds = [recipe for k, recipe in enumerate(recipes) if recipe not in recipes[:k]]
     _check_recipes(kinds)
-    said: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]
+    contents: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]
     samples: dict[str, Events] = {}
     origin: dict[str, NDArray[np.int64]] = {}
     versions: list[dict[str, str]] = []
     for part in PARTS:
         rows, events = [], []
-        for about in said:
-            found = [
+        for about in contents:
+            members = [
                 (source.folder, shard)
                 for source, recipe in zip(sources, recipes, strict=True)
                 if recipe == about["recipe"]
                 for shard in shards.read_all(source.folder, source.seeds(part))
             ]
-            if not found:
+            if not members:
                 continue
-            cross_section = _cross_section([shard for _, shard in found])
-            generated = sum(shard.generated for _, shard in found)
-            about[part] = {"cross_section_pb": cross_section, "passed": _total([shard.passed for _, shard in found])}
-            for folder, shard in found:
-                made = _read(folder, shard, about["recipe"], sample, cross_section / generated)
+            generated = [shard.generated for _, shard in members]
+            cross_section = float(np.average([shard.cross_section for _, shard in members], weights=generated))
+            passed = {step: sum(shard.passed[step] for _, shard in members) for step in members[0][1].passed}
+            about[part] = {"cross_section_pb": cross_section, "passed": passed}
+            for folder, shard in members:
+                made = _read(folder, shard, about["recipe"], sample, cross_section / sum(generated))
                 rows.append((shard.seed, shard.generated, len(made)))
                 events.append(made)
                 versions.append(shard.versions)
         if events:
             samples[part], origin[part] = Events.concatenate(events), np.array(rows, dtype=np.int64)
-    if any(version != versions[0] for version in versions):
-        raise ValueError(f"the shards were made with different versions of {', '.join(_differing(versions))}")
+    differing = {
+        name for one in versions for name in one.keys() | versions[0] if one.get(name) != versions[0].get(name)
+    }
+    if differing:
+        raise ValueError(f"the shards were made with different versions of {', '.join(sorted(differing))}")
     if len(kinds) > 1 and any("weight" not in events.columns for events in samples.values()):
         raise ValueError("events without weights can be merged from one recipe only")
-    about_file = {"sources": said, "sample": sample, "versions": versions[0]}
+    about_file = {"sources": contents, "sample": sample, "versions": versions[0]}
     hdf5.write(output, samples, str(kinds[0]["recipe"]), about_file, origin)
     return {part: len(events) for part, events in samples.items()}
 
@@ -122,17 +127,11 @@ def _check_seeds(sources: Sequence[Source]) -> None:
         raise ValueError(f"seed {repeated[0]} is named more than once: its events would not be independent")
 
 
-def _cross_section(found: Sequence[Shard]) -> float:
-    """Mean over the shards, weighted by their numbers of events, in pb."""
-    weights = [shard.generated for shard in found]
-    return float(np.average([shard.cross_section for shard in found], weights=weights))
-
-
 def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit: float) -> Events:
     """The events of a shard; `unit` is the cross section of an event of weight one, in pb."""
     shards.verify(folder, shard)
     path = shards.events_path(folder, shard.seed)
-    events = Events.concatenate(list(hdf5.batches(path, sample)))
+    events = files.read(path, sample=sample)
     made_by = {name: value for name, value in recipe.items() if name != "events_per_shard"}
     if events.about["seed"] != shard.seed or events.about["recipe"] != made_by:
         raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")
@@ -140,11 +139,3 @@ def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit:
         return events
     columns = dict(events.columns) | {"weight": events.columns["weight"] * unit}
     return Events(events.momenta, events.particles, columns, events.about)
-
-
-def _total(counts: Sequence[dict[str, int]]) -> dict[str, int]:
-    return {name: sum(count[name] for count in counts) for name in counts[0]}
-
-
-def _differing(versions: Sequence[dict[str, str]]) -> list[str]:
-    return sorted({name for version in versions for name in version if version[name] != versions[0].get(name)})

@@ -65,13 +65,7 @@ def make_shards(
 
 
 def _run(
-    folder: Path,
-    recipe: Recipe,
-    seeds: Sequence[int],
-    n_events: int,
-    processes: int,
-    wait_for_others: bool,
-    bar: Any,
+    folder: Path, recipe: Recipe, seeds: Sequence[int], n_events: int, processes: int, wait_for_others: bool, bar: Any
 ) -> list[bool]:
     """Goes through the seeds once; says which shards are there afterwards."""
     # a shard that was found complete moves the bar, too; in the second round it has done so already

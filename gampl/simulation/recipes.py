@@ -59,10 +59,10 @@ def as_numbers(name: str, values: Any, length: int | None = None) -> tuple[float
     Raises:
         ValueError: If they are something else, or of another length.
     """
-    wanted = "numbers" if length is None else f"{length} numbers"
+    expected = "numbers" if length is None else f"{length} numbers"
     is_list = isinstance(values, tuple | list) and (length is None or len(values) == length)
     if not is_list or not all(
         isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in values
     ):
-        raise ValueError(f"{name} must be {wanted} in brackets, got {values!r}")
+        raise ValueError(f"{name} must be {expected} in brackets, got {values!r}")
     return tuple(float(x) for x in values)

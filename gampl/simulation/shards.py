@@ -39,14 +39,14 @@ class Shard:
     """What is known of a shard besides its events.
 
     Args:
-        seed: The seed.
+        seed: Of Pythia and of the detector.
         sha256: Checksum of the file of events.
         passed: Numbers of events after each step of the selection.
         cross_section: In pb.
         cross_section_error: Of the Monte Carlo integration, in pb.
         versions: Of the packages it was made with.
-        seconds: Of one core that it took, and ``machine``: on what.
-        machine: See there.
+        seconds: Of one core that it took.
+        machine: Which processor and Python.
     """
 
     seed: int
@@ -69,28 +69,29 @@ def events_path(folder: Path, seed: int) -> Path:
     return folder / f"seed_{seed:09d}.h5"
 
 
-def prepare(folder: Path, plan: Recipe, n_events: int = EVENTS_PER_SHARD) -> None:
+def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> None:
     """Makes a folder for shards of one recipe.
 
     Raises:
         ValueError: If the folder has shards of another recipe, or of another number of events.
     """
-    wanted = describe(plan) | {"events_per_shard": n_events}
+    new = describe(recipe) | {"events_per_shard": n_events}
     path = folder / "recipe.json"
     with locked(folder / ".recipe.lock"):
         if not path.exists():
-            write_bytes(path, json.dumps(wanted, indent=1).encode())
+            write_bytes(path, json.dumps(new, indent=1).encode())
             return
-    found = _read_json(path)
-    for name in [*wanted, *found]:
-        if found.get(name) != wanted.get(name):
-            raise ValueError(
-                f"{folder} holds shards with {name} = {found.get(name)!r}, not {wanted.get(name)!r}:"
-                " choose another folder, or the same recipe"
-            )
+    old = _read_json(path)
+    differing = [name for name in (*new, *old) if old.get(name) != new.get(name)]
+    if differing:
+        name = differing[0]
+        raise ValueError(
+            f"{folder} holds shards with {name} = {old.get(name)!r}, not {new.get(name)!r}:"
+            " choose another folder, or the same recipe"
+        )
 
 
-def recipe(folder: Path) -> dict[str, Any]:
+def read_recipe(folder: Path) -> dict[str, Any]:
     """What the shards of a folder are made by, as `prepare` has written it.
 
     Raises:
@@ -108,16 +109,16 @@ def seeds(folder: Path) -> list[int]:
     Raises:
         ValueError: If the folder is not one of shards, or has none.
     """
-    recipe(folder)
-    found = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
-    if not found:
+    read_recipe(folder)
+    numbers = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
+    if not numbers:
         raise ValueError(f"{folder} has no shards yet: make them with gampl events make")
-    return found
+    return numbers
 
 
 def make(
     folder: Path,
-    plan: Recipe,
+    recipe: Recipe,
     seed: int,
     n_events: int = EVENTS_PER_SHARD,
     progress: Callable[[int], object] = lambda _: None,
@@ -127,7 +128,7 @@ def make(
 
     Args:
         folder: Where the shards are; see `prepare`.
-        plan: What to make.
+        recipe: What to make.
         seed: Of Pythia and of the detector.
         n_events: Events before any cut.
         progress: Called with the number of events that have been made since its last call.
@@ -139,13 +140,13 @@ def make(
     with locked(folder / "locks" / f"{seed}.lock", wait) as is_mine:
         if not is_mine:
             return None
-        found = find(folder, seed)
-        if found is not None:
+        shard = find(folder, seed)
+        if shard is not None:
             progress(n_events)
-            return found
+            return shard
         for leftover in folder.glob(f".seed_{seed:09d}.*.part"):  # of a process that was killed
             leftover.unlink()
-        return _make(folder, plan, seed, n_events, progress)
+        return _make(folder, recipe, seed, n_events, progress)
 
 
 def find(folder: Path, seed: int) -> Shard | None:
@@ -157,13 +158,13 @@ def find(folder: Path, seed: int) -> Shard | None:
     path = events_path(folder, seed).with_suffix(".json")
     if not path.exists():
         return None
-    said = _read_json(path)
+    content = _read_json(path)
     # the annotations are types or, for dictionaries, have one as their origin
     kinds = {field.name: get_origin(field.type) or field.type for field in fields(Shard)}
-    wrong = [name for name, kind in kinds.items() if type(said.get(name)) is not kind]
-    if wrong or said.keys() != kinds.keys() or "generated" not in said["passed"]:
+    is_shard = {name: type(value) for name, value in content.items()} == kinds and "generated" in content["passed"]
+    if not is_shard:
         raise ValueError(f"{path} does not describe a shard; delete it to make the shard anew")
-    shard = Shard(**said)
+    shard = Shard(**content)
     if shard.seed != seed:
         raise ValueError(f"{path} describes the shard of seed {shard.seed}, not of {seed}: it was copied or renamed")
     if not events_path(folder, seed).exists():
@@ -183,16 +184,16 @@ def verify(folder: Path, shard: Shard) -> None:
 
 
 def generate(
-    plan: Recipe, seed: int, n_events: int, progress: Callable[[int], object] = lambda _: None
+    recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object] = lambda _: None
 ) -> tuple[dict[str, Events], dict[str, int], tuple[float, float]]:
     """Events of a seed: samples by name, cut flow, cross section and its error in pb."""
-    record = EventRecord(plan.pythia_settings(), seed)
+    record = EventRecord(recipe.pythia_settings(), seed)
     rng = np.random.default_rng([seed, DETECTOR_STREAM])
     parts: dict[str, list[Events]] = {}
     passed: dict[str, int] = {}
-    for start in range(0, n_events, plan.batch):
-        size = min(plan.batch, n_events - start)
-        made = plan.make(record.batch(size), rng)
+    for start in range(0, n_events, recipe.batch):
+        size = min(recipe.batch, n_events - start)
+        made = recipe.make(record.batch(size), rng)
         for name, events in made.samples.items():
             parts.setdefault(name, []).append(events)
         for name, number in made.passed.items():
@@ -201,12 +202,12 @@ def generate(
     return {name: Events.concatenate(batches) for name, batches in parts.items()}, passed, record.cross_section
 
 
-def _make(folder: Path, plan: Recipe, seed: int, n_events: int, progress: Callable[[int], object]) -> Shard:
+def _make(folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object]) -> Shard:
     started = time.process_time()
-    samples, passed, (cross_section, error) = generate(plan, seed, n_events, progress)
+    samples, passed, (cross_section, error) = generate(recipe, seed, n_events, progress)
     versions = {"gampl": gampl.__version__} | {name: metadata.version(name) for name in PACKAGES}
     about: dict[str, Any] = {
-        "recipe": describe(plan),
+        "recipe": describe(recipe),
         "seed": seed,
         "passed": passed,
         "cross_section_pb": cross_section,
@@ -214,7 +215,7 @@ def _make(folder: Path, plan: Recipe, seed: int, n_events: int, progress: Callab
         "versions": versions,
     }
     path = events_path(folder, seed)
-    hdf5.write(path, samples, plan.name, about)
+    hdf5.write(path, samples, recipe.name, about)
     shard = Shard(
         seed=seed,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -235,14 +236,14 @@ def read_all(folder: Path, seeds: Sequence[int]) -> list[Shard]:
     Raises:
         ValueError: If some are missing.
     """
-    found = {seed: find(folder, seed) for seed in seeds}
-    missing = [seed for seed, shard in found.items() if shard is None]
+    made = {seed: find(folder, seed) for seed in seeds}
+    missing = [seed for seed, shard in made.items() if shard is None]
     if missing:
         raise ValueError(
             f"{folder} lacks {len(missing)} of {len(seeds)} shards, the first of seed {missing[0]}:"
             " make them with gampl events make"
         )
-    return [shard for shard in found.values() if shard is not None]
+    return [shard for shard in made.values() if shard is not None]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

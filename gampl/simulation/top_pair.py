@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.particles.events import Events
-from gampl.processes.top_pair import CUTS, DECAY_JETS, MAX_EXTRA_JETS
+from gampl.processes.top_pair import CUTS, DECAY_JETS, MAX_EXTRA_JETS, TopPair
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.calorimeter import Towers
 from gampl.simulation.pythia import Particles
@@ -80,17 +80,17 @@ class TopPairRecipe:
     def detect(self, particles: Particles, rng: np.random.Generator) -> tuple[Towers, Array]:
         """What the calorimeter reports, and the jets that pass the cuts on single jets, (n_events, n_max, 4)."""
         towers = calorimeter.towers(particles.where(particles.status > 0), rng)
-        found = jets.cluster(towers.event, towers.momenta, particles.n_events, self.radius, self.raw_pt_min)
-        return towers, jets.select(jets.scale(found), self.pt_min, self.eta_max)
+        raw = jets.cluster(towers.event, towers.momenta, particles.n_events, self.radius, self.raw_pt_min)
+        return towers, jets.select(jets.scale(raw), self.pt_min, self.eta_max)
 
     def make(self, particles: Particles, rng: np.random.Generator) -> Made:
         """Calorimeter, jets, cuts, b-tags and the assignment of jets to tops; columns ``chi2`` and ``m_hat``."""
-        _, found = self.detect(particles, rng)
-        tagged = jets.b_tags(found, particles, rng)
-        number = jets.count(found)
+        _, selected = self.detect(particles, rng)
+        tagged = jets.b_tags(selected, particles, rng)
+        number = jets.count(selected)
 
         six_jets = number >= len(DECAY_JETS)
-        apart = six_jets & (jets.smallest_delta_r(found) > self.delta_r_min)
+        apart = six_jets & (jets.smallest_delta_r(selected) > self.delta_r_min)
         two_tags = apart & (tagged.sum(axis=1) == 2)
         passed = {
             "generated": particles.n_events,
@@ -102,12 +102,11 @@ class TopPairRecipe:
         for extra in range(self.max_extra_jets + 1):
             chosen = two_tags & (number == len(DECAY_JETS) + extra)
             width = len(DECAY_JETS) + extra
+            ordered, chi2 = np.zeros((0, width, 4)), np.zeros(0)
             if chosen.any():
                 ordered, chi2 = top_reconstruction.reconstruct(
-                    found[chosen, :width], tagged[chosen, :width], self.w_mass, self.w_sigma, self.top_sigma
+                    selected[chosen, :width], tagged[chosen, :width], self.w_mass, self.w_sigma, self.top_sigma
                 )
-            else:
-                ordered, chi2 = np.zeros((0, width, 4)), np.zeros(0)
-            names = (*DECAY_JETS, *(f"j{k}" for k in range(1, extra + 1)))
-            samples[f"extra_jets_{extra}"] = Events(ordered, names, {"chi2": chi2, "m_hat": particles.m_hat[chosen]})
+            columns = {"chi2": chi2, "m_hat": particles.m_hat[chosen]}
+            samples[f"extra_jets_{extra}"] = Events(ordered, TopPair(extra).particles, columns)
         return Made(samples, passed | {name: len(events) for name, events in samples.items()})

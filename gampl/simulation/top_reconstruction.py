@@ -17,7 +17,7 @@ from gampl.particles.kinematics import cartesian
 Array = NDArray[np.float64]
 
 W_MASS, W_SIGMA, TOP_SIGMA = 80.4, 5.4, 8.8  # GeV
-AT_ONCE = 2_000_000  # numbers in the largest array
+CHUNK = 2_000_000  # numbers in the largest array
 
 
 @cache
@@ -56,7 +56,7 @@ def reconstruct(
     if n_jets < 6 or (tagged.sum(axis=1) != 2).any():
         raise ValueError(f"expected events of 6 or more jets with 2 tags each, got {n_jets} jets")
     ways = assignments(n_jets - 2)
-    size = max(AT_ONCE // len(ways), 1)
+    size = max(CHUNK // len(ways), 1)
     parts = [
         _best(jets[k : k + size], tagged[k : k + size], ways, w_mass, w_sigma, top_sigma)
         for k in range(0, n_events, size)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical
-from gampl.processes.z_jets import CUTS, MAX_JETS, MUONS
+from gampl.processes.z_jets import CUTS, MAX_JETS, ZJets
 from gampl.simulation import jets
 from gampl.simulation.pythia import Particles
 from gampl.simulation.recipes import Made, as_numbers, check_numbers, on_off
@@ -124,9 +124,9 @@ class ZJetsRecipe:
         in_jets = ~np.isin(np.abs(final.pdg), NEUTRINOS)
         in_jets[rows[rows >= 0]] = False
         visible = final.where(in_jets)
-        found = jets.cluster(visible.event, visible.momenta, final.n_events, self.radius, self.pt_min)
-        found = jets.select(found, self.pt_min, self.eta_max)
-        number = jets.count(found)
+        raw = jets.cluster(visible.event, visible.momenta, final.n_events, self.radius, self.pt_min)
+        selected = jets.select(raw, self.pt_min, self.eta_max)
+        number = jets.count(selected)
 
         has_muons = (rows >= 0).all(axis=1)
         accepted = has_muons & (number >= self.min_jets) & (number <= self.max_jets)
@@ -136,21 +136,20 @@ class ZJetsRecipe:
         chosen = accepted & (rng.random(particles.n_events) < fraction)
 
         padded = np.zeros((particles.n_events, MAX_JETS, 4))
-        width = min(MAX_JETS, found.shape[1])
-        padded[:, :width] = found[:, :width]
-        names = (*MUONS, *(f"j{k}" for k in range(1, MAX_JETS + 1)))
+        width = min(MAX_JETS, selected.shape[1])
+        padded[:, :width] = selected[:, :width]
         momenta = np.concatenate([muons, padded], axis=1)[chosen]
         passed = {"generated": particles.n_events, "two muons": int(has_muons.sum())}
         # all of them, those that are dropped, too: the rates are needed to check the slices against each other
         passed |= {f"{n} jets": int((has_muons & (number == n)).sum()) for n in range(MAX_JETS + 1)}
         passed["more jets"] = int((has_muons & (number > MAX_JETS)).sum())
         passed["kept"] = int(chosen.sum())
-        return Made({"events": Events(momenta, names, {"weight": 1 / fraction[chosen]})}, passed)
+        return Made({"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, passed)
 
 
 def _from_z(final: Particles, pdg: int) -> NDArray[np.int64]:
     """The entry of the Z's muon of one charge in each event, -1 where there is none, shape (n_events,)."""
     entries = np.flatnonzero((final.pdg == pdg) & (final.status < HADRON_DECAYS))
-    found = np.full(final.n_events, -1, dtype=np.int64)
-    found[final.event[entries]] = entries
-    return found
+    rows = np.full(final.n_events, -1, dtype=np.int64)
+    rows[final.event[entries]] = entries
+    return rows

@@ -1,1 +1,1 @@
-"""Files that are whole, and artifacts that are found again."""
+"""Files that are whole (`atomic`, `locking`) and artifacts that are found again (`artifacts.Store`, `provenance`)."""

@@ -1,15 +1,14 @@
 """Content-addressed store of trained networks: what was made from the same inputs is found again, and nothing else.
 
-Some networks are kept with the project, in ``data/trainings``: those that the references of the tests are made with.
-They are looked for first, so that a number does not depend on where it was trained; nothing is ever written there but
-by `make reference`. GAMPL_KEPT names another such folder, and none if it is empty: then everything is trained.
-
-An artifact lives in a folder named by the SHA-256 of its key, the canonical JSON of everything that it depends on::
+An artifact lies in a folder named by the SHA-256 of its key, the canonical JSON of everything that it depends on::
 
     <root>/ab/abcdef.../arrays.safetensors     numbers
     <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
 
-Nothing is ever unpickled, so that a store from somebody else is safe to open.
+Nothing is ever unpickled, so that a store from somebody else is safe to open. Some networks are kept with the project,
+in ``data/trainings``, where only `make reference` writes: those that the references of the tests are made with. They
+are looked for first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder;
+if it is empty, everything is trained.
 """
 
 import hashlib
@@ -31,6 +30,7 @@ from safetensors.numpy import load, save
 
 from gampl.store.atomic import sync_folder, write_bytes
 from gampl.store.locking import locked
+from gampl.store.provenance import checkout
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
 
@@ -49,11 +49,7 @@ class Artifact:
 
 
 class Store:
-    """A folder of artifacts, and in front of it the one of those that are kept with the project.
-
-    Args:
-        root: The folder; see `default_root`. Of the other one see `kept_root`.
-    """
+    """A folder of artifacts, `default_root` if left out, and in front of it `kept_root`, those of the project."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
@@ -62,21 +58,19 @@ class Store:
     def get_or_make(self, key: Mapping[str, Any], make: Callable[[Path], Artifact]) -> Artifact:
         """Loads the artifact of a key, or makes and stores it.
 
-        Of several processes that want the same artifact one makes it and the others wait. Where the file system
-        cannot lock, all make it and the first one to finish wins, which is harmless: they made the same.
+        Of several processes that ask for the same artifact one makes it and the others wait. Where the file system
+        cannot lock, all make it, and the first to finish wins, which is harmless: they made the same.
 
         Args:
             key: All that the artifact depends on, as JSON.
             make: Called with a folder for checkpoints, which outlives an interruption and is deleted afterwards.
         """
         name = key_digest(key)
-        found = self._load(name)
-        if found is not None:
-            return found
+        if (stored := self._load(name)) is not None:
+            return stored
         with locked(self.root / "locks" / f"{name}.lock"):
-            found = self._load(name)  # another process may have made it in the meantime
-            if found is not None:
-                return found
+            if (stored := self._load(name)) is not None:  # another process may have made it in the meantime
+                return stored
             scratch = self.root / "unfinished" / name
             scratch.mkdir(parents=True, exist_ok=True)
             made = make(scratch)
@@ -98,28 +92,24 @@ class Store:
         return self.path(name).exists() or (self.kept is not None and _folder(self.kept, name).exists())
 
     def _load(self, name: str) -> Artifact | None:
-        """Loads an artifact; one that does not agree with its checksum is set aside and counts as missing."""
-        if self.kept is not None and (kept := _folder(self.kept, name)).exists():
-            try:
-                return _read(kept)
-            except DAMAGE as error:
-                warnings.warn(f"kept artifact {kept} is damaged ({error}); it is not used", stacklevel=3)
-        folder = self.path(name)
-        if not folder.exists():
-            return None
-        try:
-            return _read(folder)
-        except DAMAGE as error:
-            self._set_aside(folder, error)
-            return None
+        """Loads an artifact; one that does not agree with its checksum counts as missing, one of ours is set aside."""
+        for root in filter(None, (self.kept, self.root)):
+            folder = _folder(root, name)
+            if folder.exists():
+                try:
+                    return _read(folder)
+                except DAMAGE as error:
+                    remedy = "it is not used" if root is self.kept else f"moved to {self._set_aside(folder)}"
+                    warnings.warn(f"artifact {folder} is damaged ({error}); {remedy}", stacklevel=3)
+        return None
 
-    def _set_aside(self, folder: Path, reason: Exception) -> None:
+    def _set_aside(self, folder: Path) -> Path:
         damaged = self.root / "damaged"
         damaged.mkdir(exist_ok=True)
         target = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=damaged))
         with suppress(FileNotFoundError):  # another process has already set it aside
             os.rename(folder, target)
-        warnings.warn(f"artifact {folder} is damaged ({reason}); moved to {target}, to be made anew", stacklevel=4)
+        return target
 
     def _save(self, name: str, key: Mapping[str, Any], artifact: Artifact) -> None:
         """Writes a folder under a temporary name and renames it."""
@@ -180,7 +170,7 @@ def default_root() -> Path:
     """The environment variable GAMPL_STORE, else `.store` in the checkout, else the user's cache folder."""
     if chosen := os.environ.get("GAMPL_STORE"):
         return Path(chosen)
-    if project := _checkout():
+    if project := checkout():
         return project / ".store"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "gampl"
@@ -188,12 +178,6 @@ def default_root() -> Path:
 
 def kept_root() -> Path | None:
     """The environment variable GAMPL_KEPT, else `data/trainings` in the checkout; None without such a folder."""
-    chosen, project = os.environ.get("GAMPL_KEPT"), _checkout()
+    chosen, project = os.environ.get("GAMPL_KEPT"), checkout()
     folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
     return folder if folder and folder.is_dir() else None
-
-
-def _checkout() -> Path | None:
-    """The project's folder; None if the package is installed elsewhere."""
-    project = Path(__file__).resolve().parent.parent
-    return project if (project / "pyproject.toml").exists() else None

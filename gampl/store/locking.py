@@ -1,6 +1,6 @@
 """Locks between processes, which go away with the process that holds them, even if that is killed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,26 +11,27 @@ except ImportError:  # not a POSIX system
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Holds the lock of a file, which is made if it is missing.
+def locked(path: Path, wait: bool = True, unable: Callable[[OSError], object] = lambda _: None) -> Iterator[bool]:
+    """Holds the lock of a file, which is made if it is missing and else left as it is.
 
     On systems and file systems without locks everybody holds every lock: callers must bear that.
 
     Args:
         path: The file.
         wait: Whether to wait while another process holds the lock.
+        unable: Called with the reason if the file system cannot lock.
 
     Yields:
         Whether the lock is held; False only if it was not to wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        held = True
+    with path.open("a") as file:
+        is_held = True
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                held = False
-            except OSError:  # this file system cannot lock
-                held = True
-        yield held
+                is_held = False
+            except OSError as error:
+                unable(error)
+        yield is_held

@@ -24,6 +24,11 @@ ABSENT = "not installed"
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def checkout() -> Path | None:
+    """The project's folder; None if the package is installed elsewhere."""
+    return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else None
+
+
 def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Path, ...]:
     """A Python file and all files of some packages that it imports, directly or through others.
 
@@ -44,15 +49,15 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
         ImportError: If a relative import leads out of the package.
     """
     entry, packages = Path(entry).resolve(), [Path(package).resolve() for package in packages]
-    found: set[Path] = set()
+    closure: set[Path] = set()
     waiting = [entry, *_files_of(_module_name(entry, packages), packages)]
     while waiting:
         file = waiting.pop()
-        if file not in found:
-            found.add(file)
+        if file not in closure:
+            closure.add(file)
             for module in _imported_modules(file, packages):
                 waiting.extend(_files_of(module, packages))
-    return tuple(sorted(found))
+    return tuple(sorted(closure))
 
 
 def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -> dict[str, str]:
@@ -109,8 +114,8 @@ def _without_words(node: Any) -> Any:
     fields = dict(ast.iter_fields(node))
     if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = node.body[1:]
-    found = ((name, _without_words(value)) for name, value in fields.items() if value not in (None, []))
-    return type(node).__name__, *found
+    rest = ((name, _without_words(value)) for name, value in fields.items() if value not in (None, []))
+    return type(node).__name__, *rest
 
 
 def _module_name(file: Path, packages: Sequence[Path]) -> str:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from small_project import ROOT
 
+from gampl.store import locking
 from gampl.store.artifacts import Store
 from gampl_book import build, keep, run_page, status, step
 
@@ -299,7 +300,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
     def refuse(*_):
         raise OSError("Function not implemented")
 
-    monkeypatch.setattr(build.fcntl, "flock", refuse)
+    monkeypatch.setattr(locking.fcntl, "flock", refuse)
     with build.only_build(tmp_path / ".lock"):
         assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
         assert build.holder_of(tmp_path / ".lock") == ""

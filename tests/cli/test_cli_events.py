@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from gampl import files
 from gampl.cli.main import main
-from gampl.files import hdf5
 from gampl.simulation import shards
 
 
@@ -34,7 +34,7 @@ def test_making_says_what_was_made(folder, capsys):
 def test_a_changed_recipe(tmp_path):
     settings = ["--set", "pt_min=30", "--set", "kept=[1.0, 0.5]", "--set", "multiple_interactions=false"]
     assert run("make", "z_jets", "--folder", tmp_path, "--seeds", 5, "--events", 100, "--quiet", *settings) == 0
-    recipe = shards.recipe(tmp_path)
+    recipe = shards.read_recipe(tmp_path)
     assert (recipe["pt_min"], recipe["kept"]) == (30.0, [1.0, 0.5])
 
 
@@ -42,7 +42,7 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
     output = tmp_path / "z.h5"
     assert run("merge", "--from", folder, 1, 2, "--output", output) == 0
     assert "sha256" in capsys.readouterr().out
-    (events,) = hdf5.batches(output, "train")
+    (events,) = files.batches(output, sample="train")
     assert events.about["sources"][0]["recipe"]["batch"] == 100
     assert run("verify", folder) == 0
     assert "2 shards agree" in capsys.readouterr().out

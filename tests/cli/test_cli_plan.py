@@ -61,7 +61,7 @@ def test_a_note_is_printed(capsys):
         ("--factor", 1, "--factor must be a factor above 1, such as 1.5, got 1.0"),
         ("--n-train", -5, "--n-train must be a whole number of events, at least 1, got -5.0"),
         ("--probability", 2, "--probability must lie between 0 and 1"),
-        ("--G", "nan", "--G must make for 1 to 1e15 equivalent events"),
+        ("--G", "nan", "--G must give 1 to 1e15 equivalent events"),
         ("--members", 1, "--members must be a whole number, at least 2, got 1.0"),
         ("--members", 10, "--factor 1.5 is out of reach with 10 members: however many"),
         ("--level", 0.55, "--level must lie between 0.57 and 1, got 0.55"),

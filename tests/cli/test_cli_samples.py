@@ -238,7 +238,7 @@ BAD = {
     f"{AVERAGING} --region x>0 --weight w": "has no column 'w'",
     f"{AVERAGING} --region x>0 --kind excel": "kind must be one of",
     f"{AVERAGING} --region x>0 --unit GeV": "expected --particles",
-    f"{AVERAGING} --region x>0 --particles a,b": "kind",
+    f"{AVERAGING} --region x>0 --particles a,b": "no column 'a_pT'",
     f"{AVERAGING} --region x>0 --define y": "expected two parts",
     f"{AVERAGING} --region y>0 --define y=x+": "--define y",
     f"{AVERAGING} --region x>0 --report {{f}}/nowhere/r.html": "there is no folder",
@@ -249,7 +249,7 @@ BAD = {
     "averaging --n-train 1000 --members {f}/m0.csv {f}/ragged.csv --region x>0": "ragged.csv",
     "averaging --n-train 1000 --members {f}/m0.csv {f}/empty.csv --region x>0": "is empty (0 bytes)",
     "averaging --n-train 1000 --members {f}/m0.csv {f}/header.csv --region x>0": "holds no rows",
-    "averaging --n-train 1000 --members {f}/m0.csv {f}/nan.csv --region x>0": "20 of 2020 events have a non-finite",
+    "averaging --n-train 1000 --members {f}/m0.csv {f}/nan.csv --region x>0": "nan.csv: 20 of 2020 events have a",
     "averaging --n-train 1000 --members {f}/cube.npy {f}/m1.csv --region x>0": "shape (10, 3, 2)",
     "averaging --n-train 1000 --members {f}/two.npy {f}/m1.csv --columns x --region x>0": "has 2 columns, expected 1",
     "averaging --n-train 1000 --members {f}/objects.npy {f}/m1.csv --region x1>0": "objects.npy",
@@ -260,7 +260,7 @@ BAD = {
     "averaging --n-train 1000 --members {f}/whole.root::c {f}/other.root::c --region x>0": "not 'c'",
     "averaging --n-train 1000 --members {f}/whole.root::a {f}/whole.root::b --region x>0": "the same ::SAMPLE",
     "averaging --n-train 1000 --members {f}/m0.csv {f}/m0.csv --region x>0": "is given twice in members",
-    "averaging --n-train 1000 --members {f}/one.csv {f}/m1.csv --region x>0": "has 1 events, expected at least 2",
+    "averaging --n-train 1000 --members {f}/one.csv {f}/m1.csv --region x>0": "one.csv: has 1 events, expected",
     "averaging --n-train 1000 --members {f}/labels.csv --member-column who --region x>0": "1 events do not say which",
     "averaging --n-train 1000 --members {f}/m0.csv --member-column x --region x>0": "has 3000 values, expected at most",
     f"{AVERAGING} --quantiles x:99999999999 --holdout {{f}}/h.csv": "500 events have too few different values",
@@ -307,12 +307,43 @@ def test_one_bad_region_costs_no_other_result(files, capsys):
     assert "x>0 " in shown.out
 
 
+GENERATED = """
+n_train: 200
+train: {f}/train.csv
+holdout: {f}/h.csv
+generator: {{kind: {kind}, members: 2, columns: [x], n_gen: 2000{more}}}
+regions: x > 0
+summaries: x
+"""
+
+
+@pytest.mark.parametrize(("kind", "more"), [("kde", ""), ("spline", ", steps: 5, width: 4, transforms: 1")])
+def test_a_generator_is_trained_once_and_reported(kind, more, files, monkeypatch, capsys):
+    monkeypatch.setenv("GAMPL_STORE", str(files / "store"))
+    write(files / "train.csv", np.random.default_rng(7).normal(size=250))
+    (files / "process.yml").write_text(GENERATED.format(f=files, kind=kind, more=more))
+    command = ("report", files / "process.yml", "--output", files / "r.html", "--json", files / "r.json")
+    results = []
+    for _ in range(2):
+        assert run(*command) == 0
+        results.append(json.loads((files / "r.json").read_text())["findings"])
+        monkeypatch.setattr("gampl.training.fit.fit", lambda *_, **__: pytest.fail("was trained again"))
+        monkeypatch.setattr("gampl.training.tables.fit", lambda *_, **__: pytest.fail("was trained again"))
+    assert results[0] == results[1]
+    assert [entry["result"]["n_train"] for entry in results[0]][:2] == [200, 200]
+    assert "member 1" in (files / "r.html").read_text(encoding="utf-8")
+    assert "r.html" in capsys.readouterr().out
+
+
 def test_options_that_argparse_knows(capsys):
     for command in ("averaging", "differential", "report"):
         with pytest.raises(SystemExit) as stopped:
             run(command, "--help")
         assert stopped.value.code == 0
         assert "example" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run("--help")
+    assert "{averaging,differential,report,plan,events}" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stopped:
         run("averaging", "--n-train", "many", "--members", "a")
     assert stopped.value.code == 2

@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.amplification import State
+from gampl.basics import NoteCode
 from gampl.processes import GaussianLine, GaussianRing
 from gampl.regions import Intervals
+from gampl.result import State
 from gampl.spread import effective_degrees_of_freedom
 
 N_TRAIN = 1000
 REGION = Intervals.between([0.0, 0.5])
 I = GaussianLine().integrals(REGION)[0]  # noqa: E741 - the paper's symbol
 G_CLOSED = I * (1 - I) / (stats.norm.pdf(0) - stats.norm.pdf(0.5)) ** 2
+
+
+def codes(result):
+    return {note.code for note in result.notes}
 
 
 def fit_integrals(members: int, rng: np.random.Generator) -> np.ndarray:
@@ -126,11 +131,10 @@ def test_intervals_of_strongly_correlated_regions_cover():
 def test_members_far_from_normal_are_noted_and_normal_ones_are_not():
     """Members that react to the square of a normal number; of normal ones 5.3 %, and 4.5 deviations (3e-6)."""
     rng = np.random.default_rng(17)
-    note = "heavier tails than normal ones"
     squared = averaging.from_integrals(0.3 + 0.001 * rng.normal(size=50) ** 2, N_TRAIN)
-    assert any(note in text for text in squared.notes)
-    normal = [averaging.from_integrals(fit_integrals(50, rng), N_TRAIN).notes for _ in range(500)]
-    assert sum(any(note in text for text in notes) for notes in normal) < 500 * 0.053 + 4.5 * np.sqrt(500 * 0.05)
+    assert NoteCode.HEAVY_TAILS in codes(squared)
+    normal = [averaging.from_integrals(fit_integrals(50, rng), N_TRAIN) for _ in range(500)]
+    assert sum(NoteCode.HEAVY_TAILS in codes(result) for result in normal) < 500 * 0.053 + 4.5 * np.sqrt(500 * 0.05)
 
 
 def test_limit_covers_when_there_is_no_model_uncertainty():
@@ -182,7 +186,10 @@ def test_stream_equals_counts_however_it_is_cut(cuts, seed):
     n_gen = np.array([150, 299, 600])
     counts = [[regions.count(m[:n]).inside for m in members] for n in n_gen]
     by_counts = averaging.from_counts(counts, n_gen, N_TRAIN)
-    by_stream = averaging.from_stream((batches(m, cuts) for m in members), regions, n_gen, N_TRAIN)
+    table, n_lost = averaging.count_stream((batches(m, cuts) for m in members), regions, n_gen)
+    assert n_lost == 0
+    np.testing.assert_array_equal(table, counts)
+    by_stream = averaging.from_samples((batches(m, cuts) for m in members), regions, N_TRAIN, n_gen=n_gen)
     assert by_stream.n_equiv == by_counts.n_equiv
     np.testing.assert_array_equal(by_stream.curve.sigma_est, by_counts.curve.sigma_est)
 
@@ -193,7 +200,7 @@ def test_stream_stops_reading_when_it_has_enough():
             yield rng.normal(size=(100, 1))
 
     rng = np.random.default_rng(12)
-    result = averaging.from_stream([endless() for _ in range(12)], REGION, 1000, N_TRAIN)
+    result = averaging.from_samples([endless() for _ in range(12)], REGION, N_TRAIN, n_gen=1000)
     assert result.n_members == 12
 
 
@@ -201,11 +208,11 @@ def test_lost_events_are_counted_reported_and_limited():
     rng = np.random.default_rng(13)
     events = rng.normal(size=(5, 1000, 1))
     events[2, 10] = np.nan
-    result = averaging.from_stream([[e] for e in events], REGION, 1000, N_TRAIN)
-    assert any("1 events with a non-finite observable" in note for note in result.notes)
+    result = averaging.from_samples([[e] for e in events], REGION, N_TRAIN, n_gen=1000)
+    assert "1 events with a non-finite observable" in str(result)
     events[2, :20] = np.nan
     with pytest.raises(ValueError, match="member 2: 20 of 1000 events have a non-finite observable"):
-        averaging.from_stream([[e] for e in events], REGION, 1000, N_TRAIN)
+        averaging.from_samples([[e] for e in events], REGION, N_TRAIN, n_gen=1000)
 
 
 def test_order_of_members_and_events_does_not_matter():
@@ -266,13 +273,14 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=0.4), "level must lie between 0.5 and 1"),
         (lambda: averaging.from_counts(np.stack([COUNTS, COUNTS - 1]), [100, 200], 10), "must not decrease"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, truth=[0.5]), "truth must hold 2 probabilities"),
-        (lambda: averaging.from_stream([], REGION, 10, 10), "members is empty"),
+        (lambda: averaging.from_samples([], REGION, 10, n_gen=10), "at least 2 members, got 0"),
+        (lambda: averaging.count_stream([], REGION, 10), "members is empty"),
         (
-            lambda: averaging.from_stream([[np.zeros((5, 1))]], REGION, 10, 10),
-            "member 0: the stream ended after 5 of 10",
+            lambda: averaging.from_samples([[np.zeros((5, 1))]], REGION, 10, n_gen=10),
+            "member 0: there are 5 events, expected n_gen = 10",
         ),
         (
-            lambda: averaging.from_stream([[]], REGION, [10, 5], 10),
+            lambda: averaging.from_samples([[]], REGION, 10, n_gen=[10, 5]),
             "n_gen must be whole numbers, positive and increasing",
         ),
     ],

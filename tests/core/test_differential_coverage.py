@@ -7,12 +7,11 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from gampl import kolmogorov
-from gampl.amplification import DifferentialCurve, State
-from gampl.crossing import distance_interval
-from gampl.differential import combine, from_distances, from_stream
-from gampl.kolmogorov import KolmogorovSmirnov, distance_to_density
+from gampl.differential import combine, from_distances, from_samples
+from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, distance_interval, distance_to_density
 from gampl.processes import GaussianRing
-from gampl.summaries import radius
+from gampl.regions import radius
+from gampl.result import State
 
 LEVELS = (0.683, 0.95)
 UNLIMITED = 10**15
@@ -39,7 +38,7 @@ def null_experiments():
     for k in range(2400):
         summary = (radius, lambda events: events[:, 0])[k % 2]
         events = ring.sample(sizes[-1], rng)
-        results.append(from_stream([[events]], ring.sample(n_ref, rng), sizes, 1000, summary=summary))
+        results.append(from_samples([events], ring.sample(n_ref, rng), 1000, n_gen=sizes, summary=summary))
     return n_ref, np.array(sizes), results
 
 

@@ -118,6 +118,11 @@ def write_parquet_lists(path: Path, events: Events) -> None:
     pq.write_table(pa.table(columns), path, row_group_size=PIECE, write_page_checksum=True)
 
 
+def write_csv(path: Path, events: Events) -> None:
+    columns = flat_columns(events)
+    np.savetxt(path, np.stack(list(columns.values()), axis=-1), delimiter=",", header=",".join(columns), comments="")
+
+
 def write_root(path: Path, events: Events) -> None:
     columns = list_columns(events)
     with uproot.recreate(path) as file:
@@ -214,6 +219,8 @@ KINDS = {
     "npz": Kind("users.npz", write_npz, z_jets, 1e-6, {"layout": Layout(coordinates="E,px,py,pz")}),
     "parquet": Kind("users.parquet", write_parquet, z_jets, 1e-6),
     "parquet_lists": Kind("lists.parquet", write_parquet_lists, z_jets, 1e-12, {"layout": LISTS}),
+    "csv": Kind("users.csv", write_csv, z_jets, 1e-12),
+    "csv_gz": Kind("users.csv.gz", write_csv, z_jets, 1e-12),
     "root": Kind("users.root", write_root, z_jets, 1e-12, {"layout": LISTS}),
     "rntuple": Kind("rntuple.root", write_rntuple, z_jets, 1e-12, {"layout": LISTS}),
     "lhe": Kind("users.lhe", write_lhe, z_jets, 1e-8, RECORDS),

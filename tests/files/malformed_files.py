@@ -15,6 +15,7 @@ from event_samples import (
     lhe_text,
     list_columns,
     top_pairs,
+    write_csv,
     write_hepmc,
     write_ours,
     z_jets,
@@ -90,6 +91,14 @@ def parquet(change, columns=flat_columns):
         found = dict(columns(z_jets(N)))
         change(found)
         pq.write_table(pa.table({name: pa.array(ak.to_list(values)) for name, values in found.items()}), path)
+
+    return write
+
+
+def csv(change):
+    def write(path):
+        write_csv(path, z_jets(N))
+        path.write_text(change(path.read_text()))
 
     return write
 

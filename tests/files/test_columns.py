@@ -1,6 +1,7 @@
 """Named columns of numbers from files of any kind."""
 
 import gzip
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
+from event_samples import KINDS
 
-from gampl.files import EventFileError, columns
+from gampl.files import EventFileError, open_file, reading
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -78,14 +80,15 @@ WRITERS = {
 }
 
 
-def read(path, wanted=("x", "m_tt"), **options):
-    parts = list(columns.batches(path, wanted, **options))
+def read(path, wanted=("x", "m_tt"), labels=(), **options):
+    with open_file(path, **options) as file:
+        parts = list(file.columns(wanted, labels))
     return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_kind(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(columns, "ROWS", 64)  # many batches
+    monkeypatch.setattr(reading, "ROWS", 64)  # many batches
     WRITERS[name](tmp_path / name)
     got = read(tmp_path / name)
     for column, values in TABLE.items():
@@ -114,6 +117,30 @@ def test_arrays_without_names(tmp_path, array, names):
         np.testing.assert_array_equal(read(tmp_path / name, own, names=own)["a"], got["x1"])
         with pytest.raises(EventFileError, match=f"has {len(names)} columns, expected 3: a, b, c"):
             read(tmp_path / name, ("a",), names=("a", "b", "c"))
+
+
+@pytest.mark.parametrize("name", ["ours", "lhe"])
+def test_columns_of_a_file_of_particles_are_its_further_numbers(tmp_path, name):
+    KINDS[name].write(tmp_path / KINDS[name].name, KINDS[name].events())
+    expected = KINDS[name].events().columns["weight"]
+    with open_file(tmp_path / KINDS[name].name) as file:
+        assert file.holds_particles
+        (batch,) = file.columns(["weight"])
+        np.testing.assert_allclose(batch["weight"], expected, rtol=1e-6)
+        with pytest.raises(
+            EventFileError, match=f"{KINDS[name].name}: has no column 'x' besides its particles; it has"
+        ):
+            list(file.columns(["weight", "x"]))
+
+
+def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
+    write_csv(tmp_path / "a.csv")
+    times, path_open = [], Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *arguments: times.append(path) or path_open(path, *arguments))
+    with open_file(tmp_path / "a.csv") as file:
+        assert not file.holds_particles
+        assert sum(len(batch["x"]) for batch in file.columns(["x"])) == N
+    assert times == [tmp_path / "a.csv"]
 
 
 def test_labels_may_be_texts(tmp_path):
@@ -196,7 +223,7 @@ def test_other_misuse(tmp_path):
     write_csv(tmp_path / "a.csv")
     with pytest.raises(ValueError, match="kind must be one of"):
         read(tmp_path / "a.csv", kind="excel")
-    with pytest.raises(EventFileError, match="holds one table"):
+    with pytest.raises(EventFileError, match="hold one sample, expected no sample, got 'train'"):
         read(tmp_path / "a.csv", sample="train")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"], file["m_tt"] = np.zeros(5), np.zeros(4)

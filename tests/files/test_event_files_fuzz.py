@@ -15,7 +15,9 @@ APART = {"public", "hepmc"}
 damage = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4)
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in {"ours", "hepmc_mev", "hepmc_gz", "hepmc2"}])
+@pytest.mark.parametrize(
+    "name", [name for name in KINDS if name not in {"ours", "hepmc_mev", "hepmc_gz", "hepmc2", "csv_gz"}]
+)
 def test_flipped_bits_and_truncation(name, tmp_path):
     path = tmp_path / KINDS[name].name
     KINDS[name].write(path, KINDS[name].events(N))
@@ -44,4 +46,5 @@ def test_flipped_bits_and_truncation(name, tmp_path):
         assert isinstance(found, EventFileError) or len(found) == N
 
     flip()
-    truncate()
+    if name != "csv":  # of a table as text nobody can tell that its end is missing
+        truncate()

@@ -36,7 +36,7 @@ def written(tmp_path_factory):
 
 
 def test_everything_comes_back(written):
-    (train,) = hdf5.batches(written, "train")
+    (train,) = files.batches(written, sample="train")
     expected = top_pairs(50, seed=1)
     assert train.particles == TOP_PAIR
     assert train.about == {"process": "top_pair"} | ABOUT
@@ -44,7 +44,6 @@ def test_everything_comes_back(written):
     for name, values in expected.columns.items():
         np.testing.assert_array_equal(train.columns[name], values.astype(np.float32))
     assert hdf5.read_about(written) == train.about
-    assert hdf5.sample_names(written) == ("holdout", "train")
     assert hdf5.read_shards(written, "train").tolist() == [[7, 500, 20], [9, 500, 30]]
     assert hdf5.read_shards(written, "holdout") is None
 
@@ -94,13 +93,13 @@ def test_absent_particles_and_empty_samples_come_back(tmp_path):
     some, none = Events(momenta, TOP_PAIR), top_pairs(3)[:0]
     hdf5.write(tmp_path / "a.h5", {"some": some, "none": none}, "top_pair", {}, {"none": np.array([[4, 100, 0]])})
     assert files.read(tmp_path / "a.h5", sample="some").multiplicity.tolist() == [6, 5, 6, 6]
-    (found,) = hdf5.batches(tmp_path / "a.h5", "none")
+    (found,) = files.batches(tmp_path / "a.h5", sample="none")
     assert found.momenta.shape == (0, 6, 4)
     assert found.columns.keys() == {"chi2", "weight"}
 
 
 def test_sizes_of_batches(written):
-    assert [len(part) for part in hdf5.batches(written, "train", 20)] == [20, 20, 10]
+    assert [len(part) for part in files.batches(written, sample="train", batch=20)] == [20, 20, 10]
 
 
 @settings(max_examples=150, deadline=None)

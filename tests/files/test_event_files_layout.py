@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading
-from gampl.files.layout import pdg_names
-from gampl.files.lists import take
-from gampl.particles.kinematics import cartesian
+from gampl.files.layout import LayoutError, pdg_names
+from gampl.files.tables import Lists, gather
+from gampl.particles.kinematics import COORDINATES, cartesian
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,9 @@ from gampl.particles.kinematics import cartesian
     ],
 )
 def test_bad_layouts_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(LayoutError, match=message) as raised:
         Layout(**arguments)
+    assert raised.value.field in arguments
 
 
 def test_names_of_pdg_ids():
@@ -52,7 +53,7 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
     entries = np.stack([pt, np.arange(len(pt)), -pt, 2 * pt], axis=-1)
     counts = np.array([len(event) for event in events])
     layout = Layout(order=order, absent=True, further=True)
-    found = take(Path("a"), 0, entries, counts, pt, wanted, "x", layout)
+    found = gather(Path("a"), 0, ["x"] * wanted, {"x": Lists("x", entries, counts)}, COORDINATES, layout)
     ends = np.cumsum(counts)
     for event, (n, end) in enumerate(zip(counts, ends, strict=True)):
         rows = list(range(end - n, end))
@@ -65,7 +66,8 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
 
 def test_what_is_not_a_number_is_not_hidden_at_the_end_of_a_list():
     pt = np.array([50.0, np.nan, 40.0])
-    found = take(Path("a"), 0, np.stack([pt] * 4, axis=-1), np.array([3]), pt, 1, "x", Layout(further=True))
+    lists = Lists("x", np.stack([pt] * 4, axis=-1), np.array([3]))
+    found = gather(Path("a"), 0, ["x"], {"x": lists}, COORDINATES, Layout(further=True))
     assert np.isnan(found).all()
 
 

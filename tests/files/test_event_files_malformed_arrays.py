@@ -3,9 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from event_samples import (
-    z_jets,
-)
+from event_samples import z_jets
 from malformed_files import N, altered, assert_refused, flat_public, kind, npy, npz, ours, public, replace, set_entry
 
 from gampl.files import Layout
@@ -103,7 +101,7 @@ FILES = {
         "a.hdf5",
         public(flat_public(11, [50, 60, 0, 0])),
         {},
-        "event 11 .*b1, E = 50, px = 60.*is spacelike",
+        "event 11 .*b1, E = 50, px = 60.*: spacelike",
     ),
     "public, absent": (
         "a.hdf5",

@@ -5,19 +5,13 @@ import re
 
 import numpy as np
 import pytest
-from event_samples import (
-    LISTS,
-    RECORDS,
-    Z_JETS,
-    lhe_text,
-    list_columns,
-    z_jets,
-)
+from event_samples import LISTS, RECORDS, Z_JETS, lhe_text, list_columns, z_jets
 from malformed_files import (
     N,
     altered,
     assert_refused,
     assign,
+    csv,
     hepmc,
     jets_of_event,
     kind,
@@ -90,6 +84,21 @@ FILES = {
         {"layout": LISTS},
         "columns 'Jet_pt' and 'Jet_phi' have lists of different lengths",
     ),
+    # text
+    "csv, no column": ("a.csv", csv(lambda t: t.replace("j1_eta", "j1_x")), {}, "no column 'j1_eta' with numbers, exp"),
+    "csv, text": (
+        "a.csv",
+        csv(lambda t: t[:-5] + "four\n"),
+        {},
+        "^{file}: column 'weight': .*four.*rows of 17 numbers",
+    ),
+    "csv, NaN": (
+        "a.csv",
+        csv(lambda t: re.sub(r"\n[^,]*", "\nnan", t, count=3)),
+        {},
+        "event 0 .*mu-, pT = nan.*finite",
+    ),
+    "csv, several samples": ("a.csv", csv(str), {"sample": "x"}, "kind 'csv' hold one sample, expected no sample"),
     # ROOT
     "root, truncated": (
         "a.root",
@@ -228,8 +237,9 @@ FILES = {
         r"event 5 \(counted from 0\) has 2 entries of PDG id 13, expected 1 \(or Layout\(further=True\)\)",
     ),
     # none of these
-    "empty": ("a.h5", lambda p: p.write_bytes(b""), {}, r"^{file}: is empty \(0 bytes\), expected a file of events"),
-    "unknown": ("a.txt", lambda p: p.write_text("hello"), {}, "^{file}: neither its first bytes nor its ending"),
+    "empty": ("a.h5", lambda p: p.write_bytes(b""), {}, r"^{file}: is empty \(0 bytes\), expected events"),
+    "unknown": ("a.xyz", lambda p: p.write_text("hello"), {}, "^{file}: neither its first bytes nor its ending"),
+    "csv.gz, truncated": ("a.csv.gz", kind("csv", lambda b: b[:-30]), {}, "^{file}: "),
     "start lost": ("a.parquet", kind("parquet", lambda b: b[10:]), {}, "^{file}: cannot read the events"),
     "gzip of nothing known": (
         "a.gz",

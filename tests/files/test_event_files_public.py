@@ -11,6 +11,7 @@ from event_samples import momenta, top_pairs, write_public, write_public_npy
 
 from gampl import files
 from gampl.files import EventFileError, public
+from gampl.files.layout import OpenFile
 from gampl.particles.kinematics import cartesian
 
 PARTICLES = ("b1", "q1", "q2", "b2", "q3", "q4", "j1", "j2", "j3", "j4")
@@ -37,8 +38,9 @@ def file(tmp_path):
 )
 def test_any_compression_of_hdf5plugin_can_be_read(filters, tmp_path):
     write_public(tmp_path / "a.hdf5", top_pairs(30), **filters)
-    layout = files.Layout()
-    (chunk,) = public.chunks_here(tmp_path / "a.hdf5", sample=None, layout=layout, rows=100)
+    path = tmp_path / "a.hdf5"
+    with path.open("rb") as file:
+        (chunk,) = public.hdf5_chunks_here(OpenFile(path, file))
     np.testing.assert_array_equal(chunk.values, cartesian(top_pairs(30).momenta))
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.classification import auc
-from gampl.comparison import summarise
-from gampl.likelihood_ratio import cross_fit
-from gampl.null_values import null_values
+from gampl.calibration import null_values
+from gampl.distances import summarise
 from gampl.particles.event_classifier import LARGEST, event_classifier, features, flattened, held_out_events, of_events
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
+from gampl.ratio import cross_fit
+from gampl.roc import auc
 
 pytest.importorskip("sklearn.ensemble")
 pytest.importorskip("h5py")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
-from gampl.comparison import Comparison, trace
+from gampl.distances import Comparison, trace
 from gampl.particles import observables
 from gampl.particles.observables import FUNCTIONS, Observable, observable
 from gampl.particles.quoting import quoted

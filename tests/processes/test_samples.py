@@ -11,6 +11,7 @@ from scipy import stats
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
 from gampl.processes import samples
+from gampl.store import provenance
 
 
 def numbered(n: int, weights: np.ndarray | None = None) -> Events:
@@ -30,7 +31,7 @@ def test_the_bundled_files_lie_in_the_checkout_or_where_the_variable_says(monkey
 
 def test_an_installed_package_without_checkout_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.delenv("GAMPL_DATA", raising=False)
-    monkeypatch.setattr(samples, "__file__", str(tmp_path / "gampl" / "processes" / "samples.py"))
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "gampl")
     with pytest.raises(FileNotFoundError, match=r"GAMPL_DATA, or a file in path="):
         samples.default_folder()
 

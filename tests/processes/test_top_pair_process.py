@@ -85,7 +85,7 @@ def test_the_region_is_that_of_eq_43():
 def test_batches_feed_the_averaging_estimate():
     process = TopPair()
     members = [[random_events(2000, seed=seed).momenta] for seed in range(4)]
-    result = averaging.from_stream(members, process.region(), 2000, n_train=500)
+    result = averaging.from_samples(members, process.region(), n_train=500, n_gen=2000)
     assert result.n_train == 500
 
 
@@ -171,11 +171,7 @@ def write_empty(folder):
             EventFileError,
             "empty.h5: holds no events in the sample 'train'",
         ),
-        (
-            lambda _: TopPair(4).select(random_events(3)),
-            ValueError,
-            "expected events of b1, .*, j4, got events of b1",
-        ),
+        (lambda _: TopPair(4).select(random_events(3)), ValueError, "expected events of b1, .*, j4, got events of b1"),
         (
             lambda _: TopPair().select(Events(np.ones((2, 6, 4)), TopPair().particles), chi2_max=1),
             ValueError,

@@ -159,11 +159,7 @@ def test_errors_of_weighted_events_cover_the_truth():
         (lambda folder: ZJets().load(path=folder / "x.h5"), FileNotFoundError, "no .*x.h5: make it"),
         (lambda _: ZJets().load("test"), EventFileError, "z_jets.h5.*test"),
         (lambda _: ZJets(2).select(random_events(3)), ValueError, "expected events of mu-, mu\\+, j1, j2, got"),
-        (
-            lambda _: staircase(Events(np.ones((2, 1, 4)), ("j1",))),
-            ValueError,
-            "expected events of mu-, mu\\+ and",
-        ),
+        (lambda _: staircase(Events(np.ones((2, 1, 4)), ("j1",))), ValueError, "expected events of mu-, mu\\+ and"),
         (lambda _: staircase(random_events(10)[:0]), ValueError, "got 0 events"),
         (
             lambda _: staircase(Events(np.zeros((2, 2, 4)), ("mu-", "mu+"))),

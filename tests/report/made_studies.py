@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from gampl import averaging, differential
-from gampl.amplification import Amplification, State
 from gampl.kolmogorov import MEAN
-from gampl.regions import Placed
+from gampl.regions import Placed, Tally
 from gampl.report.histograms import Histogram
-from gampl.report.process import Observable, Process, Region, SampleFiles
-from gampl.report.study import EVERYWHERE, Finding, Study
-from gampl.tallies import Tally
+from gampl.report.process import Definition, Process, Region, SampleFiles
+from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.result import Amplification, State
 
 N_TRAIN = 10_000
 N_GEN = 1_000_000
@@ -62,14 +61,9 @@ def shape(n_true: int = 20_000, members: int = 10, label: str = r"$m_{t\bar t}$ 
     return Histogram("m_tt", label, edges, generated / generated.sum(axis=1)[:, None], seen, n_true, (2000.0, 2200.0))
 
 
-def process(**options) -> Process:
-    """Top pairs with a holdout; options replace what is given."""
-    files = {
-        "members": SampleFiles(tuple(Path(f"samples/member_{k:02d}.h5") for k in range(10))),
-        "train": SampleFiles((Path("train.csv"),)),
-        "holdout": SampleFiles((Path("holdout.csv"),), weight="w", unweight=True),
-    }
-    regions = (
+REGIONS = {
+    region.name: region
+    for region in (
         Region(REGION, condition=REGION),
         Region("tail", condition="m_tt >= 3000"),
         Region("bulk", condition="m_tt < 600"),
@@ -77,35 +71,60 @@ def process(**options) -> Process:
         Region("coarse", observable="pT_t", edges=(0.0, 200.0, 500.0)),
         Region("nothing", condition="m_tt > 99999"),
     )
-    given = {
+}
+
+
+def process(**options) -> Process:
+    """Top pairs with a holdout; options replace these settings."""
+    files = {
+        "members": SampleFiles(tuple(Path(f"samples/member_{k:02d}.h5") for k in range(10))),
+        "train": SampleFiles((Path("train.csv"),)),
+        "holdout": SampleFiles((Path("holdout.csv"),), weight="w", unweight=True),
+    }
+    defaults = {
         "n_train": N_TRAIN,
-        "observables": {"m_tt": Observable("m(tt)", r"$m_{t\bar t}$", "GeV")},
-        "regions": regions,
+        "observables": {"m_tt": Definition("m(tt)", r"$m_{t\bar t}$", "GeV")},
+        "regions": tuple(REGIONS.values()),
         "summaries": ("m_tt", "pT_t"),
         "title": "Top pairs, LLoCa flow",
     }
-    return Process(**(given | files | options))
+    return Process(**(defaults | files | options))
+
+
+def estimate(region: str | None, summary: str, result: Amplification, share: float = 1.0) -> Estimate:
+    """An estimate in one of `REGIONS` or, if there is none of this name, in another one; None for all events."""
+    return Estimate(region=named(region), summary=summary, share=share, result=result)
+
+
+def failure(region: str | None, summary: str, problem: str, share: float = 1.0) -> Failure:
+    """As `estimate`, for one that could not be made."""
+    return Failure(region=named(region), summary=summary, share=share, problem=problem)
+
+
+def named(region: str | None) -> Region | None:
+    """The region of a name."""
+    return None if region is None else REGIONS.get(region, Region(region, condition=region or "x > 0"))
 
 
 def findings() -> tuple[Finding, ...]:
     """Averaging and differential estimates in all states, and two that could not be made."""
     return (
-        Finding(REGION, "", counted(3.1), share=0.03),
-        Finding("tail", "", counted(0.21), share=0.03),
-        Finding("bulk", "", counted(1, excess=1.3), share=0.4),
-        Finding("fine", "", counted(1, excess=0.2), share=1.0),
-        Finding("coarse", "", weighted(), share=0.7),
-        Finding("nothing", "", None, "region 0 is empty for all members: its integral says nothing about them", 0.0),
-        Finding(EVERYWHERE, "m_tt", compared(2.5)),
-        Finding(EVERYWHERE, "pT_t", compared(1.2)),
-        Finding(REGION, "m_tt", compared(0.8, n_ref=600, n_train=300, reference_is="training"), share=0.03),
-        Finding("tail", "m_tt", None, "the holdout sample has only 3 events here, expected at least 10", 1e-4),
+        estimate(REGION, "", counted(3.1), share=0.03),
+        estimate("tail", "", counted(0.21), share=0.03),
+        estimate("bulk", "", counted(1, excess=1.3), share=0.4),
+        estimate("fine", "", counted(1, excess=0.2), share=1.0),
+        estimate("coarse", "", weighted(), share=0.7),
+        failure("nothing", "", "region 0 is empty for all members: its integral says nothing about them", 0.0),
+        estimate(None, "m_tt", compared(2.5)),
+        estimate(None, "pT_t", compared(1.2)),
+        estimate(REGION, "m_tt", compared(0.8, n_ref=600, n_train=300, reference_is="training"), share=0.03),
+        failure("tail", "m_tt", "the holdout sample has only 3 events here, expected at least 10", 1e-4),
     )
 
 
 def study(**options) -> Study:
-    """All findings, two warnings and a control plot; options replace what is given."""
-    given = {
+    """All findings, two warnings and a control plot; options replace what is there."""
+    defaults = {
         "process": process(),
         "findings": findings(),
         "warnings": (
@@ -120,7 +139,7 @@ def study(**options) -> Study:
         "reference_is": "holdout",
         "seconds": 12.3,
     }
-    return Study(**(given | options))
+    return Study(**(defaults | options))
 
 
 STATES = {State.VALUE, State.UNBOUNDED, State.LOWER_LIMIT}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gampl.report import html as report
-from gampl.report import outputs
 from gampl.report.generated import analyse_generated, train, training_events
 from gampl.report.process_file import read
+from gampl.report.words import table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -28,12 +28,12 @@ def test_from_the_process_file_to_the_report(name):
     assert study.n_gen == (3000, 3000)
     n_single = sum(bool(region.condition) for region in file.process.regions)
     assert len(study.findings) == len(file.process.regions) + len(file.process.summaries) * (1 + n_single) + 1
-    assert any(finding.result is not None for finding in study.findings)
+    assert study.estimates
     names = [histogram.name for histogram in study.histograms]
     assert sorted(set(names)) == sorted(names)
     assert set(file.generator.columns) <= set(names)
     assert file.process.title in report.html(study)
-    assert "n_train = 3000" in outputs.table(study)
+    assert "n_train = 3000" in table(study)
 
 
 def test_the_generator_learns_the_columns_that_the_file_says():

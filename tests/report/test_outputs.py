@@ -9,21 +9,23 @@ import re
 import matplotlib
 import numpy as np
 import pytest
-from made_studies import REGION, STATES, compared, counted, findings, process, shape, study
+from made_studies import REGION, REGIONS, STATES, compared, counted, estimate, failure, findings, process, shape, study
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from gampl.amplification import Interval, State
+from gampl.basics import Interval, NoteCode
 from gampl.report import figures, outputs
 from gampl.report.process import Region
-from gampl.report.study import EVERYWHERE, Finding
-from gampl.report.words import answer, events, meaning, where
+from gampl.report.study import EVERYWHERE, Estimate, Failure
+from gampl.report.words import WIDTH, answer, events, table, where
+from gampl.result import State
 
 HOSTILE = "\x1b[31m$x_{$ & <b>\n" + 300 * "long" + " tail 'n' \"more\""
 
 
 def test_the_studies_have_all_states():
     for method in ("averaging", "differential"):
-        made = {f.result.state for f in findings() if f.result and f.method == method}
+        made = {f.result.state for f in findings() if isinstance(f, Estimate) and f.method == method}
         assert made >= STATES - ({State.UNBOUNDED} if method == "differential" else set())
     assert compared(1.02).state is State.UNBOUNDED
 
@@ -32,47 +34,57 @@ def test_the_studies_have_all_states():
 
 
 def test_the_table_has_a_row_for_each_finding_with_its_numbers():
-    lines = outputs.table(study()).splitlines()
+    lines = table(study()).splitlines()
     row = next(line for line in lines if line.startswith(REGION))
     result = findings()[0].result
     low, high = result.interval
     worth = f"{float(f'{result.pooled.n_equiv_at_least:.3g}'):.0f}"
-    assert row.split()[5:] == ["3", "%", f"{result.G:.3g}", f"{low:.3g}", "to", f"{high:.3g}", "≥", worth]
+    assert row.split()[5:] == ["3", "%", "10000", f"{result.G:.3g}", f"{low:.3g}", "to", f"{high:.3g}", "≥", worth]
     for finding in findings():
         assert any(line.startswith(finding.what) for line in lines), finding.what
 
 
 def test_the_table_says_limits_and_problems():
-    text = outputs.table(study())
+    text = table(study())
     limit = next(line for line in text.splitlines() if line.startswith("fine"))
-    assert re.fullmatch(r"fine +100 % +- +≥ \d+ +≥ \d+", limit)
+    assert re.fullmatch(r"fine +100 % +10000 +- +≥ \d+ +≥ \d+", limit)
     joined = " ".join(text.split())
     assert "no estimate: the holdout sample has only 3 events here" in joined
 
 
+def test_a_row_of_a_region_has_the_n_train_that_its_result_refers_to():
+    lines = table(study()).splitlines()
+    start = lines.index("differential amplification")
+    rows = {made.what: made.result.n_train for made in study().estimates if made.summary == "m_tt"}
+    assert set(rows.values()) == {10_000, 300}
+    for what, n_train in rows.items():
+        row = next(line for line in lines[start:] if line.startswith(what))
+        assert row.partition("%")[2].split()[0] == str(n_train)
+
+
 def test_notes_and_warnings_come_once_with_what_they_are_about():
     note = "something to know"
-    same = [dataclasses.replace(counted(G), notes=(note, note)) for G in (1, 2)]
-    other = Finding("c", "", counted(3))
-    few = (Finding("a", "", same[0]), Finding("b", "", same[1]))
-    joined = " ".join(outputs.table(study(findings=(*few, other), warnings=("w", "w"))).split())
+    same = [dataclasses.replace(counted(G), notes=(NoteCode.OTHER(text=note),) * 2) for G in (1, 2)]
+    other = estimate("c", "", counted(3))
+    few = (estimate("a", "", same[0]), estimate("b", "", same[1]))
+    joined = " ".join(table(study(findings=(*few, other), warnings=("w", "w"))).split())
     assert joined.count(note) == 1
     assert f"note: {note} (a; b)" in joined
     assert joined.count("warning: w") == 1
     # of all estimates: no list of names
-    assert f"note: {note} warning" in " ".join(outputs.table(study(findings=few, warnings=("w",))).split())
+    assert f"note: {note} warning" in " ".join(table(study(findings=few, warnings=("w",))).split())
 
 
 @pytest.mark.parametrize("name", ["plain", HOSTILE, "", "ö" * 200])
 def test_no_line_of_the_table_is_longer_than_100_or_moves_the_cursor(name):
     made = (
-        *(dataclasses.replace(finding, region=name) for finding in findings()),
-        Finding(name, "", dataclasses.replace(counted(2), n_equiv=0.1234, n_equiv_interval=Interval(0.1111, 0.5678))),
-        Finding(name, "", dataclasses.replace(counted(2), n_equiv=1.2e12, n_equiv_interval=Interval(1.1e12, 3.4e14))),
-        Finding(name, name, None, f"because of {name}"),
+        *(dataclasses.replace(finding, region=Region(name, condition="x")) for finding in findings()),
+        estimate(name, "", dataclasses.replace(counted(2), n_equiv=0.1234, n_equiv_interval=Interval(0.1111, 0.5678))),
+        estimate(name, "", dataclasses.replace(counted(2), n_equiv=1.2e12, n_equiv_interval=Interval(1.1e12, 3.4e14))),
+        failure(name, name, f"because of {name}"),
     )
-    text = outputs.table(study(findings=made, warnings=(name,), process=process(title=name[:90])))
-    assert max(map(len, text.splitlines())) <= outputs.WIDTH
+    text = table(study(findings=made, warnings=(name,), process=process(title=name[:90])))
+    assert max(map(len, text.splitlines())) <= WIDTH
     assert all(letter.isprintable() or letter == "\n" for letter in text)
 
 
@@ -90,10 +102,10 @@ def test_json_is_strict_and_holds_what_was_found():
     assert [m["n_gen"] for m in read["samples"]["members"]] == [*made.n_gen]
     assert read["warnings"] == [*made.warnings]
     for finding, entry in zip(made.findings, read["findings"], strict=True):
-        assert entry["problem"] == finding.problem
-        if finding.result is None:
-            assert entry["result"] is None
+        if isinstance(finding, Failure):
+            assert (entry["problem"], entry["result"]) == (finding.problem, None)
             continue
+        assert entry["problem"] == ""
         kept = entry["result"]
         assert float(kept["G"]) == finding.result.G
         assert tuple(map(float, kept["n_equiv_interval"])) == finding.result.n_equiv_interval
@@ -102,19 +114,19 @@ def test_json_is_strict_and_holds_what_was_found():
 
 def test_json_writes_what_it_has_no_numbers_for_as_texts():
     result = counted(1, excess=0.2)  # its curve has NaN where the model variance is negative
-    read = outputs.to_json(study(findings=(Finding("a", "", result),)))["findings"][0]["result"]
+    read = outputs.to_json(study(findings=(estimate("a", "", result),)))["findings"][0]["result"]
     assert read["n_equiv"] == "inf"
     assert read["curve"]["sigma_model"][-1] == "nan"
     assert read["interval"][1] == "inf"
 
 
 def test_csv_has_one_row_for_each_finding():
-    made = study(findings=(*findings(), Finding(HOSTILE, "a,b", counted(2))))
+    made = study(findings=(*findings(), estimate(HOSTILE, "a,b", counted(2))))
     rows = [*csv.DictReader(io.StringIO(outputs.to_csv(made)))]
     assert len(rows) == len(made.findings)
     for row, finding in zip(rows, made.findings, strict=True):
-        assert (row["region"], row["summary"], row["method"]) == (finding.region, finding.summary, finding.method)
-        if finding.result is None:
+        assert (row["region"], row["summary"], row["method"]) == (finding.where, finding.summary, finding.method)
+        if isinstance(finding, Failure):
             assert row["G"] == ""
             assert row["problem"] == finding.problem
         else:
@@ -134,10 +146,10 @@ def test_csv_has_one_row_for_each_finding():
 
 
 def test_figures_are_written_as_png_and_pdf_and_the_same_again(tmp_path):
-    same = tuple(Finding("a/b: c?", "", counted(G)) for G in (1, 2))
-    made = study(findings=(*same, Finding("none", "", None, "why")), histograms=(shape(),))
+    same = tuple(estimate("a/b: c?", "", counted(G)) for G in (1, 2))
+    made = study(findings=(*same, failure("none", "", "why")), histograms=(shape(),))
     before = dict(matplotlib.rcParams)
-    paths = outputs.write_figures(made, tmp_path / "new")
+    paths = figures.write(made, tmp_path / "new")
     assert len({*paths}) == 2 * (1 + 2 + 1)
     assert {*paths} == {*(tmp_path / "new").iterdir()}
     for path in paths:
@@ -153,16 +165,18 @@ def test_figures_are_written_as_png_and_pdf_and_the_same_again(tmp_path):
 
 def test_the_overview_has_an_arrow_where_there_is_no_upper_end():
     made = findings()
-    ax = figures.overview(made)
+    ax = figures.overview(made, Figure().subplots())
     arrows = {line.get_ydata()[0] for line in ax.lines if line.get_marker() == ">"}
-    assert arrows == {k for k, f in enumerate(made) if f.result and np.isinf(f.result.interval.high)}
+    assert arrows == {k for k, f in enumerate(made) if isinstance(f, Estimate) and np.isinf(f.result.interval.high)}
     points = {
         line.get_ydata()[0]: line.get_xdata()[0]
         for line in ax.lines
         if line.get_marker() in ("o", "s") and np.isfinite(line.get_xdata()[0])
     }
-    assert points == {k: f.result.G for k, f in enumerate(made) if f.result and np.isfinite(f.result.G)}
-    assert sorted(text.get_position()[1] for text in ax.texts) == [k for k, f in enumerate(made) if f.result is None]
+    assert points == {k: f.result.G for k, f in enumerate(made) if isinstance(f, Estimate) and np.isfinite(f.result.G)}
+    assert sorted(text.get_position()[1] for text in ax.texts) == [
+        k for k, f in enumerate(made) if isinstance(f, Failure)
+    ]
     left, right = ax.get_xlim()
     assert left < 1 < right
     top, bottom = ax.get_ylim()[::-1]
@@ -171,12 +185,12 @@ def test_the_overview_has_an_arrow_where_there_is_no_upper_end():
 
 
 def test_the_overview_of_nothing_is_drawn():
-    assert figures.content(figures.of_all([Finding("a", "", None, "why")]), "png")
+    assert figures.content(figures.of_all([failure("a", "", "why")]), "png")
 
 
 def test_the_histogram_shows_mean_spread_truth_and_marks():
     h = shape()
-    ax = figures.histogram(h)
+    ax = figures.histogram(h, Figure().subplots())
     drawn = [patch for patch in ax.patches if hasattr(patch, "get_data")]
     np.testing.assert_allclose(drawn[1].get_data().values, h.members.mean(axis=0))
     np.testing.assert_allclose(drawn[0].get_data().values - drawn[1].get_data().values, h.members.std(axis=0, ddof=1))
@@ -184,14 +198,14 @@ def test_the_histogram_shows_mean_spread_truth_and_marks():
     assert {line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"} == {*h.marks}
     assert ax.get_yscale() == "log"
     flat = dataclasses.replace(h, members=np.full((2, 40), 1 / 40), true=np.full(40, 1 / 40))
-    assert figures.histogram(flat).get_yscale() == "linear"
+    assert figures.histogram(flat, Figure().subplots()).get_yscale() == "linear"
 
 
 def test_a_plot_goes_where_it_is_told():
-    ax, ratio = figures.new_figure().subplots(2)
+    ax, ratio = Figure().subplots(2)
     assert figures.histogram(shape(), ax, ratio=ratio) is ax
     assert ratio.get_ylabel() == "ratio to true"
-    other = figures.new_figure().subplots()
+    other = Figure().subplots()
     assert figures.overview(findings(), other) is other
 
 
@@ -200,7 +214,7 @@ def test_any_label_and_any_name_can_be_drawn(label):
     label = label.replace("\x1b", "")  # no font has it
     empty = dataclasses.replace(shape(n_true=5, label=label))  # most bins have no true events
     assert figures.content(figures.of_histogram(empty), "png", dpi=50)
-    assert figures.content(figures.of_all([Finding(label, label, compared(2))]), "png", dpi=50)
+    assert figures.content(figures.of_all([estimate(label, label, compared(2))]), "png", dpi=50)
 
 
 # words
@@ -226,7 +240,7 @@ def test_numbers_of_events_are_readable(number, text):
 
 
 def said(result, region=REGION, summary=""):
-    return answer(Finding(region, summary, result), process()).replace("\u202f", " ")
+    return answer(estimate(region, summary, result)).replace("\u202f", " ")
 
 
 def test_an_averaging_value_is_said():
@@ -247,12 +261,12 @@ def test_worth_less_than_the_training_sample_is_said_only_if_the_interval_says_s
     assert "at least" in said(counted(0.02))
     assert "these data do not tell" in said(counted(1.2))
     assert "these data do not tell" not in said(counted(3.1))
-    assert "is worth less than your training sample" in said(compared(5), EVERYWHERE, "m_tt")
-    assert "these data do not tell" not in said(compared(5), EVERYWHERE, "m_tt")
-    assert "these data do not tell" in said(compared(2.5), EVERYWHERE, "m_tt")
+    assert "is worth less than your training sample" in said(compared(5), None, "m_tt")
+    assert "these data do not tell" not in said(compared(5), None, "m_tt")
+    assert "these data do not tell" in said(compared(2.5), None, "m_tt")
     few = compared(1.02, n_ref=2000)
     assert few.interval.low < 1
-    assert "these data do not tell" in said(few, EVERYWHERE, "m_tt")
+    assert "these data do not tell" in said(few, None, "m_tt")
     assert "these data do not tell" not in said(counted(1, excess=1.3))
 
 
@@ -266,14 +280,14 @@ def test_without_an_upper_end_only_a_least_value_is_said():
     assert f"at least {unbounded.interval.low:.2g} times" in text
     assert f"The best estimate is {float(f'{unbounded.G:.2g}'):g} times" in text
     assert "inf" not in said(limit) + said(unbounded)
-    text = said(compared(0.8), EVERYWHERE, "m_tt")
+    text = said(compared(0.8), None, "m_tt")
     assert text.startswith("Judged by m_tt, generated events cannot be told from ")
     assert "true events or more" in text
 
 
 def test_a_reference_that_was_trained_on_is_said():
-    assert "used to train" in said(compared(2, reference_is="training"), EVERYWHERE, "m_tt")
-    assert "used to train" not in said(compared(2), EVERYWHERE, "m_tt")
+    assert "used to train" in said(compared(2, reference_is="training"), None, "m_tt")
+    assert "used to train" not in said(compared(2), None, "m_tt")
 
 
 def test_digits_tell_the_interval_apart():
@@ -282,7 +296,7 @@ def test_digits_tell_the_interval_apart():
 
 
 def test_a_problem_is_said():
-    text = answer(findings()[-1], process())
+    text = answer(findings()[-1])
     assert text == (
         "There is no differential estimate for m_tt, tail: "
         "the holdout sample has only 3 events here, expected at least 10."
@@ -290,17 +304,9 @@ def test_a_problem_is_said():
 
 
 def test_regions_are_described_where_their_names_do_not():
-    named = [where(Finding(r.name, "", None), process()) for r in process().regions]
-    assert named[:2] == [REGION, "tail (m_tt >= 3000)"]
-    assert named[3] == "fine (10 quantiles of m_tt, added up)"
-    assert named[4] == "coarse (2 intervals of pT_t from 0 to 500, added up)"
-    one = process(regions=(Region("one", observable="m_tt", edges=(1.0, 2.0)),))
-    assert where(Finding("one", "", None), one) == "one (1 interval of m_tt from 1 to 2)"
-    assert where(Finding(EVERYWHERE, "m_tt", None), process()) == EVERYWHERE
-
-
-def test_only_what_was_estimated_is_explained():
-    heads = [head for head, _ in meaning(study(findings=findings()[:2]))]
-    made, blind = "How members have to be made", "What averaging cannot see"
-    assert heads == ["What G says", "Averaging", "At least", made, blind]
-    assert len(meaning(study())) == 7
+    assert where(REGIONS[REGION]) == REGION
+    assert where(REGIONS["tail"]) == "tail (m_tt >= 3000)"
+    assert where(REGIONS["fine"]) == "fine (10 quantiles of m_tt, added up)"
+    assert where(REGIONS["coarse"]) == "coarse (2 intervals of pT_t from 0 to 500, added up)"
+    assert where(Region("one", observable="m_tt", edges=(1.0, 2.0))) == "one (1 interval of m_tt from 1 to 2)"
+    assert where(None) == EVERYWHERE

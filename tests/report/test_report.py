@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import pytest
 from chromium import chromium
-from made_studies import REGION, compared, counted, findings, process, shape, study
+from made_studies import REGION, compared, counted, estimate, failure, findings, process, shape, study
 
-from gampl.planning import sharpen
+from gampl.basics import NoteCode
 from gampl.report import figures
 from gampl.report.html import html
-from gampl.report.process import Observable, Region
-from gampl.report.study import EVERYWHERE, Finding
+from gampl.report.process import Definition, Region
+from gampl.report.study import Estimate
+from gampl.sharpening import sharpen
 
 VOID = {"meta", "link", "img", "br", "hr", "wbr"}
 EVIL = "<script>alert(1)</script> \"quoted\" & 'single' </style> <img src=x onerror=alert(2)>"
@@ -68,10 +69,14 @@ def page(text):
 def evil():
     """A report in which all that a user can name is meant badly."""
     regions = (Region(EVIL, condition="x > 1"), Region("b", observable=EVIL, edges=(0.0, 1.0)))
-    given = process(title=EVIL, regions=regions, observables={EVIL: Observable(EVIL, EVIL, EVIL)}, summaries=(EVIL,))
+    given = process(title=EVIL, regions=regions, observables={EVIL: Definition(EVIL, EVIL, EVIL)}, summaries=(EVIL,))
     found = (
-        dataclasses.replace(findings()[0], region=EVIL, result=dataclasses.replace(counted(2), notes=(EVIL,))),
-        Finding("b", EVIL, None, EVIL),
+        dataclasses.replace(
+            findings()[0],
+            region=regions[0],
+            result=dataclasses.replace(counted(2), notes=(NoteCode.OTHER(text=EVIL),)),
+        ),
+        failure("b", EVIL, EVIL),
     )
     names = dataclasses.replace(shape(label=EVIL), name=EVIL)
     given = study(process=given, findings=found, warnings=(EVIL,), histograms=(names,), members=(EVIL,), n_gen=(5,))
@@ -116,7 +121,7 @@ def test_the_page_is_small(text):
 
 
 def test_every_figure_has_a_text_and_a_caption(page):
-    made = [f for f in findings() if f.result is not None]
+    made = [f for f in findings() if isinstance(f, Estimate)]
     images = page.all("img")
     assert len(images) == 1 + len(made) + len(study().histograms)
     assert all(len(image["alt"]) > 20 for image in images)
@@ -143,9 +148,23 @@ def test_the_answer_comes_first_and_warnings_are_announced(page):
 def test_notes_and_advice_of_each_estimate_are_there(page):
     said = " ".join(page.texts["li"])
     for finding in findings():
-        if finding.result is not None:
-            for sentence in (*finding.result.notes, *sharpen(finding.result)):
+        if isinstance(finding, Estimate):
+            for sentence in (*map(str, finding.result.notes), *sharpen(finding.result)):
                 assert sentence[1:] in said
+
+
+def test_the_n_train_of_each_row_is_that_of_its_estimate(page):
+    assert page.texts["td"].count("300") == 1
+    assert page.texts["td"].count("10\u202f000") == 7
+
+
+def test_only_what_was_estimated_is_explained(page):
+    heads = ["What G says", "Averaging", "At least", "How members have to be made", "What averaging cannot see"]
+    few = Page(html(study(findings=findings()[:1], histograms=())))
+    for whole, texts in ((few, heads), (page, [*heads, "Differential", "What differential cannot see"])):
+        start = whole.texts["dt"].index("What G says")
+        assert whole.texts["dt"][start : start + len(texts)] == texts
+        assert ("Differential" in whole.texts["dt"]) is (whole is page)
 
 
 def test_settings_are_told(page):
@@ -171,7 +190,7 @@ def test_names_are_printed_as_they_are(evil):
 
 @pytest.mark.parametrize(
     "found",
-    [(), (Finding("a", "", None, "why not"),), (Finding(EVERYWHERE, "m", compared(2, members=1)),)],
+    [(), (failure("a", "", "why not"),), (estimate(None, "m", compared(2, members=1)),)],
     ids=["nothing", "problem", "one member"],
 )
 def test_little_is_a_page_too(found):

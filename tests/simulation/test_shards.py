@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gampl.files import hdf5
-from gampl.particles.events import Events
+from gampl import files
 from gampl.simulation import shards
 from gampl.simulation.merging import Source, merge
 from gampl.simulation.production import make_shards
@@ -47,10 +46,10 @@ def test_a_shard_says_what_it_is(made):
     shard = shards.find(made, 3)
     shards.verify(made, shard)
     assert shard.generated == N_EVENTS
-    (events,) = hdf5.batches(shards.events_path(made, 3), "events")
+    (events,) = files.batches(shards.events_path(made, 3), sample="events")
     assert len(events) == shard.passed["kept"]
     assert events.about["recipe"] == describe(RECIPE)
-    assert shards.recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
+    assert shards.read_recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
     assert shards.seeds(made) == [1, 2, 3, 4]
     assert shard.versions["pythia8mc"] == "8.317.2"
     assert shard.seconds > 0
@@ -184,11 +183,9 @@ def test_two_commands_at_once_share_the_work(made, tmp_path):
 def test_merged_files_are_split_by_seed_and_weighted_by_cross_section(made, tmp_path):
     output = tmp_path / "merged.h5"
     sizes = merge([Source(made, [1, 2, 3], [4])], "events", output)
-    parts = {
-        seed: Events.concatenate(list(hdf5.batches(shards.events_path(made, seed), "events"))) for seed in range(1, 5)
-    }
-    train = Events.concatenate(list(hdf5.batches(output, "train")))
-    holdout = Events.concatenate(list(hdf5.batches(output, "holdout")))
+    parts = {seed: files.read(shards.events_path(made, seed), sample="events") for seed in range(1, 5)}
+    train = files.read(output, sample="train")
+    holdout = files.read(output, sample="holdout")
     assert sizes == {"train": len(train), "holdout": len(holdout)}
     assert np.array_equal(train.momenta, np.concatenate([parts[seed].momenta for seed in (1, 2, 3)]))
     assert np.array_equal(holdout.momenta, parts[4].momenta)
@@ -206,7 +203,7 @@ def test_merging_slices_adds_cross_sections(tmp_path):
     make_shards(tmp_path / "few", few, [6], N_EVENTS, show_progress=False)
     (shard,) = make_shards(tmp_path / "many", many, [7], N_EVENTS, show_progress=False)
     merge([Source(tmp_path / "few", [6], []), Source(tmp_path / "many", [7], [])], "events", tmp_path / "both.h5")
-    (events,) = hdf5.batches(tmp_path / "both.h5", "train")
+    (events,) = files.batches(tmp_path / "both.h5", sample="train")
     from_slice = events[events.multiplicity - 2 >= 3]
     assert len(from_slice) == shard.passed["kept"]
     expected = shard.cross_section * shard.passed["kept"] / N_EVENTS
@@ -217,7 +214,7 @@ def test_two_folders_of_one_recipe_are_one_source(made, tmp_path):
     other = tmp_path / "other machine"
     make_shards(other, RECIPE, [8], N_EVENTS, show_progress=False)
     merge([Source(made, [1, 2], []), Source(other, [8], [])], "events", tmp_path / "both.h5")
-    (events,) = hdf5.batches(tmp_path / "both.h5", "train")
+    (events,) = files.batches(tmp_path / "both.h5", sample="train")
     (source,) = events.about["sources"]
     assert source["train"]["passed"]["generated"] == 3 * N_EVENTS
     weights = events.columns["weight"]

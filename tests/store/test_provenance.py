@@ -47,10 +47,7 @@ def closure(root: Path, entry: str) -> set[str]:
     ("entry", "others"),
     [
         ("toy/lonely.py", {"toy/__init__.py"}),
-        (
-            "toy/a.py",
-            {"toy/__init__.py", "toy/b.py", "toy/rooms/__init__.py", "toy/rooms/c.py", "toy/rooms/d.py"},
-        ),
+        ("toy/a.py", {"toy/__init__.py", "toy/b.py", "toy/rooms/__init__.py", "toy/rooms/c.py", "toy/rooms/d.py"}),
         ("toy/rooms/__init__.py", {"toy/__init__.py", "toy/rooms/d.py"}),
         ("toy/typed.py", {"toy/__init__.py", "toy/lonely.py"}),
         ("toy/buyer.py", {"toy/__init__.py", "toy/shop/__init__.py", "toy/shop/shelf.py", "toy/lonely.py"}),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gampl.store import artifacts as store_module
+from gampl.store import provenance
 from gampl.store.artifacts import Artifact, Store, array_digest, default_root, kept_root, key_digest
 
 KEY = {"training": {"steps": 3, "rate": 0.1}, "data": "abc"}
@@ -223,7 +224,7 @@ def test_a_damaged_kept_artifact_is_named_left_alone_and_not_used(kept, tmp_path
     file = kept / key_digest(KEY)[:2] / key_digest(KEY) / name
     file.write_bytes(file.read_bytes()[:-20])
     store, make = Store(tmp_path / "own"), Maker()
-    with pytest.warns(UserWarning, match=f"kept artifact .*{key_digest(KEY)} is damaged"):
+    with pytest.warns(UserWarning, match=f"{key_digest(KEY)} is damaged .*; it is not used"):
         store.get_or_make(KEY, make)
     assert make.calls == 1
     assert file.exists()
@@ -233,7 +234,7 @@ def test_a_damaged_kept_artifact_is_named_left_alone_and_not_used(kept, tmp_path
 
 
 def test_kept_root(monkeypatch, tmp_path):
-    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "gampl" / "store.py"))
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "gampl")
     monkeypatch.delenv("GAMPL_KEPT")
     (tmp_path / "data" / "trainings").mkdir(parents=True)
     assert kept_root() is None, "not a checkout"
@@ -247,7 +248,8 @@ def test_default_root(monkeypatch, tmp_path):
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "chosen"))
     assert default_root() == tmp_path / "chosen"
     monkeypatch.delenv("GAMPL_STORE")
-    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "checkout" / "gampl" / "store.py"))
+    assert default_root() == Path(__file__).parents[2] / ".store"
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "checkout" / "gampl")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert default_root() == tmp_path / "cache" / "gampl"
     (tmp_path / "checkout").mkdir()

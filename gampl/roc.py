@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from gampl.amplification import Interval
-
-Floats = NDArray[np.float64]
+from gampl.basics import Floats, Interval
 
 
 class Calibration(NamedTuple):
@@ -16,7 +14,7 @@ class Calibration(NamedTuple):
 
     predicted: Floats
     observed: Floats
-    low: Floats  # ends of the intervals of the observed shares
+    low: Floats  #: ends of the intervals of the observed shares
     high: Floats
     n_events: NDArray[np.int64]
 
@@ -24,14 +22,9 @@ class Calibration(NamedTuple):
 def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
     """Probability that a true event has a larger value than a generated one, ties counting half, with an interval.
 
-    0.5 means that the values cannot tell them apart. The interval holds what lies within normal deviations of the
-    estimate, with the variance of Hanley and McNeil (1982) at that value and not at the estimate: method 5 of Newcombe
-    (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
-
-    Args:
-        true: Values of true events, shape (m,).
-        generated: Values of generated events, shape (n,).
-        level: Confidence level.
+    Of values of shapes (m,) and (n,). 0.5 means that they cannot tell the events apart. The interval holds what lies
+    within normal deviations of the estimate, with the variance of Hanley and McNeil (1982) at that value and not at the
+    estimate: method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
 
     Raises:
         ValueError: If a sample is empty or not finite, or ``level`` is not between 0 and 1.
@@ -46,7 +39,7 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
         variance = theta * (1 - theta) * (1 + others * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (m * n)
         return float((theta - estimate) ** 2 - deviations**2 * variance)
 
-    inside = min(max(estimate, 1e-12), 1 - 1e-12)  # 0 and 1 have no variance: they are roots, but no ends
+    inside = min(max(estimate, 1e-12), 1 - 1e-12)  # 0 and 1 have no variance: they are roots, but not ends
     low = optimize.brentq(outside, 0.0, inside) if estimate > 0 else 0.0
     high = optimize.brentq(outside, inside, 1.0) if estimate < 1 else 1.0
     return estimate, Interval(float(low), float(high))

@@ -1,4 +1,4 @@
-"""What users may hand to the estimators."""
+"""What users may hand to the estimators, and where prefixes end."""
 
 import awkward as ak
 import numpy as np
@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 import torch
 import zuko
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from gampl import averaging, differential
-from gampl.inputs import as_events, batches, draw, is_generator, weighted_streams
 from gampl.regions import Intervals
+from gampl.samples import Steps, as_events, batches, draw, is_generator, one_two_five, prefix_sizes, weighted_streams
 
 EVENTS = np.arange(12.0).reshape(6, 2)
 
@@ -115,6 +117,7 @@ def test_streams_are_cut_and_must_be_long_enough():
         (["samples.csv"], "member 0: expected events"),
         ([[]], "member 0: holds no events"),
         ([5], "member 0: expected events"),
+        ([iter(np.zeros(5))], "member 0, a batch: expected one entry per event"),
     ],
 )
 def test_what_is_no_list_of_samples(members, message):
@@ -156,9 +159,61 @@ def test_one_sample_is_not_taken_for_many():
 
 
 def test_large_arrays_pass_in_parts(monkeypatch):
-    monkeypatch.setattr("gampl.inputs.BATCH", 4)
+    monkeypatch.setattr("gampl.samples.BATCH", 4)
     frame = pd.DataFrame(EVENTS, index=[5, 4, 3, 2, 1, 0])
     for member in (EVENTS, torch.tensor(EVENTS), ak.Array(EVENTS), frame):
         parts = list(batches(member))
         assert [len(part) for part in parts] == [4, 2]
         np.testing.assert_array_equal(np.concatenate(parts), EVENTS)
+
+
+def test_one_two_five():
+    steps = one_two_five(10)
+    assert [next(steps) for _ in range(7)] == [10, 20, 50, 100, 200, 500, 1000]
+
+
+@settings(max_examples=200)
+@given(
+    steps=st.lists(st.integers(1, 50), min_size=1, max_size=6),
+    cuts=st.lists(st.integers(0, 400), max_size=8),
+    surplus=st.integers(0, 20),
+)
+def test_steps_cut_where_prefixes_end(steps, cuts, surplus):
+    sizes = np.cumsum(steps)
+    n = sizes[-1] + surplus
+    lengths = np.diff([0, *sorted(min(c, n) for c in cuts), n])
+    cutter, done, ends = Steps(sizes), 0, []
+    for length in lengths:
+        parts = list(cutter.cut(length))
+        assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
+        for part, is_complete in parts:
+            assert part.stop > part.start
+            done += part.stop - part.start
+            ends += [done] if is_complete else []
+    assert ends == sizes.tolist()
+    assert done == cutter.done == n
+
+
+def test_a_stream_is_not_read_further_than_needed():
+    read = []
+
+    def endless():
+        while True:
+            read.append(1)
+            yield np.zeros(10)
+
+    list(batches(endless(), 20))
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize(("n_gen", "sizes"), [(5, [5]), ([5], [5]), ([1, 10, 1e7], [1, 10, 10_000_000])])
+def test_prefix_sizes_are_whole_numbers(n_gen, sizes):
+    found = prefix_sizes(n_gen)
+    assert found.dtype == np.int64
+    assert found.tolist() == sizes
+
+
+@pytest.mark.parametrize("n_gen", [[], 0, -3, 2.5, np.nan, np.inf, [2, 2], [3, 2], [0, 1], [[1, 2]], [1, np.nan]])
+def test_bad_prefixes_are_named(n_gen):
+    with pytest.raises(ValueError, match="n_gen must be whole numbers, positive and increasing"):
+        prefix_sizes(n_gen)

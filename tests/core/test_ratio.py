@@ -7,17 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
-from gampl.comparison import Comparison, trace
+from gampl.distances import Comparison, trace
 from gampl.kolmogorov import rescaled
-from gampl.likelihood_ratio import (
-    ROWS,
-    cross_fit,
-    default_classifier,
-    exact_log_ratio,
-    held_out,
-    small_network,
-)
 from gampl.processes import GaussianLine, GaussianRing
+from gampl.ratio import ROWS, cross_fit, default_classifier, exact_log_ratio, held_out, small_network
 
 TRUE, SHIFTED = GaussianLine(), GaussianLine(mean=0.5)
 EXACT = exact_log_ratio(TRUE.log_prob, SHIFTED.log_prob)

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from gampl.classification import auc, calibration
+from gampl.roc import auc, calibration
 
 
 @settings(max_examples=50, deadline=None)

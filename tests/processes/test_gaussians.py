@@ -5,8 +5,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from gampl.processes import GaussianLine, GaussianRing
-from gampl.regions import Intervals
-from gampl.summaries import radius
+from gampl.regions import Intervals, radius
 
 RINGS = [
     GaussianRing(2),
@@ -100,7 +99,7 @@ def test_shells_hold_equal_shares(dim):
         (lambda: GaussianRing(2, width=-1), "must be positive"),
         (lambda: GaussianRing(2, angles="flat"), "angles must be"),
         (lambda: GaussianRing(3).log_prob(np.zeros((5, 2))), r"\(\.\.\., 3\)"),
-        (lambda: GaussianRing(2).integrals(Intervals.between([0, 1])), "gampl.summaries.radius"),
+        (lambda: GaussianRing(2).integrals(Intervals.between([0, 1])), "gampl.regions.radius"),
     ],
 )
 def test_bad_arguments_are_named(make, message):

@@ -14,13 +14,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.amplification import Interval
-from gampl.classification import Calibration, auc, calibration
-from gampl.comparison import Comparison, Summary
+from gampl.basics import Floats, Interval
+from gampl.distances import Comparison
+from gampl.regions import Observable
+from gampl.roc import Calibration, auc, calibration
 
-Floats = NDArray[np.float64]
-
-ROWS = 16_384  # events that a classifier values at once, so that its features need little memory
+ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
 
 class Classifier(Protocol):
@@ -35,12 +34,13 @@ class Classifier(Protocol):
         ...
 
 
-MakeClassifier = Callable[[int], Classifier]
+MakeClassifier = Callable[[int], Classifier]  # from a seed
+LogRatio = Callable[[ArrayLike], Floats]
 
 
 def exact_log_ratio(
     log_prob_true: Callable[[Floats], ArrayLike], log_prob_gen: Callable[[Floats], ArrayLike]
-) -> Summary:
+) -> Observable:
     """Summary LR_truth from the two log densities, events (n, dim) -> (n,).
 
     Where one density vanishes the ratio is the largest or smallest finite number, so that the event has its place in
@@ -100,18 +100,12 @@ class LearnedRatio:
     """A summary LR_class and its values for events that the classifier behind each value was not trained on.
 
     Call it with events of a fresh generated stream, (n, dim) -> (n,). Events that are not finite get NaN.
-
-    Attributes:
-        summary: The learned log ratio as a function of events.
-        reference_events: True events to test against, shape (n_ref, dim).
-        reference: Their log ratios, shape (n_ref,).
-        generated: Log ratios of generated events that were kept out of the training, shape (n,).
     """
 
-    summary: Callable[[ArrayLike], Floats]
-    reference_events: Floats
-    reference: Floats
-    generated: Floats
+    summary: LogRatio  #: the learned log ratio as a function of events
+    reference_events: Floats  #: true events to test against, shape (n_ref, dim)
+    reference: Floats  #: their log ratios, shape (n_ref,)
+    generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
 
     def __call__(self, events: ArrayLike) -> Floats:
         """Log ratios of events, shape (n, dim), or (n,) in one dimension."""
@@ -122,11 +116,11 @@ class LearnedRatio:
         return Comparison(self, self.reference)
 
     def auc(self, level: float = 0.683) -> tuple[float, Interval]:
-        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.classification`."""
+        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.roc`."""
         return auc(self.reference, self.generated, level)
 
     def calibration(self, bins: int = 10, level: float = 0.683) -> Calibration:
-        """Is the predicted probability of a true event its frequency? See `gampl.classification`."""
+        """Is the predicted probability of a true event its frequency? See `gampl.roc`."""
         return calibration(self.reference, self.generated, bins, level)
 
 
@@ -149,21 +143,19 @@ def held_out(
         make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
 
     Raises:
-        ValueError: If the samples are no finite events of the same dimension, or a part would hold fewer than 2.
+        ValueError: If the samples are not finite events of the same dimension, or a part would hold fewer than 2.
     """
-    true, fake = _samples(reference, generated)
+    samples = _samples(reference, generated)
     if not 0 < train_share < 1:
         raise ValueError(f"train_share must lie between 0 and 1, got {train_share}")
     rng = np.random.default_rng(seed)
     parts = []
-    for name, events in (("reference", true), ("generated", fake)):
-        cut = round(train_share * len(events))
-        if not 2 <= cut <= len(events) - 2:
-            raise ValueError(
-                f"{name}: {len(events)} events split at train_share = {train_share:g} into {cut} and "
-                f"{len(events) - cut}; both parts need at least 2"
-            )
-        order = rng.permutation(len(events))
+    for name, events in samples.items():
+        n, cut = len(events), round(train_share * len(events))
+        if not 2 <= cut <= n - 2:
+            split = f"{n} events split at train_share = {train_share:g} into {cut} and {n - cut}"
+            raise ValueError(f"{name}: {split}; both parts need at least 2")
+        order = rng.permutation(n)
         parts.append((events[np.sort(order[:cut])], events[np.sort(order[cut:])]))
     (true_train, true_test), (fake_train, fake_test) = parts
     ratio = _train(true_train, fake_train, make_classifier(int(rng.integers(2**31))))
@@ -182,7 +174,7 @@ def cross_fit(
 
     All reference events are tested. In exchange the test rejects a perfect generator too often, since each fold's
     classifier was trained on the other folds; the book's page on likelihood ratios measures how often. So judge K by
-    `gampl.null_values` and not by Kolmogorov's law, and take an interval of G from `held_out`.
+    `gampl.calibration.null_values` and not by Kolmogorov's law, and take an interval of G from `held_out`.
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
@@ -193,77 +185,61 @@ def cross_fit(
         generated: Generated events to train on.
         seed: Of the folds and of the classifiers.
         folds: Number of folds and of classifiers, at least 2.
-        make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
+        make_classifier: See `held_out`.
 
     Raises:
-        ValueError: If the samples are no finite events of the same dimension, or there are too few for ``folds``.
+        ValueError: If the samples are not finite events of the same dimension, or there are too few for ``folds``.
     """
-    true, fake = _samples(reference, generated)
+    samples = _samples(reference, generated)
     if folds < 2:
         raise ValueError(f"folds must be at least 2, got {folds}")
     salt, *seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(1 + folds))
-    true_fold, fake_fold = (_fold(events, folds, salt) for events in (true, fake))
-    for name, fold in (("reference", true_fold), ("generated", fake_fold)):
-        if fold.size - np.bincount(fold).max() < 2:
-            raise ValueError(f"{name}: {fold.size} events are too few for {folds} folds")
-    ratios = [_train(true[true_fold != k], fake[fake_fold != k], make_classifier(s)) for k, s in enumerate(seeds)]
-    ratio = _ByFold(tuple(ratios), salt)
-    return LearnedRatio(ratio, true, ratio(true), ratio(fake))
+    fold = {name: _fold(events, folds, salt) for name, events in samples.items()}
+    if few := [name for name, which in fold.items() if which.size - np.bincount(which).max() < 2]:
+        raise ValueError(f"{few[0]}: {fold[few[0]].size} events are too few for {folds} folds")
+    ratios = []
+    for k, classifier_seed in enumerate(seeds):
+        true, fake = (events[fold[name] != k] for name, events in samples.items())
+        ratios.append(_train(true, fake, make_classifier(classifier_seed)))
 
-
-@dataclass(frozen=True, eq=False)
-class _LogRatio:
-    """The log ratio behind a trained classifier: its log odds less those of the classes in the training."""
-
-    classifier: Classifier
-    log_prior_odds: float
-    dim: int
-
-    def __call__(self, events: ArrayLike) -> Floats:
+    def ratio(events: ArrayLike) -> Floats:
         x = _rows(events)
-        if x.ndim != 2 or x.shape[1] != self.dim:
-            raise ValueError(f"events must have shape (n, {self.dim}) as in the training, got {np.shape(events)}")
+        if x.shape[1:] != samples["reference"].shape[1:]:
+            return ratios[0](x)  # which says what is wrong
+        which, values = _fold(x, folds, salt), np.empty(len(x))
+        for k, of_fold in enumerate(ratios):
+            values[which == k] = of_fold(x[which == k])
+        return values
+
+    return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()))
+
+
+def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
+    """The log ratio behind a classifier trained on two samples: its log odds less those of the classes there."""
+    classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))
+    log_prior_odds, dim = float(np.log(len(true) / len(generated))), true.shape[1]
+
+    def log_odds(x: Floats) -> Floats:
+        p = np.asarray(classifier.predict_proba(x), dtype=np.float64)
+        if p.shape != (len(x), 2):
+            raise ValueError(f"make_classifier: predict_proba must return shape ({len(x)}, 2), got {p.shape}")
+        # a probability rounded to 0 is a very large ratio and not an infinite one
+        logs = np.log(np.maximum(p, np.finfo(np.float64).tiny))
+        return np.asarray(logs[:, 1] - logs[:, 0])
+
+    def ratio(events: ArrayLike) -> Floats:
+        x = _rows(events)
+        if x.ndim != 2 or x.shape[1] != dim:
+            raise ValueError(f"events must have shape (n, {dim}) as in the training, got {np.shape(events)}")
         values = np.full(len(x), np.nan)
         for start in range(0, len(x), ROWS):
             rows = x[start : start + ROWS]
             finite = np.isfinite(rows).all(axis=1)
             if finite.any():
-                values[start : start + ROWS][finite] = self._log_odds(rows[finite]) - self.log_prior_odds
+                values[start : start + ROWS][finite] = log_odds(rows[finite]) - log_prior_odds
         return values
 
-    def _log_odds(self, x: Floats) -> Floats:
-        probabilities = np.asarray(self.classifier.predict_proba(x), dtype=np.float64)
-        if probabilities.shape != (len(x), 2):
-            raise ValueError(
-                f"make_classifier: predict_proba must return shape ({len(x)}, 2), got {probabilities.shape}"
-            )
-        # a probability rounded to 0 is a very large ratio and not an infinite one
-        logs = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
-        return np.asarray(logs[:, 1] - logs[:, 0])
-
-
-@dataclass(frozen=True, eq=False)
-class _ByFold:
-    """The log ratio of each event by the classifier that left out its fold."""
-
-    ratios: tuple[_LogRatio, ...]
-    salt: int
-
-    def __call__(self, events: ArrayLike) -> Floats:
-        x = _rows(events)
-        if x.ndim != 2 or x.shape[1] != self.ratios[0].dim:
-            return self.ratios[0](x)  # which says what is wrong
-        fold = _fold(x, len(self.ratios), self.salt)
-        values = np.empty(len(x))
-        for k, ratio in enumerate(self.ratios):
-            values[fold == k] = ratio(x[fold == k])
-        return values
-
-
-def _train(true: Floats, generated: Floats, classifier: Classifier) -> _LogRatio:
-    classes = np.repeat([1, 0], [len(true), len(generated)])
-    classifier.fit(np.concatenate([true, generated]), classes)
-    return _LogRatio(classifier, float(np.log(len(true) / len(generated))), true.shape[1])
+    return ratio
 
 
 def _fold(events: Floats, folds: int, salt: int) -> NDArray[np.intp]:
@@ -283,15 +259,17 @@ def _rows(events: ArrayLike) -> Floats:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _samples(reference: ArrayLike, generated: ArrayLike) -> tuple[Floats, Floats]:
-    true, fake = _rows(reference), _rows(generated)
-    for name, events in (("reference", true), ("generated", fake)):
+def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
+    """Both samples by name, checked."""
+    samples = {"reference": _rows(reference), "generated": _rows(generated)}
+    for name, events in samples.items():
         if events.ndim != 2 or events.shape[1] == 0:
             raise ValueError(f"{name} must hold events, shape (n, dim) or (n,), got {events.shape}")
         if len(events) < 4:
             raise ValueError(f"{name}: {len(events)} events are too few to train on some and test on others")
         if not np.isfinite(events).all():
             raise ValueError(f"{name}: {(~np.isfinite(events).all(axis=1)).sum()} of {len(events)} are not finite")
-    if true.shape[1] != fake.shape[1]:
-        raise ValueError(f"generated events have {fake.shape[1]} coordinates, those of the reference {true.shape[1]}")
-    return true, fake
+    true, fake = (events.shape[1] for events in samples.values())
+    if true != fake:
+        raise ValueError(f"generated events have {fake} coordinates, those of the reference {true}")
+    return samples

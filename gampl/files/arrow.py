@@ -1,0 +1,123 @@
+"""Tables that Arrow reads: Parquet, and numbers as text, such as CSV, compressed or not."""
+
+import gzip
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from gampl.files.checks import EventFileError
+from gampl.files.layout import OpenFile
+from gampl.files.tables import Column, Table
+
+BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
+_SEPARATORS = (",", ";", "\t", " ")
+_MOST_BEFORE_ROWS = 1000  # lines of comments
+
+
+@contextmanager
+def parquet_table(source: OpenFile) -> Iterator[Table]:
+    """Columns with a number, or a list of numbers, for each event."""
+    with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+
+        def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
+            for part in file.iter_batches(batch_size=source.rows, columns=list(names)):
+                yield {name: _column(part.column(name)) for name in names}
+
+        yield Table({field.name: _has_lists(field.type) for field in file.schema_arrow}, read)
+
+
+def _has_lists(kind: Any) -> bool | None:
+    """Whether a column has lists of numbers, or one number per event; None if it has neither."""
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    number = kind.value_type if lists else kind
+    if pa.types.is_floating(number) or pa.types.is_integer(number) or pa.types.is_boolean(number):
+        return lists
+    return None
+
+
+def _column(values: Any) -> Column:
+    values.validate(full=True)
+    if not _has_lists(values.type):
+        return Column(values.to_numpy(zero_copy_only=False))  # what is null becomes NaN, which the checks refuse
+    counts = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return Column(values.flatten().to_numpy(zero_copy_only=False), counts.astype(np.intp))
+
+
+@contextmanager
+def text_table(source: OpenFile) -> Iterator[Table]:
+    """Columns with the names of the header, or of the last comment above the numbers, or x1, x2 and so on."""
+    path = source.path
+    comments, header, first = _first_lines(source)
+    row = first or header
+    if row is None:
+        raise EventFileError(f"{path}: holds no rows of numbers, expected at least one")
+    separator = max(_SEPARATORS, key=row.strip().count)
+    if separator == " " and "  " in row.strip():
+        raise EventFileError(f"{path}: has several spaces between two numbers, expected one comma, tab or space")
+    own = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
+    if own and first is None:
+        raise EventFileError(f"{path}: holds no rows of numbers below the header {header!r}, expected at least one")
+    if source.names and own and source.names != own:
+        raise EventFileError(f"{path}: says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
+    n = len(_fields(row, separator))
+    above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
+    columns = source.names or own or (above if len(above) == n else ()) or tuple(f"x{k + 1}" for k in range(n))
+    if len(columns) != n:
+        raise EventFileError(f"{path}: has {n} columns, expected {len(columns)}: {', '.join(columns)}")
+    if len(set(columns)) < n:
+        raise EventFileError(f"{path}: expected columns with different names, got {', '.join(columns)}")
+
+    def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
+        types = {name: pa.string() if name in source.labels else pa.float64() for name in names}
+        try:
+            with csv.open_csv(
+                # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
+                pa.input_stream(str(path), compression="gzip" if source.is_packed else None),
+                csv.ReadOptions(block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + bool(own)),
+                csv.ParseOptions(delimiter=separator),
+                csv.ConvertOptions(include_columns=list(names), column_types=types, null_values=["", "NA", "null"]),
+            ) as reader:
+                for part in reader:
+                    if sum(part.column(name).null_count for name in names):
+                        raise EventFileError(f"{path}: has empty fields, expected a number in each")
+                    yield {name: Column(part.column(name).to_numpy(zero_copy_only=False)) for name in names}
+        except pa.ArrowInvalid as error:
+            reason = re.sub(r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error))
+            raise EventFileError(
+                f"{path}: {reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers"
+            ) from None
+
+    yield Table(dict.fromkeys(columns, False), read)
+
+
+def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
+    """Comments at the top, the line after them, and the line after that."""
+    comments: list[str] = []
+    try:
+        with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig") as text:
+            for line in text:
+                if not line.startswith("#"):
+                    return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
+                comments.append(line.rstrip("\r\n"))
+                if len(comments) > _MOST_BEFORE_ROWS:
+                    break
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise EventFileError(f"{source.path}: cannot be read as text, expected a table of numbers ({error})") from None
+    return comments, None, None
+
+
+def _fields(line: str, separator: str) -> tuple[str, ...]:
+    return tuple(field.strip().strip('"') for field in line.strip().split(separator))
+
+
+def _has_numbers(fields: Sequence[str]) -> bool:
+    """Whether one of them is a number, so that the line is not a header."""
+    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+    return any(number.fullmatch(field) for field in fields)

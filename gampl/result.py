@@ -1,0 +1,169 @@
+"""The result of an estimate: how many true events an unlimited generated sample is worth."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gampl.basics import Interval, Note, in_digits, percent
+from gampl.kolmogorov import DifferentialCurve
+from gampl.spread import AveragingCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class State(StrEnum):
+    """What the data allow to say about G."""
+
+    VALUE = "value"
+    UNBOUNDED = "unbounded above"
+    LOWER_LIMIT = "lower limit"
+
+
+class _PerTrainingEvent:
+    """G and its interval, of what has n_train, n_equiv and n_equiv_interval."""
+
+    n_train: int
+    n_equiv: float
+    n_equiv_interval: Interval
+
+    @property
+    def G(self) -> float:  # noqa: N802 - the paper's symbol
+        """Amplification factor n_equiv / n_train, Eq. (4)."""
+        return self.n_equiv / self.n_train
+
+    @property
+    def interval(self) -> Interval:
+        """Confidence interval of `G` at ``level``."""
+        return Interval(*(end / self.n_train for end in self.n_equiv_interval))
+
+
+@dataclass(frozen=True)
+class Worth(_PerTrainingEvent):
+    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior."""
+
+    n_train: int  #: training events
+    n_equiv: float  #: number of equivalent true events, on average over training sets; ``inf`` as that of the result
+    n_equiv_interval: Interval  #: confidence interval of this average
+    n_equiv_at_least: float  #: lower limit of what these members are worth, trained on this training set
+    level: float  #: confidence level of both
+
+    @property
+    def at_least(self) -> float:
+        """Lower limit of the amplification factor for this training set."""
+        return self.n_equiv_at_least / self.n_train
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return asdict(self) | {"G": self.G, "interval": self.interval, "at_least": self.at_least}
+
+
+@dataclass(frozen=True)
+class Amplification(_PerTrainingEvent):
+    """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
+
+    An averaging result says three things. `G` is what a posterior of this width is worth on average over training sets.
+    ``pooled`` and ``single`` are about the members that there are and their one training set, whose own fluctuation
+    moves all of them alike.
+
+    ``n_equiv_true`` is ``n_equiv`` with the true integrals in place of the members' mean, Eq. (11): what one of these
+    members is worth, on average over them. Their pool is worth more.
+    """
+
+    method: str  #: ``"averaging"`` or ``"differential"``
+    n_train: int  #: training events that G refers to: all, or those in the region of a differential result
+    n_equiv: float  #: estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved
+    n_equiv_interval: Interval  #: confidence interval of ``n_equiv``; the upper end may be ``inf``
+    level: float  #: confidence level of the interval
+    state: State  #: whether this is a value, is unbounded above or is a lower limit only
+    curve: AveragingCurve | DifferentialCurve  #: what the estimate was read off
+    n_members: int  #: members of the posterior
+    degrees_of_freedom: float | None = None  #: effective ones, of an averaging interval
+    n_equiv_true: float | None = None  #: None if the truth is unknown
+    pooled: Worth | None = None  #: what all members of an averaging result are worth, each with as many events
+    single: Worth | None = None  #: what one of them alone is worth
+    notes: tuple[Note, ...] = ()  #: warnings
+
+    @property
+    def G_true(self) -> float | None:  # noqa: N802 - the paper's symbol
+        """True amplification factor of these members, where the true integrals are known."""
+        return None if self.n_equiv_true is None else self.n_equiv_true / self.n_train
+
+    @property
+    def words(self) -> str:
+        """G and its interval as a relation, such as "= 2.6 (1.9 to 3.8)" or "≥ 5.1"."""
+        low, high = self.interval
+        if self.state is State.VALUE:
+            return f" = {in_digits(self.G, 3)} ({in_digits(low, 3)} to {in_digits(high, 3)})"
+        if self.state is State.UNBOUNDED and np.isfinite(self.G):
+            return f" = {in_digits(self.G, 3)} (at least {in_digits(low, 3)})"
+        return f" ≥ {in_digits(low, 3)}"
+
+    def __str__(self) -> str:
+        G = f"G{self.words} at {percent(self.level)} confidence: {self.state}"
+        if self.pooled is not None and self.single is not None:
+            lines = [
+                f"pooled, these {self.n_members} members are worth at least "
+                f"{in_digits(self.pooled.n_equiv_at_least, 3)} true events, {in_digits(self.pooled.at_least, 3)} times "
+                f"n_train = {self.n_train} ({percent(self.level)} confidence)",
+                f"one of them alone is worth at least {in_digits(self.single.n_equiv_at_least, 3)}",
+                f"{G}, of a posterior this wide on average over training sets",
+            ]
+        else:
+            low = in_digits(self.n_equiv_interval.low, 3)
+            worth = in_digits(self.n_equiv, 3) if np.isfinite(self.n_equiv) else f"at least {low}"
+            lines = [G, f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}"]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def plot(self, ax: "Axes | None" = None, *, legend: bool = True, **options: Any) -> "Axes":
+        """Draw the curve with n_train, n_equiv and its interval; returns the axes, never shows them.
+
+        Options are those of `gampl.plots.differential_curve`, such as ``band="paper"``; an averaging curve has none.
+        """
+        from gampl import plots
+
+        alone, ax = ax is None, plots.new_axes() if ax is None else ax
+        low, high = self.n_equiv_interval
+        n_gen = self.curve.n_gen
+        marks = [n for n in (*n_gen, self.n_train, self.n_equiv, low) if np.isfinite(n)]
+        if self.pooled is not None:
+            marks.append(self.pooled.n_equiv_at_least)
+        if high < 100 * max(marks):  # an upper end farther away would press the rest together
+            marks.append(high)
+        left, right = 0.7 * min(marks), 1.4 * max(marks)
+        if isinstance(self.curve, DifferentialCurve):
+            color = options.get("color", plots.ESTIMATE)
+            ax.hlines(self.curve.mean[-1], left, right, color=color, lw=0.9, ls="--")
+            plots.differential_curve(self.curve, ax, **({"reach": (left, right)} | options))
+        else:
+            plots.averaging_curve(self.curve, ax, **options)
+            law = np.geomspace(left, right, 50)  # known beyond the samples: on to the crossing
+            ax.plot(law, self.curve.sigma_stat[-1] * np.sqrt(n_gen[-1] / law), color=plots.STAT, lw=0.9)
+        span = f"{percent(self.level)} interval of $n_{{\\rm equiv}}$"
+        ax.axvspan(low, min(high, right), color=plots.MODEL, alpha=0.15, lw=0, label=span)
+        ax.axvline(self.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
+        if np.isfinite(self.n_equiv):
+            ax.axvline(self.n_equiv, color=plots.MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
+        if self.pooled is not None:
+            least = self.pooled.n_equiv_at_least
+            ax.axvline(least, color=plots.ESTIMATE, ls=(0, (1, 1)), lw=1.2, label="pooled members, at least")
+        ax.set_xlim(left, right)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+        ax.text(0.97, 0.965, f"$G${self.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)
+        if legend and alone:
+            ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        elif legend:
+            ax.legend()
+        return ax
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
+        plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
+        plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
+        plain |= {"state": str(self.state), "notes": tuple(note.text for note in self.notes)}
+        plain["curve"] = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
+        }
+        return plain

@@ -1,0 +1,338 @@
+"""What users hand to the estimators, and what is accumulated of each member's events at nested prefixes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, count
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from gampl.basics import Floats, Note, NoteCode
+
+Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
+A = TypeVar("A", bound="Accumulator")
+
+BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
+LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
+METHODS = ("sample", "resample", "rvs")  # of generators
+
+
+def as_events(values: Any, what: str = "events") -> Floats:
+    """Events of NumPy, PyTorch, awkward, pandas and the like as an array, shape (n, ...).
+
+    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. ``what`` is
+    how to call them in an error message.
+
+    Raises:
+        ValueError: If it is not a regular array of numbers with one entry per event.
+    """
+    if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
+        values = values.detach().cpu()
+    try:
+        array = np.asarray(values)
+        names = array.dtype.names or (() if array.dtype.kind in "fiub" else tuple(getattr(values, "columns", ())))
+        if names:  # records of numbers, or a frame of mixed types
+            array = np.stack([np.asarray(values[name], dtype=np.float64) for name in names], axis=-1)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what}: expected a regular array of numbers, got {_name(values)} ({error})") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{what}: expected numbers, got {_name(values)} of type {array.dtype}")
+    if array.ndim == 0:
+        raise ValueError(f"{what}: expected one entry per event, shape (n, dim) or (n,), got the single number {array}")
+    return np.asarray(array, dtype=np.float64)
+
+
+def is_generator(member: Any) -> bool:
+    """Whether events can be drawn from it; data frames and arrays have methods of that name, too."""
+    return any(callable(getattr(member, name, None)) for name in METHODS) and not hasattr(member, "__array__")
+
+
+def draw(generator: Any, n: int) -> Floats:
+    """Draw events, (n, dim) or (n,).
+
+    Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
+    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's `gaussian_kde` with one column
+    per event, ``rvs(n)`` of SciPy's distributions.
+
+    Raises:
+        ValueError: If the generator does not return n events.
+    """
+    if hasattr(generator, "batch_shape"):  # a distribution of PyTorch
+        events = generator.sample((n,))
+    elif hasattr(generator, "sample"):
+        events = generator.sample(n)
+    elif hasattr(generator, "resample"):
+        events = np.transpose(generator.resample(n))
+    else:
+        events = generator.rvs(n)
+    name = type(generator).__name__
+    drawn = as_events(events[0] if isinstance(events, tuple) else events, f"events of {name}")
+    if len(drawn) != n:
+        raise ValueError(f"{name} returned {len(drawn)} events, expected {n}")
+    return drawn
+
+
+def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
+    """The events of a member in batches: of an array, see `as_events`, an iterable of such, or a generator, see `draw`.
+
+    Args:
+        member: The sample.
+        n_gen: How many events; all by default, which a generator does not have. No further batch is read.
+        what: How to call the member in error messages.
+
+    Raises:
+        ValueError: If it is none of these, or has fewer events.
+    """
+    done = 0
+    for batch in _all_batches(member, n_gen, what):
+        events = batch if n_gen is None else batch[: n_gen - done]
+        done += len(events)
+        yield events
+        if done == n_gen:
+            return
+    if n_gen is not None:
+        raise ValueError(f"{what}: there are {done} events, expected n_gen = {n_gen}")
+
+
+def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
+    if is_generator(member):
+        if n_gen is None:
+            raise ValueError(f"{what}: {type(member).__name__} can generate any number of events, expected n_gen")
+        yield from (draw(member, min(BATCH, n_gen - start)) for start in range(0, n_gen, BATCH))
+    elif hasattr(member, "__array__") or hasattr(member, "detach") or hasattr(member, "__dataframe__"):
+        yield from _slices(member, what)
+    elif isinstance(member, str | bytes | dict) or not isinstance(member, Iterable):
+        raise ValueError(f"{what}: expected events, batches of events or a generator, got {_name(member)}")
+    else:
+        parts = iter(member)
+        first = next(parts, None)
+        if first is None:
+            raise ValueError(f"{what}: holds no events")
+        if isinstance(member, Sequence) and (np.isscalar(first) or isinstance(first, Sequence)):
+            yield as_events(member, what)  # a list of numbers, or of lists of them
+        elif isinstance(member, Sequence) and _are_vectors(member):
+            raise ValueError(f"{what}: {len(member)} arrays of {len(first)} numbers look like events; stack them")
+        else:
+            yield from (as_events(batch, f"{what}, a batch") for batch in chain([first], parts))
+
+
+def _slices(member: Any, what: str) -> Iterator[Floats]:
+    """An array a part at a time: a file that is mapped into memory may be larger than that."""
+    n = len(member) if np.ndim(member) else 0
+    if n <= BATCH:
+        yield as_events(member, what)
+        return
+    rows = getattr(member, "iloc", member)  # of a frame, whatever its index
+    yield from (as_events(rows[start : start + BATCH], what) for start in range(0, n, BATCH))
+
+
+def _are_vectors(parts: Sequence[Any]) -> bool:
+    """Whether a list holds many short arrays of one size: events rather than batches of them."""
+    size = len(parts[0]) if np.ndim(parts[0]) == 1 else 0
+    return 0 < size <= LONGEST_VECTOR < len(parts) and all(np.shape(part) == (size,) for part in parts)
+
+
+def weighted_streams(
+    members: Any, weights: Weights = None, n_gen: int | None = None
+) -> Iterator[Iterator[tuple[Floats, Floats | None]]]:
+    """For each member its batches with the weights of their events, None if there are none.
+
+    Raises:
+        ValueError: If ``members`` is not a list of samples, or the weights do not fit.
+    """
+    _check_members(members)
+    if weights is None or callable(weights):
+        for k, member in enumerate(members):
+            stream = batches(member, n_gen, f"member {k}")
+            yield ((e, None if weights is None else np.asarray(weights(e), dtype=np.float64)) for e in stream)
+        return
+    samples, arrays = list(members), list(weights)
+    if len(arrays) != len(samples):
+        raise ValueError(f"weights: expected one array for each of the {len(samples)} members, got {len(arrays)}")
+    for k, (member, own) in enumerate(zip(samples, arrays, strict=True)):
+        if not hasattr(member, "__array__") and not hasattr(member, "detach"):
+            raise ValueError(f"member {k}: an array of weights needs an array of events, got {_name(member)}")
+        events, numbers = as_events(member, f"member {k}"), as_events(own, f"weights of member {k}")
+        if numbers.shape != (len(events),):
+            raise ValueError(f"weights of member {k}: expected shape ({len(events)},), got {numbers.shape}")
+        if n_gen is not None and len(events) < n_gen:
+            raise ValueError(f"member {k}: there are {len(events)} events, expected n_gen = {n_gen}")
+        yield iter([(events[:n_gen], numbers[:n_gen])])
+
+
+def _check_members(members: Any) -> None:
+    if isinstance(members, str | bytes | dict) or hasattr(members, "columns") or not isinstance(members, Iterable):
+        raise ValueError(f"members: expected one sample for each member, got {_name(members)}")
+    shape = tuple(getattr(members, "shape", ()))
+    if not shape and hasattr(members, "ndim"):  # awkward
+        shape = np.shape(as_events(members, "members"))
+    if len(shape) == 1 or (len(shape) == 2 and shape[0] > shape[1]):
+        raise ValueError(f"members: shape {shape} looks like one sample, expected one per member: put it in a list")
+
+
+def _name(value: Any) -> str:
+    kind = type(value)
+    return kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
+
+
+def one_two_five(first: int = 100) -> Iterator[int]:
+    """The numbers first, 2 first, 5 first, 10 first and so on, without end."""
+    return (first * digit * 10**power for power in count() for digit in (1, 2, 5))
+
+
+def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
+    """One number of events or several as a list, shape (steps,); a ValueError if not whole, positive and increasing."""
+    sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
+    is_whole = sizes.ndim == 1 and sizes.size > 0 and bool((np.isfinite(sizes) & (sizes == np.floor(sizes))).all())
+    if not (is_whole and (np.diff(sizes, prepend=0) > 0).all()):
+        raise ValueError(f"n_gen must be whole numbers, positive and increasing, got {sizes}")
+    return sizes.astype(np.int64)
+
+
+def mean_size(sizes: Sequence[float]) -> float:
+    """Number of events whose variance is the mean of those of samples of these sizes: their harmonic mean.
+
+    Equal sizes have exactly this mean, which 1 / (1 / n) need not be.
+    """
+    return float(sizes[0]) if len(set(sizes)) == 1 else float(stats.hmean(sizes))
+
+
+class Steps:
+    """Cuts a stream where its prefixes, of increasing ``sizes``, end; ``done`` counts the events so far."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self.done = 0
+        self._sizes = iter(sizes)
+        self._next = next(self._sizes, None)
+
+    def cut(self, n: int) -> Iterator[tuple[slice, bool]]:
+        """Parts of the next n events, and whether each completes a prefix."""
+        start = 0
+        while start < n:
+            stop = n if self._next is None else min(n, start + int(self._next) - self.done)
+            self.done += stop - start
+            is_complete = self.done == self._next
+            if is_complete:
+                self._next = next(self._sizes, None)
+            yield slice(start, stop), bool(is_complete)
+            start = stop
+
+
+class Accumulator:
+    """What is common to all that is accumulated of a member's events, weighted or not, at nested prefixes.
+
+    Args:
+        steps: Increasing numbers of events that the prefixes consist of; 100, 200, 500, 1000 and so on by default.
+        name: How to call the member in messages; by default its number.
+
+    Attributes:
+        prefixes: What is known at the steps so far.
+        n_lost: Events whose numbers are not finite.
+        is_weighted: Whether the events have weights.
+    """
+
+    def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
+        self.name = name
+        self.prefixes: list[Any] = []
+        self.n_lost = 0
+        self.is_weighted = False
+        self._steps = Steps(one_two_five() if steps is None else steps)
+        self._weight = self._weight_lost = 0.0  # sums of |w|
+
+    @property
+    def n_gen(self) -> int:
+        """Events so far."""
+        return self._steps.done
+
+    def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
+        """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
+
+        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none.
+
+        Raises:
+            ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
+        """
+        if weights is not None:
+            if weights.shape != lost.shape:
+                raise ValueError(f"weights must hold one number per event, {lost.shape}, got {weights.shape}")
+            if bad := int((~np.isfinite(weights)).sum()):
+                raise ValueError(f"weights: {bad} of {weights.size} are not finite")
+        if self.is_weighted if weights is None else self.n_gen and not self.is_weighted:
+            raise ValueError("weights must be given for all batches of a member or for none")
+        self.n_lost += int(lost.sum())
+        if weights is not None:
+            self.is_weighted = True
+            self._weight += float(np.abs(weights).sum())
+            self._weight_lost += float(np.abs(weights[lost]).sum())
+        return self._steps.cut(len(lost))
+
+    def update(self, batch: Any, weights: Floats | None = None) -> None:
+        """Add the events of a batch, in the form that the accumulator takes, with weights (n,) if they have any."""
+        raise NotImplementedError
+
+    def check_lost(self, member: int, what: str, max_lost: float) -> None:
+        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite.
+
+        The number is for a member without a name.
+        """
+        weight = self._weight_lost / self._weight if self._weight else 0.0
+        if max(self.n_lost, weight * self.n_gen) > max_lost * self.n_gen:
+            name = self.name or f"member {member}"
+            share = "" if self.n_lost > max_lost * self.n_gen else f", but {weight:.3g} of the weight,"
+            raise ValueError(
+                f"{name}: {self.n_lost} of {self.n_gen} events{share} have a non-finite {what}, tolerated is a share "
+                f"of max_lost = {max_lost:g}; dropping them would bias the tails"
+            )
+
+
+def accumulate(
+    members: Any,
+    weights: Weights,
+    n_gen: ArrayLike | None,
+    start: Callable[[Iterable[int] | None], A],
+    prepare: Callable[[Floats], Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[A]:
+    """Let the events of each member pass, and yield its accumulator.
+
+    Args:
+        members: See `gampl.averaging.from_samples`, as for ``weights``, ``n_gen`` and ``progress``.
+        weights: Weights of the events.
+        n_gen: Events to use of each member; several are steps, too.
+        start: Makes an accumulator with these steps.
+        prepare: Makes of a batch of events what the accumulator takes.
+        progress: Called with (member, events done) after each batch.
+    """
+    sizes = None if n_gen is None else prefix_sizes(n_gen)
+    steps = sizes if np.ndim(n_gen) else None  # type: ignore[arg-type]  # None has no dimension
+    for member, stream in enumerate(weighted_streams(members, weights, None if sizes is None else int(sizes[-1]))):
+        accumulator = start(steps)
+        for events, of_batch in stream:
+            accumulator.update(prepare(events), of_batch)
+            if progress is not None:
+                progress(member, accumulator.n_gen)
+        yield accumulator
+
+
+def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
+    """All members, each checked as it comes, and their prefixes that are shorter than the shortest of them.
+
+    Raises:
+        ValueError: If a member has lost too many events, whose ``what`` is not finite.
+    """
+    members = []
+    for k, accumulator in enumerate(accumulators):
+        accumulator.check_lost(k, what, max_lost)
+        members.append(accumulator)
+    fewest = min((member.n_gen for member in members), default=0)
+    return members, list(zip(*([p for p in m.prefixes if p.n_gen < fewest] for m in members), strict=True))
+
+
+def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
+    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
+    n_effective, n_gen = min(sizes, default=(0.0, 0))
+    if n_gen:
+        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
+    if n_effective < 0.1 * n_gen:
+        yield NoteCode.LONG_TAIL()
