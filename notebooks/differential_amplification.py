@@ -199,7 +199,12 @@ for dim in RING_DIMENSIONS:
             cells = []
             for reference in ("training", "fresh", "large"):
                 key = (sample, summary, reference)
-                G, interval = differential_over_training_sets([results[dim, k][key] for k in training_sets])
+                of_sets = [results[dim, k][key] for k in training_sets]
+                sizes = [result.curve.n_ref for result in of_sets]
+                if max(sizes) > 5 * min(sizes):  # refining left too few events of some sets for a common mean
+                    cells.append(f"– (references of {min(sizes):.0f} to {max(sizes):.0f} events)")
+                    continue
+                G, interval = differential_over_training_sets(of_sets)
                 over_sets[dim, *key] = G
                 page.record(f"G_ring{dim}d_{sample}_{summary}_{reference}", G, interval, LEVEL, digits=2)
                 cells.append(f"{rounded(G, 2)} ({rounded(interval.low, 2)} to {rounded(interval.high, 2)})")
