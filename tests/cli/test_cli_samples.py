@@ -238,7 +238,7 @@ BAD = {
     f"{AVERAGING} --region x>0 --weight w": "has no column 'w'",
     f"{AVERAGING} --region x>0 --kind excel": "kind must be one of",
     f"{AVERAGING} --region x>0 --unit GeV": "expected --particles",
-    f"{AVERAGING} --region x>0 --particles a,b": "kind",
+    f"{AVERAGING} --region x>0 --particles a,b": "no column 'a_pT'",
     f"{AVERAGING} --region x>0 --define y": "expected two parts",
     f"{AVERAGING} --region y>0 --define y=x+": "--define y",
     f"{AVERAGING} --region x>0 --report {{f}}/nowhere/r.html": "there is no folder",
