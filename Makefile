@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 .PHONY: help environment book rings test test-cluster lint reference keep events status costs bench coverage lock clean distclean
 
 help:
-	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes), workstation (hours) or paper (the paper's sizes)"
+	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
 	@echo "                 CLUSTER=slurm runs it on a cluster: see the page Run it at paper scale"
 	@echo "make rings       the rings' Bayesian networks at the paper's size, 20 training sets: numbers to keep, not a book"
 	@echo "make test        build the smoke book and run all tests"
@@ -56,7 +56,7 @@ lint: environment
 reference: environment
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book.kept_trainings
 	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) -m gampl_book.make_reference --results _build/smoke/results _build/smoke/executed/*.ipynb
+	@$(PROJECT_PYTHON) -m gampl_book.references make _build/smoke/executed/*.ipynb --results _build/smoke/results
 
 keep: environment
 	@$(PROJECT_PYTHON) -m gampl_book.keep --profile $(PROFILE)

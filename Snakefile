@@ -12,13 +12,11 @@
 
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)  # right even where the checkout was moved after its installation
 from gampl.store import provenance
-from gampl_book import PACKAGES, event_studies, studies
-from gampl_book.profiles import section
+from gampl_book import PACKAGES, plan
 
 PYTHON = sys.executable
 STEP = f"{PYTHON} -m gampl_book.step"  # runs a command: what it says goes to a log, host, time and memory stand beside it
@@ -28,10 +26,7 @@ CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made wit
 BUILD = f"_build/{PROFILE}"
 
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.py"))
-PROFILES = {PROFILE, CHECKED}
-STUDIES = (studies, event_studies)  # of the rings, of LHC events
-TRAININGS = {p: {name: t for study in STUDIES for name, t in study.trainings(p, SEED).items()} for p in PROFILES}
-JOBS = {p: {job: names for study in STUDIES for job, names in study.jobs(p, SEED).items()} for p in PROFILES}
+JOBS = {profile: plan.jobs(profile, SEED) for profile in {PROFILE, CHECKED}}
 
 
 def sources(file):
@@ -44,30 +39,23 @@ def lock(file):
     return provenance.requirements(provenance.source_files(Path(file), PACKAGES), PACKAGES)
 
 
-SOURCES = {name: sources(f"notebooks/{name}.py") for name in NOTEBOOKS}
-LOCKS = {name: lock(f"notebooks/{name}.py") for name in NOTEBOOKS}
-STUDY_OF = {p: {job: study for study in STUDIES for job in study.jobs(p, SEED)} for p in PROFILES}
-TRAINING_SOURCES = {study: sources(study.TRAINED_BY) for study in STUDIES}
-TRAINING_LOCKS = {study: lock(study.TRAINED_BY) for study in STUDIES}
+PROGRAMS = {f"notebooks/{name}.py" for name in NOTEBOOKS}
+PROGRAMS |= {job.trained_by for jobs in JOBS.values() for job in jobs.values()}
+SOURCES = {file: sources(file) for file in PROGRAMS}
+LOCKS = {file: lock(file) for file in PROGRAMS}
 RUNNING_NOTEBOOKS = ["gampl_book/run_notebook.py", "gampl_book/notebook_env.py"]
-CHECKING_NOTEBOOKS = ["gampl_book/check_notebook.py", "gampl_book/make_reference.py", "gampl_book/notebook_env.py"]
+CHECKING_NOTEBOOKS = ["gampl_book/references.py", "gampl_book/notebook_env.py", "tests/nbval_sanitize.cfg"]
 
 
 def receipts(notebook, profile):
     """Receipts of the trainings that a notebook uses."""
-    needed = {name for study in STUDIES for name in study.notebook_trainings(notebook, profile, SEED)}
-    return [f"_build/{profile}/receipts/{job}.json" for job, names in JOBS[profile].items() if needed & set(names)]
+    needed = set(plan.notebook_trainings(notebook, profile, SEED))
+    return [f"_build/{profile}/receipts/{name}.json" for name, job in JOBS[profile].items() if needed & set(job.trainings)]
 
 
-def study_of(w):
-    """The module that has planned a job."""
-    return STUDY_OF[w.profile][w.job]
-
-
-def settings(notebook, profile, seed):
+def made_of(notebook, profile, seed):
     """Everything but files that decides what a notebook shows."""
-    shared = section(profile, "event_trainings") if event_studies.notebook_trainings(notebook, profile, seed) else {}
-    return {"settings": section(profile, notebook), "events": shared, "seed": seed, "lock": LOCKS[notebook]}
+    return {**plan.notebook_settings(notebook, profile, seed), "lock": LOCKS[f"notebooks/{notebook}.py"]}
 
 
 def files(folder):
@@ -124,25 +112,21 @@ rule notebooks:
 # the trained networks themselves go to the artifact store; the receipt says what was trained and where it is
 rule train:
     input:
-        lambda w: TRAINING_SOURCES[study_of(w)],
-        lambda w: study_of(w).training_data(w.job, w.profile),
+        lambda w: SOURCES[JOBS[w.profile][w.job].trained_by],
+        lambda w: JOBS[w.profile][w.job].data,
     output:
         "_build/{profile}/receipts/{job}.json",
     log:
         "_build/{profile}/logs/train/{job}.log",
     params:
-        made_of=lambda w: {
-            "trainings": {name: asdict(TRAININGS[w.profile][name]) for name in JOBS[w.profile][w.job]},
-            "generated": study_of(w).generated(w.job, w.profile),
-            "lock": TRAINING_LOCKS[study_of(w)],
-        },
-        names=lambda w: JOBS[w.profile][w.job],
+        made_of=lambda w: {**JOBS[w.profile][w.job].made_of, "lock": LOCKS[JOBS[w.profile][w.job].trained_by]},
+        names=lambda w: list(JOBS[w.profile][w.job].trainings),
     wildcard_constraints:
         profile=f"(?!{CHECKED}/)[^/]+",
         job="ring.+",
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book train {params.names} --profile {wildcards.profile}"
+        "{STEP} {log} {PYTHON} -m gampl_book.train {params.names} --profile {wildcards.profile}"
         " --seed {SEED} --receipt {output}"
 
 
@@ -163,9 +147,8 @@ use rule train as train_smoke with:
 rule notebook:
     input:
         RUNNING_NOTEBOOKS,
-        lambda w: SOURCES[w.notebook],
-        lambda w: studies.notebook_data(w.notebook, PROFILE),
-        lambda w: studies.kept_results(w.notebook),
+        lambda w: SOURCES[f"notebooks/{w.notebook}.py"],
+        lambda w: plan.notebook_files(w.notebook, PROFILE),
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
     output:
@@ -175,7 +158,7 @@ rule notebook:
     log:
         "_build/{profile}/logs/notebook/{notebook}.log",
     params:
-        made_of=lambda w: settings(w.notebook, PROFILE, SEED),
+        made_of=lambda w: made_of(w.notebook, PROFILE, SEED),
     wildcard_constraints:
         profile=PROFILE,
     message: "notebook {wildcards.notebook}"
@@ -189,11 +172,8 @@ rule notebook:
 rule nbval:
     input:
         CHECKING_NOTEBOOKS,
-        "tests/nbval_sanitize.cfg",
-        "notebooks/{notebook}.py",
-        lambda w: SOURCES[w.notebook],
-        lambda w: studies.notebook_data(w.notebook, CHECKED),
-        lambda w: studies.kept_results(w.notebook),
+        lambda w: SOURCES[f"notebooks/{w.notebook}.py"],
+        lambda w: plan.notebook_files(w.notebook, CHECKED),
         lambda w: receipts(w.notebook, CHECKED) if SEED == CHECKED_SEED else [],
         lambda w: [path for path in [f"tests/reference/{w.notebook}.ipynb"] if os.path.exists(path)],
     output:
@@ -201,10 +181,10 @@ rule nbval:
     log:
         f"_build/{CHECKED}/logs/nbval/{{notebook}}.log",
     params:
-        made_of=lambda w: settings(w.notebook, CHECKED, CHECKED_SEED),
+        made_of=lambda w: made_of(w.notebook, CHECKED, CHECKED_SEED),
     message: "checking {wildcards.notebook} against its reference"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book.check_notebook {wildcards.notebook} --ok {output}"
+        "{STEP} {log} {PYTHON} -m gampl_book.references check {wildcards.notebook} --ok {output}"
 
 
 # what ran where, and for how long, in Snakemake's own words; the book has a table of the same and leads to it
@@ -232,10 +212,7 @@ rule book:
         files("data/results"),
         "_config.yml",
         "_toc.yml",
-        "gampl_book/stage.py",
-        "gampl_book/run_page.py",
-        "gampl_book/render.py",
-        sources("gampl_book/__main__.py") if Path("book/claims.yml").exists() else [],
+        sources("gampl_book/site.py"),
         report=f"{BUILD}/run_report.html",
     output:
         touch(f"{BUILD}/book.done"),
@@ -243,6 +220,5 @@ rule book:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "{STEP} {log} sh -c '{PYTHON} -m gampl_book.stage --profile {PROFILE} --figures {BUILD}/figures"
-        " --run-report {input.report} --stage {BUILD}/stage {EXECUTED}"
-        " && {PYTHON} -m gampl_book.render {BUILD}/stage --site {BUILD}/site'"
+        "{STEP} {log} {PYTHON} -m gampl_book.site {EXECUTED} --profile {PROFILE} --figures {BUILD}/figures"
+        " --run-report {input.report} --stage {BUILD}/stage --site {BUILD}/site"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gampl.generators.event_settings import Generator
 from gampl.generators.velocity import make_velocity
 from gampl.generators.velocity.inputs import Labels
-from gampl.particles.jet_coordinates import JetCoordinates
+from gampl.particles.coordinates import JetCoordinates
 
 JETS, BATCH = 6, 256
 REFERENCE = {"blocks": 6, "heads": 8}

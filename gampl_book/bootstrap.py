@@ -73,14 +73,14 @@ class Environment:
         self.root = root
         self.folder = root / ".venv"
         self.python = self.folder / "bin" / "python"
-        self.stamp = self.folder / "installed.json"  # written last: what was wanted and is there
+        self.stamp = self.folder / "installed.json"  # written last: what was asked for and is there
 
     def is_current(self) -> bool:
         """Whether all is there that should be, and works."""
         return self.is_complete() and self.works(with_project=True)
 
     def is_complete(self) -> bool:
-        """Whether the packages that are wanted now were installed and still are."""
+        """Whether the packages that are needed now were installed and still are."""
         try:
             stamp = json.loads(self.stamp.read_text())
             return bool(stamp["wanted"] == self.wanted() and set(stamp["packages"]) <= set(self.packages()))
@@ -117,14 +117,13 @@ class Environment:
         return version == list(sys.version_info[:2]) and has_pip and (project or not with_project)
 
     def make(self) -> None:
-        """Makes the environment, or goes on where an earlier attempt stopped.
-
-        Raises:
-            SetupError: If that is impossible.
-        """
+        """Makes the environment, or goes on where an earlier attempt stopped; raises SetupError if it cannot."""
         if (self.folder.exists() or self.folder.is_symlink()) and not self.works():
             say("The environment .venv is broken, or of another Python: making it anew.")
-            remove(self.folder)
+            if self.folder.is_symlink():
+                self.folder.unlink()
+            else:
+                shutil.rmtree(self.folder)
         if not self.stamp.exists():
             self._check_space()
         if not self.folder.exists():
@@ -138,7 +137,9 @@ class Environment:
             self._pip("-c", "constraints.txt", "-e", f".[{EXTRAS}]")
         if not self.works(with_project=True):
             raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
-        write(self.stamp, json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+        part = self.stamp.with_name(f"{self.stamp.name}.part")  # the stamp is either complete or not there
+        part.write_text(json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+        os.replace(part, self.stamp)
 
     def _make_empty(self) -> None:
         if importlib.util.find_spec("ensurepip") is None:
@@ -165,12 +166,7 @@ class Environment:
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
-    """Runs pip or venv, showing one line per package.
-
-    Args:
-        command: What to run.
-        folder: Where.
-        expected: How many packages there are, about.
+    """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
 
     Raises:
         SetupError: If it fails, with the reason in words if it is one that we know.
@@ -178,7 +174,7 @@ def run(command: list[str], folder: Path, expected: int = 0) -> None:
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     variables.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PYTHONUNBUFFERED="1")
     output: list[str] = []
-    found = 0
+    n_packages = 0
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -192,8 +188,8 @@ def run(command: list[str], folder: Path, expected: int = 0) -> None:
             output.append(line)
             package = re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line)
             if package:
-                found += 1
-                say(f"  {found} of about {max(found, expected)}: {package[1] or package[2]}")
+                n_packages += 1
+                say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
             elif line.startswith("Installing collected packages"):
                 say("  unpacking")
     if process.returncode:
@@ -209,24 +205,6 @@ def explain(output: str) -> str:
     return (
         "The environment .venv could not be made, see above.\nWhen that is mended run make again: it goes on from here."
     )
-
-
-def remove(path: Path) -> None:
-    """Removes a folder, or a link to one."""
-    if path.is_symlink():
-        path.unlink()
-    else:
-        shutil.rmtree(path)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file that is either complete or not there."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def say(text: str) -> None:

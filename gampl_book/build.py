@@ -76,18 +76,16 @@ def run_snakemake(targets: list[str], config: list[str], options: list[str]) -> 
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
     from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
 
-    arguments = [*targets, "--config", *config]
-    # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
-    arguments += ["--nolock", "--logger", "report", *options]
     try:
-        snakemake(arguments)
+        # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
+        snakemake([*targets, "--config", *config, "--nolock", "--logger", "report", *options])
     except SystemExit as end:
         return int(end.code or 0)
     return 0
 
 
 def forget_damaged_trainings(store: Store) -> None:
-    """Removes receipts of artifacts that were found damaged and not made anew, so that a training is a step of its own.
+    """Removes receipts of artifacts that turned out damaged and were not made anew, so that a step trains them again.
 
     Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
     """
@@ -97,11 +95,6 @@ def forget_damaged_trainings(store: Store) -> None:
         if any(name in path.read_text() for name in lost):
             print(f"{path}: what was trained is damaged; it will be trained again", file=sys.stderr)
             path.unlink()
-
-
-def modified(path: Path) -> int | None:
-    """When a file was written, in nanoseconds; None if there is none."""
-    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def build(profile: str, targets: list[str], config: list[str], options: list[str]) -> int:
@@ -118,7 +111,7 @@ def build(profile: str, targets: list[str], config: list[str], options: list[str
     stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
     if not index.exists():
         stamp.unlink(missing_ok=True)
-    before = modified(stamp)
+    before = _modified(stamp)
     try:
         code = run_snakemake(targets, config, options)
     except KeyboardInterrupt:
@@ -130,20 +123,19 @@ def build(profile: str, targets: list[str], config: list[str], options: list[str
     if code:
         print(f"\nNot finished after {seconds}, see above. Run make again to go on from here.", file=sys.stderr)
     elif "all" in targets:
-        news = f"The {profile} book is ready" if modified(stamp) != before else "Nothing has changed"
+        news = f"The {profile} book is ready" if _modified(stamp) != before else "Nothing has changed"
         print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
-        tell_unexpected_claims(profile)
+        if Path("book", "claims.yml").exists():  # name those whose verdict the ledger does not expect
+            subprocess.run([sys.executable, "-m", "gampl_book.claims", "--profile", profile], check=False)
     return code
 
 
-def tell_unexpected_claims(profile: str) -> None:
-    """Names the claims whose verdict is not one that the ledger expects of this profile."""
-    if Path("book/claims.yml").exists():
-        subprocess.run([sys.executable, "-m", "gampl", "claims", "--profile", profile], check=False)
+def _modified(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
     targets = "all (default), notebooks, events, or files below _build"
@@ -166,10 +158,9 @@ def main(arguments: list[str] | None = None) -> int:
             return build(args.profile, args.target, config, [*where, *args.options])
     except BusyError as error:
         print(f"{error}: wait for it, or stop it.", file=sys.stderr)
-        return 1
     except cluster.ClusterError as error:
         print(error, file=sys.stderr)
-        return 1
+    return 1
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 STATUS_SECONDS = 10.0
 TAIL_LINES = 30
 NAMED_STEPS = 8  # of those that run, so that hundreds in a cluster's queue do not fill the screen
-
 SAID_BETTER = ("CalledProcessError", "Exiting because a job", "At least one job did not complete")
-
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -59,45 +57,39 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: LogRecord) -> None:
         """Handles one event of Snakemake."""
-        event = getattr(record, "event", None)
+        about = vars(record)
+        event = about.get("event")
         if event == LogEvent.RUN_INFO:
-            stats = record.stats  # type: ignore[attr-defined]
+            stats = about["stats"]
             self.total = stats["total"] - stats.get("all", 0) - stats.get("notebooks", 0)
             self._say(f"{self.total} steps to do")
         elif event == LogEvent.JOB_INFO:
-            label = record.rule_msg or record.rule_name  # type: ignore[attr-defined]
-            self.running[record.jobid] = Step(label, list(record.log))  # type: ignore[attr-defined]
+            self.running[about["jobid"]] = Step(about["rule_msg"] or about["rule_name"], list(about["log"]))
         elif event == LogEvent.JOB_FINISHED:
-            self._finished(record.job_id)  # type: ignore[attr-defined]
+            self._finished(self.running.pop(about["job_id"], None))
         elif event == LogEvent.JOB_ERROR:
-            self._failed(record.jobid)  # type: ignore[attr-defined]
+            self._failed(self.running.pop(about["jobid"], None))
         elif event == LogEvent.ERROR or (event is None and record.levelno >= WARNING):
-            self._complaint(record)
+            text = record.getMessage().strip()
+            if not any(phrase in text for phrase in SAID_BETTER):
+                self._say(text if record.levelno >= ERROR else f"(Snakemake: {text})")
 
     def close(self) -> None:
         """Stops the status lines."""
         self.closing.set()
         super().close()
 
-    def _finished(self, job: int) -> None:
-        step = self.running.pop(job, None)
+    def _finished(self, step: Step | None) -> None:
         if step and self.done < self.total:
             self.done += 1
             width = len(str(self.total))
             self._say(f"{self.done:{width}} of {self.total} steps: {step.label} ({step.seconds()})")
 
-    def _failed(self, job: int) -> None:
-        step = self.running.pop(job, None)
+    def _failed(self, step: Step | None) -> None:
         if step:
             log = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
-            names = ", ".join(str(path) for path in step.logs)
+            names = ", ".join(map(str, step.logs))
             self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{log}\n  Everything it said: {names}\n")
-
-    def _complaint(self, record: LogRecord) -> None:
-        """Errors of Snakemake itself."""
-        text = record.getMessage().strip()
-        if not any(phrase in text for phrase in SAID_BETTER):
-            self._say(text if record.levelno >= ERROR else f"(Snakemake: {text})")
 
     def _report_status(self) -> None:
         while not self.closing.wait(1.0):

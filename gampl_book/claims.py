@@ -1,26 +1,35 @@
 """The claims ledger: what the paper states as a result, beside ours, with a verdict (`gampl_book.verdicts`).
 
 ``book/claims.yml`` says where the paper states something, which recorded number of which notebook answers it, and what
-counts as agreement. The same evaluation makes a page of the book (`gampl_book.claims_page`) and a test.
+counts as agreement. The same evaluation makes a page of the book (`gampl_book.claims_page`) and a test, and
+
+    python -m gampl_book.claims --profile laptop [--accept]
+
+names the claims whose verdict is not one that the ledger expects, or accepts the verdicts of that run.
 """
 
+import argparse
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from gampl_book import KEPT_RESULTS
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
 from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
 
+LEDGER = Path("book", "claims.yml")
 CHECK = "check"  # the section of our own checks
-PREMISE = "what it is about differs already"
+PREMISE_DIFFERS = "what it is about differs already"
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the ledger.
 
     Attributes:
@@ -35,10 +44,13 @@ class Claim:
         result: ``notebook.number`` that answers it, or a quotient of several: ``a.x / b.y * c.z``; empty if it is not
             attempted.
         tolerance: Largest absolute difference from ``paper`` that counts as agreement; for ``equals`` only.
-        given: Another claim without which this one means nothing: if that one differs, this one is not tested.
+        premise: Another claim without which this one means nothing: if that one differs, this one is not tested.
         exact: Why a number without an interval is sure enough to decide an inequality; empty if it is not.
         needs: What it would take to test the claim at the paper's size, where that is more than a laptop does.
         expect: Verdicts that a run of a profile may have; a profile that is not named may have any.
+
+    Raises:
+        ValueError: If a field makes no sense for what the claim says.
     """
 
     id: str
@@ -51,15 +63,28 @@ class Claim:
     printed: str = ""
     result: str = ""
     tolerance: float | None = None
-    given: str = ""
+    premise: str = ""
     exact: str = ""
     needs: str = ""
-    expect: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    expect: Mapping[str, Sequence[Verdict]] = {}
+
+    def __post_init__(self) -> None:
+        if self.tolerance is not None and self.says is not Says.EQUALS:
+            raise ValueError(f"a tolerance belongs to a claim that says {Says.EQUALS}, not {self.says}")
+        if self.paper <= 0 and self.says in (Says.ABOUT, Says.AT_MOST_ABOUT, Says.AT_LEAST_ABOUT):
+            raise ValueError(f"an approximate number must be positive, got {self.paper}")
+        if unknown := set(self.expect) - set(PROFILES):
+            raise ValueError(f"expect names profiles that do not exist: {', '.join(sorted(unknown))}")
 
     @property
     def stated(self) -> str:
         """The paper's number as the page shows it."""
         return self.printed or f"{SIGNS.get(self.says, '')}{self.paper:g}"
+
+    @property
+    def names(self) -> list[str]:
+        """The recorded numbers, ``notebook.number``, that answer it."""
+        return self.result.split()[::2]
 
     @property
     def claimed(self) -> Range:
@@ -149,7 +174,7 @@ class Judged:
         return (
             f"claim {self.claim.id} ({self.claim.where}): {answer.verdict}, ours {answer}, paper {self.claim.stated}; "
             f"expected {' or '.join(self.claim.expect[profile])} in profile {profile}. If the new verdict is right, "
-            f"accept it with: python -m gampl_book claims --profile {profile} --accept"
+            f"accept it with: python -m gampl_book.claims --profile {profile} --accept"
         )
 
 
@@ -162,31 +187,20 @@ def load(ledger: Path) -> list[Claim]:
     """
     import yaml
 
-    entries = yaml.safe_load(ledger.read_text(encoding="utf-8"))
-    known = {f.name for f in fields(Claim)}
-    claims: list[Claim] = []
-    for number, entry in enumerate(entries, start=1):
+    claims: dict[str, Claim] = {}
+    for number, entry in enumerate(yaml.safe_load(ledger.read_text(encoding="utf-8")), start=1):
         name = f"{ledger.name}: entry {number} ({entry.get('id', 'no id')})"
-        if unknown := set(entry) - known:
-            raise ValueError(f"{name} has unknown fields {sorted(unknown)}; known are {sorted(known)}")
         try:
-            claim = Claim(**entry | {"says": Says(entry.get("says", "equals"))})
-        except (TypeError, ValueError) as error:
+            claim = msgspec.convert(entry, Claim)
+        except msgspec.ValidationError as error:
             raise ValueError(f"{name}: {error}") from None
-        if claim.tolerance is not None and claim.says is not Says.EQUALS:
-            raise ValueError(f"{name}: a tolerance belongs to a claim that says {Says.EQUALS}, not {claim.says}")
-        if claim.paper <= 0 and claim.says in (Says.ABOUT, Says.AT_MOST_ABOUT, Says.AT_LEAST_ABOUT):
-            raise ValueError(f"{name}: an approximate number must be positive, got {claim.paper}")
-        for profile, verdicts in claim.expect.items():
-            if profile not in PROFILES or not set(verdicts) <= set(Verdict):
-                raise ValueError(f"{name}: expect must map {PROFILES} to verdicts {[str(v) for v in Verdict]}")
-        if claim.id in {c.id for c in claims}:
+        if claim.id in claims:
             raise ValueError(f"{name}: the id is used twice")
-        claims.append(claim)
-    for claim in claims:
-        if claim.given and claim.given not in {c.id for c in claims}:
-            raise ValueError(f"{ledger.name}: claim {claim.id} is given {claim.given}, which is not a claim")
-    return claims
+        claims[claim.id] = claim
+    for claim in claims.values():
+        if claim.premise and claim.premise not in claims:
+            raise ValueError(f"{ledger.name}: claim {claim.id} has the premise {claim.premise}, which is not a claim")
+    return list(claims.values())
 
 
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]  # profile -> notebook -> what it recorded
@@ -199,39 +213,34 @@ def read_results(build: Path, archive: Path) -> dict[str, dict[str, dict[str, An
         build: Folder of the runs on this machine, ``<profile>/results/<notebook>.json``.
         archive: Folder of results that are kept with the book, ``<profile>/<notebook>.json``; a run here comes first.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    results = {}
     for profile in PROFILES:
-        for path in [
-            *sorted((archive / profile).glob("*.json")),
-            *sorted((build / profile / "results").glob("*.json")),
-        ]:
-            found.setdefault(profile, {})[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+        paths = [path for folder in (archive / profile, build / profile / "results") for path in folder.glob("*.json")]
+        if paths:
+            results[profile] = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+            results[profile] = dict(sorted(results[profile].items()))
+    return results
 
 
 def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge each claim in each profile that was run."""
-    found = {c.id: {profile: _answer(c, recorded) for profile, recorded in results.items()} for c in claims}
+    answers = {c.id: {profile: _answer(c, recorded) for profile, recorded in results.items()} for c in claims}
     for claim in claims:
-        for profile, premise in found.get(claim.given, {}).items():
-            answer = found[claim.id][profile]
-            if premise.verdict is Verdict.DIFFERS and answer.ours is not None:
-                found[claim.id][profile] = Answer(Verdict.NOT_TESTED, answer.ours, PREMISE)
-    return [Judged(c, found[c.id]) for c in claims]
-
-
-def names_of(claim: Claim) -> list[str]:
-    """The recorded numbers, ``notebook.number``, that answer a claim."""
-    return claim.result.split()[::2]
+        for profile, first in answers.get(claim.premise, {}).items():
+            answer = answers[claim.id][profile]
+            if first.verdict is Verdict.DIFFERS and answer.ours is not None:
+                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, answer.ours, PREMISE_DIFFERS)
+    return [Judged(c, answers[c.id]) for c in claims]
 
 
 def _answer(claim: Claim, recorded: Mapping[str, Mapping[str, Any]]) -> Answer:
-    numbers = [_look_up(name, recorded) for name in names_of(claim)]
-    if not numbers or None in numbers:
+    numbers = [number for name in claim.names if (number := _look_up(name, recorded)) is not None]
+    if not numbers or len(numbers) < len(claim.names):
         return Answer(Verdict.NOT_ATTEMPTED)
     signs = [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])]
-    ours = combine([n for n in numbers if n is not None], signs)
-    return Answer((judged := claim.judge(ours))[0], ours, judged[1])
+    ours = combine(numbers, signs)
+    verdict, why = claim.judge(ours)
+    return Answer(verdict, ours, why)
 
 
 def _look_up(name: str, recorded: Mapping[str, Mapping[str, Any]]) -> Recorded | None:
@@ -251,15 +260,36 @@ def accept(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
         ValueError: If an ``expect`` field is not written on one line, as in ``expect: {laptop: [differs]}``.
     """
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
-    changed = []
-    for j in judged:
-        if j.as_expected(profile):
-            continue
+    changed = [j for j in judged if not j.as_expected(profile)]
+    for j in changed:
         place = next(i for i, block in enumerate(blocks) if block.removeprefix("- id: ").startswith(f"{j.claim.id}\n"))
         line = f"{profile}: [{', '.join(j.claim.expect[profile])}]"
         if blocks[place].count(line) != 1:
             raise ValueError(f"claim {j.claim.id}: cannot find {line} in {ledger}, change it by hand")
         blocks[place] = blocks[place].replace(line, f"{profile}: [{j.verdict(profile)}]")
-        changed.append(j.claim.id)
     ledger.write_text("\n- id: ".join(blocks), encoding="utf-8")
-    return changed
+    return [j.claim.id for j in changed]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 1 if a verdict is unexpected."""
+    parser = argparse.ArgumentParser(description="Compare the paper's numbers with a run's results.")
+    parser.add_argument("--profile", choices=PROFILES, default="laptop")
+    parser.add_argument("--accept", action="store_true", help="make this run's verdicts those that the ledger expects")
+    options = parser.parse_args(arguments)
+    try:
+        judged = evaluate(load(LEDGER), read_results(Path("_build"), Path(KEPT_RESULTS)))
+        if options.accept:
+            print("expected from now on:", ", ".join(accept(LEDGER, judged, options.profile)) or "nothing new")
+            return 0
+    except ValueError as error:
+        print(f"gampl_book.claims: {error}", file=sys.stderr)
+        return 1
+    unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]
+    for sentence in unexpected:
+        print(f"gampl_book.claims: {sentence}", file=sys.stderr)
+    return 1 if unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,24 +26,23 @@ def known() -> list[str]:
 
 
 def arguments(cluster: str) -> list[str]:
-    """What Snakemake is told about a cluster; nothing but the machine's own profile for none.
+    """What Snakemake is told about a cluster; about this machine if there is none.
 
     Raises:
-        ClusterError: If there is no such cluster, or this machine has not its commands.
+        ClusterError: If there is no such cluster, or this machine does not have its commands.
     """
     if not cluster:
         return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
     if cluster not in known():
-        raise ClusterError(f"CLUSTER={cluster}: no folder of workflow/profiles, which has {', '.join(known())}")
-    given = ["--profile", str(PROFILES / cluster)]
-    return [*given, *slurm_arguments()] if cluster == "slurm" else given
+        raise ClusterError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
+    return ["--profile", str(PROFILES / cluster), *(slurm_arguments() if cluster == "slurm" else [])]
 
 
 def has_gpu() -> bool:
-    """Whether steps will use a GPU of this machine, as far as can be said without torch."""
+    """Whether steps will use a GPU of this machine, as far as can be told without torch."""
     if os.environ.get("GAMPL_DEVICE", "cuda").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return False
-    return shutil.which("nvidia-smi") is not None and "GPU" in _asked("nvidia-smi", "-L").stdout
+    return shutil.which("nvidia-smi") is not None and "GPU" in _run("nvidia-smi", "-L").stdout
 
 
 def slurm_arguments() -> list[str]:
@@ -52,15 +51,14 @@ def slurm_arguments() -> list[str]:
     Raises:
         ClusterError: If there is no Slurm, or it does not answer.
     """
-    for program in ("sbatch", "squeue", "scancel"):
-        if shutil.which(program) is None:
-            raise ClusterError(f"CLUSTER=slurm: no {program} here; run this on a machine that submits to Slurm")
-    left_behind()  # says so if Slurm does not answer
+    missing = [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]
+    if missing:
+        raise ClusterError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
+    left_behind()  # raises if Slurm does not answer
     _remember_how_slurm_keeps_jobs()
-    given = ["--slurm-jobname-prefix", job_prefix()]
     # without accounting sacct is there and fails, and no job would ever count as finished
-    accounting = shutil.which("sacct") is not None and _asked("sacct", "-X", "-n").returncode == 0
-    return given if accounting else [*given, "--slurm-status-command", "squeue"]
+    accounting = shutil.which("sacct") is not None and _run("sacct", "-X", "-n").returncode == 0
+    return ["--slurm-jobname-prefix", job_prefix(), *([] if accounting else ["--slurm-status-command", "squeue"])]
 
 
 def _remember_how_slurm_keeps_jobs() -> None:
@@ -85,15 +83,15 @@ def left_behind() -> list[str]:
     Raises:
         ClusterError: If Slurm does not say.
     """
-    asked = _asked("squeue", "--me", "-h", "-o", "%A %j")
-    if asked.returncode:
-        raise ClusterError(f"CLUSTER=slurm: squeue says {asked.stderr.strip()!r}; does the cluster run?")
-    listed = (line.split(maxsplit=1) for line in asked.stdout.splitlines())
-    return sorted({words[0] for words in listed if len(words) == 2 and words[1].startswith(job_prefix())})
+    queue = _run("squeue", "--me", "-h", "-o", "%A %j")
+    if queue.returncode:
+        raise ClusterError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; does the cluster run?")
+    jobs = (line.split(maxsplit=1) for line in queue.stdout.splitlines())
+    return sorted({job[0] for job in jobs if len(job) == 2 and job[1].startswith(job_prefix())})
 
 
 def refuse_jobs_of_another_machine(holder: str) -> None:
-    """Jobs that a build on another machine has sent may be watched by it, where locks do not reach between machines.
+    """Refuses to take over jobs of a build on another machine, which may still watch them: locks may not reach there.
 
     Args:
         holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
@@ -109,7 +107,7 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
 
 
 def cancel_left_behind() -> None:
-    """Ends them, so that no step runs twice; trainings go on from their checkpoints in the build that begins.
+    """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from their checkpoints.
 
     Raises:
         ClusterError: If they do not end.
@@ -118,15 +116,15 @@ def cancel_left_behind() -> None:
     if not jobs:
         return
     print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
-    _asked("scancel", *jobs)
+    _run("scancel", *jobs)
     end = time.monotonic() + SECONDS_TO_STOP
-    while left_behind():
+    while jobs := left_behind():
         if time.monotonic() > end:
-            raise ClusterError(f"jobs {', '.join(left_behind())} of an earlier build do not end: scancel them")
+            raise ClusterError(f"jobs {', '.join(jobs)} of an earlier build do not end: scancel them")
         time.sleep(0.5)
 
 
-def _asked(*command: str) -> subprocess.CompletedProcess[str]:
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired as error:

@@ -7,15 +7,15 @@ measured; it needs no torch.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
+from gampl_book import COSTS, event_studies, studies
 from gampl_book import event_plans as plans
-from gampl_book import event_studies, studies
 
 EVENTS_PER_SHARD = 20_000
 BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision
@@ -25,7 +25,7 @@ BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading
 class Work:
     """Jobs of one kind.
 
-    Args:
+    Attributes:
         kind: Such as ``training top_pair_0j/lloca``.
         jobs: How many.
         hours: Of all together, on one core or one GPU; None where nothing was measured.
@@ -38,15 +38,11 @@ class Work:
 
 def files(project: Path) -> list[Path]:
     """The measurements that there are in a folder of the project."""
-    return sorted((project / studies.COSTS).glob("*.json"))
+    return sorted((project / COSTS).glob("*.json"))
 
 
 def read(path: Path | str) -> dict[str, Any]:
-    """A file of measurements.
-
-    Raises:
-        ValueError: If it is not one; names the file.
-    """
+    """A file of measurements; raises ValueError, which names the file, if it is not one."""
     try:
         measured: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         measured["device"], measured["profile"], measured["rings"], measured["events"], measured["shards"]
@@ -68,59 +64,47 @@ def plan(profile: str, seed: int, measured: Mapping[str, Any]) -> list[Work]:
     """
     if measured["profile"] != profile:
         raise ValueError(f"the costs were measured for profile {measured['profile']}, not for {profile}")
-    return [
-        *_shards(profile, measured["shards"]),
-        *_rings(profile, seed, measured["rings"]),
-        *_events(profile, measured),
-    ]
+    making = _shards(measured["shards"]) if profile == "paper" else ()  # the others use bundled events
+    return [*making, *_rings(profile, seed, measured["rings"]), *_events(profile, seed, measured["events"])]
 
 
-def _shards(profile: str, measured: Mapping[str, float]) -> list[Work]:
-    """Making events, where the profile does not use the bundled ones."""
-    if profile != "paper":
-        return []
-    found = []
+def _work(kind: str, jobs: int, seconds: float | None) -> Work:
+    return Work(kind, jobs, None if seconds is None else seconds / 3600)
+
+
+def _shards(measured: Mapping[str, float]) -> Iterator[Work]:
     for folder, shards in plans.shards("paper").items():
-        jobs = len(seeds(shards.seeds))
-        each = measured.get(folder)
-        events = shards.events or EVENTS_PER_SHARD
-        found.append(Work(f"events {folder}", jobs, None if each is None else jobs * events * each / 3600))
-    return found
+        jobs, each = len(seeds(shards.seeds)), measured.get(folder)
+        events = jobs * (shards.events or EVENTS_PER_SHARD)
+        yield _work(f"events {folder}", jobs, None if each is None else events * each)
 
 
-def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> list[Work]:
+def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
     """Trainings of the rings by dimension and posterior."""
-    counts: dict[str, list[str]] = {}
-    for name in studies.trainings(profile, seed):
-        counts.setdefault("/".join(name.split("/")[:2]), []).append(name)
-    all_trainings = studies.trainings(profile, seed)
-    found = []
-    for kind, names in counts.items():
-        first = all_trainings[names[0]]
+    trainings = studies.trainings(profile, seed)
+    kinds: dict[str, list[str]] = {}
+    for name in trainings:
+        kinds.setdefault("/".join(name.split("/")[:2]), []).append(name)
+    for kind, names in kinds.items():
+        first = trainings[names[0]]
         # how the members of an ensemble use the events does not change what they cost
         like = "deep" if first.posterior in RESAMPLINGS else first.posterior
-        each = measured.get(f"ring{first.dim}d/{like}")
+        each = measured.get(f"{kind.partition('/')[0]}/{like}")
         seconds = None if each is None else len(names) * first.fit.steps * each["seconds_per_step"]
-        found.append(Work(f"training {kind}", len(names), None if seconds is None else seconds / 3600))
-    return found
+        yield _work(f"training {kind}", len(names), seconds)
 
 
-def _events(profile: str, measured: Mapping[str, Any]) -> list[Work]:
+def _events(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
     """Trainings of generators of LHC events, each followed by making events, by ensemble."""
-    trainings = event_studies.trainings(profile, 1)
-    found = []
+    trainings = event_studies.trainings(profile, seed)
     for ensemble in event_studies.ensembles(profile):
-        members = event_studies.members(profile, ensemble)
-        training = trainings[f"{ensemble}/0"]
-        each = measured["events"].get(unit(ensemble))
-        hours = None
+        members, fit = event_studies.members(profile, ensemble), trainings[f"{ensemble}/0"].fit
+        each, seconds = measured.get(unit(ensemble)), None
         if each is not None:
-            step = each["seconds_per_step"] * training.fit.batch_size / each["batch_size"]
-            n_gen = event_studies.n_gen(profile, ensemble)
-            seconds = training.fit.steps * step + n_gen * each["seconds_per_generated_event"]
-            hours = members * seconds / 3600
-        found.append(Work(f"training {ensemble}", members, hours))
-    return found
+            step = each["seconds_per_step"] * fit.batch_size / each["batch_size"]
+            generating = event_studies.n_gen(profile, ensemble) * each["seconds_per_generated_event"]
+            seconds = members * (fit.steps * step + generating)
+        yield _work(f"training {ensemble}", members, seconds)
 
 
 def gigabytes_generated(profile: str) -> float:

@@ -1,12 +1,13 @@
-"""What events the book needs, read from ``event_plans.toml``; needs no other packages, to be quick."""
+"""What events the book needs, read from ``event_plans.toml``; quick, for it is read whenever work is planned."""
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from gampl.simulation.seeds import seeds
 
@@ -17,7 +18,7 @@ SIZES = ("bundled", "paper")
 class Shards:
     """A folder of shards.
 
-    Args:
+    Attributes:
         recipe: Name of the recipe.
         seeds: First and last seed, such as ``1-74``.
         settings: Fields of the recipe that differ from its defaults.
@@ -26,8 +27,8 @@ class Shards:
 
     recipe: str
     seeds: str
-    settings: Mapping[str, Any]
-    events: int | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    events: int | None = None
 
     @property
     def options(self) -> list[str]:
@@ -36,11 +37,10 @@ class Shards:
         return [*changed, *([] if self.events is None else [f"--events={self.events}"])]
 
 
-@dataclass(frozen=True)
-class File:
+class File(msgspec.Struct, frozen=True, rename={"sources": "from"}):
     """A file that shards are merged to.
 
-    Args:
+    Attributes:
         sample: Which of the shards' samples.
         sources: Folder, seeds of the training sample, seeds of the holdout.
     """
@@ -49,28 +49,21 @@ class File:
     sources: tuple[tuple[str, str, str], ...]
 
 
-def shards(size: str) -> dict[str, Shards]:
-    """All folders of shards of a size by name.
+class Plan(msgspec.Struct, frozen=True):
+    """All folders of shards and all files of a size, by name."""
 
-    Raises:
-        ValueError: If there is no such size.
-    """
-    return {
-        name: Shards(entry["recipe"], entry["seeds"], entry.get("settings", {}), entry.get("events"))
-        for name, entry in _plan(size).get("shards", {}).items()
-    }
+    shards: dict[str, Shards] = {}
+    files: dict[str, File] = {}
+
+
+def shards(size: str) -> dict[str, Shards]:
+    """All folders of shards of a size by name; raises ValueError if there is no such size."""
+    return _plan(size).shards
 
 
 def files(size: str) -> dict[str, File]:
-    """All files of a size by name.
-
-    Raises:
-        ValueError: If there is no such size.
-    """
-    return {
-        name: File(entry["sample"], tuple(map(tuple, entry["from"])))
-        for name, entry in _plan(size).get("files", {}).items()
-    }
+    """All files of a size by name; raises ValueError if there is no such size."""
+    return _plan(size).files
 
 
 def needed_shards(size: str, name: str) -> Iterator[tuple[str, int]]:
@@ -87,12 +80,12 @@ def merge_options(size: str, name: str, folder: str) -> list[str]:
     return [f"--sample {file.sample}", *sources]
 
 
-def _plan(size: str) -> dict[str, Any]:
+def _plan(size: str) -> Plan:
     if size not in SIZES:
         raise ValueError(f"unknown size {size!r}: expected one of {', '.join(SIZES)}")
-    return _table().get(size, {})
+    return _plans().get(size, Plan())
 
 
 @cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(resources.files("gampl_book").joinpath("event_plans.toml").read_text(encoding="utf-8"))
+def _plans() -> dict[str, Plan]:
+    return msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes(), type=dict[str, Plan])

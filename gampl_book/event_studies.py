@@ -1,7 +1,6 @@
 """Which generators of LHC events the book trains, and which page uses them; needs no torch."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from gampl.generators.event_settings import EventTraining, Generator, LeadingOrder, Solver, TopPairJets
@@ -19,14 +18,6 @@ TITLES = {
 }
 EXTRA_JETS = (0, 4)
 TRAINED_BY = "gampl_book/event_ensembles.py"
-# what a page uses: top pairs, the leading-order process, the same with members that were made in several ways
-_PAGES = {
-    "top_pair_generators": "top_pair",
-    "top_pair_averaging": "top_pair",
-    "top_pair_differential": "top_pair",
-    "known_truth": "leading_order",
-    "members": "compared",
-}
 
 
 def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
@@ -63,33 +54,6 @@ def compared(profile: str, posterior: str) -> str:
     return f"compared_{settings['n_train']}/{settings['generator']}/{posterior}"
 
 
-def jobs(profile: str, seed: int) -> dict[str, list[str]]:
-    """The members in groups that are worth a process of their own, named by their first and last."""
-    families: dict[str, list[str]] = {}
-    plan = trainings(profile, seed)
-    for name in plan:
-        families.setdefault(name.rpartition("/")[0], []).append(name)
-    grouped = []
-    for names in families.values():
-        size = max(int(section(profile, "event_trainings")["members_per_job"]), plan[names[0]].together)
-        grouped += [names[i : i + size] for i in range(0, len(names), size)]
-    return {f"{names[0]}-{names[-1].rpartition('/')[2]}": names for names in grouped}
-
-
-def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
-    """Names of the members that a notebook uses."""
-    return [name for name in trainings(profile, seed) if name.startswith(_PAGES.get(notebook, "-"))]
-
-
-def generated(job: str, profile: str) -> dict[str, Any]:
-    """What, besides its trainings, decides what a job makes."""
-    return {
-        "solver": asdict(solver(profile)),
-        "n_gen": n_gen(profile, job.rpartition("/")[0]),
-        "chunk": chunk(profile),
-    }
-
-
 def solver(profile: str) -> Solver:
     """How the flows of a profile generate events."""
     return Solver(**section(profile, "event_trainings")["solver"])
@@ -105,10 +69,10 @@ def chunk(profile: str) -> int:
     return int(section(profile, "event_trainings")["chunk"])
 
 
-def training_data(job: str, profile: str) -> list[str]:
-    """Files with the training events of a job, relative to the project; none where they are drawn."""
-    process = _process(job)
-    return [] if process == "leading_order" else [event_file(process, profile)]
+def training_file(profile: str, ensemble: str) -> str | None:
+    """The file with the training events of an ensemble, relative to the project; None where they are drawn."""
+    process = _process(ensemble)
+    return None if process == "leading_order" else event_file(process, profile)
 
 
 def _process(ensemble: str) -> str:

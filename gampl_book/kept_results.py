@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gampl_book.pages import Page, markdown_table, root, rounded
-from gampl_book.profiles import PROFILES
-from gampl_book.studies import KEPT_RESULTS, LARGER
+from gampl_book import KEPT_RESULTS, ROOT
+from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.profiles import LARGER, PROFILES
 
 
 def larger_runs(page: Page) -> dict[str, dict[str, Any]]:
     """What larger runs of a page's notebook recorded, by profile: those above the page's own."""
     above = PROFILES[PROFILES.index(page.profile) + 1 :]
-    found = {p: root() / KEPT_RESULTS / p / f"{page.notebook}.json" for p in above if p in LARGER}
+    found = {p: ROOT / KEPT_RESULTS / p / f"{page.notebook}.json" for p in above if p in LARGER}
     return {p: json.loads(path.read_text(encoding="utf-8")) for p, path in found.items() if path.exists()}
 
 
@@ -50,10 +50,8 @@ def _trainings(run: Mapping[str, Any]) -> str:
     if not settings:
         return ", ".join(f"{name} {value}" for name, value in run["made_of"]["settings"].items())
     sizes = (f"{settings[f'top_pair_{extra}j']['steps']} ({extra} jets)" for extra in (0, 4))
-    posterior = settings.get("posterior", "deep")  # runs that do not say so are from before the bootstrap
-    return (
-        f"{settings['members']} members ({posterior}); {' and '.join(sizes)} steps of {settings['batch_size']} events"
-    )
+    members = f"{settings['members']} members ({settings['posterior']})"
+    return f"{members}; {' and '.join(sizes)} steps of {settings['batch_size']} events"
 
 
 _ABOUT: dict[str, Any] = {

@@ -26,7 +26,7 @@ from gampl.processes.top_pair import TopPair
 from gampl.store.atomic import write_bytes
 from gampl.training import events as event_training
 from gampl.training import rings as training
-from gampl_book import ROOT, costs, event_studies, studies
+from gampl_book import COSTS, ROOT, costs, event_studies, studies
 from gampl_book import event_plans as plans
 from gampl_book.event_ensembles import leading_order_process
 from gampl_book.pages import processor
@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = measure(args.profile, seed=1)
     device = "".join(c if c.isalnum() else "_" for c in str(measured["device"])).strip("_").lower()
     name = device if args.profile == "paper" else f"{device}_{args.profile}"
-    output = args.output or ROOT / studies.COSTS / f"{name}.json"
+    output = args.output or ROOT / COSTS / f"{name}.json"
     write_bytes(output, (json.dumps(measured, indent=1) + "\n").encode())
     print(f"{output}: {costs.total_hours(costs.plan(args.profile, 1, measured)):.0f} hours in all")
     return 0

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,8 @@ import torch
 
 from gampl.store.provenance import requirements, source_files
 from gampl_book import PACKAGES, ROOT
-from gampl_book.make_reference import NUMBERS, differences, recorded
+from gampl_book.references import FOLDER, NUMBERS, differences, recorded
 
-REFERENCE = ROOT / "tests" / "reference" / NUMBERS
 NUMPY_FEATURES = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
 BEYOND_AVX2 = ("AVX512", "X86_V4")
 # what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
@@ -45,11 +45,8 @@ INSTRUCTIONS = {
 
 def with_networks() -> list[str]:
     """The notebooks that need PyTorch."""
-    return [
-        path.stem
-        for path in sorted((ROOT / "notebooks").glob("*.py"))
-        if "torch" in requirements(source_files(path, PACKAGES), PACKAGES)
-    ]
+    notebooks = sorted((ROOT / "notebooks").glob("*.py"))
+    return [path.stem for path in notebooks if "torch" in requirements(source_files(path, PACKAGES), PACKAGES)]
 
 
 def environment(instructions: str, threads: int) -> dict[str, str]:
@@ -60,52 +57,41 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 
 
 def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:
-    """What a notebook records.
-
-    Raises:
-        subprocess.CalledProcessError: If it fails.
-    """
-    command = [sys.executable, str(ROOT / "tools" / "run_notebook.py"), str(ROOT / "notebooks" / f"{notebook}.py")]
-    command += ["--profile", "smoke", "--seed", "1", "--executed", str(folder / "executed" / f"{notebook}.ipynb")]
-    command += [
-        "--results",
-        str(folder / "results" / f"{notebook}.json"),
-        "--figures",
-        str(folder / "figures" / notebook),
-    ]
-    variables = environment(instructions, threads) | {"GAMPL_STORE": str(folder / "store")}
-    subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=True, capture_output=True, text=True)
+    """What a notebook records with instructions and threads; raises subprocess.CalledProcessError if it fails."""
+    source = ROOT / "notebooks" / f"{notebook}.py"
+    command = [sys.executable, "-m", "gampl_book.run_notebook", str(source), "--profile", "smoke", "--seed", "1"]
+    command += ["--executed", f"{folder}/executed/{notebook}.ipynb", "--figures", f"{folder}/figures/{notebook}"]
+    command += ["--results", f"{folder}/results/{notebook}.json"]
+    variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": str(folder / "store")}
+    subprocess.run(command, cwd=ROOT, env=variables, check=True, capture_output=True, text=True)
     return recorded(folder / "results")[notebook]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Compare smoke notebooks with the references on another processor.")
     parser.add_argument("notebooks", nargs="*", help="default: those that use networks")
     parser.add_argument("--instructions", nargs="+", choices=INSTRUCTIONS, default=["default"])
     parser.add_argument("--threads", nargs="+", type=int, default=[2])
-    parser.add_argument("--numbers", type=Path, default=REFERENCE, help="the numbers to compare with")
+    numbers = ROOT / FOLDER / NUMBERS
+    parser.add_argument("--numbers", type=Path, default=numbers, help="the numbers to compare with")
     args = parser.parse_args(arguments)
     reference, wrong = json.loads(args.numbers.read_text(encoding="utf-8")), 0
     if "avx512" in args.instructions and torch.backends.cpu.get_cpu_capability() != "AVX512":
         parser.error("--instructions avx512: this processor does not have them")
-    for instructions in args.instructions:
-        for threads in args.threads:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                for notebook in args.notebooks or with_networks():
-                    try:
-                        found = run(notebook, instructions, threads, Path(folder))
-                    except subprocess.CalledProcessError as error:
-                        print(error.stderr, file=sys.stderr)
-                        return 1
-                    differing = differences(found, reference[notebook])
-                    wrong += len(differing)
-                    said = ", ".join(f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items())
-                    agree = f"{len(reference[notebook]) - len(differing)} of {len(reference[notebook])} numbers agree"
-                    print(
-                        f"{instructions}, {threads} threads: {notebook}: {agree}{'; ' + said if said else ''}",
-                        flush=True,
-                    )
+    for instructions, threads in product(args.instructions, args.threads):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            for notebook in args.notebooks or with_networks():
+                try:
+                    ours = run(notebook, instructions, threads, Path(folder))
+                except subprocess.CalledProcessError as error:
+                    print(error.stderr, file=sys.stderr)
+                    return 1
+                n, differing = len(reference[notebook]), differences(ours, reference[notebook])
+                wrong += len(differing)
+                words = [f"{n - len(differing)} of {n} numbers agree"]
+                words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
+                print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
     return 1 if wrong else 0
 
 

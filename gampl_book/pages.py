@@ -19,28 +19,15 @@ from matplotlib.figure import Figure
 
 from gampl import plots
 from gampl.store.atomic import write_bytes
+from gampl_book import ROOT
 from gampl_book.profiles import section
 
 PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
     "rings": "as laptop, with Bayesian networks of the paper's size on twenty training sets of the rings",
-    "workstation": "as laptop, with more and longer trained generators of LHC events",
     "paper": "the paper's n_train, members and n_gen",
 }
-
-
-def root() -> Path:
-    """The project's folder: the one with ``_config.yml``, found upwards from the working directory.
-
-    Raises:
-        FileNotFoundError: If no folder above the working directory has it.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "_config.yml").exists():
-            return folder
-    raise FileNotFoundError(f"no _config.yml in {here} or above: run the notebook inside the project's folder")
 
 
 class Page:
@@ -58,7 +45,7 @@ class Page:
     def __init__(self, notebook: str, profile: str, seed: int) -> None:
         self.settings = section(profile, notebook)
         self.notebook, self.profile, self.seed = notebook, profile, seed
-        default = root() / "_build" / profile / "interactive" / notebook
+        default = ROOT / "_build" / profile / "interactive" / notebook
         self.folder = Path(os.environ.get("GAMPL_OUTPUT") or default)
         self._numbers: dict[str, Any] = {}
         self._made_of: dict[str, Any] = {"settings": self.settings}
@@ -119,28 +106,21 @@ class Page:
         from IPython.display import display
         from matplotlib import pyplot as plt
 
+        about = self._provenance | self._effort()
         columns = {key: np.asarray(values) for key, values in data.items()}
-        lengths = {c.shape for c in columns.values()}
-        as_csv = len(lengths) == 1 and len(next(iter(lengths))) == 1
-        path = self.folder / "figures" / f"{name}.{'csv' if as_csv else 'json'}"
-        provenance = self._provenance | self._effort()
-        if as_csv:
-            write_bytes(path, _csv(columns, provenance).encode())
+        shapes = {column.shape for column in columns.values()}
+        if len(shapes) == 1 and len(next(iter(shapes))) == 1:
+            kind, text = "csv", _csv(columns, about)
         else:
-            write_bytes(path, json.dumps(provenance | {"data": _plain(data)}, allow_nan=False).encode())
+            kind, text = "json", json.dumps(about | {"data": _plain(data)}, allow_nan=False)
+        write_bytes(self.folder / "figures" / f"{name}.{kind}", text.encode())
         display(figure)  # type: ignore[no-untyped-call]
         plt.close(figure)
-        words = [
-            f"notebook {self.notebook}",
-            f"commit {provenance['commit']}",
-            f"profile {self.profile}",
-            f"seed {self.seed}",
-            f"{provenance['page_seconds']:.0f} s here",
-            provenance["device"],
-        ]
+        words = [f"{key} {about[key]}" for key in ("notebook", "commit", "profile", "seed")]
+        words += [f"{about['page_seconds']:.0f} s here", about["device"]]
         if self._trained_on:
-            words.append(f"{provenance['training_seconds']:.0f} s of training on {provenance['trained_on']}")
-        link = f'<a href="figures/{self.notebook}/{path.name}" download>data ({path.suffix[1:]})</a>'
+            words.append(f"{about['training_seconds']:.0f} s of training on {about['trained_on']}")
+        link = f'<a href="figures/{self.notebook}/{name}.{kind}" download>data ({kind})</a>'
         _show_html("provenance", f"{' · '.join(html.escape(w) for w in words)} · {link}")
 
     def _effort(self) -> dict[str, float | str]:
@@ -206,7 +186,7 @@ def _csv(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> st
 
 def _commit() -> str:
     """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
-    command = ["git", "-C", str(root()), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

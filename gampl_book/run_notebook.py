@@ -39,7 +39,7 @@ class NotebookError(Exception):
 
 
 class Progress:
-    """Says on stderr which cell runs, numbered as Jupyter numbers them: In [1], In [2], ..."""
+    """Says on stderr which cell runs, numbered as Jupyter numbers them."""
 
     def __init__(self, name: str, cells: int) -> None:
         self.name, self.cells, self.current = name, cells, 0
@@ -68,16 +68,10 @@ def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: 
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise NotebookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
-    known = {
-        node.id
-        for node in ast.walk(ast.parse(cells[0].source))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    for name in parameters:
-        if name not in known:
-            raise NotebookError(
-                f"unknown parameter {name!r}: the parameters cell of {source} has {', '.join(sorted(known))}"
-            )
+    names = [node for node in ast.walk(ast.parse(cells[0].source)) if isinstance(node, ast.Name)]
+    known = sorted({name.id for name in names if isinstance(name.ctx, ast.Store)})
+    if unknown := [name for name in parameters if name not in known]:
+        raise NotebookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
 
 
 def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: Path) -> NotebookNode:
@@ -125,6 +119,14 @@ def without_traces(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def publish(product: Path, target: Path) -> None:
+    """Moves a file or folder to its final name, in place of what is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(product, target)
+
+
 def check_results(results: Path, name: str) -> None:
     """Raises NotebookError if a notebook has left no results or something else than strict JSON."""
     if not results.is_file():
@@ -134,14 +136,6 @@ def check_results(results: Path, name: str) -> None:
         raise NotebookError(f"notebook {name} saved {constant} in its results: a number is missing there")
 
     json.loads(results.read_text(), parse_constant=refuse)
-
-
-def publish(made: Path, target: Path) -> None:
-    """Moves a file or folder to its final name, in place of what is there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(made, target)
 
 
 def run(source: Path, parameters: Parameters, executed: Path, results: Path, figures: Path, failed: Path) -> None:
@@ -180,35 +174,28 @@ def run(source: Path, parameters: Parameters, executed: Path, results: Path, fig
         publish(written, executed)
 
 
-def parse_value(text: str) -> Any:
-    """A number if it reads as one, else the text itself."""
+def parse_parameter(text: str) -> tuple[str, Any]:
+    """Name and value of NAME=VALUE: a number if it reads as one, else the text itself."""
+    name, _, value = text.partition("=")
     try:
-        return ast.literal_eval(text)
+        return name, ast.literal_eval(value)
     except (SyntaxError, ValueError):
-        return text
+        return name, value
 
 
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
     parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
-    parser.add_argument("--profile", required=True, help="smoke, laptop, workstation or paper")
+    parser.add_argument("--profile", required=True, help="such as smoke or laptop")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")
     parser.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
     parser.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    args = parse_arguments(arguments)
-    parameters = {"profile": args.profile, "seed": args.seed}
-    for text in args.parameter:
-        name, _, value = text.partition("=")
-        parameters[name] = parse_value(value)
+    args = parser.parse_args(arguments)
+    parameters = {"profile": args.profile, "seed": args.seed} | dict(map(parse_parameter, args.parameter))
     failed = args.failed or args.executed.with_name(f"{args.source.stem}.failed.ipynb")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     start = time.monotonic()

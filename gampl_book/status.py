@@ -13,18 +13,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-from gampl_book import ROOT, records
+from gampl_book import ROOT, step
 from gampl_book.build import LOCK, holder_of
 from gampl_book.profiles import PROFILES
-from gampl_book.records import Record
 
 COLUMNS = ("done", "running", "failed", "stale", "to make")
-
-
 # which product of a step stands for it, by the folder that it is in -> the folder of its log
 LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
 
@@ -43,21 +41,20 @@ class Step:
     kind: str
     log: Path
     state: str
-    record: Record | None
+    record: step.Record | None
 
 
 def log_of(product: Path, rule: str) -> Path | None:
     """The log of the step that makes a product; None for products that others of the same step stand for."""
     build, profile, *rest = product.parts
-    root = Path(build, profile, "logs")
     if build != "_build":
         return None
-    if profile == "events":  # _build/events/<size>/<folder>/<seed>.json and _build/events/<size>/<name>.h5
+    if profile == "events":  # _build/events/<size>/<folder>/<seed>.made and _build/events/<size>/<name>.h5
         size, *names = rest
         return Path(build, profile, size, "logs", *names).with_suffix(".log")
     if rest[0] in LOGS:
-        return Path(root, LOGS[rest[0]], *rest[1:]).with_suffix(".log")
-    return root / f"{rule}.log" if len(rest) == 1 else None
+        return Path(build, profile, "logs", LOGS[rest[0]], *rest[1:]).with_suffix(".log")
+    return Path(build, profile, "logs", f"{rule}.log") if len(rest) == 1 else None
 
 
 def plan(profile: str) -> list[Step]:
@@ -77,45 +74,39 @@ def plan(profile: str) -> list[Step]:
     for row in csv.DictReader(done.stdout.splitlines(), delimiter="\t"):
         log = log_of(Path(row["output_file"]), row["rule"])
         if log is not None:
-            state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
             root = next(folder for folder in log.parents if folder.name == "logs")
-            kind = f"{row['rule']} ({root.parent.name})"
-            steps.append(_as_it_runs(Step(kind, log, state, records.read(ROOT / log, ROOT / root))))
+            record = step.read(ROOT / log, ROOT / root)
+            state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
+            if state != "done" and record is not None and record.state in ("running", "failed"):
+                state = record.state
+            steps.append(Step(f"{row['rule']} ({root.parent.name})", log, state, record))
     return steps
 
 
-def _as_it_runs(step: Step) -> Step:
-    """A step that is not done may be running, or have failed."""
-    if step.state != "done" and step.record is not None and step.record.state in ("running", "failed"):
-        return replace(step, state=step.record.state)
-    return step
-
-
-def seconds_left(steps: Iterable[Step], now: float) -> tuple[float, int]:
+def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
     """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
-    steps = list(steps)
-    kinds: dict[str, list[Record]] = {}
-    for step in steps:
-        if step.record is not None:
-            kinds.setdefault(step.kind, []).append(step.record)
-    typical = {kind: records.typical_seconds(found) for kind, found in kinds.items()}
+    times: dict[str, list[float]] = {}
+    for one in steps:
+        if one.record is not None and one.record.state == "done" and one.record.seconds is not None:
+            times.setdefault(one.kind, []).append(one.record.seconds)
     total, unknown = 0.0, 0
-    for step in steps:
-        if step.state == "done":
+    for one in steps:
+        if one.state == "done":
             continue
-        own = step.record.seconds if step.record is not None else None
-        expected = own if own is not None else typical.get(step.kind)
+        expected = one.record.seconds if one.record is not None else None
+        if expected is None and one.kind in times:
+            expected = median(times[one.kind])
         if expected is None:
             unknown += 1
             continue
-        passed = now - step.record.started if step.state == "running" and step.record is not None else 0.0
+        passed = now - one.record.started if one.state == "running" and one.record is not None else 0.0
         total += max(0.0, expected - passed)
     return total, unknown
 
 
 def table(steps: Iterable[Step]) -> str:
     """Numbers of steps by kind and state, as text."""
-    counts = Counter((step.kind, step.state) for step in steps)
+    counts = Counter((one.kind, one.state) for one in steps)
     kinds = sorted({kind for kind, _ in counts})
     width = max(map(len, [*kinds, "step"]))
     lines = [f"{'step':{width}} " + " ".join(f"{name:>8}" for name in COLUMNS)]
@@ -144,23 +135,20 @@ def report(profile: str) -> str:
     steps = plan(profile)
     now = time.time()  # after planning, which takes seconds: no step has begun later
     left, unknown = seconds_left(steps, now)
-    running = [step.record for step in steps if step.state == "running" and step.record is not None]
-    build = holder_of(LOCK)
     lines = [table(steps), ""]
-    for record in running:
+    for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
         lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")
-    lines += [f"failed: {step.log}" for step in steps if step.state == "failed"]
+    lines += [f"failed: {one.log}" for one in steps if one.state == "failed"]
+    build = holder_of(LOCK)
     lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")
-    if all(step.state == "done" for step in steps):
-        lines.append(f"All {len(steps)} steps are done.")
-    else:
-        lines.append(rest(len([step for step in steps if step.state != "done"]), unknown, left))
+    to_do = sum(one.state != "done" for one in steps)
+    lines.append(rest(to_do, unknown, left) if to_do else f"All {len(steps)} steps are done.")
     return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Runs the command; returns the exit code."""
     parser = argparse.ArgumentParser(description="Say how far the book's work is.")
     parser.add_argument("--profile", default="laptop", choices=PROFILES)
     args = parser.parse_args(arguments)

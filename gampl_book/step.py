@@ -1,20 +1,21 @@
 """Runs one step of the workflow: what it says goes to a log; where it ran, how long and with how much memory beside it.
 
-    python -m gampl_book.step logs/train/one.log python -m gampl_book train one
+    python -m gampl_book.step logs/train/one.log python -m gampl_book.train one
 
 The record is the log's name with .json: it says "running" until the command ends, and how it ended afterwards.
 """
 
-import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
-from types import FrameType
-from typing import Any
+
+import msgspec
 
 from gampl.store.atomic import write_bytes
 
@@ -22,9 +23,35 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of the system's peak memory
 
 
-def record_of(log: Path) -> Path:
-    """Where the record of a step with this log lies."""
-    return log.with_suffix(".json")
+class Record(msgspec.Struct, frozen=True):
+    """One step, as it last ran or still runs.
+
+    Attributes:
+        state: ``running``, ``done``, ``failed`` or, where the machine or the process died, ``lost``.
+        host: Name of the machine.
+        pid: Number of the process.
+        started: Seconds since 1970.
+        slurm_job: Number of the job in Slurm's queue; None elsewhere.
+        seconds: Wall time; of the run before where this one has not ended well, None if there was none.
+        cpu_seconds: Of all its processes, None where it has not ended.
+        peak_memory_mb: Largest process, None where it has not ended.
+        step: Rule and name, such as ``train/ring2d/deep/1-2``, as the place of the record says.
+    """
+
+    state: str
+    host: str
+    pid: int
+    started: float
+    slurm_job: str | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    peak_memory_mb: int | None = None
+    step: str = ""
+
+    @property
+    def rule(self) -> str:
+        """The kind of step: train, notebook, nbval, shard, ..."""
+        return self.step.partition("/")[0]
 
 
 def run(log: Path, command: list[str]) -> int:
@@ -33,14 +60,9 @@ def run(log: Path, command: list[str]) -> int:
     A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    about: dict[str, Any] = {
-        "state": "running",
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-        "started": time.time(),
-        "seconds_before": _seconds_before(log),
-    }
+    before, job = read(log, log.parent), os.environ.get("SLURM_JOB_ID")
+    seconds = before.seconds if before is not None else None  # for whoever wants to know how long it will take
+    record = Record("running", socket.gethostname(), os.getpid(), time.time(), job, seconds)
     start = time.monotonic()
     with log.open("wb") as output:
         # none is lost between the start of the command and the handlers, which the command does not inherit
@@ -51,53 +73,88 @@ def run(log: Path, command: list[str]) -> int:
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
         )
-
-        def stop(number: int, _frame: FrameType | None) -> None:
-            process.send_signal(number)
-
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        _record(log, about)
+        _write(log, record)
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    about |= {
-        "state": "failed" if code else "done",
-        "exit_status": code,
-        "seconds": round(time.monotonic() - start, 2),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_mb": round(usage.ru_maxrss * KILOBYTE / 2**20),
-    }
-    _record(log, about)
+    ended = msgspec.structs.replace(
+        record,
+        state="failed" if code else "done",
+        seconds=record.seconds if code else round(time.monotonic() - start, 2),
+        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
+        peak_memory_mb=round(usage.ru_maxrss * KILOBYTE / 2**20),
+    )
+    _write(log, ended)
     return code if code >= 0 else 128 - code
 
 
-def _seconds_before(log: Path) -> float | None:
-    """How long this step took when it last ended well, for whoever wants to know how long it will take."""
-    try:
-        about = json.loads(record_of(log).read_text(encoding="utf-8"))
-        return float(about["seconds"] if about["state"] == "done" else about["seconds_before"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def record_of(log: Path) -> Path:
+    """Where the record of a step with this log lies."""
+    return log.with_suffix(".json")
 
 
-def _record(log: Path, about: dict[str, Any]) -> None:
-    """Writes the record; a step that has succeeded does not fail because this cannot be written."""
+def _write(log: Path, record: Record) -> None:
     try:
-        write_bytes(record_of(log), (json.dumps(about, indent=1) + "\n").encode())
-    except OSError as error:
+        write_bytes(record_of(log), msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    except OSError as error:  # a step that has succeeded does not fail because of this
         print(f"{record_of(log)} was not written: {error}", file=sys.stderr)
 
 
+def read(log: Path, root: Path) -> Record | None:
+    """The record of the step with a log below the folder of logs `root`; None if there is none that can be read."""
+    try:
+        record = msgspec.json.decode(record_of(log).read_bytes(), type=Record)
+    except (OSError, ValueError):
+        return None
+    state = "lost" if record.state == "running" and not _lives(record) else record.state
+    return msgspec.structs.replace(record, state=state, step=log.relative_to(root).with_suffix("").as_posix())
+
+
+def read_all(root: Path) -> list[Record]:
+    """All records below a folder of logs, by step."""
+    records = (read(path.with_suffix(".log"), root) for path in sorted(root.rglob("*.json")))
+    return [record for record in records if record is not None]
+
+
+@cache
+def _jobs_of_slurm() -> frozenset[str] | None:
+    """Numbers of the jobs in the queue, asked for once; None where there is no Slurm, or none that answers."""
+    if shutil.which("squeue") is None:
+        return None
+    try:
+        done = subprocess.run(["squeue", "-h", "-o", "%A"], capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
+    return None if done.returncode else frozenset(done.stdout.split())
+
+
+def _lives(record: Record) -> bool:
+    """Whether a step that says it runs does: asks Slurm, or this machine; elsewhere there is nobody to ask."""
+    if record.slurm_job:
+        jobs = _jobs_of_slurm()
+        return jobs is None or record.slurm_job in jobs
+    if record.host != socket.gethostname():
+        return True
+    try:
+        os.kill(record.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        pass
+    return True
+
+
 def main(arguments: list[str]) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command; returns the exit status."""
     if len(arguments) < 2:
-        print("usage: step.py LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
+        print("usage: python -m gampl_book.step LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
     try:
         return run(Path(arguments[0]), arguments[1:])
     except OSError as error:
-        print(f"step.py: {error}", file=sys.stderr)
+        print(f"gampl_book.step: {error}", file=sys.stderr)
         return 1
 
 

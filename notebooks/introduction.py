@@ -136,10 +136,10 @@ print(result)
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes
-# minutes on two cores and is the default; *workstation* trains larger ensembles of generators of LHC events; *rings* trains the rings' Bayesian networks at the paper's size and makes numbers only (`make rings`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
+# minutes on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and makes numbers only (`make rings`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
 # the seed, the time and the device, and a link to the plotted numbers.
 #
-# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop`, `workstation` or `paper`. To rerun one page with
+# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page with
 # another seed, open its file from `notebooks/` in Jupyter and change the second cell.
 
 # %% [markdown]

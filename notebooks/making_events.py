@@ -27,7 +27,8 @@ from gampl.simulation.pythia import EventRecord
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.top_reconstruction import reconstruct
-from gampl_book.pages import Page, markdown_table, root, rounded
+from gampl_book import ROOT
+from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.studies import event_file
 
 page = Page("making_events", profile, seed)
@@ -153,7 +154,7 @@ markdown_table(
 # {ref}`The bundled files <sec-top-events>` were made by the same code. The table compares the few events of this page, detector and cuts included, with the many behind those files.
 
 # %% tags=["hide-input"]
-stored = hdf5.read_about(root() / event_file("top_pair_0j", profile))
+stored = hdf5.read_about(ROOT / event_file("top_pair_0j", profile))
 parts = [stored["sources"][0][sample] for sample in ("train", "holdout")]
 passed = {step: sum(part["passed"][step] for part in parts) for step in parts[0]["passed"]}
 _, live, (cross_section, _) = generate(recipe, 910_000 + seed, n_live)

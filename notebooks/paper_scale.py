@@ -7,7 +7,6 @@
 # | where | command |
 # | --- | --- |
 # | a laptop | `make book` |
-# | a workstation, overnight | `make book PROFILE=workstation` |
 # | one machine with a GPU | `make book PROFILE=paper` |
 # | a Slurm cluster | `make book PROFILE=paper CLUSTER=slurm` |
 # | the events alone | `make events SIZE=paper CLUSTER=slurm` |
@@ -22,11 +21,11 @@ seed: int = 1
 import json
 from pathlib import Path
 
-from gampl_book import costs, studies
-from gampl_book.pages import Page, markdown_table, root
+from gampl_book import COSTS, ROOT, costs
+from gampl_book.pages import Page, markdown_table
 
 page = Page("paper_scale", profile, seed)
-measurements = [costs.read(file) for file in costs.files(root())]
+measurements = [costs.read(file) for file in costs.files(ROOT)]
 of_paper = [m for m in measurements if m["profile"] == "paper"]
 of_cpu = next(m for m in of_paper if m["kind"] == "cpu")
 
@@ -57,9 +56,7 @@ page.record("hours_rings", rings)
 page.record("hours_generators", everything - making_events - rings)
 page.record("years_generators", (everything - making_events - rings) / 24 / 365)
 page.record("gb_generated", costs.gigabytes_generated("paper"))
-page.record("gb_simulated", costs.gigabytes_simulated(root()))
-workstation = json.loads(Path(root(), studies.KEPT_RESULTS, "workstation", "top_pair_generators.json").read_text())
-page.record("hours_workstation", workstation["training_seconds"] / 3600)
+page.record("gb_simulated", costs.gigabytes_simulated(ROOT))
 markdown_table(["kind of work", "jobs", *devices], rows)
 
 # %% tags=["nbval-check-output"]
@@ -70,10 +67,10 @@ print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswit
 #
 # On disk, the events that the paper's generators make take {glue:text}`paper_scale_gb_generated` GB in the store (`.store`, or where `GAMPL_STORE` says): more than many a home directory allows. The simulated top pairs, as shards and merged, take {glue:text}`paper_scale_gb_simulated` GB, and the environment 2.5 GB with PyTorch for CPUs, more with CUDA.
 #
-# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained. Of the workstation's run only the time of its trainings was kept: {glue:text}`paper_scale_hours_workstation` hours on two busy cores of an AMD EPYC.
+# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
 
 # %% tags=["hide-input"]
-runs = [json.loads(path.read_text()) for path in sorted(Path(root(), studies.COSTS, "runs").glob("*.json"))]
+runs = [json.loads(path.read_text()) for path in sorted(Path(ROOT, COSTS, "runs").glob("*.json"))]
 markdown_table(
     ["profile", "machine", "steps", "core hours of the steps", "largest process [MB]", "store [MB]", "products [MB]"],
     [
@@ -95,8 +92,8 @@ markdown_table(
 #
 # A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
 #
-# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `gampl_book train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
-# - **Steps at the same time.** Where `nvidia-smi` names a GPU, `make book` starts one training or notebook at a time; `.venv/bin/python -m gampl_book.build --profile paper -- --resources gpu=2` starts two, on the same GPU. All steps use the first one that `CUDA_VISIBLE_DEVICES` leaves. To use several, run Slurm, or train on each of the others by hand (`CUDA_VISIBLE_DEVICES=1 gampl_book train NAME... --profile paper`): the workflow finds in the store what has been trained.
+# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `python -m gampl_book.train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
+# - **Steps at the same time.** Where `nvidia-smi` names a GPU, `make book` starts one training or notebook at a time; `.venv/bin/python -m gampl_book.build --profile paper -- --resources gpu=2` starts two, on the same GPU. All steps use the first one that `CUDA_VISIBLE_DEVICES` leaves. To use several, run Slurm, or train on each of the others by hand (`CUDA_VISIBLE_DEVICES=1 python -m gampl_book.train NAME... --profile paper`): the workflow finds in the store what has been trained.
 # - **The smoke profile** always runs on the CPU, because its numbers are compared with references.
 # - **Out of memory.** Where the memory of a device does not suffice for all events of a training's batch, or for all that a generator of LHC events is to make at a time, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
 #

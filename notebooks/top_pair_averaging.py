@@ -148,8 +148,8 @@ draw("all", "top_averaging_all")
 # %% [markdown]
 # ## Which generator amplifies most?
 #
-# The table reads $G=\nequiv/\ntrain$ off the last point. The *true* $G$ has the holdout's share in place of the members' mean. The holdout has {glue:text}`top_pair_averaging_n_holdout_0j` events without additional jets, so that it can tell an $\nequiv$ from infinity up to about that number; with four there are {glue:text}`top_pair_averaging_n_holdout_4j`, hardly
-# more than were trained on, and the paper shows no true curve there either; the interval of the true $G$ in the region is that of the holdout's share. The *pull* is the distance of the members' mean from the holdout in units of the members' spread and the holdout's own error, for the region only.
+# The table reads $G=\nequiv/\ntrain$ off the last point. The *true* $G$ has the holdout's share in place of the members' mean. The holdout has {glue:text}`top_pair_averaging_n_holdout_0j` events without additional jets, so that it can tell an $\nequiv$ from infinity up to about that number; with four there are {glue:text}`top_pair_averaging_n_holdout_4j`, beside
+# {glue:text}`top_pair_averaging_n_train_4j` that were trained on, and the paper shows no true curve there either; the interval of the true $G$ in the region is that of the holdout's share. The *pull* is the distance of the members' mean from the holdout in units of the members' spread and the holdout's own error, for the region only.
 # A posterior that is right has pulls of order one: its members share the fluctuation of their training events, which does not average out, so that the spread is not divided by the root of their number.
 
 

@@ -19,7 +19,8 @@ from scipy import stats
 from gampl import plots
 from gampl.particles.kinematics import delta_r
 from gampl.processes.top_pair import M_TT_REGION, TopPair
-from gampl_book.pages import Page, markdown_table, root, rounded
+from gampl_book import ROOT
+from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.studies import event_file
 
 page = Page("top_pair_events", profile, seed)
@@ -27,7 +28,7 @@ PROCESSES = {0: TopPair(0), 4: TopPair(4)}
 COLORS = {0: plots.ESTIMATE, 4: plots.MODEL}
 events = {
     extra: {
-        sample: process.load(sample, root() / event_file(f"top_pair_{extra}j", profile))
+        sample: process.load(sample, ROOT / event_file(f"top_pair_{extra}j", profile))
         for sample in ("train", "holdout")
     }
     for extra, process in PROCESSES.items()
@@ -245,7 +246,7 @@ markdown_table(["", "events in the region", "share in $10^{-4}$, 95 %", "paper"]
 # (sec-differs)=
 # ## What differs from the paper's sample, and by how much
 #
-# Without additional jets our sample has {glue:text}`top_pair_events_region_0j`$\cdot 10^{-4}$ of its events in the region, several times the paper's 8. What are these events? Two looks: the largest $|\eta|$ of their six jets, and the mass of the
+# Without additional jets our sample has {glue:text}`top_pair_events_region_0j`$\cdot 10^{-4}$ of its events in the region, against the paper's 8. What are these events? Two looks: the largest $|\eta|$ of their six jets, and the mass of the
 # hard process that made them, which the simulation knows.
 
 # %% tags=["hide-input"]

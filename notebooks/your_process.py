@@ -32,10 +32,11 @@ from gampl.report.generated import analyse_generated, train
 from gampl.report.process_file import read
 from gampl.report.study import analyse
 from gampl.store.atomic import write_bytes
-from gampl_book.pages import Page, markdown_table, root
+from gampl_book import ROOT
+from gampl_book.pages import Page, markdown_table
 
 page = Page("your_process", profile, seed)
-file = read(root() / process)
+file = read(ROOT / process)
 caps = page.settings  # the book's profile limits what a process file asks for
 wanted = replace(file.process, seed=seed)
 generator = file.generator and replace(

@@ -20,12 +20,13 @@ from scipy import stats
 from gampl import plots
 from gampl.particles.events import Events
 from gampl.processes.z_jets import MAX_JETS, ZJets, staircase
-from gampl_book.pages import Page, markdown_table, root
+from gampl_book import ROOT
+from gampl_book.pages import Page, markdown_table
 from gampl_book.studies import event_file
 
 page = Page("z_jets", profile, seed)
 process = ZJets()
-path, check = (root() / event_file(name, profile) for name in ("z_jets", "z_jets_inclusive"))
+path, check = (ROOT / event_file(name, profile) for name in ("z_jets", "z_jets_inclusive"))
 events = Events.concatenate([process.load(sample, path) for sample in ("train", "holdout")])
 without_slices = Events.concatenate([process.load(sample, check) for sample in ("train", "holdout")])
 weights = events.columns["weight"] / 2  # each of the two samples adds up to the cross section

@@ -4,14 +4,10 @@ import argparse
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gampl.simulation.seeds import seeds as parse_seeds
-
-NEEDS = "making events needs further packages: pip install 'gampl[simulation]'"
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,7 +34,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON",
     )
     make.add_argument("--quiet", action="store_true", help="no progress bar")
-    make.set_defaults(run=_make)
+    make.set_defaults(run=_make, extra="simulation")
 
     merge = events.add_parser(
         "merge",
@@ -56,17 +52,17 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     merge.add_argument("--sample", default="events", help="extra_jets_0, extra_jets_1, ... of top pairs")
     merge.add_argument("--output", type=Path, required=True)
-    merge.set_defaults(run=_merge)
+    merge.set_defaults(run=_merge, extra="simulation")
 
     verify = events.add_parser("verify", help="compare the shards of a folder with their checksums")
     verify.add_argument("folder", type=Path)
-    verify.set_defaults(run=_verify)
+    verify.set_defaults(run=_verify, extra="simulation")
 
 
 def _make(options: argparse.Namespace) -> int:
-    with _further_packages():
-        from gampl.simulation import production
-        from gampl.simulation.shards import EVENTS_PER_SHARD
+    from gampl.simulation import production
+    from gampl.simulation.shards import EVENTS_PER_SHARD
+
     recipe = _recipe(production.RECIPES[options.recipe], options.set)
     seeds = parse_seeds(options.seeds)
     for name in ("events", "cores"):
@@ -93,8 +89,8 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    with _further_packages():
-        from gampl.simulation import merging
+    from gampl.simulation import merging
+
     sources = [
         merging.Source(Path(folder), parse_seeds(train), parse_seeds(holdout))
         for folder, train, holdout in options.sources
@@ -107,8 +103,8 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    with _further_packages():
-        from gampl.simulation import shards
+    from gampl.simulation import shards
+
     seeds = shards.seeds(options.folder)
     for shard in shards.read_all(options.folder, seeds):
         shards.verify(options.folder, shard)
@@ -118,32 +114,22 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _recipe(kind: type[Any], changes: list[str]) -> Any:
     """A recipe with some fields changed, each given as ``name=value``."""
-    known = {field.name: field.default for field in dataclasses.fields(kind)}
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     values = {}
     for change in changes:
         name, equals, text = change.partition("=")
-        if not equals or name not in known:
-            raise ValueError(f"--set expects NAME=VALUE with a name out of {', '.join(known)}; got {change!r}")
-        example = json.dumps(known[name])
+        if not equals or name not in defaults:
+            raise ValueError(f"--set expects NAME=VALUE with a name out of {', '.join(defaults)}; got {change!r}")
+        default, example = defaults[name], json.dumps(defaults[name])
         try:
             value = json.loads(text)
         except ValueError:
             raise ValueError(f"--set {name}: expected a value as JSON, such as {example}; got {text!r}") from None
         if isinstance(value, list):
             value = tuple(value)
-        default = known[name]
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if default is not None and type(value) is not type(default):
             raise ValueError(f"--set {name}: expected something like {example}, got {text}")
         values[name] = value
     return kind(**values)
-
-
-@contextmanager
-def _further_packages() -> Iterator[None]:
-    """Says in words what is missing where the simulation's packages are not installed, as with most users."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{NEEDS} ({error.name} is missing)") from None

@@ -8,6 +8,8 @@ from gampl.cli.events import add_commands as add_events_commands
 from gampl.cli.plan import add_commands as add_plan_command
 from gampl.cli.samples import add_commands as add_sample_commands
 
+EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
@@ -26,7 +28,7 @@ def run(options: argparse.Namespace, program: str) -> int:
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
-        print(f"{program}: {_missing(error)}", file=sys.stderr)
+        print(f"{program}: {_missing(error, getattr(options, 'extra', None))}", file=sys.stderr)
         return 1
     except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
         print(f"{program}: {error}", file=sys.stderr)
@@ -36,9 +38,10 @@ def run(options: argparse.Namespace, program: str) -> int:
         return 130
 
 
-def _missing(error: ModuleNotFoundError) -> str:
-    """What to install, for a package that comes with an extra."""
+def _missing(error: ModuleNotFoundError, extra: str | None) -> str:
+    """What to install, for a package that comes with an extra: the command's, or the package's own."""
+    if "pip install" in str(error):
+        return str(error)
     name = (error.name or str(error)).partition(".")[0]
-    extra = "networks" if name in ("torch", "zuko", "safetensors") else "classifier" if name == "sklearn" else "events"
-    said = f"this needs the package {name}, which is not installed: pip install 'gampl[{extra}]'"
-    return str(error) if "pip install" in str(error) else said
+    extra = extra or EXTRAS.get(name, "events")
+    return f"this needs the package {name}, which is not installed: pip install 'gampl[{extra}]'"

@@ -34,14 +34,12 @@ The status is 1 if an estimate could not be made; all others are printed and wri
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the commands to those of the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
     averaging = commands.add_parser(
         "averaging",
         help="G in regions, from how much the members of an ensemble disagree",
         description="Estimates how many true events an unlimited generated sample is worth in regions of phase\n"
         "space, from the spread of several members (networks trained alike). No holdout is needed.",
         epilog=AVERAGING,
-        formatter_class=raw,
     )
     differential = commands.add_parser(
         "differential",
@@ -50,37 +48,38 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "Kolmogorov-Smirnov distance of a number of each event to that of true events that the generator\n"
         "was not trained on.",
         epilog=DIFFERENTIAL,
-        formatter_class=raw,
-    )
-    for command in (averaging, differential):
-        _add_samples(command)
-        _add_reading(command)
-    regions = averaging.add_argument_group("regions, at least one")
-    _add_regions(regions)
-    summaries = differential.add_argument_group("what is compared, at least one")
-    summaries.add_argument(
-        "--summary", action="append", default=[], metavar="EXPRESSION", help="a number of each event; may be repeated"
-    )
-    summaries.add_argument(
-        "--classifier",
-        default="",
-        metavar="NAMES",
-        help="compare likelihood ratios that a classifier of these learns",
-    )
-    summaries.add_argument(
-        "--region", action="append", default=[], metavar="CONDITION", help="also only the events that are in"
     )
     report = commands.add_parser(
         "report",
         help="both estimates of a process file, as an HTML page",
         description="Makes all estimates that a process file asks for and writes them as one HTML page.",
         epilog=REPORT,
-        formatter_class=raw,
     )
+    for command in (averaging, differential):
+        _add_samples(command)
+        _add_reading(command)
+
+    regions = averaging.add_argument_group("regions, at least one")
+    _add_repeated(regions, "--region", "CONDITION", "'2000 <= m < 2200'")
+    _add_repeated(regions, "--edges", "EXPRESSION:NUMBERS", "adjacent regions: 'm: 60, 80, 100'")
+    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'"
+    _add_repeated(regions, "--quantiles", "EXPRESSION:NUMBER", how)
+
+    summaries = differential.add_argument_group("what is compared, at least one")
+    _add_repeated(summaries, "--summary", "EXPRESSION", "a number of each event")
+    how = "compare likelihood ratios that a classifier of these learns"
+    summaries.add_argument("--classifier", default="", metavar="NAMES", help=how)
+    _add_repeated(summaries, "--region", "CONDITION", "also only the events that are in")
+
     report.add_argument("process", type=Path, metavar="PROCESS.yml")
     for command in (averaging, differential, report):
         _add_outputs(command, is_report=command is report)
         command.set_defaults(run=_run)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _add_repeated(group: "argparse._ArgumentGroup", option: str, metavar: str, text: str) -> None:
+    group.add_argument(option, action="append", default=[], metavar=metavar, help=f"{text}; may be repeated")
 
 
 def _add_samples(command: argparse.ArgumentParser) -> None:
@@ -112,35 +111,12 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--unweight", metavar="NAME", help="column with the weights of true events; makes them events of equal weight"
     )
-    group.add_argument(
-        "--define",
-        action="append",
-        default=[],
-        metavar="NAME=EXPRESSION",
-        help="a number of each event, such as a column in another unit: m_tt = mtt / 1000; may be repeated",
-    )
+    how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000"
+    _add_repeated(group, "--define", "NAME=EXPRESSION", how)
     group.add_argument("--particles", default="", metavar="NAMES", help="the files hold momenta of these: b1,q1,q2")
     group.add_argument("--coordinates", metavar="NAMES", help="of momenta: pT,phi,eta,m or E,px,py,pz")
     group.add_argument("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
-    group.add_argument(
-        "--composite", action="append", default=[], metavar="NAME=PARTICLES", help="a sum of particles: Z = mu-,mu+"
-    )
-
-
-def _add_regions(group: Any) -> None:
-    group.add_argument(
-        "--region", action="append", default=[], metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated"
-    )
-    group.add_argument(
-        "--edges", action="append", default=[], metavar="EXPRESSION:NUMBERS", help="adjacent regions: 'm: 60, 80, 100'"
-    )
-    group.add_argument(
-        "--quantiles",
-        action="append",
-        default=[],
-        metavar="EXPRESSION:NUMBER",
-        help="regions that hold equal shares of the training sample or holdout: 'm: 10'",
-    )
+    _add_repeated(group, "--composite", "NAME=PARTICLES", "a sum of particles: Z = mu-,mu+")
 
 
 def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
@@ -156,13 +132,13 @@ def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gampl.cli.progress import Progress
     from gampl.report import outputs
     from gampl.report.study import analyse
+    from gampl.store.progress import Progress
 
     process = _process(options)
     _check_outputs(options)
-    with Progress(quiet=options.quiet) as progress:
+    with Progress("events", quiet=options.quiet) as progress:
         study = analyse(process, progress)
     print(outputs.table(study), end="")
     command = shlex.join(["gampl", *sys.argv[1:]])

@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from gampl.particles.jet_coordinates import UNIT, JetCoordinates
+from gampl.particles.coordinates import UNIT, JetCoordinates, signed_angle
 
 ACCEPTANCE_EVENTS = 1_000_000  # that measure the acceptance of the cuts, to 0.1 % at 50 %
 ROWS = 100_000  # of them at a time
@@ -79,7 +79,7 @@ class CutAwareNormal(nn.Module):
         phi, eta = torch.atan2(py, px), torch.asinh(pz / pt)
         passed = (UNIT * pt > self.coordinates.pt_min).all(-1)
         for a, b in combinations(range(self.coordinates.particles), 2):
-            delta_phi = torch.remainder(phi[:, a] - phi[:, b] + math.pi, 2 * math.pi) - math.pi
+            delta_phi = signed_angle(phi[:, a] - phi[:, b])
             passed &= torch.hypot(delta_phi, eta[:, a] - eta[:, b]) > self.delta_r_min
         mean, std = self.coordinates.mean[:, 0].cpu(), self.coordinates.std[:, 0].cpu()
         log_pt = (torch.log(UNIT * pt - self.coordinates.pt_min) - mean) / std  # NaN where the cut has it drawn again
@@ -97,7 +97,7 @@ class CutAwareNormal(nn.Module):
         log_density = (-0.5 * squares - 2 * math.log(2 * math.pi) + volume).sum(-1)
         far = torch.ones_like(log_density, dtype=torch.bool)
         for a, b in combinations(range(c.particles), 2):
-            delta_phi = torch.remainder(phi[:, a] - phi[:, b] + math.pi, 2 * math.pi) - math.pi
+            delta_phi = signed_angle(phi[:, a] - phi[:, b])
             far &= torch.hypot(delta_phi, eta[:, a] - eta[:, b]) > self.delta_r_min
         return torch.where(far, log_density - self.log_acceptance, -math.inf)
 

@@ -9,8 +9,7 @@ from gampl.generators.event_settings import EventTraining, LeadingOrder, Solver
 from gampl.generators.flow_matching import FlowMatching
 from gampl.generators.randomness import torch_generator
 from gampl.generators.velocity import make_velocity
-from gampl.particles.jet_coordinates import JetCoordinates
-from gampl.particles.leading_order_coordinates import LeadingOrderCoordinates
+from gampl.particles.coordinates import JetCoordinates, LeadingOrderCoordinates
 
 # each a torch.nn.Module with `coordinates`, `loss`, `stream`, `sample` and `log_prob`
 AnyGenerator = FlowMatching | AutoregressiveEvents | SplineEvents

@@ -1,1 +1,7 @@
 """What an event is: momenta of particles, observables, expressions of them, and coordinates that networks see."""
+
+from gampl.particles.events import Events
+from gampl.particles.expressions import Expression, ExpressionError, expression
+from gampl.particles.observables import Observable, observable
+
+__all__ = ["Events", "Expression", "ExpressionError", "Observable", "expression", "observable"]

@@ -13,16 +13,17 @@ executes nothing) groups them; what is not listed here is refused, and nothing i
 """
 
 import ast
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.particles.expression_parts import COMPUTE, FUNCTIONS, Column, Comparison, Number, Operation, Part
-from gampl.particles.expression_text import MOST_NESTED, ExpressionError, error, plain
+from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse
 from gampl.particles.quoting import quoted
 
 __all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
@@ -34,25 +35,40 @@ Columns = Mapping[str, NDArray[Any]]
 MOST_LISTED = 12  # columns that an error lists
 
 
-# what Python's parser calls an operator, and its key in `COMPUTE`
-ARITHMETIC: Mapping[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Pow: "**",
-    ast.USub: "negative",
-    ast.UAdd: "positive",
+class Function(NamedTuple):
+    """A function of numbers, and how many it takes."""
+
+    compute: Callable[..., Any]
+    fewest: int = 1
+    most: int = 1
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    **{
+        name: Function(getattr(np, name))
+        for name in ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
+    },
+    "arctan2": Function(np.arctan2, 2, 2),
+    "atan2": Function(np.arctan2, 2, 2),
+    "hypot": Function(np.hypot, 2, 2),
+    "min": Function(lambda *numbers: reduce(np.minimum, numbers), 2, MOST_CHARACTERS),
+    "max": Function(lambda *numbers: reduce(np.maximum, numbers), 2, MOST_CHARACTERS),
 }
-COMPARISONS: Mapping[type[ast.AST], str] = {
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
+OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,  # numpy's operator is faster than its function for x**2
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
-LOGIC: Mapping[type[ast.AST], str] = {ast.And: "and", ast.Or: "or", ast.Not: "not"}
 
 
 class Evaluated(NamedTuple):
@@ -70,12 +86,19 @@ class Interval(NamedTuple):
     high: float  # inf if there is none
 
 
+class _Known(NamedTuple):
+    """What is known of a condition, Kleene's logic: events for which it neither holds nor fails are lost."""
+
+    holds: Bools  # (n,)
+    fails: Bools  # (n,)
+
+
 @dataclass(frozen=True)
 class Expression:
-    """A number or a condition of each event, computed of columns; `expression` makes them.
+    """A number or a condition of each event, computed from columns; `expression` makes them.
 
     Args:
-        text: As it was given.
+        text: Its text.
         names: Columns or observables that it needs, each once, in order of appearance.
         is_condition: Whether its values are bool.
     """
@@ -83,16 +106,15 @@ class Expression:
     text: str
     names: tuple[str, ...]
     is_condition: bool
-    _tree: Part = field(repr=False)
-    _interval: Interval | None = field(repr=False)
+    _parsed: Parsed = field(repr=False, compare=False)
+    _interval: Interval | None = field(repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return expression, (self.text,)
 
     def __call__(self, columns: Columns) -> NDArray[Any]:
         """The values of `evaluate`."""
         return self.evaluate(columns).values
-
-    def lost(self, columns: Columns) -> Bools:
-        """The lost events of `evaluate`."""
-        return self.evaluate(columns).lost
 
     def evaluate(self, columns: Columns) -> Evaluated:
         """Values and lost events, both of shape (n,), computed in float64 without warnings.
@@ -106,13 +128,13 @@ class Expression:
             columns: Numbers of each event by name, each of shape (n,).
 
         Raises:
-            ExpressionError: If a column is missing, holds no real numbers or has another shape.
+            ExpressionError: If a column is missing, does not hold real numbers or has another shape.
         """
         with np.errstate(all="ignore"):
-            values = self._tree.of(_floats(self, columns))
-        if self.is_condition:
-            return Evaluated(values.holds, ~(values.holds | values.fails))
-        return Evaluated(values, ~np.isfinite(values))
+            value = _Evaluation(self._parsed, self._floats(columns)).value(self._parsed.body)
+        if isinstance(value, _Known):
+            return Evaluated(value.holds, ~(value.holds | value.fails))
+        return Evaluated(value, ~np.isfinite(value))
 
     def interval(self) -> Interval | None:
         """The number and its ends if the condition is one comparison with constants, for plots; else None.
@@ -122,32 +144,32 @@ class Expression:
         """
         return self._interval
 
+    def _floats(self, columns: Columns) -> dict[str, Floats]:
+        """The columns that are needed, each fetched once."""
+        floats: dict[str, Floats] = {}
+        for name in self.names:
+            if name not in columns:
+                known = [*map(str, columns)]
+                more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+                listed = ", ".join(known[:MOST_LISTED]) or "none, there are no columns"
+                raise self._error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
+            column = np.asarray(columns[name])
+            if column.dtype.kind not in "fiub":
+                raise self._error(f"column {name!r} must hold real numbers, got {column.dtype}")
+            if column.ndim != 1:
+                raise self._error(f"column {name!r} must have one number per event, got shape {column.shape}")
+            floats[name] = column.astype(np.float64, copy=False)
+            first, n_events = self.names[0], len(floats[self.names[0]])
+            if len(column) != n_events:
+                raise self._error(f"column {name!r} must have {n_events} events as {first!r}, got {len(column)}")
+        return floats
 
-def _floats(wanted: Expression, columns: Columns) -> dict[str, Floats]:
-    """The columns that an expression needs, each fetched once."""
-    floats: dict[str, Floats] = {}
-    for name in wanted.names:
-        if name not in columns:
-            there_are = [*map(str, columns)]
-            more = f" and {len(there_are) - MOST_LISTED} more" if len(there_are) > MOST_LISTED else ""
-            listed = ", ".join(there_are[:MOST_LISTED]) or "none, there are no columns"
-            raise error(wanted.text, f"there is no column {quoted(name)}, expected one of {listed}{more}")
-        column = np.asarray(columns[name])
-        if column.dtype.kind not in "fiub":
-            raise error(wanted.text, f"column {name!r} must hold real numbers, got {column.dtype}")
-        if column.ndim != 1:
-            raise error(wanted.text, f"column {name!r} must have one number per event, got shape {column.shape}")
-        floats[name] = column.astype(np.float64, copy=False)
-        n_events = len(floats[wanted.names[0]])
-        if len(column) != n_events:
-            raise error(
-                wanted.text, f"column {name!r} must have {n_events} events as {wanted.names[0]!r}, got {len(column)}"
-            )
-    return floats
+    def _error(self, problem: str) -> ExpressionError:
+        return error("expression", self.text, problem)
 
 
 def expression(text: str, *, condition: bool | None = None) -> Expression:
-    """The expression that a text says; nothing of the text is executed.
+    """The expression that a text means; nothing of the text is executed.
 
     Args:
         text: In the grammar above, at most 1000 characters. Line breaks count as spaces.
@@ -159,176 +181,142 @@ def expression(text: str, *, condition: bool | None = None) -> Expression:
     """
     if not isinstance(text, str):
         raise ExpressionError(f"an expression must be a text such as 'pt > 20', got {type(text).__name__}")
+    result = _read(text)
+    if condition is not None and condition != result.is_condition:
+        raise error("expression", text, _mismatch(result.is_condition, "a"))
+    return result
+
+
+@lru_cache(maxsize=1000)  # the same text comes again and again: in regions, in their plots, for each file
+def _read(text: str) -> Expression:
+    parsed, columns = parse(text), _AnyColumns()
+    check = _Evaluation(parsed, columns)
     try:
-        return _Reader(text).read(condition)
-    except (RecursionError, MemoryError):  # of Python's parser, or where callers have left little of the stack
-        raise error(text, "nested too deeply, expected fewer operations") from None
+        with np.errstate(all="ignore"):
+            value = check.value(parsed.body)
+            interval = check.interval(parsed.body) if isinstance(parsed.body, ast.Compare) else None
+    except RecursionError:  # callers have left little of the stack
+        raise error("expression", text, "nested too deeply, expected fewer operations") from None
+    if not columns:
+        raise error("expression", text, "names no column, expected at least one")
+    return Expression(text, tuple(columns), isinstance(value, _Known), parsed, interval)
 
 
-class _Reader:
-    """Makes an expression of the tree that Python's parser makes of the text; what is not listed here is refused."""
+class _AnyColumns(dict[str, Floats]):
+    """Columns of a made-up event, on which a text is checked: those that it asks for, in order."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.plain, self.quoted = plain(text)
-        self.names: dict[str, None] = {}  # in order
-        self.depth = 0
+    def __missing__(self, name: str) -> Floats:
+        self[name] = np.array([0.5])
+        return self[name]
 
-    def read(self, condition: bool | None) -> Expression:
-        """The expression."""
-        try:
-            body = ast.parse(f"({self.plain})", mode="eval").body  # in parentheses since spaces may come first
-        except SyntaxError as refused:  # the little that is left, such as 007
-            at = max((refused.offset or 2) - 2, 0)
-            raise error(self.text, "expected a number, a name or an operator that fits", at) from None
-        part = self.part(body)
-        if not self.names:
-            raise error(self.text, "names no column, expected at least one")
-        if condition is not None and condition != part.is_condition:
-            wanted = "a condition such as 'm_tt > 2000'" if condition else "a number such as 'm_tt'"
-            raise error(self.text, f"expected {wanted}, got a {'condition' if part.is_condition else 'number'}")
-        return Expression(self.text, tuple(self.names), part.is_condition, part, self.interval(body, part))
 
-    def part(self, node: ast.expr) -> Part:
-        """A number or a condition."""
+class _Evaluation:
+    """Computes what Python's tree says for the columns of a batch; what is not listed here is refused.
+
+    A number is np.float64 if it is a constant, else of shape (n,); a condition is `_Known`.
+    """
+
+    def __init__(self, parsed: Parsed, columns: Mapping[str, Floats]) -> None:
+        self.parsed, self.columns, self.depth = parsed, columns, 0
+
+    def value(self, node: ast.expr, condition: bool | None = None) -> Any:
+        """A number or a condition, of which only one may be allowed."""
         self.depth += 1
         if self.depth > MOST_NESTED:
-            raise error(
-                self.text, f"nested too deeply, expected at most {MOST_NESTED} operations in each other or in a row"
-            )
-        found = self.of_kind(node)
+            raise self.parsed.error(node, f"nested too deeply, expected at most {MOST_NESTED} operations in each other")
+        value = self.of_kind(node)
         self.depth -= 1
-        return found
+        if condition not in (None, isinstance(value, _Known)):
+            mismatch = _mismatch(isinstance(value, _Known), "the")
+            raise self.parsed.error(node, f"{mismatch} {quoted(self.parsed.source(node))}")
+        return value
 
-    def of_kind(self, node: ast.expr) -> Part:
+    def of_kind(self, node: ast.expr) -> Any:
         """What a node of Python's tree stands for."""
         match node:
-            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                return self.finite(node, float(self.source(node)))  # of the text: an int may be too large for a float
+            case ast.Constant(value=int() | float()):  # of the text, since an int may be too large for a float
+                return self.finite(node, np.float64(self.parsed.source(node)))
             case ast.Name():
-                return self.column(node, self.named(node))
-            case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]):
-                return (self.function if word in FUNCTIONS else self.observable)(node, word, arguments)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
-                return self.operation(node, ARITHMETIC[type(op)], [left, right])
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in ARITHMETIC:
-                return self.operation(node, ARITHMETIC[type(op)], [operand])
+                return self.column(node)
+            case ast.Call():
+                return self.call(node)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                return self.computed(node, OPERATORS[type(op)], [left, right])
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return Operation("not", (self.condition(operand),), is_condition=True)
+                return _Known(*reversed(self.value(operand, condition=True)))
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                return self.computed(node, OPERATORS[type(op)], [operand])
             case ast.BoolOp(op=op, values=parts):
-                return Operation(LOGIC[type(op)], tuple(map(self.condition, parts)), is_condition=True)
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in COMPARISONS for op in ops):
-                return self.comparison(node, [left, *others], tuple(COMPARISONS[type(op)] for op in ops))
-        raise self.error(
-            node, "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
-        )
+                holds, fails = zip(*[self.value(part, condition=True) for part in parts], strict=True)
+                if isinstance(op, ast.And):
+                    return _Known(reduce(np.logical_and, holds), reduce(np.logical_or, fails))
+                return _Known(reduce(np.logical_or, holds), reduce(np.logical_and, fails))
+            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in OPERATORS for op in ops):
+                return self.comparison(node, [left, *others], ops)
+            case ast.Tuple(elts=[_, *_]):
+                problem = "',' is not understood, expected it between the arguments of a function only"
+                raise self.parsed.error(node, problem)
+        problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
+        raise self.parsed.error(node, problem)
 
-    def column(self, node: ast.expr, name: str) -> Column:
-        """A name, and that it is needed."""
-        if name in FUNCTIONS and self.source(node) == name:
-            raise self.error(
-                node, f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
-            )
-        self.names[name] = None
-        return Column(name)
+    def column(self, node: ast.Name) -> Floats:
+        name = self.parsed.name(node)
+        if name in FUNCTIONS and self.parsed.source(node) == name:
+            problem = f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
+            raise self.parsed.error(node, problem)
+        return self.columns[name]
 
-    def observable(self, node: ast.expr, function: str, arguments: Sequence[ast.expr]) -> Column:
-        """An observable of particles by its name without spaces, such as m(b1+q1+q2)."""
-        return self.column(node, f"{function}({','.join(map(self.particles, arguments))})")
+    def call(self, node: ast.Call) -> Any:
+        """A function of numbers, or an observable of particles by its name without spaces: m(b1+q1+q2)."""
+        name = self.parsed.function(node)
+        if name not in FUNCTIONS:
+            sums = ["+".join(map(self.parsed.name, self.parsed.sum(argument))) for argument in node.args]
+            return self.columns[f"{name}({','.join(sums)})"]
+        compute, fewest, most = FUNCTIONS[name]
+        if not fewest <= len(node.args) <= most:
+            expected = f"{fewest} argument{'s' * (fewest > 1)}" + (" or more" if most > fewest else "")
+            raise self.parsed.error(node, f"expected {expected} of {name}, got {len(node.args)}")
+        return self.computed(node, compute, node.args)
 
-    def particles(self, node: ast.expr) -> str:
-        """Names joined by +, which Python's parser groups as (a + b) + c."""
-        parts = []
-        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            parts.append(node.right)
-            node = node.left
-        names = []
-        for part in (node, *reversed(parts)):
-            if not isinstance(part, ast.Name):
-                there_are = ", ".join(FUNCTIONS)
-                raise self.error(
-                    part, f"expected names of particles joined by '+', or one of the functions {there_are}"
-                )
-            names.append(self.named(part))
-        return "+".join(names)
+    def computed(self, node: ast.expr, compute: Callable[..., Any], arguments: Sequence[ast.expr]) -> Any:
+        value = compute(*[self.value(argument, condition=False) for argument in arguments])
+        return self.finite(node, value) if np.ndim(value) == 0 else value
 
-    def named(self, node: ast.Name) -> str:
-        """A name, be it in back-ticks."""
-        return self.quoted.get(node.col_offset - 1, node.id)
+    def finite(self, node: ast.expr, constant: np.float64) -> np.float64:
+        if not np.isfinite(constant):
+            raise self.parsed.error(node, f"expected a finite constant, got {constant}")
+        return constant
 
-    def function(self, node: ast.expr, name: str, arguments: Sequence[ast.expr]) -> Part:
-        """A function of the grammar's own."""
-        fewest, most = FUNCTIONS[name].fewest, FUNCTIONS[name].most
-        if not fewest <= len(arguments) <= most:
-            needed = f"{fewest} argument{'s' * (fewest > 1)}" + (" or more" if most > fewest else "")
-            raise self.error(node, f"expected {needed} of {name}, got {len(arguments)}")
-        return self.operation(node, name, arguments)
+    def comparison(self, node: ast.expr, sides: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> _Known:
+        numbers = [self.value(side, condition=False) for side in sides]
+        if all(np.ndim(number) == 0 for number in numbers):
+            raise self.parsed.error(node, "this comparison names no column, expected at least one")
+        pairs = zip(ops, pairwise(numbers), strict=True)
+        holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
+        finite = reduce(np.logical_and, map(np.isfinite, numbers))
+        return _Known(holds & finite, ~holds & finite)
 
-    def operation(self, node: ast.expr, key: str, arguments: Sequence[ast.expr]) -> Part:
-        """Something computed of numbers, at once if they are constants."""
-        parts = tuple(map(self.number, arguments))
-        constants = [part.value for part in parts if isinstance(part, Number)]
-        if len(constants) < len(parts):
-            return Operation(key, parts, is_condition=False)
-        with np.errstate(all="ignore"):
-            return self.finite(node, COMPUTE[key](*constants))
-
-    def finite(self, node: ast.expr, value: float) -> Number:
-        """A constant."""
-        if not np.isfinite(value):
-            raise self.error(node, f"expected a finite constant, got {value}")
-        return Number(np.float64(value))
-
-    def comparison(self, node: ast.expr, sides: Sequence[ast.expr], keys: tuple[str, ...]) -> Comparison:
-        """Numbers that are compared."""
-        parts = tuple(map(self.number, sides))
-        if all(isinstance(part, Number) for part in parts):
-            raise self.error(node, "this comparison names no column, expected at least one")
-        return Comparison(parts, keys)
-
-    def number(self, node: ast.expr) -> Part:
-        """A part that must be a number."""
-        part = self.part(node)
-        if part.is_condition:
-            raise self.error(node, f"expected a number, got the condition {quoted(self.source(node))}")
-        return part
-
-    def condition(self, node: ast.expr) -> Part:
-        """A part that must be a condition."""
-        part = self.part(node)
-        if not part.is_condition:
-            raise self.error(
-                node, f"expected a condition such as 'm_tt > 2000', got the number {quoted(self.source(node))}"
-            )
-        return part
-
-    def interval(self, node: ast.expr, part: Part) -> Interval | None:
+    def interval(self, node: ast.Compare) -> Interval | None:
         """See `Expression.interval`."""
-        if not (isinstance(node, ast.Compare) and isinstance(part, Comparison)) or {*part.keys} & {"==", "!="}:
-            return None
-        kept = [k for k, side in enumerate(part.sides) if not isinstance(side, Number)]
-        if (len(part.sides), kept) not in [(2, [0]), (2, [1]), (3, [1])]:
+        sides = [node.left, *node.comparators]
+        ends = [None if np.ndim(number) else float(number) for number in map(self.value, sides)]
+        varying = ends.index(None)
+        is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+        if is_equality or ends.count(None) > 1 or (len(sides), varying) not in [(2, 0), (2, 1), (3, 1)]:
             return None
         low, high = -np.inf, np.inf
-        for key, (a, b) in zip(part.keys, pairwise(part.sides), strict=True):
-            if isinstance(a, Number):
-                is_lower_end, end = key[0] == "<", float(a.value)
-            elif isinstance(b, Number):
-                is_lower_end, end = key[0] == ">", float(b.value)
-            low, high = (max(low, end), high) if is_lower_end else (low, min(high, end))
-        return Interval(expression(self.source([node.left, *node.comparators][kept[0]])), low, high)
+        for op, (a, b) in zip(node.ops, pairwise(ends), strict=True):
+            if isinstance(op, ast.Lt | ast.LtE) == (a is not None):
+                low = max(low, *(end for end in (a, b) if end is not None))
+            else:
+                high = min(high, *(end for end in (a, b) if end is not None))
+        of_inner = replace(self.parsed, body=sides[varying])
+        inner = Expression(self.parsed.source(of_inner.body), tuple(self.columns), False, of_inner, None)
+        return Interval(inner, low, high)
 
-    def source(self, node: ast.expr) -> str:
-        """The text of a node, without parentheses around it."""
-        start, end = self.span(node)
-        return self.text[start:end]
 
-    def span(self, node: ast.expr) -> tuple[int, int]:
-        """Where a node begins and ends in the text, with back-ticks."""
-        start, end = node.col_offset - 1, (node.end_col_offset or 0) - 1
-        # words and numbers never touch a back-tick that is not their own
-        return start - (self.text[start - 1 : start] == "`"), end + (self.text[end : end + 1] == "`")
-
-    def error(self, node: ast.expr, problem: str) -> ExpressionError:
-        """The error to raise at a node."""
-        return error(self.text, problem, self.span(node)[0])
+def _mismatch(is_condition: bool, article: str) -> str:
+    """What is wrong with a condition in the place of a number, or the other way round."""
+    if is_condition:
+        return f"expected a number such as 'm_tt', got {article} condition"
+    return f"expected a condition such as 'm_tt > 2000', got {article} number"

@@ -62,8 +62,8 @@ def delta_r(a: ArrayLike, b: ArrayLike) -> Floats:
 
 def _components(momenta: ArrayLike) -> FourNumbers:
     """The last axis taken apart, each number contiguous in memory, where numpy is fast."""
-    given = np.asarray(momenta)
-    a, b, c, d = (np.array(given[..., k], dtype=np.float64, order="K") for k in range(len(COORDINATES)))
+    numbers = np.asarray(momenta)
+    a, b, c, d = (np.array(numbers[..., k], dtype=np.float64, order="K") for k in range(len(COORDINATES)))
     return a, b, c, d
 
 

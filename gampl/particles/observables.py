@@ -1,4 +1,4 @@
-"""Observables by name: one number of each event, such as ``m(b1+q1+q2)``, ``deltaR(b1,q1)`` or ``m_tt``.
+"""Observables by name: one number of each event, such as ``m(b1+q1)``, ``deltaR(b1,q1)`` or ``m_tt``.
 
 The grammar, with particles as the events name them::
 
@@ -6,27 +6,30 @@ The grammar, with particles as the events name them::
     function1   =  "pT"  |  "phi"  |  "eta"  |  "y"  |  "m"  |  "E"
     function2   =  "deltaR"  |  "deltaphi"  |  "deltaeta"
     sum         =  object { "+" object }
-    object      =  a particle, or a sum of particles that has a name of its own: t1, tt
+    object      =  a particle, or a composite: a sum of particles that has a name of its own, t1 or tt
 
 Names may end in signs: where several fit, the longest counts, so that ``m(mu-+mu+)`` is the mass of two muons. Texts
-are taken apart by the parser below and never run.
+are read by `gampl.particles.grammar` and never run.
 """
 
+import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gampl.particles.grammar import Parsed, parse
 from gampl.particles.kinematics import COORDINATES, cartesian, delta_phi, delta_r, rapidity, total
+from gampl.particles.quoting import quoted
 
 Floats = NDArray[np.float64]
 
 SIGNS = "-+*~'"  # what names may end in
-AT_ONCE = 16384  # events whose intermediate results stay in a processor's cache
+CHUNK = 16384  # events whose intermediate results stay in a processor's cache
 
 
 class _Function(NamedTuple):
@@ -96,8 +99,8 @@ class Observable:
                 f"got {events.shape}"
             )
         values = np.empty(len(events))
-        for start in range(0, len(events), AT_ONCE):
-            block = slice(start, start + AT_ONCE)
+        for start in range(0, len(events), CHUNK):
+            block = slice(start, start + CHUNK)
             values[block] = self._of(events[block])
         return values
 
@@ -136,36 +139,29 @@ def observable(
         jets: The particles that HT and n_jets are about; all if left out.
 
     Raises:
-        ValueError: If the text is no observable of these particles (says where, and what there is), or a name cannot
-            be one.
+        ValueError: If the text is not an observable of these particles (says where, and which there are), or a name
+            cannot be one.
     """
     rows = _rows(particles, composites or {})
     jets = particles if jets is None else jets
     if not {*jets} <= {*particles}:
         raise ValueError(f"jets must be particles ({', '.join(particles)}), got {tuple(jets)}")
-    jet_rows = tuple(rows[jet][0] for jet in jets)
-    name, function, arguments = _Reader(text, rows, has_jets=bool(jet_rows)).read()
-    sums: tuple[tuple[int, ...], ...]
-    if function in OF_JETS:
-        kind = OF_JETS[function]
-        sums, label = (jet_rows,), kind.tex
-    else:
-        kind = FUNCTIONS[function]
-        sums = tuple(tuple(row for added in argument for row in rows[added]) for argument in arguments)
-        label = kind.tex % ", ".join(" ".join(map(_tex, argument)) for argument in arguments)
-    return _the(name, f"${label}$", kind.unit, function, sums, len(particles))
+    name, function, arguments = _read(text, rows, jets)
+    kind = OF_JETS[function] if function in OF_JETS else FUNCTIONS[function]
+    sums = tuple(tuple(row for added in argument for row in rows[added]) for argument in arguments)
+    symbols = ", ".join(" ".join(map(_tex, argument)) for argument in arguments)
+    return _the(name, f"${kind.tex.replace('%s', symbols)}$", kind.unit, function, sums, len(particles))
 
 
+_Rows = dict[str, tuple[int, ...]]  # of an event, by the names of particles and composites
 _the = cache(Observable)  # equal ones are one object
 
 
-def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
+def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> _Rows:
     """The rows of an event that each name stands for."""
-    rows: dict[str, tuple[int, ...]] = {}
-    for k, name in enumerate(particles):
-        if name in rows:
-            raise ValueError(f"particles must have different names, {name!r} comes twice")
-        rows[name] = (k,)
+    if len({*particles}) < len(particles):
+        raise ValueError(f"particles must have different names, got {', '.join(particles)}")
+    rows: _Rows = {name: (k,) for k, name in enumerate(particles)}
     for name, parts in composites.items():
         if name in rows or not parts or len({*parts}) < len(parts) or not {*parts} <= {*particles}:
             raise ValueError(
@@ -173,98 +169,44 @@ def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> 
                 f"({', '.join(particles)}), got {tuple(parts)}"
             )
         rows[name] = tuple(rows[part][0] for part in parts)
-    for name in rows:
-        if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name):
-            raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {name!r}")
+    strange = [name for name in rows if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name)]
+    if strange:
+        raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {strange[0]!r}")
     return rows
 
 
-class _Reader:
-    """Reads the text of an observable from left to right."""
+def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequence[Sequence[str]]]:
+    """The name without spaces, the function, and what is added up for each of its arguments."""
+    of_one = [function for function, kind in FUNCTIONS.items() if kind.n_arguments == 1]
+    words = {f"{function}_{name}": (function, [[name]]) for function in of_one for name in rows}
+    words |= {name: (name, [[*jets]]) for name in OF_JETS if jets}
+    parsed = parse(text, "observable", [*rows, *words])
+    body = parsed.body
+    if isinstance(body, ast.Name) and (name := parsed.name(body)) in words:
+        return name, *words[name]
+    function = parsed.function(body) if isinstance(body, ast.Call) else parsed.source(body)
+    if function not in FUNCTIONS:
+        of_jets = f", and {', '.join(OF_JETS)}" if jets else ""
+        known = f"{', '.join(FUNCTIONS)} of {', '.join(rows)}{of_jets}"
+        raise parsed.error(body, f"unknown observable {quoted(parsed.source(body))}; there are {known}")
+    arguments = [_sum(parsed, node, rows) for node in body.args] if isinstance(body, ast.Call) else []
+    needed = FUNCTIONS[function].n_arguments
+    if len(arguments) != needed:
+        raise parsed.error(body, f"{function} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}")
+    return f"{function}({','.join(map('+'.join, arguments))})", function, arguments
 
-    def __init__(self, text: str, names: Mapping[str, tuple[int, ...]], has_jets: bool) -> None:
-        self.text, self.names, self.has_jets = text, names, has_jets
-        self.at = 0
 
-    def read(self) -> tuple[str, str, list[list[str]]]:
-        """Its name without spaces, the function, and what is added up for each of the function's arguments."""
-        self.skip_spaces()
-        start, word = self.at, self.ahead(r"\w+")
-        short, underscore, _ = word.partition("_")
-        if word in OF_JETS and self.has_jets:
-            self.at += len(word)
-            name, function, arguments = word, word, []
-        elif underscore and short in FUNCTIONS and FUNCTIONS[short].n_arguments == 1:
-            self.at += len(short) + 1
-            function, arguments = short, [[self.object()]]
-            name = f"{short}_{arguments[0][0]}"
-        elif word in FUNCTIONS:
-            self.at += len(word)
-            function, arguments = word, self.arguments()
-            name = f"{word}({','.join('+'.join(argument) for argument in arguments)})"
-            if len(arguments) != FUNCTIONS[word].n_arguments:
-                needed = FUNCTIONS[word].n_arguments
-                self.fail(f"{word} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}", start)
-        else:
-            there_are = ", ".join((*FUNCTIONS, *(OF_JETS if self.has_jets else ())))
-            self.fail(f"unknown function {word!r}; there are {there_are}" if word else f"expected one of {there_are}")
-        self.skip_spaces()
-        if self.at < len(self.text):
-            self.fail("expected the end here (sums stand in parentheses)")
-        return name, function, arguments
-
-    def arguments(self) -> list[list[str]]:
-        """``( sum , sum ... )``."""
-        if not self.accept("("):
-            self.fail("expected '('")
-        found = [self.sum()]
-        while self.accept(","):
-            found.append(self.sum())
-        if not self.accept(")"):
-            self.fail("expected '+', ',' or ')'")
-        return found
-
-    def sum(self) -> list[str]:
-        """``object + object ...``, no particle twice."""
-        found = [self.object()]
-        while self.accept("+"):
-            self.skip_spaces()
-            start, new = self.at, self.object()
-            if {*self.names[new]} & {row for name in found for row in self.names[name]}:
-                self.fail(f"{new} is already in the sum {'+'.join(found)}", start)
-            found.append(new)
-        return found
-
-    def object(self) -> str:
-        """A particle or a composite: the longest name that fits and does not end within a word."""
-        self.skip_spaces()
-        fitting = [n for n in self.names if self.ahead(re.escape(n) + ("" if n[-1] in SIGNS else r"(?!\w)"))]
-        if not fitting:
-            word, there_are = self.ahead(r"\w+"), f"there are {', '.join(self.names)}"
-            self.fail(f"unknown particle {word!r}; {there_are}" if word else f"expected a particle; {there_are}")
-        longest = max(fitting, key=len)
-        self.at += len(longest)
-        return longest
-
-    def skip_spaces(self) -> None:
-        """Moves on to what is no space."""
-        self.at += len(self.ahead(r"\s+"))
-
-    def accept(self, mark: str) -> bool:
-        """Moves on behind a mark if it comes next, but for spaces."""
-        self.skip_spaces()
-        is_next = self.text.startswith(mark, self.at)
-        self.at += len(mark) * is_next
-        return is_next
-
-    def ahead(self, pattern: str) -> str:
-        """What fits a pattern from here on."""
-        found = re.compile(pattern).match(self.text, self.at)
-        return found[0] if found else ""
-
-    def fail(self, problem: str, at: int | None = None) -> NoReturn:
-        """Raises the error: the text, the position, what is wrong there."""
-        raise ValueError(f"observable {self.text!r}, character {(self.at if at is None else at) + 1}: {problem}")
+def _sum(parsed: Parsed, node: ast.expr, rows: _Rows) -> list[str]:
+    """The names in a sum, no particle twice."""
+    names: list[str] = []
+    for part in parsed.sum(node):
+        name = parsed.name(part)
+        if name not in rows:
+            raise parsed.error(part, f"unknown particle {quoted(name)}; there are {', '.join(rows)}")
+        if {*rows[name]} & {row for other in names for row in rows[other]}:
+            raise parsed.error(part, f"{name} is already in the sum {'+'.join(names)}")
+        names.append(name)
+    return names
 
 
 WELL_KNOWN = {"tt": r"t\bar t", "mumu": r"\mu\mu"}

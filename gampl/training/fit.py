@@ -2,12 +2,9 @@
 
 import json
 import math
-import os
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,15 +16,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
 
 from gampl.generators.memory import AtOnce, split
 from gampl.generators.settings import Fit
 from gampl.store.atomic import write_bytes
+from gampl.store.progress import Progress
 from gampl.training.stopping import DeferredSignals
 
 LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
-SECONDS_BETWEEN_LINES = 20.0  # of progress, where there is no terminal for a bar
 
 
 class Trainable(Protocol):
@@ -113,7 +109,8 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
-    with _progress(label, settings.steps, run.done) as tell, DeferredSignals() as signals:
+    progress = Progress("steps", total=settings.steps, start=run.done)
+    with progress, DeferredSignals() as signals:
         while not run.finished:
             run.step()
             if run.done % settings.validate_every == 0 or run.done == settings.steps:
@@ -122,7 +119,7 @@ def fit(
             if checkpoint is not None and due:
                 run.save(checkpoint)
                 saved = time.monotonic()
-            tell(run.done)
+            progress(label, run.done)
             signals.let_through()
     return run.finish()
 
@@ -308,23 +305,3 @@ class _Run:
                 self.running_mean[name].copy_(tensors[f"mean {name}"])
             moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
-
-
-@contextmanager
-def _progress(label: str, total: int, start: int) -> Iterator[Callable[[int], None]]:
-    """Yields a function that is told the number of steps done: a bar on a terminal, else a line now and then."""
-    silent = os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
-    bar = tqdm(total=total, initial=start, desc=label, leave=False, file=sys.stderr, disable=silent or None)
-    lines = bar.disable and not silent
-    last_line = time.monotonic()
-
-    def tell(done: int) -> None:
-        nonlocal last_line
-        bar.update(done - bar.n)
-        if lines and time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
-            last_line = time.monotonic()
-            sys.stderr.write(f"{label}: step {done} of {total}\n")
-            sys.stderr.flush()
-
-    with bar:
-        yield tell

@@ -48,8 +48,8 @@ STUBS = {
     "gampl/averaging.py": "import tinydist\ndef value(a, b):\n    return a + 2 * b\n",
     "gampl/training/fit.py": "def fit(steps, batch):\n    return steps\n",
     "gampl/training/rings.py": "from gampl.training.fit import fit\ndef value(c):\n    return fit(c, 0)\n",
-    "gampl_book/studies.py": """\
-from dataclasses import dataclass
+    "gampl_book/plan.py": """\
+from dataclasses import asdict, dataclass
 from gampl_book.profiles import section
 
 @dataclass(frozen=True)
@@ -58,48 +58,34 @@ class Training:
     batch: int
     seed: int
 
-def trainings(profile, seed):
-    return {"toy/one": Training(**section(profile, "trainings"), seed=seed)}
+@dataclass(frozen=True)
+class Job:
+    trainings: dict
+    trained_by = "gampl/training/rings.py"
+    data = []
+
+    @property
+    def made_of(self):
+        return {name: asdict(training) for name, training in self.trainings.items()}
 
 def jobs(profile, seed):
-    return {"toy/one": ["toy/one"]}
-
-TRAINED_BY = "gampl/training/rings.py"
-KEPT_RESULTS = "data/results"
-
-def generated(job, profile):
-    return {}
-
-def kept_results(notebook):
-    return []
-
-def training_data(job, profile):
-    return []
+    return {"toy/one": Job({"toy/one": Training(**section(profile, "trainings"), seed=seed)})}
 
 def notebook_trainings(notebook, profile, seed):
     return ["toy/one"] if notebook == "beta" else []
 
-def notebook_data(notebook, profile):
+def notebook_settings(notebook, profile, seed):
+    return {"settings": section(profile, notebook), "seed": seed}
+
+def notebook_files(notebook, profile):
     return ["data/events.csv"] if notebook == "alpha" else []
 """,
-    "gampl_book/event_studies.py": """\
-TRAINED_BY = "gampl/training/rings.py"
-
-def trainings(profile, seed):
-    return {}
-
-def jobs(profile, seed):
-    return {}
-
-def notebook_trainings(notebook, profile, seed):
-    return []
-""",
     "gampl/cli/main.py": "",
-    # gampl_book train; it lasts as long as there is a file "hold"
-    "gampl_book/__main__.py": """\
+    # it lasts as long as there is a file "hold"
+    "gampl_book/train.py": """\
 import sys, time
 from pathlib import Path
-print(sys.argv[2] + ": training", flush=True)
+print(sys.argv[1] + ": training", flush=True)
 while Path("hold").exists():
     time.sleep(0.05)
 receipt = Path(sys.argv[sys.argv.index("--receipt") + 1])

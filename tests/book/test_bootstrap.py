@@ -30,7 +30,7 @@ trouble = root / "trouble"
 if trouble.exists():
     print(trouble.read_text())
     sys.exit(1)
-site = Path(__file__).resolve().parents[2]
+site = Path(__file__).resolve().parents[1]
 (site / "thing-1.0.dist-info").mkdir(exist_ok=True)
 (site / "gampl.pth").write_text(str(root))
 """
@@ -302,8 +302,8 @@ def test_no_python(make):
 def test_old_python(make, tmp_path):
     fake = tmp_path / "python3"
     pretend = (
-        "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); sys.argv = sys.argv[1:];"
-        " runpy.run_path(sys.argv[0], run_name='__main__')"
+        "import runpy, sys; sys.version_info = (3, 9, 2, 'final', 0); sys.path.insert(0, '.');"
+        " runpy.run_module(sys.argv[2], run_name='__main__')"
     )
     fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$@"\n')
     fake.chmod(0o755)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from small_project import ROOT
 
-from gampl_book import cluster, records
+from gampl_book import cluster, step
 
 
 def test_clusters(monkeypatch, tmp_path):
@@ -91,12 +91,12 @@ def test_profiles_agree_on_the_rules():
 
 
 def test_a_job_that_slurm_has_forgotten_is_lost(pretended, tmp_path):
-    records._jobs_of_slurm.cache_clear()
+    step._jobs_of_slurm.cache_clear()
     pretended(squeue="echo 17; echo 18")
     for job in (17, 19):
-        about = {"state": "running", "slurm_job": str(job), "host": "node7", "started": 100.0}
+        about = {"state": "running", "pid": 1, "slurm_job": str(job), "host": "node7", "started": 100.0}
         (tmp_path / "train").mkdir(exist_ok=True)
         (tmp_path / f"train/{job}.json").write_text(json.dumps(about))
-    states = {record.step: record.state for record in records.read_all(tmp_path)}
-    records._jobs_of_slurm.cache_clear()
+    states = {record.step: record.state for record in step.read_all(tmp_path)}
+    step._jobs_of_slurm.cache_clear()
     assert states == {"train/17": "running", "train/19": "lost"}

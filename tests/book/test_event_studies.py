@@ -1,7 +1,4 @@
-"""The plan of the event generators: complete, without torch, and with events that are apart."""
-
-import subprocess
-import sys
+"""The trainings of the event generators, with events that are apart."""
 
 import numpy as np
 import pytest
@@ -11,18 +8,6 @@ from gampl.processes.top_pair import CUTS, TopPair
 from gampl_book import event_studies
 from gampl_book.event_ensembles import ensemble, generate, holdout_events, train_members, training_events
 from gampl_book.profiles import PROFILES
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_each_member_belongs_to_one_job_and_one_page_at_least(profile):
-    plan, jobs = event_studies.trainings(profile, 1), event_studies.jobs(profile, 1)
-    in_jobs = [name for names in jobs.values() for name in names]
-    assert sorted(in_jobs) == sorted(plan)
-    assert all(job.startswith(names[0]) for job, names in jobs.items())
-    used = {name for page in event_studies._PAGES for name in event_studies.notebook_trainings(page, profile, 1)}
-    assert used == set(plan)
-    assert event_studies.notebook_trainings("introduction", profile, 1) == []
-    assert {name.rpartition("/")[0] for name in plan} == set(event_studies.ensembles(profile))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -46,11 +31,6 @@ def test_the_paper_profile_has_the_papers_sizes():
 def test_cuts_are_those_of_the_process():
     training = event_studies.trainings("smoke", 1)["top_pair_4j/lloca/0"]
     assert training.process == TopPairJets(4, CUTS.pt_min, CUTS.delta_r_min)
-
-
-def test_planning_needs_no_torch():
-    code = "import sys; import gampl_book.event_studies as s; s.jobs('paper', 1); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_holdout_events_were_not_trained_on():

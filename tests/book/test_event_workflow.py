@@ -32,7 +32,7 @@ def checkout(tmp_path):
     for name in ("Snakefile", "workflow", "gampl", "gampl_book"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    (tmp_path / "gampl" / "simulation" / "plans.toml").write_text(PLAN)
+    (tmp_path / "gampl_book" / "event_plans.toml").write_text(PLAN)
     return tmp_path
 
 

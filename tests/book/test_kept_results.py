@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from gampl_book import kept_results, studies
+from gampl_book import KEPT_RESULTS, kept_results, plan
 from gampl_book.pages import Page
-from gampl_book.profiles import PROFILES, section
 
 EVENTS = {"training 0j": "abc"}
 
@@ -15,6 +14,7 @@ def trainings(members):
     return {
         "members": members,
         "batch_size": 256,
+        "posterior": "bootstrap",
         "top_pair_0j": {"steps": 100 * members},
         "top_pair_4j": {"steps": 50 * members},
     }
@@ -22,8 +22,8 @@ def trainings(members):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    (tmp_path / "_config.yml").touch()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kept_results, "ROOT", tmp_path)
     monkeypatch.setenv("GAMPL_OUTPUT", str(tmp_path / "out"))
     page = Page("top_pair_averaging", "laptop", 1)
     page.made_of(event_trainings=trainings(4), sha256_of_events=EVENTS)
@@ -42,7 +42,7 @@ def keep(profile, members, events, numbers):
         "made_of": {"event_trainings": trainings(members), "sha256_of_events": events},
         "numbers": numbers,
     }
-    path = kept_results.root() / studies.KEPT_RESULTS / profile / "top_pair_averaging.json"
+    path = kept_results.ROOT / KEPT_RESULTS / profile / "top_pair_averaging.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(run))
 
@@ -53,16 +53,16 @@ def cells(page):
 
 
 def test_only_larger_runs_are_shown_each_with_its_sizes(page):
-    keep("workstation", 10, EVENTS, {"G": {"value": 0.7, "interval": [0.6, 0.8], "level": 0.683}})
+    keep("rings", 10, EVENTS, {"G": {"value": 0.7, "interval": [0.6, 0.8], "level": 0.683}})
     keep("smoke", 2, EVENTS, {"G": {"value": 99.0}})
     keep("paper", 30, {"training 0j": "other"}, {"G": {"value": "inf"}})
     header, _, row, missing, trained, commit, *_ = cells(page)
-    assert header[-3:] == ["this run (laptop)", "workstation", "paper"]
+    assert header[-3:] == ["this run (laptop)", "rings", "paper"]
     assert row == ["row", "0.50 (0.25 to ∞, 68.3 %)", "0.70 (0.60 to 0.80, 68.3 %)", "∞"]
     assert missing[1:] == ["–", "–", "–"]
-    assert trained[2] == "10 members (deep); 1000 (0 jets) and 500 (4 jets) steps of 256 events"
-    assert commit[2] == "commit of workstation, 1"
-    assert kept_results.same_events(page) == ["workstation"]
+    assert trained[2] == "10 members (bootstrap); 1000 (0 jets) and 500 (4 jets) steps of 256 events"
+    assert commit[2] == "commit of rings, 1"
+    assert kept_results.same_events(page) == ["rings"]
 
 
 def test_rings_say_their_own_sizes(page):
@@ -77,15 +77,6 @@ def test_without_larger_runs_there_is_only_this_one(page):
 
 
 def test_what_the_workflow_watches(tmp_path, monkeypatch, page):
-    keep("workstation", 10, EVENTS, {})
-    assert studies.kept_results("top_pair_averaging") == ["data/results/workstation/top_pair_averaging.json"]
-    assert studies.kept_results("top_pair_differential") == []
-
-
-def test_a_profile_that_is_based_on_another_says_only_what_it_changes():
-    laptop, workstation = (section(profile, "event_trainings") for profile in ("laptop", "workstation"))
-    assert workstation["members"] > laptop["members"]
-    assert workstation["top_pair_0j"] == laptop["top_pair_0j"] | {"steps": workstation["top_pair_0j"]["steps"]}
-    assert workstation["generators"] == laptop["generators"]
-    assert section("workstation", "gaussian_line") == section("laptop", "gaussian_line")
-    assert "workstation" in PROFILES
+    keep("rings", 10, EVENTS, {})
+    assert plan.notebook_files("top_pair_averaging", "laptop") == ["data/results/rings/top_pair_averaging.json"]
+    assert plan.notebook_files("top_pair_differential", "laptop") == []

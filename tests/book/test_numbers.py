@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gampl_book import other_settings
-from gampl_book.make_reference import NUMBERS, differences, recorded
+from gampl_book.references import NUMBERS, differences, recorded
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads((ROOT / "tests" / "reference" / NUMBERS).read_text())

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NEEDED = [
     "gampl",
+    "gampl_book",
     "notebooks/gaussian_line.py",
     "tests/reference",
     "tests/nbval_sanitize.cfg",
@@ -44,7 +45,7 @@ def run(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def nbval(checkout: Path) -> subprocess.CompletedProcess[str]:
-    return run(checkout, "-m", "gampl_book.check_notebook", "gaussian_line", "--ok", "ok")
+    return run(checkout, "-m", "gampl_book.references", "check", "gaussian_line", "--ok", "ok")
 
 
 def claims(checkout: Path) -> list[str]:
@@ -59,7 +60,8 @@ def claims(checkout: Path) -> list[str]:
     options = [text for name, file in places.items() for text in (f"--{name}", str(build / name / file))]
     done = run(
         checkout,
-        "gampl_book/run_notebook.py",
+        "-m",
+        "gampl_book.run_notebook",
         "notebooks/gaussian_line.py",
         "--profile",
         "smoke",
@@ -68,7 +70,7 @@ def claims(checkout: Path) -> list[str]:
         *options,
     )
     assert done.returncode == 0, done.stderr
-    judged = run(checkout, "-m", "gampl", "claims", "--profile", "smoke")
+    judged = run(checkout, "-m", "gampl_book.claims", "--profile", "smoke")
     return [line for line in judged.stderr.splitlines() if "line" in line.split()[2] or "check" in line.split()[2]]
 
 

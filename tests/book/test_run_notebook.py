@@ -120,7 +120,7 @@ def test_dead_before_the_first_cell(notebook, tmp_path):
     kernel = tmp_path / "broken/ipykernel_launcher.py"
     kernel.parent.mkdir()
     kernel.write_text("import os\nos._exit(1)")
-    done = run(notebook(), tmp_path, PYTHONPATH=str(kernel.parent))
+    done = run(notebook(), tmp_path, PYTHONPATH=f"{kernel.parent}:{ROOT}")
     assert done.returncode == 1
     assert "notebook page: its Python process did not start: Kernel died" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,12 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from small_project import ROOT
 
 from gampl.store import locking
 from gampl.store.artifacts import Store
-from gampl_book import build, keep, records, run_page, status, step
+from gampl_book import build, keep, run_page, status, step
 
 PYTHON = sys.executable
 
@@ -41,7 +42,7 @@ def test_a_step_is_recorded(tmp_path):
     assert about["host"] == socket.gethostname()
     assert 200 <= about["peak_memory_mb"] < 400
     assert 0 < about["cpu_seconds"] <= about["seconds"] + 0.1
-    found = records.read(log, tmp_path / "logs")
+    found = step.read(log, tmp_path / "logs")
     assert (found.step, found.rule, found.state) == ("train/one", "train", "done")
 
 
@@ -67,7 +68,7 @@ def test_the_last_time_is_remembered(tmp_path):
     before = written(log)["seconds"]
     run(log, "false")
     run(log, "false")
-    assert written(log)["seconds_before"] == before
+    assert written(log)["seconds"] == before
     assert before >= 0.3
 
 
@@ -128,24 +129,24 @@ def test_a_step_whose_process_is_gone_is_lost(tmp_path):
         "elsewhere": {"pid": gone.pid, "host": "another-machine"},
     }.items():
         leave(tmp_path / f"train/{name}.log", state="running", **about)
-    states = {record.step: record.state for record in records.read_all(tmp_path)}
+    states = {record.step: record.state for record in step.read_all(tmp_path)}
     assert states == {"train/mine": "running", "train/gone": "lost", "train/elsewhere": "running"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "done"}', "\xff"])
 def test_a_record_that_is_none(tmp_path, text):
     (tmp_path / "one.json").write_text(text)
-    assert records.read(tmp_path / "one.log", tmp_path) is None
-    assert records.read_all(tmp_path) == []
+    assert step.read(tmp_path / "one.log", tmp_path) is None
+    assert step.read_all(tmp_path) == []
 
 
 # ---- the state of the work
 
 
 def a_step(kind: str, state_: str, **about: object) -> status.Step:
-    record = records.Record("train/one", "done", "here", "", 100.0, None, None, None) if about else None
+    record = step.Record("done", "here", 1, 100.0) if about else None
     for name, value in about.items():
-        record = records.Record(**{**vars(record), name: value})
+        record = msgspec.structs.replace(record, **{name: value})
     return status.Step(kind, Path("one.log"), state_, record)
 
 
@@ -253,7 +254,7 @@ def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
     with pytest.raises(ValueError, match="no records of finished steps"):
-        keep.cost("laptop")
+        keep.cost(Path("_build/laptop"))
     leave(Path("_build/laptop/logs/train/one.log"), seconds=2.0, cpu_seconds=1.5, peak_memory_mb=10)
     leave(Path("_build/laptop/logs/train/two.log"), seconds=3.0, cpu_seconds=2.5, peak_memory_mb=30)
     Path("_build/laptop/results").mkdir()

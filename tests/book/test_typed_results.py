@@ -38,6 +38,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "the most sensitive summary is the one to show it": DERIVED,
         "from far below one to far above says nothing": CONDITIONAL,
         "the smallest $G$ that any classifier can find": DERIVED,
+        "whether that contains 22 is printed below": "the paper's number; the cell below prints the answer",
     },
     "gaussian_rings": {"Where a band is narrower than the points' errors": CONDITIONAL},
     "gaussian_line": {
@@ -45,7 +46,6 @@ ALLOWED: dict[str, dict[str, str]] = {
         "not the 70 of the next equation": "the paper's number, as the claims ledger judges it",
         "and the 70 is right": "closed form: no run can change it",
         "with the approximation $I \\ll 1$": DERIVED,
-        "times as high as the closed form": "the factor is computed",
         "the exact value at $\\ntrain = 1000$": CHOSEN,
         "the statistical part is ten times the model part": DERIVED,
         "With fifty members and $\\ngen = 7\\ntrain$": CHOSEN,
@@ -131,27 +131,33 @@ def test_what_is_allowed_is_still_there(page):
 GLUED = "We find $G=$ {glue:text}`page_G`"
 
 TYPED = {
-    "seven times too large": "The transformer's does not: it is seven times too large, as the kept run shows.",
+    "seven times": "The transformer's does not: it is seven times too large, as the kept run shows.",
     "ahead": "At the laptop size the transformer is ahead in the mass, and behind the others with the most.",
     "12.5": f"{GLUED}, where the other network has 12.5.",
     "13": f"Refined samples keep 13 to 80 % of {GLUED}.",
     "smaller than": f"{GLUED}. In the mass the bias is smaller than the intervals.",
     "twice as": f"{GLUED}, twice as much as before.",
+    "12.6": f"{GLUED}, where the paper has 2.6 and our other network 12.6.",
+    "12.7": "The other network has 12.7 with {glue:text}`page_n` members, above the paper's 2.6.",
+    "12.8": "The paper quotes 2.6, and {glue:text}`page_n` members have 12.8.",
+    "hardly": f"{GLUED}, hardly more than in the paper.",
+    "larger than": f"{GLUED}. The interval is larger than the nominal one.",
 }
 
 
-@pytest.mark.parametrize("sentence", TYPED.values(), ids=TYPED)
+@pytest.mark.parametrize(("what", "sentence"), TYPED.items(), ids=TYPED)
 @pytest.mark.parametrize("name", ["page.py", "page.md"])
-def test_a_planted_result_is_found(tmp_path, name, sentence):
-    """The sentences that a referee has found in this book, and some like them."""
+def test_a_planted_result_is_found(tmp_path, name, what, sentence):
+    """The sentences that a referee has found in this book, and some like them; also beside the paper's numbers."""
     page = tmp_path / name
     page.write_text(f"# %% [markdown]\n# {sentence}\n" if name.endswith("py") else sentence)
-    assert [found for found in findings(page) if reason(found) is None]
+    assert what in [found.what for found in findings(page) if reason(found) is None]
 
 
 SOUND = [
     f"{GLUED} with a 68 % range of {{glue:text}}`page_G_low` to {{glue:text}}`page_G_high`, see Fig. 4 and Eq. (18).",
-    f"{GLUED} in regions 2 to 19, where the paper reads off 2.6.",
+    f"{GLUED} in regions 2 to 19, where the paper reads off 2.6 and about 7.",
+    "The paper's 8.5 million events need {glue:text}`page_shards` shards, {glue:text}`page_factor` times as many.",
     f"{GLUED}$\\cdot 10^{{-4}}$ of the events.",
     "A pull beyond two or three is larger than a posterior that is right would have.",
     "Of 1000 events 5 % lie in each region.",

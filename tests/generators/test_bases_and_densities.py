@@ -10,7 +10,7 @@ from scipy import stats
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.densities import AutoregressiveEvents, SplineEvents
-from gampl.particles.jet_coordinates import JetCoordinates
+from gampl.particles.coordinates import JetCoordinates
 from gampl.particles.kinematics import delta_r
 
 PT_MIN, DELTA_R_MIN = 22.0, 0.5

@@ -14,7 +14,7 @@ from gampl.generators.event_settings import FLOWS, Generator
 from gampl.generators.randomness import torch_generator
 from gampl.generators.velocity import Velocity, make_velocity
 from gampl.generators.velocity.transformer import Block
-from gampl.particles.jet_coordinates import UNIT, JetCoordinates
+from gampl.particles.coordinates import UNIT, JetCoordinates
 
 JETS, EVENTS = 6, 40
 EQUIVARIANT = FLOWS[1:]
@@ -99,7 +99,7 @@ def test_other_kinds_are_refused():
 def test_libraries_are_imported_only_where_needed():
     code = (
         "import sys, torch; from gampl.generators.event_settings import Generator; "
-        "from gampl.particles.jet_coordinates import JetCoordinates as C; "
+        "from gampl.particles.coordinates import JetCoordinates as C; "
         "from gampl.generators.velocity import make_velocity; "
         "c = C(torch.zeros(2, 4), torch.ones(2, 4), 22.0); x = torch.rand(9, 8); "
         "make_velocity(Generator('transformer'), c, x, seed=0, member=0); assert 'lgatr' not in sys.modules; "

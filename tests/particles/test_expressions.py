@@ -9,6 +9,7 @@ import pytest
 from expression_texts import COLUMNS, conditions, numbers
 from hypothesis import example, given, settings
 
+from gampl.particles import expressions, grammar
 from gampl.particles.expressions import FUNCTIONS, ExpressionError, expression
 
 ORACLE = {
@@ -92,10 +93,9 @@ def test_least_and_greatest():
     np.testing.assert_array_equal(expression("max(a, b, c, 2.5)")(columns), [4, 5, np.nan])
 
 
-def test_the_values_are_the_methods_own():
+def test_a_call_gives_the_values():
     read = expression("x > 0 and y < 1")
     assert read(COLUMNS).tolist() == read.evaluate(COLUMNS).values.tolist()
-    assert read.lost(COLUMNS).tolist() == read.evaluate(COLUMNS).lost.tolist()
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_lost_events_are_nowhere():
         assert values.tolist() == list(map(bool, inside))
         assert lost.tolist() == [False, True, True, False]
     # where the other comparison decides nothing is lost
-    assert expression("pt > 20 or ok > 0").lost(columns).tolist() == [False, False, False, False]
+    assert expression("pt > 20 or ok > 0").evaluate(columns).lost.tolist() == [False, False, False, False]
     assert expression("pt > 20 and ok > 1").evaluate(columns).values.tolist() == [False] * 4
-    assert expression("pt > 20 and ok > 1").lost(columns).tolist() == [False, False, False, True]
-    assert expression("1/(pt - 1) > 0").lost(columns).tolist() == [True, True, False, False]
-    assert expression("log(-pt)").lost(columns).all()
+    assert expression("pt > 20 and ok > 1").evaluate(columns).lost.tolist() == [False, False, False, True]
+    assert expression("1/(pt - 1) > 0").evaluate(columns).lost.tolist() == [True, True, False, False]
+    assert expression("log(-pt)").evaluate(columns).lost.all()
 
 
 def test_columns_of_any_real_numbers():
@@ -194,6 +194,17 @@ class Counting(dict):
 
     def __contains__(self, name):
         return True
+
+
+def test_a_text_is_parsed_once(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(expressions, "parse", lambda text: parsed.append(text) or grammar.parse(text))
+    text = "2000 <= a_name_of_this_test < 2200"
+    for condition in (None, True):
+        read = expression(text, condition=condition)
+        read({name: [2100.0] for name in read.names})
+        assert read.interval().inner({name: [2100.0] for name in read.names}) == [2100.0]
+    assert parsed == [text]
 
 
 def test_each_column_is_fetched_once():

@@ -61,7 +61,7 @@ def test_particles_depend_on_the_number_of_jets():
     assert ZJets(0).particles == ("mu-", "mu+")
     with pytest.raises(ValueError, match="unknown particle 'j3'"):
         ZJets(2).observable("pT(j3)")
-    with pytest.raises(ValueError, match="unknown function 'HT'"):
+    with pytest.raises(ValueError, match="unknown observable 'HT'"):
         ZJets(0).observable("HT")
 
 

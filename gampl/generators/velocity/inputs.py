@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gampl.particles.coordinates import Coordinates
+from gampl.particles.coordinates import Coordinates, invariant_square
 
 TIME_FEATURES = 8
 # Spread of the frequencies with which t enters. The public code has 30, turns that a velocity does not make: with 1 a
@@ -123,8 +123,7 @@ def log_mass(momenta: Tensor) -> Tensor:
 
     In the single precision of a network E² - p² of a jet is mostly round-off, so it must be told the mass.
     """
-    e, px, py, pz = momenta.double().unbind(-1)
-    m2 = (e * e - px * px - py * py - pz * pz).clamp_min(0.0)
+    m2 = invariant_square(momenta.double()).clamp_min(0.0)
     return (0.5 * (m2 + MASS2_FLOOR).log() + 4.0).unsqueeze(-1)
 
 

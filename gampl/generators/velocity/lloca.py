@@ -9,7 +9,7 @@ from torch.nn.functional import gelu, normalize, pad
 
 from gampl.generators.event_settings import Generator
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
-from gampl.particles.coordinates import Coordinates
+from gampl.particles.coordinates import Coordinates, invariant_square
 
 with warnings.catch_warnings():  # torch-geometric, which lloca imports, still compiles with torch.jit.script
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -142,25 +142,19 @@ class PairVectors(nn.Module):
         itself = _with_itself(log_mass2)
         weights = weights.masked_fill(itself.unsqueeze(-1), -math.inf).softmax(2)
         vectors = weights.transpose(-1, -2) @ (pairs / (0.5 * log_mass2).exp().unsqueeze(-1))  # (n, P, 3, 4)
-        return vectors / _square(vectors).sum(-1).clamp_min(1e-10).sqrt()[..., None, None]
+        return vectors / invariant_square(vectors).sum(-1).clamp_min(1e-10).sqrt()[..., None, None]
 
 
 def _pairs(momenta: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
     """Momenta of each particle and another particle or reference, and their log m²: (n, P, P + R, 4), (n, P, P + R)."""
     others = torch.cat([momenta, references.to(momenta).expand(len(momenta), -1, -1)], 1)
     pairs = momenta.unsqueeze(2) + others.unsqueeze(1)
-    return pairs, _square(pairs).clamp_min(1e-10).log()
+    return pairs, invariant_square(pairs).clamp_min(1e-10).log()
 
 
 def _with_itself(of_pairs: Tensor) -> Tensor:
     """Which pairs are a particle and itself: (n, P, P + R) -> (P, P + R)."""
     return torch.eye(*of_pairs.shape[1:], dtype=torch.bool, device=of_pairs.device)
-
-
-def _square(vectors: Tensor) -> Tensor:
-    """E² - p²: (..., 4) -> (...)."""
-    e, px, py, pz = vectors.unbind(-1)
-    return e * e - px * px - py * py - pz * pz
 
 
 def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The plain commands behind the book's work: ``python -m gampl_book train`` and ``claims``."""
+"""Trains networks of the book, or finds them in the store: ``python -m gampl_book.train ring2d/deep/1``."""
 
 import argparse
 import json
@@ -15,14 +15,13 @@ from gampl_book.profiles import PROFILES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="gampl_book", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-
-    train = commands.add_parser("train", help="train networks of the book, or find them in the store")
+    """Run the command; returns the exit status."""
+    train = argparse.ArgumentParser(prog="gampl_book.train", description=__doc__)
     train.add_argument(
         "names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3, which generates, too"
     )
+    train.add_argument("--profile", choices=PROFILES, default="laptop")
+    train.add_argument("--seed", type=int, default=1)
     train.add_argument(
         "--at-once",
         type=int,
@@ -32,20 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
     train.set_defaults(run=_train)
-
-    claims = commands.add_parser("claims", help="compare the paper's numbers with a run's results")
-    claims.add_argument("--build", type=Path, default=Path("_build"), help="folder of the runs (default: _build)")
-    claims.add_argument("--archive", type=Path, default=Path("data/results"), help="folder of results that are kept")
-    claims.add_argument("--ledger", type=Path, default=Path("book/claims.yml"))
-    claims.add_argument("--page", type=Path, help="write the ledger as a page of the book to this file")
-    claims.add_argument("--accept", action="store_true", help="make this run's verdicts those that the ledger expects")
-    claims.set_defaults(run=_claims)
-
-    for command in (train, claims):
-        command.add_argument("--profile", choices=PROFILES, default="laptop")
-    train.add_argument("--seed", type=int, default=1)
-
-    return run(parser.parse_args(arguments), "gampl_book")
+    return run(train.parse_args(arguments), "gampl_book.train")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -99,23 +85,6 @@ def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str
             "device": done.history.device if done.history else "–",
         }
     return receipt
-
-
-def _claims(options: argparse.Namespace) -> int:
-    from gampl_book.claims import accept, evaluate, load, read_results
-    from gampl_book.claims_page import page
-
-    results = read_results(options.build, options.archive)
-    judged = evaluate(load(options.ledger), results)
-    if options.accept:
-        print("expected from now on:", ", ".join(accept(options.ledger, judged, options.profile)) or "nothing new")
-        return 0
-    if options.page is not None:
-        write_bytes(options.page, page(judged, options.profile, results).encode())
-    unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]
-    for sentence in unexpected:
-        print(f"gampl_book: {sentence}", file=sys.stderr)
-    return 1 if unexpected and options.page is None else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,184 @@
+"""Texts of expressions and observables on Python's own parser, which executes nothing.
+
+Only numbers, names, + - * / ** < <= > >= == != and or not, parentheses and commas reach the parser. What it makes of
+them are calls, arithmetic, comparisons and logic, and a few trees such as tuples, which `gampl.particles.expressions`
+and `gampl.particles.observables` refuse. A name that Python cannot read becomes a blank word, known by its position.
+"""
+
+import ast
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gampl.particles.quoting import quoted
+
+MOST_CHARACTERS = 1000
+MOST_NESTED = 100  # parentheses in each other
+
+WORD = r"""(?P<space>[ \t\r\n]+)
+    |(?P<quoted>`[^`]*`)
+    |(?P<name>{names})
+    |(?P<glued>(?>{number})(?=[A-Za-z_]))|(?P<number>{number})
+    |(?P<keyword>(?:{keywords})\b)|(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<instead>===|=<|=>|<>|&&|\|\||=(?!=)|!(?!=)|[&|^~≤≥≠−×·²])
+    |(?P<trailing>,(?=[ \t\r\n]*\)))
+    |(?P<sign>\*\*|[<>=!]=|/(?!/)|[-+*(),<>])
+    |(?P<backtick>`)
+    |(?P<other>//|.)"""
+NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+KEYWORDS = "|".join(word for word in keyword.kwlist if word not in ("and", "or", "not"))
+PROBLEMS = {
+    "glued": "expected an operator or a space behind the number {word}",
+    "keyword": "{word} is a word of Python's, expected a column (its name in back-ticks)",
+    "instead": "expected {instead} instead of {word}",
+    "trailing": "expected a number or a name behind ','",
+    "backtick": "expected a second back-tick, behind the name",
+    "other": "{word} is not understood, expected back-ticks around a name with such characters",
+}
+INSTEAD = {
+    **dict.fromkeys(("&", "&&"), "'and'"),
+    **dict.fromkeys(("|", "||"), "'or'"),
+    **dict.fromkeys(("=", "==="), "'=='"),
+    **dict.fromkeys(("=<", "≤"), "'<='"),
+    **dict.fromkeys(("=>", "≥"), "'>='"),
+    **dict.fromkeys(("<>", "≠"), "'!='"),
+    **dict.fromkeys(("×", "·"), "'*'"),
+    "^": "'**'",
+    "²": "'**2'",
+    "−": "'-'",
+    "!": "'not'",
+    "~": "'not', or back-ticks around the name,",
+}
+
+
+class ExpressionError(ValueError):
+    """A text that is not an expression or an observable, or columns that do not fit an expression."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A text and Python's tree of it.
+
+    Args:
+        text: The text.
+        kind: What it should be, for errors: "expression" or "observable".
+        body: The tree.
+        start: Number of spaces before the tree.
+        names: The names that Python cannot read, by the position of their first letter.
+    """
+
+    text: str
+    kind: str
+    body: ast.expr
+    start: int
+    names: Mapping[int, str]
+
+    def name(self, node: ast.Name) -> str:
+        """The name at a node."""
+        return self.names.get(self.start + node.col_offset, node.id)
+
+    def function(self, node: ast.Call) -> str:
+        """The name of the function in f(x).
+
+        Raises:
+            ExpressionError: If something else is called, or without arguments.
+        """
+        if not isinstance(node.func, ast.Name) or not self.source(node).startswith(self.name(node.func)):
+            raise self.error(node, "expected an operator before '('")
+        if node.keywords or not node.args:
+            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(node.func.id)}")
+        return self.name(node.func)
+
+    def sum(self, node: ast.expr) -> list[ast.Name]:
+        """The names in a sum of particles.
+
+        Raises:
+            ExpressionError: If anything else is in it.
+        """
+        parts = [node]
+        while isinstance(first := parts[0], ast.BinOp) and isinstance(first.op, ast.Add):
+            parts[:1] = [first.left, first.right]
+        others = [part for part in parts if not isinstance(part, ast.Name)]
+        if others:
+            raise self.error(others[0], "expected names of particles joined by '+', or a known function before '('")
+        return [part for part in parts if isinstance(part, ast.Name)]
+
+    def source(self, node: ast.expr) -> str:
+        """The text of a node, without parentheses around it."""
+        begin, end = self._span(node)
+        return self.text[begin:end]
+
+    def error(self, node: ast.expr, problem: str) -> ExpressionError:
+        """The error to raise at a node."""
+        return error(self.kind, self.text, problem, self._span(node)[0])
+
+    def _span(self, node: ast.expr) -> tuple[int, int]:
+        """Begin and end of a node in the text, with its own back-ticks: words and numbers touch no others."""
+        begin, end = self.start + node.col_offset, self.start + (node.end_col_offset or 0)
+        return begin - (self.text[begin - 1 : begin] == "`"), end + (self.text[end : end + 1] == "`")
+
+
+def parse(text: str, kind: str = "expression", names: Iterable[str] = ()) -> Parsed:
+    """Python's tree of a text.
+
+    Args:
+        text: At most 1000 characters; line breaks count as spaces.
+        kind: What it should be, for errors.
+        names: Names, of letters, digits and _, then signs, that may stand without back-ticks. Where several fit, the
+            longest counts.
+
+    Raises:
+        ExpressionError: If the text has other words or signs, or they do not fit together. Says where.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise error(kind, text, f"expected at most {MOST_CHARACTERS} characters, got {len(text)}")
+    plain, positions, opened = "", {}, []
+    for match in _words(tuple(names)).finditer(text):
+        group, word, at = str(match.lastgroup), match[0], match.start()
+        if group in PROBLEMS:
+            raise error(kind, text, PROBLEMS[group].format(word=quoted(word), instead=INSTEAD.get(word)), at)
+        if group == "quoted" and (word == "``" or not word.isprintable()):
+            raise error(kind, text, f"expected a name between the back-ticks, got {quoted(word[1:-1])}", at)
+        if group == "quoted":
+            positions[at + 1], word = word[1:-1], f" {'x' * (len(word) - 2)} "
+        elif group == "name":
+            positions[at], word = word, re.sub(r"\W", " ", re.sub(r"\w", "x", word))
+        elif group == "space":
+            word = " " * len(word)
+        elif word == "(":
+            opened.append(at)
+        elif word == ")" and not opened:
+            raise error(kind, text, "this ')' closes nothing, expected '(' before it", at)
+        elif word == ")":
+            opened.pop()
+        if len(opened) > MOST_NESTED:
+            raise error(kind, text, f"expected at most {MOST_NESTED} parentheses in each other", at)
+        plain += word
+    if opened:
+        raise error(kind, text, "this '(' is never closed, expected ')'", opened[-1])
+    start = len(plain) - len(plain.lstrip())
+    try:
+        return Parsed(text, kind, ast.parse(plain[start:], mode="eval").body, start, positions)
+    except SyntaxError as refused:
+        at, end = (start + int(offset or 0) - 1 for offset in (refused.offset, refused.end_offset))
+    except (RecursionError, MemoryError):  # of Python's parser, or where callers have left little of the stack
+        raise error(kind, text, "nested too deeply, expected fewer operations") from None
+    at, got = (at, quoted(text[at:end])) if end > at >= start else (len(text), "the end")
+    hint = "; a name that ends in a sign goes in back-ticks" if plain[:at].rstrip().endswith(("+", "-", "*")) else ""
+    raise error(kind, text, f"expected numbers and names with one operator between any two, got {got}{hint}", at)
+
+
+@lru_cache(maxsize=100)
+def _words(names: tuple[str, ...]) -> re.Pattern[str]:
+    """What a text is made of: `WORD`."""
+    by_length = sorted(names, key=len, reverse=True)
+    known = "|".join(re.escape(name) + (r"\b" if re.fullmatch(r"\w+", name) else "") for name in by_length)
+    return re.compile(WORD.format(names=known or "(?!)", number=NUMBER, keywords=KEYWORDS), re.VERBOSE | re.DOTALL)
+
+
+def error(kind: str, text: str, problem: str, at: int | None = None) -> ExpressionError:
+    """The error to raise at a position, counted from 0."""
+    where = "" if at is None else f", character {at + 1}"
+    return ExpressionError(f"{kind} {quoted(text, at or 0)}{where}: {problem}")

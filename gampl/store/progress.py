@@ -1,0 +1,63 @@
+"""Progress of long work: a bar on a terminal, else a line now and then."""
+
+import os
+import sys
+import time
+from collections import defaultdict
+from types import TracebackType
+from typing import Any, Self
+
+SECONDS_BETWEEN_LINES = 20.0
+
+
+class Progress:
+    """Tells on standard error how much is done; use it as a context and call it.
+
+    It tells nothing if the environment variable TQDM_DISABLE is set.
+
+    Args:
+        unit: What is counted, in the plural.
+        total: How many there are, if that is known.
+        start: How many were done before.
+        quiet: Whether to tell nothing.
+    """
+
+    def __init__(self, unit: str, *, total: int | None = None, start: int = 0, quiet: bool = False) -> None:
+        self._unit, self._total, self._start = unit, total, start
+        self._quiet = quiet or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+        self._done: dict[str, int] = defaultdict(lambda: start)
+        self._steps = 0
+        self._begun = self._last_line = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if not self._quiet and sys.stderr.isatty():
+            try:
+                from tqdm import tqdm
+            except ModuleNotFoundError:  # it comes with the extras; without it there are lines
+                return self
+            self._bar = tqdm(
+                total=self._total, initial=self._start, unit=f" {self._unit}", unit_scale=True, leave=False
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, name: str, done: int) -> None:
+        """Tells that so many of something are done, such as the events of one sample."""
+        step = done - self._done[name]
+        self._done[name] = done
+        self._steps += step
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.set_description(name, refresh=False)
+            self._bar.update(step)
+        elif not self._quiet and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            of_all = "" if self._total is None else f" of {self._total}"
+            rate = self._steps / max(now - self._begun, 1e-9)
+            print(f"{name}: {done}{of_all} {self._unit}, {rate:.3g} a second", file=sys.stderr, flush=True)  # noqa: T201

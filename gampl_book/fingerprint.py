@@ -1,0 +1,91 @@
+"""Prints SHA-256 sums of what a run has made, so that two commits can be compared on the same machine.
+
+    python -m gampl_book.fingerprint --build _build/smoke --events data/*.h5 --json averaging.json > before.json
+    python -m gampl_book.fingerprint --build _build/smoke --events data/*.h5 --json averaging.json --compare before.json
+
+Sums are of the arrays of each trained artifact by the training's name (neither keys nor names of parameters count), of
+each recorded number by notebook, of the data in files of events, and of `gampl`'s JSON without time and command.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from gampl.store.artifacts import ARRAYS, Store
+
+INCIDENTAL = ("time", "command", "seconds", "versions")
+
+
+def of_trainings(build: Path, store: Store) -> Iterator[tuple[str, str]]:
+    """The arrays of each training of a run, from its receipts."""
+    for receipt in sorted((build / "receipts").rglob("*.json")):
+        for name, about in json.loads(receipt.read_text(encoding="utf-8")).items():
+            folders = [Store(root).path(about["artifact"]) for root in (store.kept, store.root) if root]
+            arrays = next((load_file(folder / ARRAYS) for folder in folders if folder.exists()), {})
+            yield f"training {name}", _sum(sorted(map(_of_array, arrays.values()))) if arrays else "not in the store"
+
+
+def of_numbers(build: Path) -> Iterator[tuple[str, str]]:
+    """Each number that a notebook of a run recorded, with its interval."""
+    for results in sorted((build / "results").glob("*.json")):
+        for name, number in json.loads(results.read_text(encoding="utf-8"))["numbers"].items():
+            yield f"number {results.stem}.{name}", _sum(number)
+
+
+def of_events(path: Path) -> str:
+    """The data sets of an HDF5 file; its attributes, such as versions of programs, do not count."""
+    with h5py.File(path) as file:
+        names: list[str] = []
+        file.visit(names.append)
+        return _sum({name: _of_array(np.asarray(file[name])) for name in names if isinstance(file[name], h5py.Dataset)})
+
+
+def of_output(path: Path) -> str:
+    """A JSON output of `gampl`, without what differs between equal runs."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return _sum({name: value for name, value in content.items() if name not in INCIDENTAL})
+
+
+def _of_array(array: NDArray[Any]) -> str:
+    numbers = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes()
+    return hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode() + numbers).hexdigest()
+
+
+def _sum(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns 1 if something differs."""
+    parser = argparse.ArgumentParser(description="Sum what a run has made, or compare with earlier sums.")
+    parser.add_argument("--build", type=Path, help="folder of a run, such as _build/smoke")
+    parser.add_argument("--store", type=Path, help="where its networks lie; default: the store of this checkout")
+    parser.add_argument("--events", type=Path, nargs="+", default=[], help="HDF5 files of events")
+    parser.add_argument("--json", type=Path, nargs="+", default=[], help="what gampl ... --json has written")
+    parser.add_argument("--compare", type=Path, help="sums to compare with")
+    args = parser.parse_args(arguments)
+    ours = dict([*of_trainings(args.build, Store(args.store)), *of_numbers(args.build)]) if args.build else {}
+    ours |= {f"events {path.name}": of_events(path) for path in args.events}
+    ours |= {f"output {path.name}": of_output(path) for path in args.json}
+    if args.compare is None:
+        print(json.dumps(ours, indent=1))
+        return 0
+    theirs = json.loads(args.compare.read_text(encoding="utf-8"))
+    differing = [name for name in theirs | ours if theirs.get(name) != ours.get(name)]
+    for name in differing:
+        print(f"{name}: {'only there' if name not in ours else 'only here' if name not in theirs else 'differs'}")
+    print(f"{len(theirs | ours) - len(differing)} of {len(theirs | ours)} are equal", file=sys.stderr)
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The plan of the work: what each notebook needs, and the jobs that train networks; read by the Snakefile.
+
+A new page needs one entry in `PAGES`, or none where its source and its settings are all that it needs. Planning imports
+no torch, to be quick.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from gampl.generators.settings import POSTERIORS, RESAMPLINGS
+from gampl_book import COSTS, KEPT_RESULTS, event_studies, studies
+from gampl_book.profiles import LARGER, section
+from gampl_book.studies import event_file
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a notebook needs besides its source and its settings.
+
+    Attributes:
+        trainings: Names of trainings, or patterns of names.
+        events: Names of files of events.
+        files: Other files, or patterns, relative to the project.
+    """
+
+    trainings: Sequence[str] = ()
+    events: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+BAYESIAN_RINGS = Needs(["ring?d/bayesian/*"])
+TOP_PAIRS = Needs(["top_pair_*"])
+
+PAGES = {
+    "gaussian_rings": Needs([f"ring?d/{posterior}/1" for posterior in POSTERIORS]),
+    "averaging_amplification": Needs([f"ring?d/{posterior}/*" for posterior in POSTERIORS]),
+    "members": Needs(["compared_*", *(f"ring2d/{kind}/*" for kind in (*RESAMPLINGS, "repulsive"))]),
+    "calibration": Needs(["ring?d/bayesian/*", "ring2d/scan/*"]),
+    "reference_sample": BAYESIAN_RINGS,
+    "cross_fitting": Needs(["ring2d/bayesian/*", "ring2d/crossfit/*"]),
+    "likelihood_ratios": Needs(["ring?d/bayesian/1"]),
+    "differential_amplification": BAYESIAN_RINGS,
+    "averaging_or_differential": BAYESIAN_RINGS,
+    "making_events": Needs(events=["top_pair_0j"]),
+    "top_pair_events": Needs(events=["top_pair_0j", "top_pair_4j"]),
+    "z_jets": Needs(events=["z_jets", "z_jets_inclusive"]),
+    "top_pair_generators": TOP_PAIRS,
+    "top_pair_averaging": TOP_PAIRS,
+    "top_pair_differential": TOP_PAIRS,
+    "known_truth": Needs(["leading_order_*"]),
+    "your_process": Needs(files=["examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv"]),
+    "paper_scale": Needs(files=[f"{COSTS}/**/*.json"]),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble.
+
+    Attributes:
+        trainings: Their settings by name.
+        trained_by: The file whose code, with all that it imports, decides what they become.
+        data: Files with the training events, relative to the project; none where they are drawn.
+        generated: What decides which events a job generates after training; rings generate none.
+    """
+
+    trainings: dict[str, Any]
+    trained_by: str
+    data: list[str]
+    generated: dict[str, Any]
+
+    @property
+    def made_of(self) -> dict[str, Any]:
+        """All settings that decide what a job makes, in types of JSON."""
+        return {"trainings": {name: asdict(t) for name, t in self.trainings.items()}, "generated": self.generated}
+
+
+def trainings(profile: str, seed: int) -> dict[str, Any]:
+    """The settings of all trainings of a profile by name, of rings and of LHC events."""
+    return {**studies.trainings(profile, seed), **event_studies.trainings(profile, seed)}
+
+
+def jobs(profile: str, seed: int) -> dict[str, Job]:
+    """All jobs of a profile, named by their first and last training, such as ``ring2d/deep/1-2``."""
+    families: dict[str, list[str]] = {}
+    plan = trainings(profile, seed)
+    for name in plan:
+        families.setdefault(name.rpartition("/")[0], []).append(name)
+    grouped = {}
+    for family, names in families.items():
+        rings = family.startswith("ring")
+        size = _trainings_per_job(profile, family, len(names))
+        for some in (names[i : i + size] for i in range(0, len(names), size)):
+            job = f"{some[0]}-{some[-1].rpartition('/')[2]}"
+            in_job = {name: plan[name] for name in some}
+            grouped[job] = Job(in_job, studies.TRAINED_BY, [], {}) if rings else _event_job(profile, family, in_job)
+    return grouped
+
+
+def _trainings_per_job(profile: str, family: str, all_of_them: int) -> int:
+    if family.startswith("ring"):
+        return int(section(profile, "trainings")["sets_per_job"])
+    if family.endswith("/repulsive"):  # its members are trained together or not at all
+        return all_of_them
+    return int(section(profile, "event_trainings")["members_per_job"])
+
+
+def _event_job(profile: str, ensemble: str, members: dict[str, Any]) -> Job:
+    generated = {
+        "solver": asdict(event_studies.solver(profile)),
+        "n_gen": event_studies.n_gen(profile, ensemble),
+        "chunk": event_studies.chunk(profile),
+    }
+    file = event_studies.training_file(profile, ensemble)
+    return Job(members, event_studies.TRAINED_BY, [file] if file else [], generated)
+
+
+def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
+    """Names of the trainings that a notebook uses."""
+    patterns = PAGES.get(notebook, Needs()).trainings
+    return [name for name in trainings(profile, seed) if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def notebook_settings(notebook: str, profile: str, seed: int) -> dict[str, Any]:
+    """All settings that decide what a notebook shows."""
+    of_events = event_studies.trainings(profile, seed).keys() & set(notebook_trainings(notebook, profile, seed))
+    shared = section(profile, "event_trainings") if of_events else {}
+    return {"settings": section(profile, notebook), "events": shared, "seed": seed}
+
+
+def notebook_files(notebook: str, profile: str) -> list[str]:
+    """Files that a notebook reads, relative to the project: events, others, and kept results of larger runs."""
+    needs = PAGES.get(notebook, Needs())
+    others = [str(path) for pattern in needs.files for path in sorted(Path().glob(pattern))]
+    kept = [Path(KEPT_RESULTS, larger, f"{notebook}.json") for larger in LARGER]
+    return [event_file(name, profile) for name in needs.events] + others + [str(p) for p in kept if p.exists()]

@@ -1,0 +1,179 @@
+"""Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
+
+    python -m gampl_book.references make _build/smoke/executed/*.ipynb --results _build/smoke/results
+    python -m gampl_book.references check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
+
+A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
+mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from gampl_book import notebook_env
+
+FOLDER = Path("tests/reference")
+SANITIZE = Path("tests/nbval_sanitize.cfg")
+CHECKED = "nbval-check-output"
+INJECTED = "injected-parameters"
+NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
+
+RELATIVE = 5e-3  # sees an error of 1 %
+# A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
+SHARES, ABSOLUTE = "coverage", 0.02
+
+REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
+
+
+def reduced(executed: NotebookNode, name: str) -> NotebookNode:
+    """What a reference keeps of an executed notebook.
+
+    Raises:
+        ValueError: If a checked cell shows something else than text, which nbval cannot compare.
+    """
+    reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    for cell in executed.cells:
+        if cell.cell_type != "code":
+            continue
+        tags = list(cell.metadata.get("tags", []))
+        kept = nbformat.v4.new_code_cell(  # type: ignore[no-untyped-call]
+            cell.source, id=f"cell-{len(reference.cells)}", metadata={"tags": tags}
+        )
+        if CHECKED in tags:
+            if not cell.outputs or not all(map(_is_text, cell.outputs)):
+                problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
+                raise ValueError(f"notebook {name}: {problem}:\n{cell.source}")
+            kept.outputs = joined(cell.outputs)
+            kept.execution_count = len(reference.cells) + 1  # nbval takes a cell without one for never run
+        reference.cells.append(kept)
+    return reference
+
+
+def _is_text(output: NotebookNode) -> bool:
+    """Whether an output is printed text, or text that is glued into the prose."""
+    if output.output_type == "stream":
+        return bool(output.name == "stdout")
+    return set(output.get("data", ())) == {"application/papermill.record/text/plain"}
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs in which text that a kernel happened to send in pieces is one again; nbval does the same."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
+
+
+def is_current(reference: Path, source: Path) -> bool:
+    """Whether a reference holds the same code as the py:percent source of its notebook."""
+    return _code(nbformat.read(reference, 4)) == _code(jupytext.read(source, fmt="py:percent"))  # type: ignore[no-untyped-call]
+
+
+def _code(notebook: NotebookNode) -> list[str]:
+    """The code cells, without the parameters that papermill puts in."""
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    return [cell.source for cell in cells if INJECTED not in cell.metadata.get("tags", [])]
+
+
+def recorded(results: Path) -> dict[str, dict[str, float | str]]:
+    """The numbers that the notebooks recorded for the claims ledger: notebook -> name -> value."""
+    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+    return {stem: {name: n["value"] for name, n in content["numbers"].items()} for stem, content in files.items()}
+
+
+def differences(ours: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:
+    """The recorded numbers of a notebook that are not those of its reference, each with that one.
+
+    Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
+    single precision. What a page trains itself, such as a classifier, amplifies it.
+    """
+
+    def agree(name: str, one: float, other: float) -> bool:
+        if math.isnan(other):  # a number that this run cannot have
+            return math.isnan(one) and name in ours
+        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
+
+    pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
+    return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
+
+
+def make(executed: list[Path], results: Path | None, folder: Path) -> None:
+    """Writes the references of executed notebooks, and the numbers of that run; removes others.
+
+    Raises:
+        ValueError: If a checked cell shows something else than text; then nothing is written.
+    """
+    read = {path: nbformat.read(path, 4) for path in executed}  # type: ignore[no-untyped-call]
+    references = {folder / path.name: reduced(notebook, path.stem) for path, notebook in read.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, reference in references.items():
+        nbformat.write(reference, path)  # type: ignore[no-untyped-call]
+    for left_over in set(folder.glob("*.ipynb")) - set(references):
+        left_over.unlink()  # its notebook is gone
+    if results:
+        numbers = json.dumps(recorded(results), indent=1, sort_keys=True)
+        (folder / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
+    print(f"{len(references)} references are in {folder}; see what changed: git diff {folder}")
+
+
+def check(source: Path, reference: Path) -> str:
+    """What is wrong with a notebook as compared with its reference; empty if nothing is."""
+    if not reference.is_file():
+        return f"notebook {source.stem} has no reference {reference}: make it with `make reference`"
+    if not is_current(reference, source):
+        return f"the code of {source} is not that of {reference}: {REMEDY}"
+    with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
+        output = Path(folder, "output")
+        (output / "figures").mkdir(parents=True)
+        notebook_env.enter(Path(folder), output, "smoke")
+        settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
+        nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
+    if done.returncode:
+        return f"notebook {source.stem} does not print what {reference} says, see above: {REMEDY}"
+    return ""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Make reference notebooks, or check notebooks against them.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make", help="make them from executed notebooks")
+    making.add_argument("executed", type=Path, nargs="+")
+    making.add_argument("--results", type=Path, help="folder of the numbers that the notebooks recorded in that run")
+    making.add_argument("--folder", type=Path, default=FOLDER)
+    checking = commands.add_parser("check", help="compare what a notebook prints with its reference")
+    checking.add_argument("notebook", help="its name, such as gaussian_line")
+    checking.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
+    args = parser.parse_args(arguments)
+    if args.command == "make":
+        try:
+            make(args.executed, args.results, args.folder)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 1
+        return 0
+    if complaint := check(Path("notebooks", f"{args.notebook}.py"), FOLDER / f"{args.notebook}.ipynb"):
+        print(f"\n{complaint}", file=sys.stderr)
+        return 1
+    args.ok.parent.mkdir(parents=True, exist_ok=True)
+    args.ok.touch()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
