@@ -107,15 +107,12 @@ def from_counts(
     truth: ArrayLike | None = None,
     notes: tuple[Note, ...] = (),
 ) -> Amplification:
-    """Estimate G from the number of generated events in each region.
+    """Estimate G from the number of generated events in each region; for the other arguments see `from_samples`.
 
     Args:
         counts: Events per member and region, shape (members, regions), or (steps, members, regions) for nested prefixes
             of the samples; one region may be given as (members,).
         n_gen: Generated events per member, or one increasing number per step, shape (steps,). G is read off the last.
-        n_train: See `from_samples`, as for ``level`` and ``truth``.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions.
         notes: Warnings to hand on with the result.
 
     Raises:
@@ -146,11 +143,8 @@ def from_integrals(
 ) -> Amplification:
     """Estimate G from exact integrals of the members' densities: n_gen = infinity, nothing to subtract.
 
-    Args:
-        integrals: Probability of each region for each member, shape (members, regions) or (members,).
-        n_train: See `from_samples`, as for ``level`` and ``truth``.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions.
+    They are the probability of each region for each member, shape (members, regions) or (members,). For the other
+    arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, or there are fewer than 2 members.
