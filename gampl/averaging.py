@@ -107,13 +107,12 @@ def from_counts(
     truth: ArrayLike | None = None,
     notes: tuple[Note, ...] = (),
 ) -> Amplification:
-    """Estimate G from the number of generated events in each region; for the other arguments see `from_samples`.
+    """Estimate G from the number of generated events in each region.
 
-    Args:
-        counts: Events per member and region, shape (members, regions), or (steps, members, regions) for nested prefixes
-            of the samples; one region may be given as (members,).
-        n_gen: Generated events per member, or one increasing number per step, shape (steps,). G is read off the last.
-        notes: Warnings to hand on with the result.
+    The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
+    region may be given as (members,). ``n_gen`` is the number of generated events per member, or one increasing number
+    per step, shape (steps,); G is read off the last. ``notes`` are warnings to hand on with the result. For the other
+    arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
