@@ -35,17 +35,17 @@ environment:
 	@$(PYTHON) -m gampl_book.bootstrap
 
 book: environment
-	@$(PROJECT_PYTHON) -m gampl_book.build --profile $(PROFILE) --cluster '$(CLUSTER)'
+	@$(PROJECT_PYTHON) -m gampl_book build --profile $(PROFILE) --cluster '$(CLUSTER)'
 
 rings: environment
-	@$(PROJECT_PYTHON) -m gampl_book.build --profile rings --target $(RINGS:%=_build/rings/results/%.json)
+	@$(PROJECT_PYTHON) -m gampl_book build --profile rings --target $(RINGS:%=_build/rings/results/%.json)
 
 test: environment
-	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke
+	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-cluster: environment
-	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke
+	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist loadfile tests/cluster
 
 lint: environment
@@ -54,21 +54,21 @@ lint: environment
 	@$(PROJECT_PYTHON) -m mypy
 
 reference: environment
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book.kept_trainings
-	@$(PROJECT_PYTHON) -m gampl_book.build --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) -m gampl_book.references make _build/smoke/executed/*.ipynb --results _build/smoke/results
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book keep-trainings
+	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke --target notebooks
+	@$(PROJECT_PYTHON) -m gampl_book reference _build/smoke/executed/*.ipynb --results _build/smoke/results
 
 keep: environment
-	@$(PROJECT_PYTHON) -m gampl_book.keep --profile $(PROFILE)
+	@$(PROJECT_PYTHON) -m gampl_book keep --profile $(PROFILE)
 
 costs: environment
-	@$(PROJECT_PYTHON) -m gampl_book.measure_costs
+	@$(PROJECT_PYTHON) -m gampl_book costs
 
 events: environment
-	@$(PROJECT_PYTHON) -m gampl_book.build --target events --size $(SIZE) --cluster '$(CLUSTER)'
+	@$(PROJECT_PYTHON) -m gampl_book build --target events --size $(SIZE) --cluster '$(CLUSTER)'
 
 status: environment
-	@$(PROJECT_PYTHON) -m gampl_book.status --profile $(PROFILE)
+	@$(PROJECT_PYTHON) -m gampl_book status --profile $(PROFILE)
 
 bench: environment
 	@$(PROJECT_PYTHON) -m pytest benchmarks -o addopts=-ra --benchmark-only -s

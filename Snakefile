@@ -19,7 +19,7 @@ from gampl.store import provenance
 from gampl_book import PACKAGES, plan
 
 PYTHON = sys.executable
-STEP = f"{PYTHON} -m gampl_book.step"  # runs a command: what it says goes to a log, host, time and memory stand beside it
+STEP = f"{PYTHON} -m gampl_book step"  # runs a command: what it says goes to a log, host, time and memory stand beside it
 PROFILE = config.get("profile", "laptop")
 SEED = int(config.get("seed", 1))
 CHECKED, CHECKED_SEED = "smoke", 1  # what tests/reference/*.ipynb were made with
@@ -126,7 +126,7 @@ rule train:
         job="ring.+",
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book.train {params.names} --profile {wildcards.profile}"
+        "{STEP} {log} {PYTHON} -m gampl_book train {params.names} --profile {wildcards.profile}"
         " --seed {SEED} --receipt {output}"
 
 
@@ -163,7 +163,7 @@ rule notebook:
         profile=PROFILE,
     message: "notebook {wildcards.notebook}"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book.run_notebook {input.source} --profile {PROFILE}"
+        "{STEP} {log} {PYTHON} -m gampl_book notebook {input.source} --profile {PROFILE}"
         " --seed {SEED} --executed {output.executed} --results {output.results} --figures {output.figures}"
         " --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
 
@@ -184,7 +184,7 @@ rule nbval:
         made_of=lambda w: made_of(w.notebook, CHECKED, CHECKED_SEED),
     message: "checking {wildcards.notebook} against its reference"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book.references check {wildcards.notebook} --ok {output}"
+        "{STEP} {log} {PYTHON} -m gampl_book check {wildcards.notebook} --ok {output}"
 
 
 # what ran where, and for how long, in Snakemake's own words; the book has a table of the same and leads to it
@@ -213,12 +213,11 @@ rule book:
         "_config.yml",
         "_toc.yml",
         sources("gampl_book/site.py"),
-        report=f"{BUILD}/run_report.html",
+        f"{BUILD}/run_report.html",
     output:
         touch(f"{BUILD}/book.done"),
     log:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book.site {EXECUTED} --profile {PROFILE} --figures {BUILD}/figures"
-        " --run-report {input.report} --stage {BUILD}/stage --site {BUILD}/site"
+        "{STEP} {log} {PYTHON} -m gampl_book site {EXECUTED} --profile {PROFILE}"

@@ -1,4 +1,4 @@
-"""Four event generators trained side by side, `gampl_book.train --at-once 4`, next to one after the other."""
+"""Four event generators trained side by side, `gampl_book train --at-once 4`, next to one after the other."""
 
 from dataclasses import replace
 

@@ -45,13 +45,14 @@ def by_hand(checkout: Path) -> float:
     total = 0.0
     for job, names in TRAININGS:
         receipt = str(out / f"{job}.json")
-        total += run(checkout, "-m", "gampl", "train", *names, "--profile", "smoke", "--receipt", receipt)
+        total += run(checkout, "-m", "gampl_book", "train", *names, "--profile", "smoke", "--receipt", receipt)
     products = ["--executed", "page.ipynb", "--results", "page.json", "--figures", "figures"]
     products[1::2] = [str(out / name) for name in products[1::2]]
     return total + run(
         checkout,
         "-m",
-        "gampl_book.run_notebook",
+        "gampl_book",
+        "notebook",
         f"notebooks/{PAGE}.py",
         "--profile",
         "smoke",
@@ -63,7 +64,7 @@ def by_hand(checkout: Path) -> float:
 
 def by_workflow(checkout: Path) -> float:
     target = f"_build/smoke/executed/{PAGE}.ipynb"
-    return run(checkout, "-m", "gampl_book.build", "--profile", "smoke", "--target", target, "--", "--cores", "1")
+    return run(checkout, "-m", "gampl_book", "build", "--profile", "smoke", "--target", target, "--", "--cores", "1")
 
 
 def forget(checkout: Path) -> None:

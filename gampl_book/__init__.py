@@ -1,6 +1,6 @@
 """What makes the book, beside the package that it shows: pages, plans, profiles, claims, costs, steps of the work.
 
-It imports `gampl` and is never imported by it. Each command is ``python -m gampl_book.<name>``, run from the checkout.
+It imports `gampl` and is never imported by it. Its commands are listed by ``python -m gampl_book --help``.
 """
 
 from pathlib import Path
@@ -9,3 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "gampl", ROOT / "gampl_book")  # whose files are ours: a change in them is a change of what they make
 KEPT_RESULTS = "data/results"  # of larger and of earlier runs, by profile
 COSTS = "data/costs"  # what units of the work have cost, by device; those of whole runs below "runs"
+
+
+class BookError(Exception):
+    """Something that whoever runs a command can mend; the message says what it is."""

@@ -1,14 +1,13 @@
 """The claims ledger: what the paper states as a result, beside ours, with a verdict (`gampl_book.verdicts`).
 
 ``book/claims.yml`` says where the paper states something, which recorded number of which notebook answers it, and what
-counts as agreement. The same evaluation makes a page of the book (`gampl_book.claims_page`) and a test, and
+counts as agreement. The same evaluation makes a page of the book (`gampl_book.made_pages`) and a test, and
 
-    python -m gampl_book.claims --profile laptop [--accept]
+    python -m gampl_book claims --profile laptop [--accept]
 
 names the claims whose verdict is not one that the ledger expects, or accepts the verdicts of that run.
 """
 
-import argparse
 import json
 import math
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from gampl_book import KEPT_RESULTS
+from gampl_book import KEPT_RESULTS, BookError
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
 from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
@@ -108,20 +107,21 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def judge(self, ours: Recorded) -> tuple[Verdict, str]:
         """Compare our number with the claim; returns the verdict and the sentence that explains it."""
-        if any(math.isnan(number) for number in (ours.value, *(ours.interval or ()))):
+        interval = ours.interval or Range(ours.value, ours.value)
+        if any(map(math.isnan, (ours.value, *interval))):
             return Verdict.NOT_TESTED, "this run has no number for it"
         if self.says is Says.LAW:
             tail = (1 - LEVEL) / 2
             if tail <= ours.value <= 1 - tail:
                 return Verdict.NOT_EXCLUDED, "the test does not reject, which does not prove it"
             return Verdict.DIFFERS, f"the test rejects at {100 * LEVEL:g} %"
-        if ours.interval is None and self.tolerance is None and not self.exact:
-            return Verdict.NOT_TESTED, "recorded without an interval"
-        if ours.interval is not None and ours.level is None:
+        if ours.interval is None:
+            if self.tolerance is None and not self.exact:
+                return Verdict.NOT_TESTED, "recorded without an interval"
+        elif ours.level is None:
             return Verdict.NOT_TESTED, "its interval has no level"
-        if ours.interval is not None and ours.level is not None and ours.level != LEVEL:
+        elif ours.level != LEVEL:
             return Verdict.NOT_TESTED, f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
-        interval = ours.interval or Range(ours.value, ours.value)
         if self.agreement.holds(interval):
             return Verdict.REPRODUCED, ""
         if not self.claimed.meets(interval):
@@ -174,7 +174,7 @@ class Judged:
         return (
             f"claim {self.claim.id} ({self.claim.where}): {answer.verdict}, ours {answer}, paper {self.claim.stated}; "
             f"expected {' or '.join(self.claim.expect[profile])} in profile {profile}. If the new verdict is right, "
-            f"accept it with: python -m gampl_book.claims --profile {profile} --accept"
+            f"accept it with: python -m gampl_book claims --profile {profile} --accept"
         )
 
 
@@ -182,7 +182,7 @@ def load(ledger: Path) -> list[Claim]:
     """Read the ledger.
 
     Raises:
-        ValueError: If an entry has an unknown or missing field, an unknown kind, verdict or profile, a tolerance that
+        BookError: If an entry has an unknown or missing field, an unknown kind, verdict or profile, a tolerance that
             means nothing, or a doubled id.
     """
     import yaml
@@ -193,20 +193,21 @@ def load(ledger: Path) -> list[Claim]:
         try:
             claim = msgspec.convert(entry, Claim)
         except msgspec.ValidationError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise BookError(f"{name}: {error}") from None
         if claim.id in claims:
-            raise ValueError(f"{name}: the id is used twice")
+            raise BookError(f"{name}: the id is used twice")
         claims[claim.id] = claim
     for claim in claims.values():
         if claim.premise and claim.premise not in claims:
-            raise ValueError(f"{ledger.name}: claim {claim.id} has the premise {claim.premise}, which is not a claim")
+            raise BookError(f"{ledger.name}: claim {claim.id} has the premise {claim.premise}, which is not a claim")
     return list(claims.values())
 
 
-Results = Mapping[str, Mapping[str, Mapping[str, Any]]]  # profile -> notebook -> what it recorded
+Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
+Results = Mapping[str, Run]  # by profile
 
 
-def read_results(build: Path, archive: Path) -> dict[str, dict[str, dict[str, Any]]]:
+def read_results(build: Path, archive: Path) -> Results:
     """What the notebooks recorded, for each profile that was run; a run may have some of the notebooks only.
 
     Args:
@@ -215,16 +216,16 @@ def read_results(build: Path, archive: Path) -> dict[str, dict[str, dict[str, An
     """
     results = {}
     for profile in PROFILES:
-        paths = [path for folder in (archive / profile, build / profile / "results") for path in folder.glob("*.json")]
-        if paths:
-            results[profile] = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-            results[profile] = dict(sorted(results[profile].items()))
+        files = {path.stem: path for path in (archive / profile).glob("*.json")}
+        files |= {path.stem: path for path in (build / profile / "results").glob("*.json")}
+        if files:
+            results[profile] = {name: json.loads(files[name].read_text(encoding="utf-8")) for name in sorted(files)}
     return results
 
 
 def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge each claim in each profile that was run."""
-    answers = {c.id: {profile: _answer(c, recorded) for profile, recorded in results.items()} for c in claims}
+    answers = {c.id: {profile: _answer(c, run) for profile, run in results.items()} for c in claims}
     for claim in claims:
         for profile, first in answers.get(claim.premise, {}).items():
             answer = answers[claim.id][profile]
@@ -233,31 +234,26 @@ def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     return [Judged(c, answers[c.id]) for c in claims]
 
 
-def _answer(claim: Claim, recorded: Mapping[str, Mapping[str, Any]]) -> Answer:
-    numbers = [number for name in claim.names if (number := _look_up(name, recorded)) is not None]
-    if not numbers or len(numbers) < len(claim.names):
+def _answer(claim: Claim, run: Run) -> Answer:
+    numbers = []
+    for notebook, _, name in (reference.partition(".") for reference in claim.names):
+        entry = run.get(notebook, {"numbers": {}})["numbers"].get(name)
+        if entry is None:
+            return Answer(Verdict.NOT_ATTEMPTED)
+        interval = Range(*map(float, entry["interval"])) if "interval" in entry else None
+        numbers.append(Recorded(float(entry["value"]), interval, entry.get("level")))
+    if not numbers:
         return Answer(Verdict.NOT_ATTEMPTED)
-    signs = [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])]
-    ours = combine(numbers, signs)
+    ours = combine(numbers, [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])])
     verdict, why = claim.judge(ours)
     return Answer(verdict, ours, why)
 
 
-def _look_up(name: str, recorded: Mapping[str, Mapping[str, Any]]) -> Recorded | None:
-    notebook, _, number = name.partition(".")
-    entry = recorded.get(notebook, {"numbers": {}})["numbers"].get(number)
-    if entry is None:
-        return None
-    if "interval" not in entry:
-        return Recorded(float(entry["value"]))
-    return Recorded(float(entry["value"]), Range(*map(float, entry["interval"])), entry.get("level"))
-
-
-def accept(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
+def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
     """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
 
     Raises:
-        ValueError: If an ``expect`` field is not written on one line, as in ``expect: {laptop: [differs]}``.
+        BookError: If an ``expect`` field is not written on one line, as in ``expect: {laptop: [differs]}``.
     """
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]
@@ -265,31 +261,19 @@ def accept(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
         place = next(i for i, block in enumerate(blocks) if block.removeprefix("- id: ").startswith(f"{j.claim.id}\n"))
         line = f"{profile}: [{', '.join(j.claim.expect[profile])}]"
         if blocks[place].count(line) != 1:
-            raise ValueError(f"claim {j.claim.id}: cannot find {line} in {ledger}, change it by hand")
+            raise BookError(f"claim {j.claim.id}: cannot find {line} in {ledger}, change it by hand")
         blocks[place] = blocks[place].replace(line, f"{profile}: [{j.verdict(profile)}]")
     ledger.write_text("\n- id: ".join(blocks), encoding="utf-8")
     return [j.claim.id for j in changed]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 1 if a verdict is unexpected."""
-    parser = argparse.ArgumentParser(description="Compare the paper's numbers with a run's results.")
-    parser.add_argument("--profile", choices=PROFILES, default="laptop")
-    parser.add_argument("--accept", action="store_true", help="make this run's verdicts those that the ledger expects")
-    options = parser.parse_args(arguments)
-    try:
-        judged = evaluate(load(LEDGER), read_results(Path("_build"), Path(KEPT_RESULTS)))
-        if options.accept:
-            print("expected from now on:", ", ".join(accept(LEDGER, judged, options.profile)) or "nothing new")
-            return 0
-    except ValueError as error:
-        print(f"gampl_book.claims: {error}", file=sys.stderr)
-        return 1
-    unexpected = [j.explain(options.profile) for j in judged if not j.as_expected(options.profile)]
+def compare(profile: str, accept: bool = False) -> int:
+    """Names the claims whose verdict the ledger does not expect, or accepts them; returns 1 if there are any."""
+    judged = evaluate(load(LEDGER), read_results(Path("_build"), Path(KEPT_RESULTS)))
+    if accept:
+        print("expected from now on:", ", ".join(accept_verdicts(LEDGER, judged, profile)) or "nothing new")
+        return 0
+    unexpected = [j.explain(profile) for j in judged if not j.as_expected(profile)]
     for sentence in unexpected:
-        print(f"gampl_book.claims: {sentence}", file=sys.stderr)
+        print(f"gampl_book claims: {sentence}", file=sys.stderr)
     return 1 if unexpected else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,15 +9,11 @@ import subprocess
 import sys
 import time
 
-from gampl_book import ROOT
+from gampl_book import ROOT, BookError
 
 PROFILES = ROOT / "workflow" / "profiles"
 LOCAL = "default"
 SECONDS_TO_STOP = 120  # that cancelled jobs may take to write a checkpoint and end
-
-
-class ClusterError(Exception):
-    """This machine cannot send jobs to the cluster that was asked for."""
 
 
 def known() -> list[str]:
@@ -29,12 +25,12 @@ def arguments(cluster: str) -> list[str]:
     """What Snakemake is told about a cluster; about this machine if there is none.
 
     Raises:
-        ClusterError: If there is no such cluster, or this machine does not have its commands.
+        BookError: If there is no such cluster, or this machine does not have its commands.
     """
     if not cluster:
         return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
     if cluster not in known():
-        raise ClusterError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
+        raise BookError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
     return ["--profile", str(PROFILES / cluster), *(slurm_arguments() if cluster == "slurm" else [])]
 
 
@@ -49,11 +45,11 @@ def slurm_arguments() -> list[str]:
     """Names of jobs that tell this checkout's from all others, and how to ask for their states.
 
     Raises:
-        ClusterError: If there is no Slurm, or it does not answer.
+        BookError: If there is no Slurm, or it does not answer.
     """
     missing = [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]
     if missing:
-        raise ClusterError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
+        raise BookError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
     left_behind()  # raises if Slurm does not answer
     _remember_how_slurm_keeps_jobs()
     # without accounting sacct is there and fails, and no job would ever count as finished
@@ -81,11 +77,11 @@ def left_behind() -> list[str]:
     """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended.
 
     Raises:
-        ClusterError: If Slurm does not say.
+        BookError: If Slurm does not say.
     """
     queue = _run("squeue", "--me", "-h", "-o", "%A %j")
     if queue.returncode:
-        raise ClusterError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; does the cluster run?")
+        raise BookError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; does the cluster run?")
     jobs = (line.split(maxsplit=1) for line in queue.stdout.splitlines())
     return sorted({job[0] for job in jobs if len(job) == 2 and job[1].startswith(job_prefix())})
 
@@ -97,10 +93,10 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
         holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
 
     Raises:
-        ClusterError: If there are such jobs.
+        BookError: If there are such jobs.
     """
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
-        raise ClusterError(
+        raise BookError(
             f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: if it still runs, wait for it; if "
             "not, remove the file _build/.lock"
         )
@@ -110,7 +106,7 @@ def cancel_left_behind() -> None:
     """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from their checkpoints.
 
     Raises:
-        ClusterError: If they do not end.
+        BookError: If they do not end.
     """
     jobs = left_behind()
     if not jobs:
@@ -120,7 +116,7 @@ def cancel_left_behind() -> None:
     end = time.monotonic() + SECONDS_TO_STOP
     while jobs := left_behind():
         if time.monotonic() > end:
-            raise ClusterError(f"jobs {', '.join(jobs)} of an earlier build do not end: scancel them")
+            raise BookError(f"jobs {', '.join(jobs)} of an earlier build do not end: scancel them")
         time.sleep(0.5)
 
 
@@ -128,4 +124,4 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ClusterError(f"{command[0]} does not answer") from error
+        raise BookError(f"{command[0]} does not answer") from error

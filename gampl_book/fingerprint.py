@@ -1,13 +1,12 @@
 """Prints SHA-256 sums of what a run has made, so that two commits can be compared on the same machine.
 
-    python -m gampl_book.fingerprint --build _build/smoke --events data/*.h5 --json averaging.json > before.json
-    python -m gampl_book.fingerprint --build _build/smoke --events data/*.h5 --json averaging.json --compare before.json
+    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 --json averaging.json > before.json
+    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 --json averaging.json --compare before.json
 
 Sums are of the arrays of each trained artifact by the training's name (neither keys nor names of parameters count), of
 each recorded number by notebook, of the data in files of events, and of `gampl`'s JSON without time and command.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -64,28 +63,19 @@ def _sum(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns 1 if something differs."""
-    parser = argparse.ArgumentParser(description="Sum what a run has made, or compare with earlier sums.")
-    parser.add_argument("--build", type=Path, help="folder of a run, such as _build/smoke")
-    parser.add_argument("--store", type=Path, help="where its networks lie; default: the store of this checkout")
-    parser.add_argument("--events", type=Path, nargs="+", default=[], help="HDF5 files of events")
-    parser.add_argument("--json", type=Path, nargs="+", default=[], help="what gampl ... --json has written")
-    parser.add_argument("--compare", type=Path, help="sums to compare with")
-    args = parser.parse_args(arguments)
-    ours = dict([*of_trainings(args.build, Store(args.store)), *of_numbers(args.build)]) if args.build else {}
-    ours |= {f"events {path.name}": of_events(path) for path in args.events}
-    ours |= {f"output {path.name}": of_output(path) for path in args.json}
-    if args.compare is None:
+def fingerprint(
+    build: Path | None, store: Path | None, events: list[Path], outputs: list[Path], compare: Path | None
+) -> int:
+    """Prints the sums, or what differs from earlier ones; returns 1 if something does."""
+    ours = dict([*of_trainings(build, Store(store)), *of_numbers(build)]) if build else {}
+    ours |= {f"events {path.name}": of_events(path) for path in events}
+    ours |= {f"output {path.name}": of_output(path) for path in outputs}
+    if compare is None:
         print(json.dumps(ours, indent=1))
         return 0
-    theirs = json.loads(args.compare.read_text(encoding="utf-8"))
+    theirs = json.loads(compare.read_text(encoding="utf-8"))
     differing = [name for name in theirs | ours if theirs.get(name) != ours.get(name)]
     for name in differing:
         print(f"{name}: {'only there' if name not in ours else 'only here' if name not in theirs else 'differs'}")
     print(f"{len(theirs | ours) - len(differing)} of {len(theirs | ours)} are equal", file=sys.stderr)
     return 1 if differing else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

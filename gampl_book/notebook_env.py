@@ -8,7 +8,7 @@ from pathlib import Path
 from gampl_book import ROOT
 
 
-def enter(scratch: Path, output: Path, profile: str) -> None:
+def enter(scratch: Path, profile: str) -> Path:
     """Prepares this process, and so the kernels that it starts, for running notebooks.
 
     The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
@@ -16,9 +16,13 @@ def enter(scratch: Path, output: Path, profile: str) -> None:
 
     Args:
         scratch: An existing folder for the kernel's own files; the caller removes it afterwards.
-        output: Folder in which the notebook writes ``results.json`` and ``figures/``.
         profile: Of the run; smoke runs on the CPU, since its numbers are compared with references.
+
+    Returns:
+        Folder in which the notebook writes ``results.json`` and ``figures/``.
     """
+    output = scratch / "output"
+    (output / "figures").mkdir(parents=True)
     kernel = scratch / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -37,6 +41,7 @@ def enter(scratch: Path, output: Path, profile: str) -> None:
     if profile == "smoke":
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workflow runs as many notebooks as there are cores
+    return output
 
 
 def _before(folder: Path, variable: str) -> str:

@@ -1,18 +1,18 @@
 """Runs smoke notebooks as another processor would, and compares what they record with the references.
 
-    python -m gampl_book.other_settings --instructions default avx2 --threads 2      # of notebooks that use networks
-    python -m gampl_book.other_settings --instructions avx512 --threads 4 top_pair_generators
+    python -m gampl_book other-settings --instructions default avx2 --threads 2      # of notebooks that use networks
+    python -m gampl_book other-settings --instructions avx512 --threads 4 top_pair_generators
 
 Networks are those that are kept in ``data/trainings``; what pages train themselves and what the networks generate is
 made with the instructions and the number of threads that are asked for.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from gampl.store.provenance import requirements, source_files
-from gampl_book import PACKAGES, ROOT
+from gampl_book import PACKAGES, ROOT, BookError
 from gampl_book.references import FOLDER, NUMBERS, differences, recorded
 
 NUMPY_FEATURES = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
@@ -56,44 +56,30 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
     return how | INSTRUCTIONS[instructions]
 
 
-def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:
-    """What a notebook records with instructions and threads; raises subprocess.CalledProcessError if it fails."""
-    source = ROOT / "notebooks" / f"{notebook}.py"
-    command = [sys.executable, "-m", "gampl_book.run_notebook", str(source), "--profile", "smoke", "--seed", "1"]
-    command += ["--executed", f"{folder}/executed/{notebook}.ipynb", "--figures", f"{folder}/figures/{notebook}"]
-    command += ["--results", f"{folder}/results/{notebook}.json"]
-    variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": str(folder / "store")}
-    subprocess.run(command, cwd=ROOT, env=variables, check=True, capture_output=True, text=True)
+def run(notebook: str, variables: Mapping[str, str], folder: Path) -> dict[str, float | str]:
+    """What a notebook records with environment variables; raises BookError if it fails."""
+    products = {"executed": "page.ipynb", "figures": "figures", "results": f"results/{notebook}.json"}
+    command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
+    command += ["--profile=smoke", "--seed=1", *(f"--{kind}={folder / place}" for kind, place in products.items())]
+    own = os.environ | variables | {"GAMPL_STORE": str(folder / "store")}
+    done = subprocess.run(command, cwd=ROOT, env=own, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise BookError(done.stderr)
     return recorded(folder / "results")[notebook]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Compare smoke notebooks with the references on another processor.")
-    parser.add_argument("notebooks", nargs="*", help="default: those that use networks")
-    parser.add_argument("--instructions", nargs="+", choices=INSTRUCTIONS, default=["default"])
-    parser.add_argument("--threads", nargs="+", type=int, default=[2])
-    numbers = ROOT / FOLDER / NUMBERS
-    parser.add_argument("--numbers", type=Path, default=numbers, help="the numbers to compare with")
-    args = parser.parse_args(arguments)
-    reference, wrong = json.loads(args.numbers.read_text(encoding="utf-8")), 0
-    if "avx512" in args.instructions and torch.backends.cpu.get_cpu_capability() != "AVX512":
-        parser.error("--instructions avx512: this processor does not have them")
-    for instructions, threads in product(args.instructions, args.threads):
+def compare(notebooks: list[str], instructions: list[str], threads: list[int]) -> int:
+    """Runs notebooks with each instructions and number of threads; returns 1 if a number differs."""
+    reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
+    if "avx512" in instructions and torch.backends.cpu.get_cpu_capability() != "AVX512":
+        raise BookError("--instructions avx512: this processor does not have them")
+    for kind, n_threads in product(instructions, threads):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            for notebook in args.notebooks or with_networks():
-                try:
-                    ours = run(notebook, instructions, threads, Path(folder))
-                except subprocess.CalledProcessError as error:
-                    print(error.stderr, file=sys.stderr)
-                    return 1
+            for notebook in notebooks or with_networks():
+                ours = run(notebook, environment(kind, n_threads), Path(folder))
                 n, differing = len(reference[notebook]), differences(ours, reference[notebook])
                 wrong += len(differing)
                 words = [f"{n - len(differing)} of {n} numbers agree"]
                 words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
-                print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
+                print(f"{kind}, {n_threads} threads: {notebook}: {', '.join(words)}", flush=True)
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,12 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-    python -m gampl_book.references make _build/smoke/executed/*.ipynb --results _build/smoke/results
-    python -m gampl_book.references check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
+    python -m gampl_book reference _build/smoke/executed/*.ipynb --results _build/smoke/results
+    python -m gampl_book check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
 
 A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
 mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
 """
 
-import argparse
 import json
 import math
 import subprocess
@@ -18,8 +17,9 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
-from gampl_book import notebook_env
+from gampl_book import BookError, notebook_env
 
 FOLDER = Path("tests/reference")
 SANITIZE = Path("tests/nbval_sanitize.cfg")
@@ -38,7 +38,7 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
     """What a reference keeps of an executed notebook.
 
     Raises:
-        ValueError: If a checked cell shows something else than text, which nbval cannot compare.
+        BookError: If a checked cell shows something else than text, which nbval cannot compare.
     """
     reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -52,8 +52,8 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
         if CHECKED in tags:
             if not cell.outputs or not all(map(_is_text, cell.outputs)):
                 problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
-                raise ValueError(f"notebook {name}: {problem}:\n{cell.source}")
-            kept.outputs = joined(cell.outputs)
+                raise BookError(f"notebook {name}: {problem}:\n{cell.source}")
+            kept.outputs = coalesce_streams(cell.outputs)
             kept.execution_count = len(reference.cells) + 1  # nbval takes a cell without one for never run
         reference.cells.append(kept)
     return reference
@@ -64,18 +64,6 @@ def _is_text(output: NotebookNode) -> bool:
     if output.output_type == "stream":
         return bool(output.name == "stdout")
     return set(output.get("data", ())) == {"application/papermill.record/text/plain"}
-
-
-def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Outputs in which text that a kernel happened to send in pieces is one again; nbval does the same."""
-    whole: list[NotebookNode] = []
-    for output in outputs:
-        last = whole[-1] if whole else None
-        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
-            last.text += output.text
-        else:
-            whole.append(output)
-    return whole
 
 
 def is_current(reference: Path, source: Path) -> bool:
@@ -111,12 +99,8 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
 
 
-def make(executed: list[Path], results: Path | None, folder: Path) -> None:
-    """Writes the references of executed notebooks, and the numbers of that run; removes others.
-
-    Raises:
-        ValueError: If a checked cell shows something else than text; then nothing is written.
-    """
+def make(executed: list[Path], results: Path | None = None, folder: Path = FOLDER) -> None:
+    """Writes the references of executed notebooks, and the numbers of that run; removes others."""
     read = {path: nbformat.read(path, 4) for path in executed}  # type: ignore[no-untyped-call]
     references = {folder / path.name: reduced(notebook, path.stem) for path, notebook in read.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,50 +114,19 @@ def make(executed: list[Path], results: Path | None, folder: Path) -> None:
     print(f"{len(references)} references are in {folder}; see what changed: git diff {folder}")
 
 
-def check(source: Path, reference: Path) -> str:
-    """What is wrong with a notebook as compared with its reference; empty if nothing is."""
+def check(notebook: str, ok: Path) -> None:
+    """Makes the file `ok` if a notebook prints what its reference says; raises BookError with the remedy if not."""
+    source, reference = Path("notebooks", f"{notebook}.py"), FOLDER / f"{notebook}.ipynb"
     if not reference.is_file():
-        return f"notebook {source.stem} has no reference {reference}: make it with `make reference`"
+        raise BookError(f"notebook {notebook} has no reference {reference}: make it with `make reference`")
     if not is_current(reference, source):
-        return f"the code of {source} is not that of {reference}: {REMEDY}"
+        raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
-        output = Path(folder, "output")
-        (output / "figures").mkdir(parents=True)
-        notebook_env.enter(Path(folder), output, "smoke")
+        notebook_env.enter(Path(folder), "smoke")
         settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
         nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
     if done.returncode:
-        return f"notebook {source.stem} does not print what {reference} says, see above: {REMEDY}"
-    return ""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Make reference notebooks, or check notebooks against them.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make", help="make them from executed notebooks")
-    making.add_argument("executed", type=Path, nargs="+")
-    making.add_argument("--results", type=Path, help="folder of the numbers that the notebooks recorded in that run")
-    making.add_argument("--folder", type=Path, default=FOLDER)
-    checking = commands.add_parser("check", help="compare what a notebook prints with its reference")
-    checking.add_argument("notebook", help="its name, such as gaussian_line")
-    checking.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
-    args = parser.parse_args(arguments)
-    if args.command == "make":
-        try:
-            make(args.executed, args.results, args.folder)
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 1
-        return 0
-    if complaint := check(Path("notebooks", f"{args.notebook}.py"), FOLDER / f"{args.notebook}.ipynb"):
-        print(f"\n{complaint}", file=sys.stderr)
-        return 1
-    args.ok.parent.mkdir(parents=True, exist_ok=True)
-    args.ok.touch()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
+    ok.parent.mkdir(parents=True, exist_ok=True)
+    ok.touch()

@@ -1,12 +1,11 @@
 r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
 
-    python -m gampl_book.run_notebook notebooks/averaging.py --profile smoke --seed 1 \
+    python -m gampl_book notebook notebooks/averaging.py --profile smoke --seed 1 \
         --executed out/averaging.ipynb --results out/averaging.json --figures out/figures
 
 The notebook writes ``results.json`` and ``figures/*`` into the folder that the variable GAMPL_OUTPUT names.
 """
 
-import argparse
 import ast
 import json
 import os
@@ -15,8 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,16 +24,58 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from gampl_book import ROOT, notebook_env
-
-Parameters = Mapping[str, str | int | float]
+from gampl_book import ROOT, BookError, notebook_env
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class NotebookError(Exception):
-    """Something is wrong with a notebook; the message is all that its author needs."""
+def run(
+    source: Path,
+    profile: str,
+    seed: int,
+    executed: Path,
+    results: Path,
+    figures: Path,
+    failed: Path | None = None,
+    others: Sequence[str] = (),
+) -> None:
+    """Executes a notebook source and puts its three products in place.
+
+    Args:
+        source: The py:percent file.
+        profile: The first of its parameters.
+        seed: The second.
+        executed: The notebook with its outputs.
+        results: The numbers that it saved, JSON.
+        figures: Folder of the figure data that it saved.
+        failed: Where the notebook is kept, as far as it came, when it fails; by default next to the executed one.
+        others: Further parameters, NAME=VALUE.
+
+    Raises:
+        BookError: If it fails; then no product has been touched.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
+    name = source.stem
+    parameters = {"profile": profile, "seed": seed} | dict(map(parse_parameter, others))
+    failed = failed or executed.with_name(f"{name}.failed.ipynb")
+    notebook = read_source(source)
+    check_parameters(notebook, parameters, source)
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=executed.parent, ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder).resolve()
+        written, output = scratch / "executed.ipynb", notebook_env.enter(scratch, profile)
+        try:
+            finished = without_traces(execute(notebook, parameters, name, written))
+            check_results(output / "results.json", name)
+        except BookError as error:
+            publish(written, failed)
+            raise BookError(f"{error}\nThe notebook as far as it came: {failed}") from error
+        jupytext.write(finished, written)
+        failed.unlink(missing_ok=True)
+        publish(output / "results.json", results)
+        publish(output / "figures", figures)
+        publish(written, executed)
 
 
 class Progress:
@@ -54,7 +94,7 @@ class Progress:
 def read_source(source: Path) -> NotebookNode:
     """A py:percent file as a notebook, with cell ids that are the same in each run."""
     if not source.is_file():
-        raise NotebookError(f"there is no notebook {source}")
+        raise BookError(f"there is no notebook {source}")
     notebook = jupytext.read(source, fmt="py:percent")
     notebook.metadata.clear()
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -64,21 +104,21 @@ def read_source(source: Path) -> NotebookNode:
 
 
 def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: Path) -> None:
-    """Raises NotebookError for a parameter that the notebook does not have; papermill would only warn."""
+    """Raises BookError for a parameter that the notebook does not have; papermill would only warn."""
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
-        raise NotebookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
+        raise BookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
     names = [node for node in ast.walk(ast.parse(cells[0].source)) if isinstance(node, ast.Name)]
     known = sorted({name.id for name in names if isinstance(name.ctx, ast.Store)})
     if unknown := [name for name in parameters if name not in known]:
-        raise NotebookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
+        raise BookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
 
 
-def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: Path) -> NotebookNode:
+def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, written: Path) -> NotebookNode:
     """Runs all cells; the notebook as far as it has come is always in the file `written`.
 
     Raises:
-        NotebookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
+        BookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
     """
     code_cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     progress = Progress(name, len(code_cells) + 1)  # papermill adds a cell that sets the parameters
@@ -95,16 +135,16 @@ def execute(notebook: NotebookNode, parameters: Parameters, name: str, written: 
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
         first_line = error.source.strip().partition("\n")[0]
-        raise NotebookError(
+        raise BookError(
             f"notebook {name} failed in cell {error.exec_count}, which begins\n    {first_line}\n"
             f"{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}"
         ) from error
     except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
         if progress.current == 0:
-            raise NotebookError(f"notebook {name}: its Python process did not start: {error}") from error
+            raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
         if not isinstance(error, DeadKernelError):
             raise
-        raise NotebookError(
+        raise BookError(
             f"notebook {name}: its Python process died in cell {progress.current}; is there enough memory?"
         ) from error
 
@@ -128,50 +168,14 @@ def publish(product: Path, target: Path) -> None:
 
 
 def check_results(results: Path, name: str) -> None:
-    """Raises NotebookError if a notebook has left no results or something else than strict JSON."""
+    """Raises BookError if a notebook has left no results or something else than strict JSON."""
     if not results.is_file():
-        raise NotebookError(f"notebook {name} has run but saved no results (results.json)")
+        raise BookError(f"notebook {name} has run but saved no results (results.json)")
 
     def refuse(constant: str) -> NoReturn:
-        raise NotebookError(f"notebook {name} saved {constant} in its results: a number is missing there")
+        raise BookError(f"notebook {name} saved {constant} in its results: a number is missing there")
 
     json.loads(results.read_text(), parse_constant=refuse)
-
-
-def run(source: Path, parameters: Parameters, executed: Path, results: Path, figures: Path, failed: Path) -> None:
-    """Executes a notebook source and puts its three products in place.
-
-    Args:
-        source: The py:percent file.
-        parameters: Values to put in place of those in its parameters cell.
-        executed: The notebook with its outputs.
-        results: The numbers that it saved, JSON.
-        figures: Folder of the figure data that it saved.
-        failed: Where the notebook is kept, as far as it came, when it fails.
-
-    Raises:
-        NotebookError: If it fails; then no product has been touched.
-    """
-    name = source.stem
-    notebook = read_source(source)
-    check_parameters(notebook, parameters, source)
-    executed.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=executed.parent, ignore_cleanup_errors=True) as folder:
-        scratch = Path(folder).resolve()
-        output, written = scratch / "output", scratch / "executed.ipynb"
-        (output / "figures").mkdir(parents=True)
-        notebook_env.enter(scratch, output, str(parameters["profile"]))
-        try:
-            finished = without_traces(execute(notebook, parameters, name, written))
-            check_results(output / "results.json", name)
-        except NotebookError as error:
-            publish(written, failed)
-            raise NotebookError(f"{error}\nThe notebook as far as it came: {failed}") from error
-        jupytext.write(finished, written)
-        failed.unlink(missing_ok=True)
-        publish(output / "results.json", results)
-        publish(output / "figures", figures)
-        publish(written, executed)
 
 
 def parse_parameter(text: str) -> tuple[str, Any]:
@@ -181,35 +185,3 @@ def parse_parameter(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval(value)
     except (SyntaxError, ValueError):
         return name, value
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Run one notebook source and keep its products.")
-    parser.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
-    parser.add_argument("--profile", required=True, help="such as smoke or laptop")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")
-    parser.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
-    parser.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
-    args = parser.parse_args(arguments)
-    parameters = {"profile": args.profile, "seed": args.seed} | dict(map(parse_parameter, args.parameter))
-    failed = args.failed or args.executed.with_name(f"{args.source.stem}.failed.ipynb")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
-    start = time.monotonic()
-    try:
-        run(args.source, parameters, args.executed, args.results, args.figures, failed)
-    except NotebookError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{args.source.stem}: interrupted, nothing was changed", file=sys.stderr)
-        return 130
-    print(f"{args.source.stem}: done in {time.monotonic() - start:.0f} s", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,9 +6,7 @@
 step took before, else the median of its kind; steps of a kind that never ran here are counted as unknown.
 """
 
-import argparse
 import csv
-import os
 import subprocess
 import sys
 import time
@@ -18,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from gampl_book import ROOT, step
-from gampl_book.build import LOCK, holder_of
-from gampl_book.profiles import PROFILES
+from gampl_book import ROOT, BookError
+from gampl_book.build import LOCK, holder
+from gampl_book.step import Record, read
 
 COLUMNS = ("done", "running", "failed", "stale", "to make")
 # which product of a step stands for it, by the folder that it is in -> the folder of its log
@@ -41,7 +39,7 @@ class Step:
     kind: str
     log: Path
     state: str
-    record: step.Record | None
+    record: Record | None
 
 
 def log_of(product: Path, rule: str) -> Path | None:
@@ -58,24 +56,18 @@ def log_of(product: Path, rule: str) -> Path | None:
 
 
 def plan(profile: str) -> list[Step]:
-    """All steps of a profile's book, as Snakemake sees them.
-
-    Raises:
-        RuntimeError: If it cannot plan; with what it says.
-    """
+    """All steps of a profile's book, as Snakemake sees them; raises BookError if it cannot plan."""
     command = [sys.executable, "-m", "snakemake", "all", "--profile", "workflow/profiles/default", "--nolock"]
     command += ["--summary", "--config", f"profile={profile}"]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    variables = os.environ | {"PYTHONPATH": path}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        raise RuntimeError(done.stderr.strip() or "Snakemake gives no reason")
+        raise BookError(f"the work cannot be planned: {done.stderr.strip() or 'Snakemake gives no reason'}")
     steps = []
     for row in csv.DictReader(done.stdout.splitlines(), delimiter="\t"):
         log = log_of(Path(row["output_file"]), row["rule"])
         if log is not None:
             root = next(folder for folder in log.parents if folder.name == "logs")
-            record = step.read(ROOT / log, ROOT / root)
+            record = read(ROOT / log, ROOT / root)
             state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
             if state != "done" and record is not None and record.state in ("running", "failed"):
                 state = record.state
@@ -91,16 +83,16 @@ def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
             times.setdefault(one.kind, []).append(one.record.seconds)
     total, unknown = 0.0, 0
     for one in steps:
-        if one.state == "done":
-            continue
         expected = one.record.seconds if one.record is not None else None
         if expected is None and one.kind in times:
             expected = median(times[one.kind])
+        if one.state == "done":
+            continue
         if expected is None:
             unknown += 1
-            continue
-        passed = now - one.record.started if one.state == "running" and one.record is not None else 0.0
-        total += max(0.0, expected - passed)
+        else:
+            passed = now - one.record.started if one.state == "running" and one.record is not None else 0.0
+            total += max(0.0, expected - passed)
     return total, unknown
 
 
@@ -130,36 +122,18 @@ def rest(steps: int, unknown: int, seconds: float) -> str:
     return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
 
 
-def report(profile: str) -> str:
-    """All that there is to say, as text."""
+def status(profile: str) -> None:
+    """Prints all that there is to say of a profile's book."""
     steps = plan(profile)
     now = time.time()  # after planning, which takes seconds: no step has begun later
-    left, unknown = seconds_left(steps, now)
     lines = [table(steps), ""]
     for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
         lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")
     lines += [f"failed: {one.log}" for one in steps if one.state == "failed"]
-    build = holder_of(LOCK)
+    build = holder(ROOT / LOCK)
     lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")
+    left, unknown = seconds_left(steps, now)
     to_do = sum(one.state != "done" for one in steps)
     lines.append(rest(to_do, unknown, left) if to_do else f"All {len(steps)} steps are done.")
-    return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Say how far the book's work is.")
-    parser.add_argument("--profile", default="laptop", choices=PROFILES)
-    args = parser.parse_args(arguments)
-    os.chdir(ROOT)
-    try:
-        print(report(args.profile))
-    except RuntimeError as error:
-        print(f"the work cannot be planned: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print("\n".join(lines))

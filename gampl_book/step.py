@@ -1,6 +1,6 @@
 """Runs one step of the workflow: what it says goes to a log; where it ran, how long and with how much memory beside it.
 
-    python -m gampl_book.step logs/train/one.log python -m gampl_book.train one
+    python -m gampl_book step logs/train/one.log python -m gampl_book train one
 
 The record is the log's name with .json: it says "running" until the command ends, and how it ended afterwards.
 """
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +24,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of the system's peak memory
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct):
     """One step, as it last ran or still runs.
 
     Attributes:
@@ -33,8 +34,8 @@ class Record(msgspec.Struct, frozen=True):
         started: Seconds since 1970.
         slurm_job: Number of the job in Slurm's queue; None elsewhere.
         seconds: Wall time; of the run before where this one has not ended well, None if there was none.
-        cpu_seconds: Of all its processes, None where it has not ended.
-        peak_memory_mb: Largest process, None where it has not ended.
+        cpu_seconds: Of all its processes, 0 where it has not ended.
+        peak_memory_mb: Largest process, 0 where it has not ended.
         step: Rule and name, such as ``train/ring2d/deep/1-2``, as the place of the record says.
     """
 
@@ -44,14 +45,19 @@ class Record(msgspec.Struct, frozen=True):
     started: float
     slurm_job: str | None = None
     seconds: float | None = None
-    cpu_seconds: float | None = None
-    peak_memory_mb: int | None = None
+    cpu_seconds: float = 0.0
+    peak_memory_mb: int = 0
     step: str = ""
 
     @property
     def rule(self) -> str:
         """The kind of step: train, notebook, nbval, shard, ..."""
         return self.step.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """What its rule makes."""
+        return self.step.partition("/")[2]
 
 
 def run(log: Path, command: list[str]) -> int:
@@ -60,9 +66,9 @@ def run(log: Path, command: list[str]) -> int:
     A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    before, job = read(log, log.parent), os.environ.get("SLURM_JOB_ID")
-    seconds = before.seconds if before is not None else None  # for whoever wants to know how long it will take
-    record = Record("running", socket.gethostname(), os.getpid(), time.time(), job, seconds)
+    before = read(log, log.parent)
+    record = Record("running", socket.gethostname(), os.getpid(), time.time(), os.environ.get("SLURM_JOB_ID"))
+    record.seconds = before.seconds if before is not None else None  # tells how long it will take
     start = time.monotonic()
     with log.open("wb") as output:
         # none is lost between the start of the command and the handlers, which the command does not inherit
@@ -79,37 +85,32 @@ def run(log: Path, command: list[str]) -> int:
         _write(log, record)
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    ended = msgspec.structs.replace(
-        record,
-        state="failed" if code else "done",
-        seconds=record.seconds if code else round(time.monotonic() - start, 2),
-        cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
-        peak_memory_mb=round(usage.ru_maxrss * KILOBYTE / 2**20),
-    )
-    _write(log, ended)
+    record.state = "failed" if code else "done"
+    record.seconds = record.seconds if code else round(time.monotonic() - start, 2)
+    record.cpu_seconds = round(usage.ru_utime + usage.ru_stime, 2)
+    record.peak_memory_mb = round(usage.ru_maxrss * KILOBYTE / 2**20)
+    _write(log, record)
     return code if code >= 0 else 128 - code
 
 
-def record_of(log: Path) -> Path:
-    """Where the record of a step with this log lies."""
-    return log.with_suffix(".json")
-
-
 def _write(log: Path, record: Record) -> None:
+    path = log.with_suffix(".json")
     try:
-        write_bytes(record_of(log), msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     except OSError as error:  # a step that has succeeded does not fail because of this
-        print(f"{record_of(log)} was not written: {error}", file=sys.stderr)
+        print(f"{path} was not written: {error}", file=sys.stderr)
 
 
 def read(log: Path, root: Path) -> Record | None:
     """The record of the step with a log below the folder of logs `root`; None if there is none that can be read."""
     try:
-        record = msgspec.json.decode(record_of(log).read_bytes(), type=Record)
+        record = msgspec.json.decode(log.with_suffix(".json").read_bytes(), type=Record)
     except (OSError, ValueError):
         return None
-    state = "lost" if record.state == "running" and not _lives(record) else record.state
-    return msgspec.structs.replace(record, state=state, step=log.relative_to(root).with_suffix("").as_posix())
+    record.step = log.relative_to(root).with_suffix("").as_posix()
+    if record.state == "running" and not _lives(record):
+        record.state = "lost"
+    return record
 
 
 def read_all(root: Path) -> list[Record]:
@@ -135,28 +136,22 @@ def _lives(record: Record) -> bool:
     if record.slurm_job:
         jobs = _jobs_of_slurm()
         return jobs is None or record.slurm_job in jobs
-    if record.host != socket.gethostname():
-        return True
-    try:
-        os.kill(record.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is somebody else's
-        pass
+    if record.host == socket.gethostname():
+        with suppress(PermissionError):  # it is somebody else's
+            try:
+                os.kill(record.pid, 0)
+            except ProcessLookupError:
+                return False
     return True
 
 
 def main(arguments: list[str]) -> int:
     """Runs the command; returns the exit status."""
     if len(arguments) < 2:
-        print("usage: python -m gampl_book.step LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
+        print("usage: python -m gampl_book step LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
     try:
         return run(Path(arguments[0]), arguments[1:])
     except OSError as error:
-        print(f"gampl_book.step: {error}", file=sys.stderr)
+        print(f"gampl_book step: {error}", file=sys.stderr)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -87,16 +87,15 @@ def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
     """
     if len(numbers) == 1:
         return numbers[0]
-    parts = [
-        (n.value, *(n.interval or (n.value, n.value)))
-        if sign > 0
-        else tuple(_inverse(x) for x in (n.value, *reversed(n.interval or (n.value, n.value))))
-        for n, sign in zip(numbers, signs, strict=True)
-    ]
+    parts = []
+    for n, sign in zip(numbers, signs, strict=True):
+        low, high = n.interval or (n.value, n.value)
+        parts.append((n.value, low, high) if sign > 0 else (_inverse(n.value), _inverse(high), _inverse(low)))
     values, lows, highs = zip(*parts, strict=True)
-    value, level = math.prod(values), _common_level(numbers)
-    if all(n.interval is None for n in numbers):
+    value, levels = math.prod(values), [n.level for n in numbers if n.interval is not None]
+    if not levels:
         return Recorded(value)
+    level = next((other for other in levels if other != LEVEL), LEVEL)  # one that decides nothing comes first
     if all(0 < v < math.inf for v in values) and min(lows) >= 0:
         down = math.hypot(*(_log(v) - _log(low) for v, low in zip(values, lows, strict=True)))
         up = math.hypot(*(_log(high) - _log(v) for v, high in zip(values, highs, strict=True)))
@@ -111,9 +110,3 @@ def _log(x: float) -> float:
 
 def _inverse(x: float) -> float:
     return 1 / x if x else math.inf
-
-
-def _common_level(numbers: Sequence[Recorded]) -> float | None:
-    """The level of the intervals, or the first that is not the one that decides."""
-    levels = [n.level for n in numbers if n.interval is not None]
-    return next((level for level in levels if level != LEVEL), LEVEL)

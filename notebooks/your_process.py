@@ -6,7 +6,7 @@
 # writes a report. Run it with a file of yours; sizes beyond those of the profile are cut down to it:
 #
 # ```
-# .venv/bin/python -m gampl_book.run_notebook notebooks/your_process.py \
+# .venv/bin/python -m gampl_book notebook notebooks/your_process.py \
 #     --profile laptop --seed 1 -p process=my_process.yml \
 #     --executed mine.ipynb --results mine.json --figures mine
 # ```

@@ -83,13 +83,15 @@ def notebook_files(notebook, profile):
     "gampl/cli/main.py": "",
     # it lasts as long as there is a file "hold"
     "gampl_book/train.py": """\
-import sys, time
+import time
 from pathlib import Path
-print(sys.argv[1] + ": training", flush=True)
-while Path("hold").exists():
-    time.sleep(0.05)
-receipt = Path(sys.argv[sys.argv.index("--receipt") + 1])
-receipt.write_text("{}")
+
+def main(arguments):
+    print(arguments[0] + ": training", flush=True)
+    while Path("hold").exists():
+        time.sleep(0.05)
+    Path(arguments[arguments.index("--receipt") + 1]).write_text("{}")
+    return 0
 """,
     "gampl_book/profiles.toml": """\
 [smoke.alpha]
@@ -149,12 +151,12 @@ class Checkout:
         return subprocess.run(**self.command(*arguments), capture_output=True, timeout=3600, check=False)
 
     def build(self, *arguments: str) -> subprocess.CompletedProcess:
-        return self.python("-m", "gampl_book.build", "--profile", "smoke", *arguments)
+        return self.python("-m", "gampl_book", "build", "--profile", "smoke", *arguments)
 
     def start_build(self, *arguments: str) -> subprocess.Popen:
         """A build in a process group of its own, as in a terminal."""
         return subprocess.Popen(
-            **self.command("-m", "gampl_book.build", "--profile", "smoke", *arguments),
+            **self.command("-m", "gampl_book", "build", "--profile", "smoke", *arguments),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gampl_book import claims
+from gampl_book import BookError, claims
 from gampl_book.claims import CHECK, Claim
-from gampl_book.claims_page import SECTIONS, page
+from gampl_book.made_pages import SECTIONS
+from gampl_book.made_pages import claims_page as page
 from gampl_book.verdicts import LEVEL, Says, Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_accepting_a_run_changes_its_expectations_and_nothing_else(tmp_path):
     )
     ledger.write_text("# a comment\n\n" + "\n".join(entry.format(name) for name in ("a", "ab")))
     judged = claims.evaluate(claims.load(ledger), recorded(a=1.0, ab=70.0))
-    assert claims.accept(ledger, judged, "smoke") == ["a"]
+    assert claims.accept_verdicts(ledger, judged, "smoke") == ["a"]
     text = ledger.read_text()
     assert text.count("smoke: [differs], laptop: [reproduced]") == 1
     assert text.replace("smoke: [differs]", "smoke: [reproduced]") == "# a comment\n\n" + "\n".join(
@@ -115,7 +116,7 @@ def test_accepting_a_run_changes_its_expectations_and_nothing_else(tmp_path):
 def test_bad_ledgers_are_named(tmp_path, text, message):
     ledger = tmp_path / "claims.yml"
     ledger.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(BookError, match=message):
         claims.load(ledger)
 
 

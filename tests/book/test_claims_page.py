@@ -9,7 +9,7 @@ import pytest
 from chromium import chromium
 
 from gampl_book import claims
-from gampl_book.claims_page import page as claims_page
+from gampl_book.made_pages import claims_page
 from gampl_book.verdicts import Verdict
 
 pytestmark = pytest.mark.slow

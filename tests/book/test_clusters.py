@@ -7,17 +7,17 @@ import pytest
 import yaml
 from small_project import ROOT
 
-from gampl_book import cluster, step
+from gampl_book import BookError, cluster, step
 
 
 def test_clusters(monkeypatch, tmp_path):
     monkeypatch.setenv("GAMPL_DEVICE", "cpu")
     assert cluster.known() == ["htcondor", "slurm"]
     assert cluster.arguments("") == ["--profile", str(ROOT / "workflow/profiles/default")]
-    with pytest.raises(cluster.ClusterError, match=r"CLUSTER=pbs.*htcondor, slurm"):
+    with pytest.raises(BookError, match=r"CLUSTER=pbs.*htcondor, slurm"):
         cluster.arguments("pbs")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(cluster.ClusterError, match="CLUSTER=slurm: no sbatch here"):
+    with pytest.raises(BookError, match="CLUSTER=slurm: no sbatch here"):
         cluster.arguments("slurm")
 
 
@@ -58,9 +58,7 @@ def test_one_step_at_a_time_on_a_gpu(pretended, monkeypatch, tmp_path):
 def test_jobs_of_a_build_on_another_machine(pretended):
     """It may be alive: file systems of clusters do not always lock between machines."""
     pretended(squeue=f"echo '7 {cluster.job_prefix()}_abc'")
-    with pytest.raises(
-        cluster.ClusterError, match=r"1 jobs .* sent by process 3 of login1: .*remove the file _build/.lock"
-    ):
+    with pytest.raises(BookError, match=r"1 jobs .* sent by process 3 of login1: .*remove the file _build/.lock"):
         cluster.refuse_jobs_of_another_machine("process 3 of login1")
     cluster.refuse_jobs_of_another_machine(f"process 3 of {socket.gethostname()}")
     cluster.refuse_jobs_of_another_machine("")
@@ -70,7 +68,7 @@ def test_jobs_of_a_build_on_another_machine(pretended):
 
 def test_a_slurm_that_does_not_answer(pretended):
     pretended(squeue="echo 'Unable to contact slurm controller' >&2; exit 1")
-    with pytest.raises(cluster.ClusterError, match="squeue says 'Unable to contact slurm controller'"):
+    with pytest.raises(BookError, match="squeue says 'Unable to contact slurm controller'"):
         cluster.arguments("slurm")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gampl.store.artifacts import Artifact, Store, key_digest
-from gampl_book import fingerprint
+from gampl_book.__main__ import main
 
 WEIGHTS = np.arange(6.0).reshape(2, 3)
 
@@ -33,14 +33,14 @@ def run(tmp_path, monkeypatch):
             file.attrs["made"] = time
         (tmp_path / "out.json").write_text(json.dumps({"time": time, "command": time, "rows": [x]}))
         files = ["--events", tmp_path / "events.h5", "--json", tmp_path / "out.json"]
-        return list(map(str, ["--build", folder, "--store", tmp_path / "store", *files]))
+        return list(map(str, ["fingerprint", "--build", folder, "--store", tmp_path / "store", *files]))
 
     return write
 
 
 @pytest.fixture
 def before(run, tmp_path, capsys):
-    assert fingerprint.main(run()) == 0
+    assert main(run()) == 0
     path = tmp_path / "before.json"
     path.write_text(capsys.readouterr().out)
     return path
@@ -48,7 +48,7 @@ def before(run, tmp_path, capsys):
 
 def test_what_does_not_count(run, before, capsys):
     """Another key, another name of a parameter, another time."""
-    assert fingerprint.main([*run(key="two", parameter="renamed", time="later"), "--compare", str(before)]) == 0
+    assert main([*run(key="two", parameter="renamed", time="later"), "--compare", str(before)]) == 0
     assert capsys.readouterr().out == ""
     assert len(json.loads(before.read_text())) == 5
 
@@ -64,7 +64,7 @@ def test_what_does_not_count(run, before, capsys):
     ],
 )
 def test_the_last_bit_is_seen_and_named(run, before, capsys, change, what):
-    assert fingerprint.main([*run(**change), "--compare", str(before)]) == 1
+    assert main([*run(**change), "--compare", str(before)]) == 1
     assert capsys.readouterr().out == f"{what}: differs\n"
 
 
@@ -73,8 +73,8 @@ def test_what_is_missing_or_new_is_named(run, before, capsys):
     sums = json.loads(before.read_text())
     sums["number page.gone"] = sums.pop("number page.n")
     before.write_text(json.dumps(sums))
-    assert fingerprint.main([*arguments, "--compare", str(before)]) == 1
+    assert main([*arguments, "--compare", str(before)]) == 1
     assert set(capsys.readouterr().out.splitlines()) == {"number page.gone: only there", "number page.n: only here"}
-    shutil.rmtree(arguments[3])
-    assert fingerprint.main([*arguments, "--compare", str(before)]) == 1
+    shutil.rmtree(arguments[4])
+    assert main([*arguments, "--compare", str(before)]) == 1
     assert "training ring2d/deep/1: differs" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import jupytext
 import nbformat
 import pytest
 
+from gampl_book import BookError
 from gampl_book.references import CHECKED, INJECTED, REMEDY, is_current, reduced
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ def test_reduced():
     ],
 )
 def test_what_nbval_cannot_compare_is_refused(output):
-    with pytest.raises(ValueError, match=r"notebook page: a cell tagged nbval-check-output must print"):
+    with pytest.raises(BookError, match=r"notebook page: a cell tagged nbval-check-output must print"):
         reduced(executed(output), "page")
 
 

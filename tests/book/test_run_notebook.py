@@ -49,7 +49,7 @@ def notebook(tmp_path):
         source.write_text(text.replace("{body}", body))
         products = ["--executed", "out/page.ipynb", "--results", "out/page.json", "--figures", "out/figures"]
         fixed = ["--profile", "smoke", "--seed", "7", "--failed", "failed/page.ipynb"]
-        return [sys.executable, "-m", "gampl_book.run_notebook", str(source), *fixed, *products, *options]
+        return [sys.executable, "-m", "gampl_book", "notebook", str(source), *fixed, *products, *options]
 
     return write
 

@@ -16,17 +16,19 @@ from small_project import ROOT
 
 from gampl.store import locking
 from gampl.store.artifacts import Store
-from gampl_book import build, keep, run_page, status, step
+from gampl_book import BookError, build, keep, made_pages, status, step
 
 PYTHON = sys.executable
 
 
 def run(log: Path, *command: str) -> subprocess.CompletedProcess:
-    return subprocess.run([PYTHON, "-m", "gampl_book.step", log, *command], check=False, capture_output=True, text=True)
+    return subprocess.run(
+        [PYTHON, "-m", "gampl_book", "step", log, *command], check=False, capture_output=True, text=True
+    )
 
 
 def written(log: Path) -> dict:
-    return json.loads(step.record_of(log).read_text())
+    return json.loads(log.with_suffix(".json").read_text())
 
 
 # ---- one step
@@ -81,7 +83,7 @@ def test_a_step_is_told_to_stop(tmp_path):
         "time.sleep(60)"
     )
     log = tmp_path / "one.log"
-    process = subprocess.Popen([PYTHON, "-m", "gampl_book.step", log, PYTHON, "-c", waiter])
+    process = subprocess.Popen([PYTHON, "-m", "gampl_book", "step", log, PYTHON, "-c", waiter])
     end = time.monotonic() + 60
     while not (log.exists() and "ready" in log.read_text()):
         assert time.monotonic() < end
@@ -98,7 +100,7 @@ def leave(log: Path, **about: object) -> None:
     """Writes a record."""
     whole = {"state": "done", "host": socket.gethostname(), "pid": 0, "slurm_job": None, "started": 100.0}
     log.parent.mkdir(parents=True, exist_ok=True)
-    step.record_of(log).write_text(json.dumps(whole | about))
+    log.with_suffix(".json").write_text(json.dumps(whole | about))
 
 
 def test_nothing_is_known_of_the_time_left():
@@ -111,7 +113,7 @@ def test_status_of_the_smoke_book():
     """What `make test` has built, as Snakemake itself plans it."""
     if not (ROOT / "_build/smoke/book.done").exists():
         pytest.skip("the smoke book is not built")
-    command = [sys.executable, "-m", "gampl_book.status", "--profile", "smoke"]
+    command = [sys.executable, "-m", "gampl_book", "status", "--profile", "smoke"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     n_notebooks = len(list((ROOT / "notebooks").glob("*.py")))
     counts = re.search(r"^notebook \(smoke\) (.*)$", done.stdout, re.MULTILINE)
@@ -197,7 +199,7 @@ def test_the_page_of_a_run(tmp_path):
     receipt = build / "laptop/receipts/ring2d/deep/1.json"
     receipt.parent.mkdir(parents=True)
     receipt.write_text(json.dumps({"a": {"device": "cuda"}, "b": {"device": "cuda"}}))
-    text = run_page.page(build, "laptop")
+    text = made_pages.run_page(build, "laptop")
     assert "| ring2d/deep/1 | cuda | node7 | 17 | 12.3 | 321 |" in text
     assert "| z_jets | – | node7 | 17 | 12.3 | 321 |" in text
     assert "| events, paper | 1 | 12 | 12.3 | 12.3 | 321 | node7 |" in text
@@ -227,7 +229,7 @@ def test_the_page_of_a_run_says_how_far_it_is_from_a_kept_one(tmp_path):
     write("_build", "b", **{name: {"value": value} for name, value in own.items()})
 
     def page():
-        return run_page.page(tmp_path / "_build", "laptop", archive=tmp_path / "kept")
+        return made_pages.run_page(tmp_path / "_build", "laptop", archive=tmp_path / "kept")
 
     assert "No other run of this profile is kept" in page()
     old = {name: {"value": 1.0, "interval": [0.5, 1.5]} for name in ("same", "inside", "outside")}
@@ -247,13 +249,13 @@ def test_the_page_of_a_run_says_how_far_it_is_from_a_kept_one(tmp_path):
 
 
 def test_the_page_of_a_run_without_records(tmp_path):
-    assert "No step has left a record" in run_page.page(tmp_path, "laptop")
+    assert "No step has left a record" in made_pages.run_page(tmp_path, "laptop")
 
 
 def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
-    with pytest.raises(ValueError, match="no records of finished steps"):
+    with pytest.raises(BookError, match="no records of finished steps"):
         keep.cost(Path("_build/laptop"))
     leave(Path("_build/laptop/logs/train/one.log"), seconds=2.0, cpu_seconds=1.5, peak_memory_mb=10)
     leave(Path("_build/laptop/logs/train/two.log"), seconds=3.0, cpu_seconds=2.5, peak_memory_mb=30)
@@ -261,7 +263,7 @@ def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
     Path("_build/laptop/results/z_jets.json").write_text('{"device": "a CPU, 2 cores"}')
     Path("_build/laptop/receipts").mkdir()
     Path("_build/laptop/receipts/one.json").write_text('{"one": {"device": "cpu"}, "two": {"device": "a GPU"}}')
-    assert keep.main(["--profile", "laptop"]) == 0
+    keep.keep("laptop")
     assert Path("data/results/laptop/z_jets.json").exists()
     about = json.loads(Path("data/costs/runs/laptop.json").read_text())
     assert (about["steps"], about["core_seconds"], about["peak_memory_mb"]) == (2, 4, 30)
@@ -292,8 +294,8 @@ def test_what_a_killed_build_leaves(tmp_path):
     assert build.last_holder(lock) == "process 3 of login1"
     with build.only_build(lock):
         assert str(os.getpid()) in build.last_holder(lock)
-        assert build.holder_of(lock) == build.last_holder(lock)
-    assert build.last_holder(lock) == build.holder_of(lock) == ""
+        assert build.holder(lock) == build.last_holder(lock)
+    assert build.last_holder(lock) == build.holder(lock) == ""
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
@@ -303,4 +305,4 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locking.fcntl, "flock", refuse)
     with build.only_build(tmp_path / ".lock"):
         assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
-        assert build.holder_of(tmp_path / ".lock") == ""
+        assert build.holder(tmp_path / ".lock") == ""

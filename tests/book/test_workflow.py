@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_project import OURS, ROOT, STUBS, Checkout
 
-from gampl_book import site
+from gampl_book import BookError, site
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ def built(tmp_path_factory):
     checkout.write(STUBS)
     assert checkout.build("--target", "notebooks").returncode == 0
     executed = ["_build/smoke/executed/alpha.ipynb", "_build/smoke/executed/beta.ipynb"]
-    assert checkout.python("-m", "gampl_book.references", "make", *executed).returncode == 0
+    assert checkout.python("-m", "gampl_book", "reference", *executed).returncode == 0
     done = checkout.build()
     assert done.returncode == 0, done.stderr
     assert "The smoke book is ready" in done.stdout
@@ -122,7 +122,7 @@ def test_a_failing_notebook(checkout):
 
 def check(checkout, notebook: str) -> str:
     """What nbval's step says of a notebook; it must not pass."""
-    done = checkout.python("-m", "gampl_book.references", "check", notebook, "--ok", "valid.ok")
+    done = checkout.python("-m", "gampl_book", "check", notebook, "--ok", "valid.ok")
     assert done.returncode == 1
     assert not (checkout.root / "valid.ok").exists()
     return done.stderr
@@ -163,7 +163,7 @@ def test_a_warning_fails_the_book(checkout):
 
 def test_a_notebook_that_the_toc_forgets(checkout):
     checkout.edit("_toc.yml", "- file: beta\n", "")
-    with pytest.raises(site.SiteError, match=r"notebook beta is in no place of .*_toc\.yml: add a line `- file: beta`"):
+    with pytest.raises(BookError, match=r"notebook beta is in no place of .*_toc\.yml: add a line `- file: beta`"):
         site.check_toc(checkout.root / "_toc.yml", [Path("alpha.ipynb"), Path("beta.ipynb")])
 
 

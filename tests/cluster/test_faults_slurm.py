@@ -12,7 +12,7 @@ from single_node_slurm import wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-TRAIN = "gampl_book.train ring2d/bayesian/1"
+TRAIN = "gampl_book train ring2d/bayesian/1"
 
 
 @pytest.fixture

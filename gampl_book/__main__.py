@@ -1,0 +1,102 @@
+"""The commands that make the book; `make` calls them, and they are run from the checkout."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from gampl_book import BookError, cluster
+from gampl_book.profiles import PROFILES
+
+OWN_PARSERS = {"step": "step", "train": "train", "costs": "measure_costs"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options, each a parameter of the function that ``run`` names."""
+    whole = argparse.ArgumentParser(prog="python -m gampl_book", description=__doc__)
+    commands = whole.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: str, summary: str, profile: str = "") -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=summary, description=summary)
+        one.set_defaults(run=run)
+        if profile:
+            one.add_argument("--profile", choices=PROFILES, default=profile, help=f"default: {profile}")
+        return one
+
+    build = command("build", "build:build", "Build the book, or something else, with Snakemake.", "laptop")
+    targets = "all (default), notebooks, events, or files below _build"
+    build.add_argument("--target", dest="targets", nargs="+", default=["all"], metavar="NAME", help=targets)
+    build.add_argument("--size", default="bundled", help="of the files of events, with --target events")
+    where = f"run on this cluster: {', '.join(cluster.known())}"
+    build.add_argument("--cluster", dest="cluster_name", default="", metavar="NAME", help=where)
+    build.add_argument("options", nargs="*", help="further options for Snakemake, after --")
+
+    command("status", "status:status", "Say how far the book's work is.", "laptop")
+
+    notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
+    notebook.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
+    notebook.add_argument("--profile", required=True, help="such as smoke or laptop")
+    notebook.add_argument("--seed", type=int, required=True)
+    notebook.add_argument("-p", "--parameter", dest="others", action="append", default=[], metavar="NAME=VALUE")
+    notebook.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")
+    notebook.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
+    notebook.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
+    notebook.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
+
+    check = command("check", "references:check", "Compare what a notebook prints with its reference.")
+    check.add_argument("notebook", help="its name, such as gaussian_line")
+    check.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
+
+    reference = command("reference", "references:make", "Make reference notebooks from executed ones.")
+    reference.add_argument("executed", type=Path, nargs="+")
+    reference.add_argument("--results", type=Path, help="folder of the numbers that they recorded in that run")
+
+    site = command("site", "site:make", "Make the HTML book in _build/PROFILE/site.")
+    site.add_argument("notebooks", type=Path, nargs="+", help="executed notebooks")
+    site.add_argument("--profile", required=True, help="of the run that has executed them")
+
+    claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
+    claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
+
+    command("keep", "keep:keep", "Keep a run's numbers and costs in data/.", "laptop")
+    command("keep-trainings", "kept_trainings:main", "Renew the trainings that the tests use, in data/trainings.")
+
+    settings = command("other-settings", "other_settings:compare", "Run smoke notebooks as on another processor.")
+    settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
+    settings.add_argument("--instructions", nargs="+", choices=("default", "avx2", "avx512"), default=["default"])
+    settings.add_argument("--threads", nargs="+", type=int, default=[2])
+
+    sums = command("fingerprint", "fingerprint:fingerprint", "Sum what a run has made, or compare with earlier sums.")
+    sums.add_argument("--build", type=Path, help="folder of a run, such as _build/smoke")
+    sums.add_argument("--store", type=Path, help="where its networks lie; default: the store of this checkout")
+    sums.add_argument("--events", type=Path, nargs="+", default=[], help="HDF5 files of events")
+    sums.add_argument(
+        "--json", dest="outputs", type=Path, nargs="+", default=[], help="what gampl ... --json has written"
+    )
+    sums.add_argument("--compare", type=Path, help="sums to compare with")
+
+    for name, module in OWN_PARSERS.items():
+        commands.add_parser(name, add_help=False, help=f"see python -m gampl_book.{module}")
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] and arguments[0] in OWN_PARSERS:
+        return int(import_module(f"gampl_book.{OWN_PARSERS[arguments[0]]}").main(arguments[1:]))
+    options = vars(parser().parse_args(arguments))
+    module, _, function = options.pop("run").partition(":")
+    try:
+        return getattr(import_module(f"gampl_book.{module}"), function)(**options) or 0
+    except (BookError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted, nothing was changed", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

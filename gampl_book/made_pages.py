@@ -1,0 +1,181 @@
+"""The pages of the book that no notebook makes, from templates in ``book/``: the claims ledger, and how a run went."""
+
+import html
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gampl_book import KEPT_RESULTS, ROOT
+from gampl_book.claims import CHECK, Judged, Results, Run
+from gampl_book.pages import PURPOSE
+from gampl_book.profiles import PROFILES
+from gampl_book.step import Record, read_all
+from gampl_book.verdicts import FACTOR, LEVEL, WIDE, Verdict
+
+SECTIONS = {
+    "3.1": "Metric extrapolation",
+    "3.2": "Gaussian fit",
+    "3.3": "Rings, averaging",
+    "4.1": "Kolmogorov-Smirnov test",
+    "4.2": "Rings, differential",
+    "5": "Top pairs, events",
+    "5.1": "Top pairs, averaging",
+    "5.2": "Top pairs, differential",
+    CHECK: "Checks of our own",
+}
+ICONS = dict(zip(Verdict, "✓≈~✗?–", strict=True))
+REPORT = "run_report.html"  # Snakemake's own
+CHECKED = "smoke"  # the profile of the runs that are compared with the references, whose steps count, too
+MOVED = 0.02  # relative change of a number from which on it counts as moved
+
+
+def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str:
+    """The ledger as a MyST page; verdicts of ``profile``, numbers of all that were run."""
+    paper = [j for j in judged if j.claim.section != CHECK]
+    shown = [p for p in PROFILES if p in (profile, *PROFILES[1:])]  # a smoke run, meaningless, on its own page only
+    others = {p: Counter(j.verdict(p) for j in paper) for p in shown if p != profile}
+    return _render(
+        "claims.md.j2",
+        profile=profile,
+        paper=paper,
+        checks=[j for j in judged if j.claim.section == CHECK],
+        check=CHECK,
+        sections={s: t for s, t in SECTIONS.items() if any(j.claim.section == s for j in paper)},
+        verdicts=list(Verdict),
+        icons=ICONS,
+        counts=Counter((section, j.verdict(profile)) for j in paper for section in (j.claim.section, "")),
+        others={p: n for p, n in others.items() if n.total() > n[Verdict.NOT_ATTEMPTED]},
+        shown=shown,
+        runs={p: _about(results[p]) for p in PROFILES if p in results},
+        purpose=PURPOSE,
+        level=f"{100 * LEVEL:g}",
+        factor=f"{FACTOR:g}",
+        wide=f"{WIDE:g}",
+    )
+
+
+def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> str:
+    """Where the steps of a run ran, for how long, with how much memory, and how far others differ: a MyST page.
+
+    Args:
+        build: The folder ``_build``.
+        profile: Of this book.
+        archive: Folder of the results that are kept, by profile.
+    """
+    groups: dict[str, list[Record]] = {}
+    for name in dict.fromkeys((profile, CHECKED)):
+        for record in read_all(build / name / "logs"):
+            if name == profile or record.rule in ("train", "nbval"):
+                groups.setdefault(f"{record.rule}, {name}", []).append(record)
+    for logs in sorted(build.glob("events/*/logs")):
+        groups[f"events, {logs.parent.name}"] = read_all(logs)
+    done = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
+    return _render(
+        "run.md.j2",
+        report=REPORT,
+        groups={name: records for name, records in done.items() if records},
+        steps={"Each training": done.get(f"train, {profile}"), "Each notebook": done.get(f"notebook, {profile}")},
+        device=lambda record: _device(build / profile, record),
+        median=median,
+        moved=MOVED,
+        kept=_against_kept(build / profile / "results", archive / profile),
+    )
+
+
+def _render(template: str, **facts: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "book"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"inline": _inline, "words": _words}
+    return environment.get_template(template).render(facts)
+
+
+def _inline(text: str) -> Markup:
+    """HTML of a text with formulas between dollar signs and words between asterisks."""
+    parts = " ".join(text.split()).split("$")
+    words = [re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(part)) for part in parts[::2]]
+    maths = [f'<span class="math notranslate nohighlight">\\({html.escape(part)}\\)</span>' for part in parts[1::2]]
+    return Markup("".join(a + b for a, b in zip(words, [*maths, ""], strict=True)))  # noqa: S704 - all is escaped
+
+
+def _about(run: Run) -> dict[str, Any]:
+    """What a run is, with the sizes that its notebooks recorded."""
+    sizes: dict[str, Any] = {}
+    for made_of in (recorded.get("made_of", {}) for recorded in run.values()):
+        sizes |= {name: made_of[name] for name in ("trainings", "event_trainings") if name in made_of}
+    sizes |= {name: recorded.get("made_of", {}).get("settings", {}) for name, recorded in run.items()}
+    return {
+        "notebooks": len(run),
+        "commits": ", ".join(sorted({recorded["commit"] for recorded in run.values()})),
+        "devices": ", ".join(sorted({recorded.get("device", "unknown") for recorded in run.values()})),
+        "sizes": {name: size for name, size in sizes.items() if size},
+    }
+
+
+def _words(value: Any) -> str:
+    """Settings as words: ``name value`` with commas, tables in parentheses."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{name} ({_words(v)})" if isinstance(v, Mapping) else f"{name} {_words(v)}" for name, v in value.items()
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + " ".join(_words(v) for v in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _device(run: Path, record: Record) -> str:
+    """What a training ran on, by its receipt, or a notebook, by its results."""
+    path = run / ("receipts" if record.rule == "train" else "results") / f"{record.name}.json"
+    if not path.exists():
+        return "–"
+    about = json.loads(path.read_text(encoding="utf-8"))
+    if record.rule == "train":
+        return ", ".join(sorted({one["device"] for one in about.values()}))
+    return str(about["device"]).partition(",")[0]
+
+
+def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
+    """How far the numbers of this run are from those of one of the same profile that is kept; None if none is."""
+    runs = [
+        (json.loads(path.read_text(encoding="utf-8")), json.loads((kept / path.name).read_text(encoding="utf-8")))
+        for path in sorted(results.glob("*.json"))
+        if (kept / path.name).exists()
+    ]
+    if not runs:
+        return None
+    pairs = [
+        (float(own["numbers"][name]["value"]), old)
+        for own, other in runs
+        for name, old in other["numbers"].items()
+        if name in own["numbers"]
+    ]
+    moved = [(value, old) for value, old in pairs if _has_moved(value, float(old["value"]))]
+    bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
+    return {
+        "device": ", ".join(sorted({str(other["device"]) for _, other in runs})),
+        "seed": ", ".join(sorted({str(other["seed"]) for _, other in runs})),
+        "same_commit": len({run["commit"] for pair in runs for run in pair}) == 1,
+        "common": len(pairs),
+        "moved": len(moved),
+        "bounded": len(bounded),
+        "inside": sum(low <= value <= high for value, (low, high) in bounded),
+    }
+
+
+def _has_moved(value: float, before: float) -> bool:
+    if math.isnan(before):  # a number that such a run cannot have
+        return not math.isnan(value)
+    return not math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)
