@@ -62,18 +62,15 @@ def parser() -> argparse.ArgumentParser:
     command("keep", "keep:keep", "Keep a run's numbers and costs in data/.", "laptop")
     command("keep-trainings", "kept_trainings:main", "Renew the trainings that the tests use, in data/trainings.")
 
-    settings = command("other-settings", "other_settings:compare", "Run smoke notebooks as on another processor.")
+    settings = command("other-settings", "other_settings:compare", "Run smoke notebooks as on an old processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
-    settings.add_argument("--instructions", nargs="+", choices=("default", "avx2", "avx512"), default=["default"])
-    settings.add_argument("--threads", nargs="+", type=int, default=[2])
+    settings.add_argument("--threads", type=int, default=2)
 
     sums = command("fingerprint", "fingerprint:fingerprint", "Sum what a run has made, or compare with earlier sums.")
     sums.add_argument("--build", type=Path, help="folder of a run, such as _build/smoke")
     sums.add_argument("--store", type=Path, help="where its networks lie; default: the store of this checkout")
     sums.add_argument("--events", type=Path, nargs="+", default=[], help="HDF5 files of events")
-    sums.add_argument(
-        "--json", dest="outputs", type=Path, nargs="+", default=[], help="what gampl ... --json has written"
-    )
+    sums.add_argument("--json", dest="outputs", type=Path, nargs="+", default=[], help="output of gampl --json")
     sums.add_argument("--compare", type=Path, help="sums to compare with")
 
     for name, module in OWN_PARSERS.items():

@@ -4,6 +4,7 @@ import re
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 from logging import ERROR, WARNING, LogRecord
 from pathlib import Path
 
@@ -17,11 +18,13 @@ SAID_BETTER = ("CalledProcessError", "Exiting because a job", "At least one job 
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@dataclass
 class Step:
     """A step that has been started."""
 
-    def __init__(self, label: str, logs: list[str]) -> None:
-        self.label, self.logs, self.start = label, [Path(log) for log in logs], time.monotonic()
+    label: str
+    logs: list[str]
+    start: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> str:
         """How long it has been running."""
@@ -29,7 +32,7 @@ class Step:
 
     def log_lines(self) -> list[str]:
         """What it has written so far; of a line that overwrites itself only the last state."""
-        text = "".join(log.read_text(errors="replace") for log in self.logs if log.is_file())
+        text = "".join(Path(log).read_text(errors="replace") for log in self.logs if Path(log).is_file())
         lines = [line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n")]
         return [line for line in lines if line]
 
@@ -88,8 +91,8 @@ class LogHandler(LogHandlerBase):
     def _failed(self, step: Step | None) -> None:
         if step:
             log = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
-            names = ", ".join(map(str, step.logs))
-            self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{log}\n  Everything it said: {names}\n")
+            whole = ", ".join(step.logs)
+            self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{log}\n  Everything it said: {whole}\n")
 
     def _report_status(self) -> None:
         while not self.closing.wait(1.0):

@@ -29,43 +29,22 @@ PREMISE_DIFFERS = "what it is about differs already"
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of the ledger.
+    """One entry of the ledger; raises ValueError if a field makes no sense for what the claim says."""
 
-    Attributes:
-        id: Unique name.
-        section: Section of the paper, or "check" for a check of our own against an independent calculation.
-        where: Place in the paper.
-        text: What is claimed.
-        reason: Why this number answers it, and why the tolerance is the right one.
-        says: What kind of statement it is.
-        paper: The number, or the bound.
-        printed: How the paper prints it, where that differs from ``paper``.
-        result: ``notebook.number`` that answers it, or a quotient of several: ``a.x / b.y * c.z``; empty if it is not
-            attempted.
-        tolerance: Largest absolute difference from ``paper`` that counts as agreement; for ``equals`` only.
-        premise: Another claim without which this one means nothing: if that one differs, this one is not tested.
-        exact: Why a number without an interval is sure enough to decide an inequality; empty if it is not.
-        needs: What it would take to test the claim at the paper's size, where that is more than a laptop does.
-        expect: Verdicts that a run of a profile may have; a profile that is not named may have any.
-
-    Raises:
-        ValueError: If a field makes no sense for what the claim says.
-    """
-
-    id: str
-    section: str
-    where: str
-    text: str
-    reason: str
-    paper: float
+    id: str  # unique
+    section: str  # of the paper, or "check" for a check of our own against an independent calculation
+    where: str  # place in the paper
+    text: str  # what is claimed
+    reason: str  # why this number answers it, and why the tolerance is the right one
+    paper: float  # the number, or the bound
     says: Says = Says.EQUALS
-    printed: str = ""
-    result: str = ""
-    tolerance: float | None = None
-    premise: str = ""
-    exact: str = ""
-    needs: str = ""
-    expect: Mapping[str, Sequence[Verdict]] = {}
+    printed: str = ""  # how the paper prints the number, where that differs
+    result: str = ""  # `notebook.number` that answers it, or a quotient of several: `a.x / b.y * c.z`
+    tolerance: float | None = None  # largest absolute difference that counts as agreement; for "equals" only
+    premise: str = ""  # another claim without which this one means nothing: if that differs, this is not tested
+    exact: str = ""  # why a number without an interval is sure enough to decide an inequality; empty if it is not
+    needs: str = ""  # what a test at the paper's size would take, where that is more than a laptop does
+    expect: Mapping[str, Sequence[Verdict]] = {}  # verdicts that a run of a profile may have; any where not named
 
     def __post_init__(self) -> None:
         if self.tolerance is not None and self.says is not Says.EQUALS:
@@ -179,12 +158,7 @@ class Judged:
 
 
 def load(ledger: Path) -> list[Claim]:
-    """Read the ledger.
-
-    Raises:
-        BookError: If an entry has an unknown or missing field, an unknown kind, verdict or profile, a tolerance that
-            means nothing, or a doubled id.
-    """
+    """Read the ledger; raises BookError for an entry that is not a `Claim`, a doubled id, a premise that is none."""
     import yaml
 
     claims: dict[str, Claim] = {}
@@ -252,8 +226,7 @@ def _answer(claim: Claim, run: Run) -> Answer:
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
     """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
 
-    Raises:
-        BookError: If an ``expect`` field is not written on one line, as in ``expect: {laptop: [differs]}``.
+    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; BookError is raised otherwise.
     """
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]

@@ -25,13 +25,13 @@ def arguments(cluster: str) -> list[str]:
     """What Snakemake is told about a cluster; about this machine if there is none.
 
     Raises:
-        BookError: If there is no such cluster, or this machine does not have its commands.
+        BookError: If there is no such cluster, or it is Slurm's and that is not here or does not answer.
     """
     if not cluster:
         return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
     if cluster not in known():
         raise BookError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
-    return ["--profile", str(PROFILES / cluster), *(slurm_arguments() if cluster == "slurm" else [])]
+    return ["--profile", str(PROFILES / cluster), *(_slurm_arguments() if cluster == "slurm" else [])]
 
 
 def has_gpu() -> bool:
@@ -41,31 +41,20 @@ def has_gpu() -> bool:
     return shutil.which("nvidia-smi") is not None and "GPU" in _run("nvidia-smi", "-L").stdout
 
 
-def slurm_arguments() -> list[str]:
-    """Names of jobs that tell this checkout's from all others, and how to ask for their states.
-
-    Raises:
-        BookError: If there is no Slurm, or it does not answer.
-    """
+def _slurm_arguments() -> list[str]:
+    """Names of jobs that tell this checkout's from all others, and how to ask for their states."""
     missing = [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]
     if missing:
         raise BookError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
     left_behind()  # raises if Slurm does not answer
-    _remember_how_slurm_keeps_jobs()
+    import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
+
+    # the plugin would ask for MinJobAge before each look at its jobs, and while the controller is down go over from
+    # squeue to sacct, which without accounting fails for ever
+    plugin.get_min_job_age = functools.cache(plugin.get_min_job_age)
     # without accounting sacct is there and fails, and no job would ever count as finished
     accounting = shutil.which("sacct") is not None and _run("sacct", "-X", "-n").returncode == 0
     return ["--slurm-jobname-prefix", job_prefix(), *([] if accounting else ["--slurm-status-command", "squeue"])]
-
-
-def _remember_how_slurm_keeps_jobs() -> None:
-    """Lets Snakemake's plugin ask Slurm's MinJobAge once.
-
-    It asks before each look at its jobs, and while the controller is down goes over from squeue to sacct, which without
-    accounting fails for ever.
-    """
-    import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
-
-    plugin.get_min_job_age = functools.cache(plugin.get_min_job_age)
 
 
 def job_prefix() -> str:
@@ -74,11 +63,7 @@ def job_prefix() -> str:
 
 
 def left_behind() -> list[str]:
-    """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended.
-
-    Raises:
-        BookError: If Slurm does not say.
-    """
+    """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended."""
     queue = _run("squeue", "--me", "-h", "-o", "%A %j")
     if queue.returncode:
         raise BookError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; does the cluster run?")
@@ -91,9 +76,6 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
 
     Args:
         holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
-
-    Raises:
-        BookError: If there are such jobs.
     """
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
         raise BookError(
@@ -103,11 +85,7 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
 
 
 def cancel_left_behind() -> None:
-    """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from their checkpoints.
-
-    Raises:
-        BookError: If they do not end.
-    """
+    """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from checkpoints."""
     jobs = left_behind()
     if not jobs:
         return

@@ -7,10 +7,10 @@ measured; it needs no torch.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
@@ -21,14 +21,10 @@ EVENTS_PER_SHARD = 20_000
 BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision
 
 
-@dataclass(frozen=True)
-class Work:
-    """Jobs of one kind.
+class Work(NamedTuple):
+    """Jobs of a kind, such as ``training top_pair_0j/lloca``, and hours of one core or GPU that all take together.
 
-    Attributes:
-        kind: Such as ``training top_pair_0j/lloca``.
-        jobs: How many.
-        hours: Of all together, on one core or one GPU; None where nothing was measured.
+    The hours are None where nothing was measured.
     """
 
     kind: str
@@ -52,46 +48,31 @@ def read(path: Path | str) -> dict[str, Any]:
 
 
 def plan(profile: str, seed: int, measured: Mapping[str, Any]) -> list[Work]:
-    """The work behind a profile's book but for its notebooks, by kind.
-
-    Args:
-        profile: Whose jobs are counted.
-        seed: Of the trainings.
-        measured: What `read` returns, for the same profile.
-
-    Raises:
-        ValueError: If the measurements are of another profile.
-    """
+    """The work behind a profile's book but for its notebooks, by kind, with costs that were measured for it."""
     if measured["profile"] != profile:
         raise ValueError(f"the costs were measured for profile {measured['profile']}, not for {profile}")
     making = _shards(measured["shards"]) if profile == "paper" else ()  # the others use bundled events
     return [*making, *_rings(profile, seed, measured["rings"]), *_events(profile, seed, measured["events"])]
 
 
-def _work(kind: str, jobs: int, seconds: float | None) -> Work:
-    return Work(kind, jobs, None if seconds is None else seconds / 3600)
-
-
 def _shards(measured: Mapping[str, float]) -> Iterator[Work]:
     for folder, shards in plans.shards("paper").items():
         jobs, each = len(seeds(shards.seeds)), measured.get(folder)
         events = jobs * (shards.events or EVENTS_PER_SHARD)
-        yield _work(f"events {folder}", jobs, None if each is None else events * each)
+        yield Work(f"events {folder}", jobs, None if each is None else events * each / 3600)
 
 
 def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
     """Trainings of the rings by dimension and posterior."""
     trainings = studies.trainings(profile, seed)
-    kinds: dict[str, list[str]] = {}
-    for name in trainings:
-        kinds.setdefault("/".join(name.split("/")[:2]), []).append(name)
-    for kind, names in kinds.items():
-        first = trainings[names[0]]
+    kinds = Counter("/".join(name.split("/")[:2]) for name in trainings)
+    for kind, jobs in kinds.items():
+        one = next(training for name, training in trainings.items() if name.startswith(f"{kind}/"))
         # how the members of an ensemble use the events does not change what they cost
-        like = "deep" if first.posterior in RESAMPLINGS else first.posterior
+        like = "deep" if one.posterior in RESAMPLINGS else one.posterior
         each = measured.get(f"{kind.partition('/')[0]}/{like}")
-        seconds = None if each is None else len(names) * first.fit.steps * each["seconds_per_step"]
-        yield _work(f"training {kind}", len(names), seconds)
+        seconds = None if each is None else jobs * one.fit.steps * each["seconds_per_step"]
+        yield Work(f"training {kind}", jobs, None if seconds is None else seconds / 3600)
 
 
 def _events(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
@@ -99,12 +80,12 @@ def _events(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]
     trainings = event_studies.trainings(profile, seed)
     for ensemble in event_studies.ensembles(profile):
         members, fit = event_studies.members(profile, ensemble), trainings[f"{ensemble}/0"].fit
-        each, seconds = measured.get(unit(ensemble)), None
+        each, hours = measured.get(unit(ensemble)), None
         if each is not None:
             step = each["seconds_per_step"] * fit.batch_size / each["batch_size"]
             generating = event_studies.n_gen(profile, ensemble) * each["seconds_per_generated_event"]
-            seconds = members * (fit.steps * step + generating)
-        yield _work(f"training {ensemble}", members, seconds)
+            hours = members * (fit.steps * step + generating) / 3600
+        yield Work(f"training {ensemble}", members, hours)
 
 
 def gigabytes_generated(profile: str) -> float:

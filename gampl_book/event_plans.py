@@ -16,19 +16,12 @@ SIZES = ("bundled", "paper")
 
 @dataclass(frozen=True)
 class Shards:
-    """A folder of shards.
-
-    Attributes:
-        recipe: Name of the recipe.
-        seeds: First and last seed, such as ``1-74``.
-        settings: Fields of the recipe that differ from its defaults.
-        events: Events before cuts in each shard; None for the default.
-    """
+    """A folder of shards of a recipe."""
 
     recipe: str
-    seeds: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    events: int | None = None
+    seeds: str  # first and last, such as "1-74"
+    settings: Mapping[str, Any] = field(default_factory=dict)  # fields of the recipe that differ from its defaults
+    events: int | None = None  # before cuts in each shard; None for the default
 
     @property
     def options(self) -> list[str]:
@@ -38,15 +31,10 @@ class Shards:
 
 
 class File(msgspec.Struct, frozen=True, rename={"sources": "from"}):
-    """A file that shards are merged to.
+    """A file that shards are merged to."""
 
-    Attributes:
-        sample: Which of the shards' samples.
-        sources: Folder, seeds of the training sample, seeds of the holdout.
-    """
-
-    sample: str
-    sources: tuple[tuple[str, str, str], ...]
+    sample: str  # which of the shards' samples
+    sources: tuple[tuple[str, str, str], ...]  # folder, seeds of the training sample, seeds of the holdout
 
 
 class Plan(msgspec.Struct, frozen=True):

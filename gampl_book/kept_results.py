@@ -12,17 +12,12 @@ from gampl_book.profiles import LARGER, PROFILES
 def larger_runs(page: Page) -> dict[str, dict[str, Any]]:
     """What larger runs of a page's notebook recorded, by profile: those above the page's own."""
     above = PROFILES[PROFILES.index(page.profile) + 1 :]
-    found = {p: ROOT / KEPT_RESULTS / p / f"{page.notebook}.json" for p in above if p in LARGER}
-    return {p: json.loads(path.read_text(encoding="utf-8")) for p, path in found.items() if path.exists()}
+    files = {p: ROOT / KEPT_RESULTS / p / f"{page.notebook}.json" for p in above if p in LARGER}
+    return {p: json.loads(path.read_text(encoding="utf-8")) for p, path in files.items() if path.exists()}
 
 
 def beside(page: Page, numbers: Mapping[str, str]) -> Any:
-    """A table of recorded numbers of this run and of larger ones, and how each was made.
-
-    Args:
-        page: The page, after its numbers were recorded.
-        numbers: What a row says, and the name under which its number was recorded.
-    """
+    """A table of numbers that this run and larger ones recorded, by what a row says, and of how each run was made."""
     runs = {f"this run ({page.profile})": page.recorded, **larger_runs(page)}
     rows = [[title, *(_words(run["numbers"].get(name)) for run in runs.values())] for title, name in numbers.items()]
     about = [[title, *(text(run) for run in runs.values())] for title, text in _ABOUT.items()]

@@ -45,14 +45,14 @@ class Page:
     def __init__(self, notebook: str, profile: str, seed: int) -> None:
         self.settings = section(profile, notebook)
         self.notebook, self.profile, self.seed = notebook, profile, seed
-        default = ROOT / "_build" / profile / "interactive" / notebook
-        self.folder = Path(os.environ.get("GAMPL_OUTPUT") or default)
+        self.folder = Path(os.environ.get("GAMPL_OUTPUT") or ROOT / "_build" / profile / "interactive" / notebook)
         self._numbers: dict[str, Any] = {}
         self._made_of: dict[str, Any] = {"settings": self.settings}
         self._start = time.monotonic()
         self._trained_seconds, self._trained_on = 0.0, set[str]()
         self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
-        self._provenance |= _device()
+        self._provenance["device"] = f"{processor()}, {os.cpu_count()} cores"
+        self._provenance["python"] = platform.python_version()
         plots.use_style()
         _show_html("profile-badge", f"profile <b>{profile}</b>: {PURPOSE[profile]} · seed {seed}")
 
@@ -108,8 +108,7 @@ class Page:
 
         about = self._provenance | self._effort()
         columns = {key: np.asarray(values) for key, values in data.items()}
-        shapes = {column.shape for column in columns.values()}
-        if len(shapes) == 1 and len(next(iter(shapes))) == 1:
+        if all(column.ndim == 1 for column in columns.values()) and len(set(map(len, columns.values()))) == 1:
             kind, text = "csv", _csv(columns, about)
         else:
             kind, text = "json", json.dumps(about | {"data": _plain(data)}, allow_nan=False)
@@ -158,10 +157,8 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> A
     """A table for display in a notebook."""
     from IPython.display import Markdown
 
-    lines = [header, ["---"] * len(header), *rows]
-    return Markdown(  # type: ignore[no-untyped-call]
-        "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-    )
+    lines = ["| " + " | ".join(map(str, line)) + " |" for line in (header, ["---"] * len(header), *rows)]
+    return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
 
 def _plain(value: Any) -> Any:
@@ -188,10 +185,9 @@ def _commit() -> str:
     """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
         return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 def processor() -> str:
@@ -201,7 +197,3 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.machine()
-
-
-def _device() -> dict[str, str]:
-    return {"device": f"{processor()}, {os.cpu_count()} cores", "python": platform.python_version()}

@@ -78,19 +78,6 @@ def run(
         publish(written, executed)
 
 
-class Progress:
-    """Says on stderr which cell runs, numbered as Jupyter numbers them."""
-
-    def __init__(self, name: str, cells: int) -> None:
-        self.name, self.cells, self.current = name, cells, 0
-
-    def cell_starts(self, cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG002  nbclient's names
-        """Called by nbclient before each cell."""
-        if cell.cell_type == "code" and cell.source.strip():
-            self.current += 1
-            print(f"{self.name}: cell {self.current}/{self.cells}", file=sys.stderr, flush=True)
-
-
 def read_source(source: Path) -> NotebookNode:
     """A py:percent file as a notebook, with cell ids that are the same in each run."""
     if not source.is_file():
@@ -120,8 +107,15 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
     Raises:
         BookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
     """
-    code_cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    progress = Progress(name, len(code_cells) + 1)  # papermill adds a cell that sets the parameters
+    cells = 1 + sum(_is_code(cell) for cell in notebook.cells)  # papermill adds one that sets the parameters
+    current = 0
+
+    def say_which(cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG001  nbclient's names
+        nonlocal current
+        if _is_code(cell):
+            current += 1  # as Jupyter numbers them
+            print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
+
     try:
         return papermill.execute_notebook(
             notebook,
@@ -130,7 +124,7 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
             cwd=ROOT,
             progress_bar=False,
             start_timeout=START_SECONDS,
-            on_cell_start=progress.cell_starts,
+            on_cell_start=say_which,
         )
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
@@ -140,13 +134,17 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
             f"{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}"
         ) from error
     except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
-        if progress.current == 0:
+        if current == 0:
             raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
         if not isinstance(error, DeadKernelError):
             raise
         raise BookError(
-            f"notebook {name}: its Python process died in cell {progress.current}; is there enough memory?"
+            f"notebook {name}: its Python process died in cell {current}; is there enough memory?"
         ) from error
+
+
+def _is_code(cell: NotebookNode) -> bool:
+    return bool(cell.cell_type == "code" and cell.source.strip())
 
 
 def without_traces(notebook: NotebookNode) -> NotebookNode:

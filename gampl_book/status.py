@@ -27,19 +27,12 @@ LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the graph.
+    """A step of the graph."""
 
-    Attributes:
-        kind: What its times are compared with, such as ``train (laptop)``.
-        log: Where it says what it does; the record lies beside it.
-        state: One of `COLUMNS`.
-        record: How it last ran, if it did.
-    """
-
-    kind: str
+    kind: str  # what its times are compared with, such as "train (laptop)"
     log: Path
-    state: str
-    record: Record | None
+    state: str  # one of `COLUMNS`
+    record: Record | None  # of how it last ran
 
 
 def log_of(product: Path, rule: str) -> Path | None:
@@ -107,7 +100,7 @@ def table(steps: Iterable[Step]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words of two digits or so."""
+    """A time in words, of two digits or so."""
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -136,12 +135,12 @@ def _lives(record: Record) -> bool:
     if record.slurm_job:
         jobs = _jobs_of_slurm()
         return jobs is None or record.slurm_job in jobs
-    if record.host == socket.gethostname():
-        with suppress(PermissionError):  # it is somebody else's
-            try:
-                os.kill(record.pid, 0)
-            except ProcessLookupError:
-                return False
+    if record.host != socket.gethostname():
+        return True
+    try:
+        os.kill(record.pid, 0)
+    except OSError as error:  # else the process is there, but somebody else's
+        return not isinstance(error, ProcessLookupError)
     return True
 
 
