@@ -59,6 +59,7 @@ REASONS = {
         "The package index cannot be reached; installing needs the network, building the book does not.\n"
         "Check the connection and the proxy settings, then run make again: it goes on from here."
     ),
+    r"": "The environment .venv could not be made, see above.\nMend that, then run make again: it goes on from here.",
 }
 
 
@@ -70,8 +71,7 @@ class Environment:
     """The virtual environment of a checkout."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.folder = root / ".venv"
+        self.root, self.folder = root, root / ".venv"
         self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / "installed.json"  # written last: what was asked for and is there
 
@@ -83,16 +83,21 @@ class Environment:
         """Whether the packages that are needed now were installed and still are."""
         try:
             stamp = json.loads(self.stamp.read_text())
-            return bool(stamp["wanted"] == self.wanted() and set(stamp["packages"]) <= set(self.packages()))
+            return bool(stamp["wanted"] == self.requirements() and set(stamp["packages"]) <= set(self.packages()))
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def wanted(self) -> str:
+    def requirements(self) -> str:
         """Hash of all that decides what has to be installed."""
         project = tomllib.loads((self.root / "pyproject.toml").read_text())["project"]
         tables = [project.get(name) for name in ("dependencies", "optional-dependencies", "scripts")]
-        content = json.dumps([EXTRAS, tables, sys.version_info[:2], self._pins()])
+        content = json.dumps([EXTRAS, tables, sys.version_info[:2], self.pins()])
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def pins(self) -> list[str]:
+        """The versions that are asked for."""
+        lines = (self.root / "constraints.txt").read_text().splitlines()
+        return [line for line in lines if line and not line.startswith("#")]
 
     def packages(self) -> list[str]:
         """Names and versions of what is installed."""
@@ -102,9 +107,7 @@ class Environment:
     def works(self, with_project: bool = False) -> bool:
         """Whether its interpreter starts, has pip, and is of the version that runs this script.
 
-        Args:
-            with_project: Whether it must also import the package from this very folder; it does not after the folder
-                was moved or copied.
+        With the project it must also import the package from this very folder, as it does not after a move or a copy.
         """
         # -I: nothing from outside, neither PYTHONPATH nor the user's own packages, may stand in for what is missing
         command = [str(self.python), "-I", "-c", PROBE]
@@ -113,8 +116,8 @@ class Environment:
             version, has_pip, package = json.loads(done.stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             return False
-        project = package is not None and Path(package).resolve().parents[1] == self.root.resolve()
-        return version == list(sys.version_info[:2]) and has_pip and (project or not with_project)
+        is_here = package is not None and Path(package).resolve().parents[1] == self.root.resolve()
+        return version == list(sys.version_info[:2]) and has_pip and (is_here or not with_project)
 
     def make(self) -> None:
         """Makes the environment, or goes on where an earlier attempt stopped; raises SetupError if it cannot."""
@@ -138,7 +141,7 @@ class Environment:
         if not self.works(with_project=True):
             raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
         part = self.stamp.with_name(f"{self.stamp.name}.part")  # the stamp is either complete or not there
-        part.write_text(json.dumps({"wanted": self.wanted(), "packages": self.packages()}))
+        part.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
         os.replace(part, self.stamp)
 
     def _make_empty(self) -> None:
@@ -150,19 +153,14 @@ class Environment:
 
     def _check_space(self) -> None:
         free = shutil.disk_usage(self.root).free
-        present = sum(file.lstat().st_size for file in self.folder.rglob("*"))
-        if free + present < NEEDED_BYTES:
+        if free + sum(file.lstat().st_size for file in self.folder.rglob("*")) < NEEDED_BYTES:
             raise SetupError(
                 f"Too little disk space: about 3 GB are needed, {free / 1e9:.1f} GB are free in {self.root}.\n"
                 "Make room, then run make again."
             )
 
-    def _pins(self) -> list[str]:
-        lines = (self.root / "constraints.txt").read_text().splitlines()
-        return [line for line in lines if line and not line.startswith("#")]
-
     def _pip(self, *arguments: str) -> None:
-        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self._pins()))
+        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self.pins()))
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
@@ -199,12 +197,7 @@ def run(command: list[str], folder: Path, expected: int = 0) -> None:
 
 def explain(output: str) -> str:
     """A sentence on why something failed, and one on what to do."""
-    for pattern, sentences in REASONS.items():
-        if re.search(pattern, output):
-            return sentences
-    return (
-        "The environment .venv could not be made, see above.\nWhen that is mended run make again: it goes on from here."
-    )
+    return next(sentences for pattern, sentences in REASONS.items() if re.search(pattern, output))
 
 
 def say(text: str) -> None:
