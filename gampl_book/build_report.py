@@ -69,9 +69,16 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_INFO:
             self.running[about["jobid"]] = Step(about["rule_msg"] or about["rule_name"], list(about["log"]))
         elif event == LogEvent.JOB_FINISHED:
-            self._finished(self.running.pop(about["job_id"], None))
+            step = self.running.pop(about["job_id"], None)
+            if step and self.done < self.total:
+                self.done += 1
+                self._say(f"{self.done:{len(str(self.total))}} of {self.total} steps: {step.label} ({step.seconds()})")
         elif event == LogEvent.JOB_ERROR:
-            self._failed(self.running.pop(about["jobid"], None))
+            step = self.running.pop(about["jobid"], None)
+            if step:
+                end = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
+                whole = ", ".join(step.logs)
+                self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{end}\n  Everything it said: {whole}\n")
         elif event == LogEvent.ERROR or (event is None and record.levelno >= WARNING):
             text = record.getMessage().strip()
             if not any(phrase in text for phrase in SAID_BETTER):
@@ -81,18 +88,6 @@ class LogHandler(LogHandlerBase):
         """Stops the status lines."""
         self.closing.set()
         super().close()
-
-    def _finished(self, step: Step | None) -> None:
-        if step and self.done < self.total:
-            self.done += 1
-            width = len(str(self.total))
-            self._say(f"{self.done:{width}} of {self.total} steps: {step.label} ({step.seconds()})")
-
-    def _failed(self, step: Step | None) -> None:
-        if step:
-            log = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
-            whole = ", ".join(step.logs)
-            self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{log}\n  Everything it said: {whole}\n")
 
     def _report_status(self) -> None:
         while not self.closing.wait(1.0):

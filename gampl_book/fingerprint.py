@@ -24,52 +24,15 @@ from gampl.store.artifacts import ARRAYS, Store
 INCIDENTAL = ("time", "command", "seconds", "versions")
 
 
-def of_trainings(build: Path, store: Store) -> Iterator[tuple[str, str]]:
-    """The arrays of each training of a run, from its receipts."""
-    for receipt in sorted((build / "receipts").rglob("*.json")):
-        for name, about in json.loads(receipt.read_text(encoding="utf-8")).items():
-            folders = [Store(root).path(about["artifact"]) for root in (store.kept, store.root) if root]
-            arrays = next((load_file(folder / ARRAYS) for folder in folders if folder.exists()), {})
-            yield f"training {name}", _sum(sorted(map(_of_array, arrays.values()))) if arrays else "not in the store"
-
-
-def of_numbers(build: Path) -> Iterator[tuple[str, str]]:
-    """Each number that a notebook of a run recorded, with its interval."""
-    for results in sorted((build / "results").glob("*.json")):
-        for name, number in json.loads(results.read_text(encoding="utf-8"))["numbers"].items():
-            yield f"number {results.stem}.{name}", _sum(number)
-
-
-def of_events(path: Path) -> str:
-    """The data sets of an HDF5 file; its attributes, such as versions of programs, do not count."""
-    with h5py.File(path) as file:
-        names: list[str] = []
-        file.visit(names.append)
-        return _sum({name: _of_array(np.asarray(file[name])) for name in names if isinstance(file[name], h5py.Dataset)})
-
-
-def of_output(path: Path) -> str:
-    """A JSON output of `gampl`, without what differs between equal runs."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return _sum({name: value for name, value in content.items() if name not in INCIDENTAL})
-
-
-def _of_array(array: NDArray[Any]) -> str:
-    numbers = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes()
-    return hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode() + numbers).hexdigest()
-
-
-def _sum(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
 def fingerprint(
     build: Path | None, store: Path | None, events: list[Path], outputs: list[Path], compare: Path | None
 ) -> int:
     """Prints the sums, or what differs from earlier ones; returns 1 if something does."""
-    ours = dict([*of_trainings(build, Store(store)), *of_numbers(build)]) if build else {}
-    ours |= {f"events {path.name}": of_events(path) for path in events}
-    ours |= {f"output {path.name}": of_output(path) for path in outputs}
+    ours = dict([*of_run(build, Store(store))]) if build else {}
+    ours |= {f"events {path.name}": _of_events(path) for path in events}
+    for path in outputs:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        ours[f"output {path.name}"] = _sum({name: content[name] for name in content if name not in INCIDENTAL})
     if compare is None:
         print(json.dumps(ours, indent=1))
         return 0
@@ -79,3 +42,32 @@ def fingerprint(
         print(f"{name}: {'only there' if name not in ours else 'only here' if name not in theirs else 'differs'}")
     print(f"{len(theirs | ours) - len(differing)} of {len(theirs | ours)} are equal", file=sys.stderr)
     return 1 if differing else 0
+
+
+def of_run(build: Path, store: Store) -> Iterator[tuple[str, str]]:
+    """The arrays of each training, by its receipt, and each number that a notebook recorded, with its interval."""
+    for receipt in sorted((build / "receipts").rglob("*.json")):
+        for name, about in json.loads(receipt.read_text(encoding="utf-8")).items():
+            folders = [Store(root).path(about["artifact"]) for root in (store.kept, store.root) if root]
+            arrays = next((load_file(folder / ARRAYS) for folder in folders if folder.exists()), {})
+            yield f"training {name}", _sum(sorted(map(_of_array, arrays.values()))) if arrays else "not in the store"
+    for results in sorted((build / "results").glob("*.json")):
+        for name, number in json.loads(results.read_text(encoding="utf-8"))["numbers"].items():
+            yield f"number {results.stem}.{name}", _sum(number)
+
+
+def _of_events(path: Path) -> str:
+    """The data sets of an HDF5 file; its attributes, such as versions of programs, do not count."""
+    with h5py.File(path) as file:
+        names: list[str] = []
+        file.visit(names.append)
+        return _sum({name: _of_array(np.asarray(file[name])) for name in names if isinstance(file[name], h5py.Dataset)})
+
+
+def _of_array(array: NDArray[Any]) -> str:
+    numbers = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes()
+    return hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode() + numbers).hexdigest()
+
+
+def _sum(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -99,19 +99,19 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
 
 
-def make(executed: list[Path], results: Path | None = None, folder: Path = FOLDER) -> None:
+def make(executed: list[Path], results: Path | None) -> None:
     """Writes the references of executed notebooks, and the numbers of that run; removes others."""
     read = {path: nbformat.read(path, 4) for path in executed}  # type: ignore[no-untyped-call]
-    references = {folder / path.name: reduced(notebook, path.stem) for path, notebook in read.items()}
-    folder.mkdir(parents=True, exist_ok=True)
+    references = {FOLDER / path.name: reduced(notebook, path.stem) for path, notebook in read.items()}
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for path, reference in references.items():
         nbformat.write(reference, path)  # type: ignore[no-untyped-call]
-    for left_over in set(folder.glob("*.ipynb")) - set(references):
+    for left_over in set(FOLDER.glob("*.ipynb")) - set(references):
         left_over.unlink()  # its notebook is gone
     if results:
         numbers = json.dumps(recorded(results), indent=1, sort_keys=True)
-        (folder / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
-    print(f"{len(references)} references are in {folder}; see what changed: git diff {folder}")
+        (FOLDER / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
+    print(f"{len(references)} references are in {FOLDER}; see what changed: git diff {FOLDER}")
 
 
 def check(notebook: str, ok: Path) -> None:
