@@ -56,7 +56,7 @@ lint: environment
 reference: environment
 	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m gampl_book keep-trainings
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke --target notebooks
-	@$(PROJECT_PYTHON) -m gampl_book reference _build/smoke/executed/*.ipynb --results _build/smoke/results
+	@$(PROJECT_PYTHON) -m gampl_book reference
 
 keep: environment
 	@$(PROJECT_PYTHON) -m gampl_book keep --profile $(PROFILE)

@@ -152,9 +152,9 @@ rule notebook:
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
     output:
-        executed="_build/{profile}/executed/{notebook}.ipynb",
-        results="_build/{profile}/results/{notebook}.json",
-        figures=directory("_build/{profile}/figures/{notebook}"),
+        "_build/{profile}/executed/{notebook}.ipynb",
+        "_build/{profile}/results/{notebook}.json",
+        directory("_build/{profile}/figures/{notebook}"),
     log:
         "_build/{profile}/logs/notebook/{notebook}.log",
     params:
@@ -164,8 +164,7 @@ rule notebook:
     message: "notebook {wildcards.notebook}"
     shell:
         "{STEP} {log} {PYTHON} -m gampl_book notebook {input.source} --profile {PROFILE}"
-        " --seed {SEED} --executed {output.executed} --results {output.results} --figures {output.figures}"
-        " --failed {BUILD}/failed/{wildcards.notebook}.ipynb"
+        " --seed {SEED} --folder {BUILD}"
 
 
 # the references are always of the smoke profile, and one check serves the books of all profiles
@@ -220,4 +219,4 @@ rule book:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book site {EXECUTED} --profile {PROFILE}"
+        "{STEP} {log} {PYTHON} -m gampl_book site --profile {PROFILE}"

@@ -46,8 +46,6 @@ def by_hand(checkout: Path) -> float:
     for job, names in TRAININGS:
         receipt = str(out / f"{job}.json")
         total += run(checkout, "-m", "gampl_book", "train", *names, "--profile", "smoke", "--receipt", receipt)
-    products = ["--executed", "page.ipynb", "--results", "page.json", "--figures", "figures"]
-    products[1::2] = [str(out / name) for name in products[1::2]]
     return total + run(
         checkout,
         "-m",
@@ -58,7 +56,8 @@ def by_hand(checkout: Path) -> float:
         "smoke",
         "--seed",
         "1",
-        *products,
+        "--folder",
+        str(out),
     )
 
 

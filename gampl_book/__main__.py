@@ -39,22 +39,14 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument("--profile", required=True, help="such as smoke or laptop")
     notebook.add_argument("--seed", type=int, required=True)
     notebook.add_argument("-p", "--parameter", dest="others", action="append", default=[], metavar="NAME=VALUE")
-    notebook.add_argument("-o", "--executed", type=Path, required=True, help="the notebook with its outputs")
-    notebook.add_argument("--results", type=Path, required=True, help="the numbers that it saves, JSON")
-    notebook.add_argument("--figures", type=Path, required=True, help="folder of its figure data")
-    notebook.add_argument("--failed", type=Path, help="where a failing notebook is kept (next to the executed one)")
+    notebook.add_argument("--folder", type=Path, required=True, help="of the executed notebook, numbers and figures")
 
     check = command("check", "references:check", "Compare what a notebook prints with its reference.")
     check.add_argument("notebook", help="its name, such as gaussian_line")
     check.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
 
-    reference = command("reference", "references:make", "Make reference notebooks from executed ones.")
-    reference.add_argument("executed", type=Path, nargs="+")
-    reference.add_argument("--results", type=Path, help="folder of the numbers that they recorded in that run")
-
-    site = command("site", "site:make", "Make the HTML book in _build/PROFILE/site.")
-    site.add_argument("notebooks", type=Path, nargs="+", help="executed notebooks")
-    site.add_argument("--profile", required=True, help="of the run that has executed them")
+    command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
+    command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
 
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")

@@ -1,6 +1,6 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-    python -m gampl_book reference _build/smoke/executed/*.ipynb --results _build/smoke/results
+    python -m gampl_book reference
     python -m gampl_book check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
 
 A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
@@ -22,6 +22,7 @@ from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 from gampl_book import BookError, notebook_env
 
 FOLDER = Path("tests/reference")
+SMOKE = Path("_build/smoke")  # the run that they are made from
 SANITIZE = Path("tests/nbval_sanitize.cfg")
 CHECKED = "nbval-check-output"
 INJECTED = "injected-parameters"
@@ -99,18 +100,17 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
 
 
-def make(executed: list[Path], results: Path | None) -> None:
-    """Writes the references of executed notebooks, and the numbers of that run; removes others."""
-    read = {path: nbformat.read(path, 4) for path in executed}  # type: ignore[no-untyped-call]
-    references = {FOLDER / path.name: reduced(notebook, path.stem) for path, notebook in read.items()}
+def make() -> None:
+    """Writes the references of executed smoke notebooks, and the numbers of that run; removes others."""
+    executed = {path: nbformat.read(path, 4) for path in sorted((SMOKE / "executed").glob("*.ipynb"))}  # type: ignore[no-untyped-call]
+    references = {FOLDER / path.name: reduced(notebook, path.stem) for path, notebook in executed.items()}
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path, reference in references.items():
         nbformat.write(reference, path)  # type: ignore[no-untyped-call]
     for left_over in set(FOLDER.glob("*.ipynb")) - set(references):
         left_over.unlink()  # its notebook is gone
-    if results:
-        numbers = json.dumps(recorded(results), indent=1, sort_keys=True)
-        (FOLDER / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
+    numbers = json.dumps(recorded(SMOKE / "results"), indent=1, sort_keys=True)
+    (FOLDER / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
     print(f"{len(references)} references are in {FOLDER}; see what changed: git diff {FOLDER}")
 
 

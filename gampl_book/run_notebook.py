@@ -1,7 +1,6 @@
 r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
 
-    python -m gampl_book notebook notebooks/averaging.py --profile smoke --seed 1 \
-        --executed out/averaging.ipynb --results out/averaging.json --figures out/figures
+    python -m gampl_book notebook notebooks/averaging.py --profile smoke --seed 1 --folder out
 
 The notebook writes ``results.json`` and ``figures/*`` into the folder that the variable GAMPL_OUTPUT names.
 """
@@ -30,26 +29,15 @@ START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def run(
-    source: Path,
-    profile: str,
-    seed: int,
-    executed: Path,
-    results: Path,
-    figures: Path,
-    failed: Path | None = None,
-    others: Sequence[str] = (),
-) -> None:
+def run(source: Path, profile: str, seed: int, folder: Path, others: Sequence[str] = ()) -> None:
     """Executes a notebook source and puts its three products in place.
 
     Args:
         source: The py:percent file.
         profile: The first of its parameters.
         seed: The second.
-        executed: The notebook with its outputs.
-        results: The numbers that it saved, JSON.
-        figures: Folder of the figure data that it saved.
-        failed: Where the notebook is kept, as far as it came, when it fails; by default next to the executed one.
+        folder: Of the products: ``executed/<name>.ipynb``, the numbers that it saved, ``results/<name>.json``, and
+            the data of its figures, ``figures/<name>/``; or, if it fails, ``failed/<name>.ipynb``, as far as it came.
         others: Further parameters, NAME=VALUE.
 
     Raises:
@@ -58,12 +46,12 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     name = source.stem
     parameters = {"profile": profile, "seed": seed} | dict(map(parse_parameter, others))
-    failed = failed or executed.with_name(f"{name}.failed.ipynb")
     notebook = read_source(source)
     check_parameters(notebook, parameters, source)
-    executed.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=executed.parent, ignore_cleanup_errors=True) as folder:
-        scratch = Path(folder).resolve()
+    failed = folder / "failed" / f"{name}.ipynb"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder, ignore_cleanup_errors=True) as temporary:
+        scratch = Path(temporary).resolve()
         written, output = scratch / "executed.ipynb", notebook_env.enter(scratch, profile)
         try:
             finished = without_traces(execute(notebook, parameters, name, written))
@@ -73,9 +61,9 @@ def run(
             raise BookError(f"{error}\nThe notebook as far as it came: {failed}") from error
         jupytext.write(finished, written)
         failed.unlink(missing_ok=True)
-        publish(output / "results.json", results)
-        publish(output / "figures", figures)
-        publish(written, executed)
+        publish(output / "results.json", folder / "results" / f"{name}.json")
+        publish(output / "figures", folder / "figures" / name)
+        publish(written, folder / "executed" / f"{name}.ipynb")
 
 
 def read_source(source: Path) -> NotebookNode:

@@ -21,14 +21,14 @@ BUILD = Path("_build")
 RUN_JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
 
 
-def make(notebooks: list[Path], profile: str) -> None:
-    """Makes the book in ``_build/<profile>/site``; raises BookError if that fails."""
+def make(profile: str) -> None:
+    """Makes the book of a run in ``_build/<profile>/site``; raises BookError if that fails."""
     stage = BUILD / profile / "stage"
-    assemble(profile, notebooks, stage)
+    assemble(profile, sorted(path.stem for path in Path("notebooks").glob("*.py")), stage)
     render(stage, BUILD / profile / "site")
 
 
-def assemble(profile: str, notebooks: list[Path], stage: Path) -> None:
+def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
     """Makes the stage anew from ``book/``, ``_toc.yml``, executed notebooks, and other products of a profile's run."""
     check_toc(Path("_toc.yml"), notebooks)
     shutil.rmtree(stage, ignore_errors=True)
@@ -36,8 +36,8 @@ def assemble(profile: str, notebooks: list[Path], stage: Path) -> None:
     shutil.copy("_toc.yml", stage)
     hidden = shutil.ignore_patterns(".*")  # Snakemake leaves a file of its own
     for notebook in notebooks:
-        add_notebook(notebook, stage)
-        data = Path("figures", notebook.stem)
+        add_notebook(BUILD / profile / "executed" / f"{notebook}.ipynb", stage)
+        data = Path("figures", notebook)
         shutil.copytree(BUILD / profile / data, stage / "_extra" / data, ignore=hidden)
     # not below _static: Jupyter Book loads every script there on every page
     mathjax, fonts = stage / "_extra" / "mathjax", Path("output", "chtml", "fonts", "woff-v2")
@@ -55,10 +55,10 @@ def assemble(profile: str, notebooks: list[Path], stage: Path) -> None:
         shutil.copy(BUILD / profile / made_pages.REPORT, stage / "_extra")
 
 
-def check_toc(toc: Path, notebooks: list[Path]) -> None:
+def check_toc(toc: Path, notebooks: list[str]) -> None:
     """Raises BookError for a notebook that the table of contents has forgotten: it would be silently left out."""
     pages = {page.removesuffix(".ipynb") for page in parse_toc_yaml(toc)}
-    forgotten = [notebook.stem for notebook in notebooks if notebook.stem not in pages]
+    forgotten = [notebook for notebook in notebooks if notebook not in pages]
     if forgotten:
         raise BookError(f"notebook {forgotten[0]} is in no place of {toc}: add a line `- file: {forgotten[0]}`")
 

@@ -8,7 +8,7 @@
 # ```
 # .venv/bin/python -m gampl_book notebook notebooks/your_process.py \
 #     --profile laptop --seed 1 -p process=my_process.yml \
-#     --executed mine.ipynb --results mine.json --figures mine
+#     --folder mine
 # ```
 #
 # The process of this run has nothing to do with particles.

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ settings = profiles.section(profile, "{name}")
 print({module}.value(**settings))
 
 # %%
-_ = Path(os.environ["GAMPL_OUTPUT"], "results.json").write_text(json.dumps(settings))
+_ = Path(os.environ["GAMPL_OUTPUT"], "results.json").write_text(json.dumps({{"settings": settings, "numbers": {{}}}}))
 """
 
 STUBS = {
@@ -170,3 +171,11 @@ class Checkout:
         steps = set(re.findall(r"^Job \d+: (.*)$", done.stdout + done.stderr, re.MULTILINE))
         assert steps or "Nothing to be done" in done.stdout + done.stderr
         return steps - {"everything"}
+
+
+def wait_for(condition, seconds=60):
+    """Until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

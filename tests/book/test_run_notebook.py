@@ -5,16 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
+from small_project import ROOT, wait_for
 
 from gampl_book import run_notebook
-
-ROOT = Path(__file__).resolve().parents[2]
 
 NOTEBOOK = """\
 # %% [markdown]
@@ -47,9 +45,8 @@ def notebook(tmp_path):
     def write(body: str = "pass", *options: str, text: str = NOTEBOOK) -> list[str]:
         source = tmp_path / "page.py"
         source.write_text(text.replace("{body}", body))
-        products = ["--executed", "out/page.ipynb", "--results", "out/page.json", "--figures", "out/figures"]
-        fixed = ["--profile", "smoke", "--seed", "7", "--failed", "failed/page.ipynb"]
-        return [sys.executable, "-m", "gampl_book", "notebook", str(source), *fixed, *products, *options]
+        fixed = ["--profile", "smoke", "--seed", "7", "--folder", "out"]
+        return [sys.executable, "-m", "gampl_book", "notebook", str(source), *fixed, *options]
 
     return write
 
@@ -65,7 +62,7 @@ def left_over(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"page.py"}
 
 
-PRODUCTS = {"out/page.ipynb", "out/page.json", "out/figures/curve.csv"}
+PRODUCTS = {"out/executed/page.ipynb", "out/results/page.json", "out/figures/page/curve.csv"}
 
 
 def test_products(notebook, tmp_path):
@@ -78,10 +75,10 @@ def test_products(notebook, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert left_over(tmp_path) >= PRODUCTS
-    results = json.loads((tmp_path / "out/page.json").read_text())
+    results = json.loads((tmp_path / "out/results/page.json").read_text())
     assert results == {"profile": "smoke", "seed": 7, "n_gen": 25, "python": sys.executable, "folder": str(ROOT)}
     assert "page: cell 5/5" in done.stderr
-    executed = nbformat.read(tmp_path / "out/page.ipynb", 4)
+    executed = nbformat.read(tmp_path / "out/executed/page.ipynb", 4)
     assert "image/png" in executed.cells[4].outputs[0].data, "a figure, although MPLBACKEND asked for none"
     assert "papermill" not in str(executed.metadata) + str([cell.metadata for cell in executed.cells])
     assert not list((tmp_path / "out").glob(".*")), "scratch files are gone"
@@ -103,17 +100,17 @@ def test_failing_cell(notebook, tmp_path):
         "notebook page failed in cell 4, which begins",
         "    print('before')",
         "ZeroDivisionError: division by zero",
-        "The notebook as far as it came: failed/page.ipynb",
+        "The notebook as far as it came: out/failed/page.ipynb",
     ]
-    assert left_over(tmp_path) == {"failed/page.ipynb"}
-    assert "before" in (tmp_path / "failed/page.ipynb").read_text()
+    assert left_over(tmp_path) == {"out/failed/page.ipynb"}
+    assert "before" in (tmp_path / "out/failed/page.ipynb").read_text()
 
 
 def test_dead_kernel(notebook, tmp_path):
     done = run(notebook("import os\nos._exit(1)"), tmp_path)
     assert done.returncode == 1
     assert "its Python process died in cell 4" in done.stderr
-    assert left_over(tmp_path) == {"failed/page.ipynb"}
+    assert left_over(tmp_path) == {"out/failed/page.ipynb"}
 
 
 def test_dead_before_the_first_cell(notebook, tmp_path):
@@ -124,7 +121,7 @@ def test_dead_before_the_first_cell(notebook, tmp_path):
     assert done.returncode == 1
     assert "notebook page: its Python process did not start: Kernel died" in done.stderr
     assert "Traceback" not in done.stderr
-    assert left_over(tmp_path) == {"broken/ipykernel_launcher.py", "failed/page.ipynb"}
+    assert left_over(tmp_path) == {"broken/ipykernel_launcher.py", "out/failed/page.ipynb"}
 
 
 @pytest.mark.parametrize(
@@ -168,10 +165,10 @@ def test_interrupt_leaves_nothing(notebook, tmp_path, stop):
 
 def test_a_failure_leaves_earlier_products(notebook, tmp_path):
     assert run(notebook(), tmp_path).returncode == 0
-    before = (tmp_path / "out/page.ipynb").read_text()
+    before = (tmp_path / "out/executed/page.ipynb").read_text()
     assert run(notebook("raise ValueError"), tmp_path).returncode == 1
-    assert (tmp_path / "out/page.ipynb").read_text() == before
-    assert left_over(tmp_path) == PRODUCTS | {"failed/page.ipynb"}
+    assert (tmp_path / "out/executed/page.ipynb").read_text() == before
+    assert left_over(tmp_path) == PRODUCTS | {"out/failed/page.ipynb"}
     assert run(notebook(), tmp_path).returncode == 0
     assert left_over(tmp_path) == PRODUCTS, "a success removes the notebook that had failed"
 
@@ -179,13 +176,6 @@ def test_a_failure_leaves_earlier_products(notebook, tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_each_notebook_has_its_parameters(path):
     run_notebook.check_parameters(jupytext.read(path, fmt="py:percent"), ["profile", "seed"], path)
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def alive(process: int) -> bool:
