@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
+from gampl.training.settings import RESAMPLINGS
 from gampl_book import event_plans as plans
 from gampl_book import event_studies, studies
 
@@ -99,7 +99,7 @@ def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]])
         first = all_trainings[names[0]]
         # how the members of an ensemble use the events does not change what they cost
         like = "deep" if first.posterior in RESAMPLINGS else first.posterior
-        each = measured.get(f"ring{first.dim}d/{like}")
+        each = measured.get(f"{kind.partition('/')[0]}/{like}")
         seconds = None if each is None else len(names) * first.fit.steps * each["seconds_per_step"]
         found.append(Work(f"training {kind}", len(names), None if seconds is None else seconds / 3600))
     return found

@@ -21,9 +21,9 @@ from gampl.comparison import Summary
 from gampl.kolmogorov import distance_to_density
 from gampl.processes import GaussianRing
 from gampl.summaries import radius
-from gampl.training.rings import left_out_events, train_or_load
 from gampl_book.pages import Page, markdown_table
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.ring_ensembles import left_out_events, train_or_load
 from gampl_book.studies import crossfit, ring, trainings
 
 page = Page("cross_fitting", profile, seed)
@@ -122,7 +122,7 @@ SUMMARIES = {"radius": "radius $R$", "ratio": "true likelihood ratio"}
 def tested(name: str, reference: np.ndarray, stream_seed: int) -> dict[str, Amplification]:
     """Results of a trained posterior for both summaries."""
     outcome = train_or_load(plan[name])
-    page.count_training(outcome.history.seconds, outcome.history.device)
+    page.count_training(outcome.seconds, outcome.device)
 
     def summaries(member: int) -> dict[str, Summary]:
         return {"radius": radius, "ratio": true_log_ratio(outcome, member)}

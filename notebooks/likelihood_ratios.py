@@ -27,9 +27,9 @@ from gampl.likelihood_ratio import LearnedRatio, cross_fit, held_out
 from gampl.null_values import null_values
 from gampl.processes import GaussianRing
 from gampl.summaries import radius
-from gampl.training.rings import train_or_load, training_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import in_bulk, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 from gampl_book.verdicts import LEVEL
 
@@ -41,7 +41,7 @@ members, repetitions = page.settings["members"], page.settings["pseudo_experimen
 posteriors = {}
 for dim in RING_DIMENSIONS:
     outcome = train_or_load(plan[ring(dim, "bayesian", 1)])
-    page.count_training(outcome.history.seconds, outcome.history.device)
+    page.count_training(outcome.seconds, outcome.device)
     posteriors[dim] = outcome
 page.record("members", members)
 page.record("pseudo_experiments", repetitions)
@@ -110,7 +110,7 @@ for dim in RING_DIMENSIONS:
     training, fresh = training_events(outcome.training), process.sample(n_train, page.rng(10 + dim))
     curves = {case: [] for case in CASES}
     for member in range(members):
-        generated = outcome.posterior.sample(member, FOR_CLASSIFIER, seed + 100)
+        generated = outcome.sample(member, FOR_CLASSIFIER, seed + 100)
         on_training, on_fresh = (held_out(events, generated, seed) for events in (training, fresh))
         seen = in_sample(training, generated, seed)
         ratios[dim, member] = on_fresh
@@ -172,7 +172,7 @@ def shown(dim: int, member: int = 0) -> dict[tuple[str, str], dict[str, np.ndarr
     samples = {
         "reference": learned.reference_events,
         "true": GaussianRing(dim).sample(n_shown, page.rng(20 + dim)),
-        "generated": posteriors[dim].posterior.sample(member, n_shown, seed),
+        "generated": posteriors[dim].sample(member, n_shown, seed),
     }
     values = {}
     for name, events in samples.items():
@@ -353,7 +353,7 @@ markdown_table(["", "AUC of LR$_{class}$", "AUC of LR$_{truth}$ (best possible)"
 
 # %% tags=["hide-input", "hide-output"]
 learned = ratios[2, 0]
-events = posteriors[2].posterior.sample(1, 5000, seed)
+events = posteriors[2].sample(1, 5000, seed)
 shifted = Comparison(lambda x: np.exp(learned(x)) * 3, 3 * np.exp(learned.reference))
 print(trace([events], [learned.comparison(), shifted], len(events)).distances[:, 0])
 

@@ -21,9 +21,10 @@ from gampl.comparison import Summary
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.summaries import radius
-from gampl.training.rings import Trained, train_or_load, training_events
+from gampl.training.ensemble import Ensemble
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("reference_sample", profile, seed)
@@ -117,7 +118,7 @@ results = {}
 for dim in RING_DIMENSIONS:
     for k in training_sets:
         outcome = train_or_load(plan[ring(dim, "bayesian", k)])
-        page.count_training(outcome.history.seconds, outcome.history.device)
+        page.count_training(outcome.seconds, outcome.device)
         process, rng = GaussianRing(dim), page.rng(1000 * dim + k)
         references = {
             "training": training_events(outcome.training),
@@ -125,7 +126,7 @@ for dim in RING_DIMENSIONS:
             "large": process.sample(large, rng),
         }
 
-        def summaries(member: int, outcome: Trained = outcome) -> dict[str, Summary]:
+        def summaries(member: int, outcome: Ensemble = outcome) -> dict[str, Summary]:
             return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
 
         results[dim, k] = compare_members(outcome, references, n_gen, summaries, members=members, seed=seed)

@@ -19,7 +19,7 @@ import torch
 from scipy import stats
 
 from gampl import averaging, plots
-from gampl.generators.event_settings import DENSITIES, Solver
+from gampl.generators.settings import DENSITIES, Solver
 from gampl.particles.event_classifier import held_out_events
 from gampl.particles.kinematics import delta_r
 from gampl_book import event_studies
@@ -35,8 +35,8 @@ train, holdout = study.training, study.holdout
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
-    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].member.training.fit.steps)
-fit = ensembles[0, KINDS[0]].members[0].member.training.fit
+    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].training.fit.steps)
+fit = ensembles[0, KINDS[0]].members[0].training.fit
 page.record("batch_size", fit.batch_size)
 page.record("fewer_events_seen", 200_000 * 2048 / (fit.steps * fit.batch_size), digits=2)
 
@@ -117,7 +117,7 @@ REFERENCE = Solver("rk4", 50)
 
 def solved(kind: str) -> dict:
     """For each solver its distance from the reference, and the largest Kolmogorov-Smirnov distance of the observables."""
-    flow = ensembles[0, kind].members[0].member.generator
+    flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(page.settings["n_solved"], torch.Generator().manual_seed(seed))
     exact = flow.transport(latent, REFERENCE)
     found = {}
@@ -353,7 +353,7 @@ print("members left out:", len(study.left_out()))
 
 # %% tags=["hide-input"]
 for kind in ("transformer", SHOWN):
-    flow = ensembles[0, kind].members[0].member.generator
+    flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(100, torch.Generator().manual_seed(seed + 1))
     turned = torch.where(flow.coordinates.angles, torch.remainder(latent + 1 + np.pi, 2 * np.pi) - np.pi, latent)
     before, after = (
@@ -377,7 +377,7 @@ for kind in ("transformer", SHOWN):
 # %% tags=["hide-input"]
 from gampl.generators.base import Normal
 
-flow = ensembles[0, "transformer"].members[0].member.generator
+flow = ensembles[0, "transformer"].members[0].generator
 x = flow.coordinates.to_network(torch.from_numpy(train[0][:2000]))
 for name, base in (("passes the cuts", flow.base), ("standard normal", Normal(flow.coordinates.angles))):
     way = base.sample(len(x), torch.Generator().manual_seed(seed)) - x

@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.generators.settings import Fit
-from gampl.generators.table_settings import TableTraining
+from gampl.generators.settings import Architecture
 from gampl.report.events import Batch
 from gampl.report.process import Process
 from gampl.report.process_file import GeneratorSettings
 from gampl.report.study import Study, analyse_streams
 from gampl.report.truth import Progress, Truth
-from gampl.training.tables import TableEnsemble, train_ensemble
+from gampl.training.ensemble import Ensemble
+from gampl.training.settings import Fit, Table, Training
+from gampl.training.train import train_or_load
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     return events[: process.n_train]
 
 
-def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> TableEnsemble:
+def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> Ensemble:
     """Trains the ensemble of a process file, or finds it in the store."""
     events = training_events(process, generator)
     steps = generator.steps
@@ -49,21 +50,20 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
         warmup=min(Fit.warmup, steps // 5),
         ema=0.99,
     )
-    training = TableTraining(
+    architecture = Architecture(
         generator.kind,
-        n_train=len(events),
-        dim=len(generator.columns),
-        seed=process.seed,
-        fit=fit,
+        blocks=generator.transforms,
         width=generator.width,
-        transforms=generator.transforms,
-        bins=generator.bins,
+        components=generator.bins,
+        couplings=False,
     )
-    return train_ensemble(training, events, generator.members, names=generator.columns, label=label)
+    table, members = Table(tuple(generator.columns)), generator.members
+    training = Training(table, len(events), architecture, members=members, seed=process.seed, fit=fit)
+    return train_or_load(training, events, label=label)
 
 
 def analyse_generated(
-    process: Process, generator: GeneratorSettings, ensemble: TableEnsemble, progress: Progress | None = None
+    process: Process, generator: GeneratorSettings, ensemble: Ensemble, progress: Progress | None = None
 ) -> Study:
     """Analyse what an ensemble generates, as `gampl.report.study.analyse` does samples in files.
 
@@ -83,7 +83,7 @@ def analyse_generated(
 
 
 def _batches(
-    ensemble: TableEnsemble, member: int, generator: GeneratorSettings, seed: int, wanted: Sequence[str]
+    ensemble: Ensemble, member: int, generator: GeneratorSettings, seed: int, wanted: Sequence[str]
 ) -> Iterator[Batch]:
     place = {name: generator.columns.index(name) for name in wanted}
     for events in ensemble.stream(member, generator.n_gen, seed):

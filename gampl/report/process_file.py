@@ -34,27 +34,29 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.settings import Fit
-from gampl.generators.table_settings import GENERATORS, TableTraining
+from gampl.generators.settings import Architecture
 from gampl.particles.expressions import ExpressionError, expression
 from gampl.particles.quoting import quoted
 from gampl.report.process import Observable, Process, Region
 from gampl.report.process_samples import LAYOUT, SAMPLES, read_composites, read_layout, read_samples
 from gampl.report.yaml_checks import ProcessFileError, Value, different, load
+from gampl.training.settings import Fit, Table, Training
+
+GENERATORS = ("spline", "kde")
 
 __all__ = ["GeneratorSettings", "ProcessFile", "ProcessFileError", "read"]
 
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """An ensemble of generators that is trained on the training sample, see `TableTraining`.
+    """An ensemble of generators that is trained on the training sample, see `gampl.training.settings.Training`.
 
     Args:
         kind: "spline" or "kde".
         members: How many.
         columns: Columns or observables that it learns; all regions and summaries must be made of these.
         n_gen: Events to generate with each member.
-        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.generators.settings.Fit`.
+        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.training.settings.Fit`.
         width, transforms, bins: Size of a spline.
 
     Raises:
@@ -68,9 +70,9 @@ class GeneratorSettings:
     steps: int = Fit.steps
     batch_size: int = Fit.batch_size
     learning_rate: float = Fit.learning_rate
-    width: int = TableTraining.width
-    transforms: int = TableTraining.transforms
-    bins: int = TableTraining.bins
+    width: int = 32
+    transforms: int = 3
+    bins: int = 8
 
     def __post_init__(self) -> None:
         if self.kind not in GENERATORS:
@@ -256,9 +258,9 @@ def _generator(found: Mapping[str, Value], process: Process) -> GeneratorSetting
     if process.n_gen is not None and process.n_gen > settings.n_gen:
         raise found["n_gen"].error(f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
     try:
-        TableTraining(settings.kind, process.n_train, dim=len(settings.columns))
+        Training(Table(settings.columns), process.n_train, Architecture(settings.kind))
     except ValueError as error:
-        raise value.error(str(error).replace("TableTraining.", "")) from None
+        raise value.error(str(error).replace("Training.", "")) from None
     _check_learned(found, process, settings)
     return settings
 

@@ -21,9 +21,9 @@ from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
-from gampl.generators.memory import AtOnce, split
-from gampl.generators.settings import Fit
+from gampl.generators.memory import Divider, split
 from gampl.store.atomic import write_bytes
+from gampl.training.settings import Fit
 from gampl.training.stopping import DeferredSignals
 
 LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
@@ -54,7 +54,7 @@ class Trainable(Protocol):
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
 
-    def validation_losses(self, at_once: AtOnce) -> Tensor | None:
+    def validation_losses(self, divider: Divider) -> Tensor | None:
         """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
 
 
@@ -150,7 +150,7 @@ class _Run:
         self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
         self.optimiser = torch.optim.Adam(self._groups(), fused=True)
         self.device = next(iter(self.parameters.values())).device
-        self.at_once, self.validated_at_once = AtOnce(label), AtOnce(f"{label}, validation")
+        self.divider, self.validation_divider = Divider(label), Divider(f"{label}, validation")
         self.done = 0
         self.begun, self.seconds_before = time.monotonic(), 0.0
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
@@ -180,7 +180,7 @@ class _Run:
     def step(self) -> None:
         """One gradient step of all members."""
         drawn = self.trainable.draw()
-        losses = self.at_once.attempt(len(drawn[0]), partial(self._gradients, drawn))
+        losses = self.divider.attempt(len(drawn[0]), partial(self._gradients, drawn))
         norms = self._clip_gradients()
         if not bool((losses + norms).isfinite().all()):
             member = int((losses + norms).isfinite().logical_not().nonzero()[0])
@@ -225,7 +225,7 @@ class _Run:
         steps_before = int(self.records[-1][0]) if self.records else 0
         train = self.loss_sum / (self.done - steps_before)
         self._swap_running_mean()
-        held_back = self.trainable.validation_losses(self.validated_at_once)
+        held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
         self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
         self.loss_sum.zero_()

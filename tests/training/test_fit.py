@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from gampl.generators.settings import Fit
 from gampl.training import fit as fit_module
 from gampl.training.fit import LAST_RATE, fit, learning_rate_factor
+from gampl.training.settings import Fit
 
 QUICK = Fit(steps=120, batch_size=1, learning_rate=0.1, warmup=5, validate_every=10, patience=100)
 
@@ -210,18 +210,19 @@ KILLED = textwrap.dedent("""
     from pathlib import Path
     import torch
     from safetensors.torch import save_file
-    from gampl.generators.autoregressive import AutoregressiveTransformer
-    from gampl.training.ensemble import fit_ensemble, hold_out
-    from gampl.generators.settings import Fit
+    from gampl.training.data import Data, untrained
+    from gampl.training.fit import fit
+    from gampl.training.members import Stack
+    from gampl.training.settings import Fit, Ring, Training
+    from gampl.generators.settings import Architecture
 
     checkpoint, result, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    stream = torch.Generator().manual_seed(0)
-    networks = [AutoregressiveTransformer(2, width=8, generator=stream) for _ in range(3)]
-    x = torch.randn(200, 2, generator=stream)
-    splits = [hold_out(200, stream) for _ in networks]
     settings = Fit(steps=100, batch_size=20, validate_every=10, checkpoint_seconds=seconds)
-    fit_ensemble(networks, x, splits, settings, seed=1, at_once=3, checkpoint=checkpoint)
-    save_file({f"{i}.{k}": v for i, n in enumerate(networks) for k, v in n.state_dict().items()}, result)
+    training = Training(Ring(2), 200, Architecture("autoregressive", width=8), "deep", fit=settings)
+    data = Data(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)).numpy()).checked(training, "")
+    stack = Stack([untrained(training, data, k) for k in range(3)])
+    fit(stack, settings, checkpoint=checkpoint)
+    save_file(stack.parameters, result)
 """)
 
 
