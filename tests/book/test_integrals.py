@@ -80,7 +80,7 @@ def test_shells_add_up_to_one_and_errors_shrink():
 def test_members_are_left_alone_and_seeds_count():
     p = posterior(2)
     one, same, other = (shell_integrals(p, EDGES, n=64, seed=seed).values for seed in (1, 1, 2))
-    assert p.networks[0].head.weight.dtype == torch.float32
+    assert p[0].head.weight.dtype == torch.float32
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
