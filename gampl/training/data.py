@@ -1,6 +1,7 @@
 """What members are trained on, and how they are before their first step."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Data:
                 )
         return Data(events, weights, condition)
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """SHA-256 of the arrays."""
         arrays = {"data": self.events, "weights": self.weights, "condition": self.condition}

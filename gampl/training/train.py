@@ -68,8 +68,8 @@ def train_members(
     A training that diverges is an outcome like any other: it is stored with its reason, and not tried again. If a loss
     of one of several members that are trained side by side is not finite, those of its group are trained one after the
     other, from the beginning. A group that was interrupted goes on where it was, if the same members are still missing.
-    Velocity networks are not compiled where several are trained side by side. The members of a repulsive ensemble are
-    always trained together, the draws of a Bayesian network are of one training.
+    Velocity networks are compiled only where one is trained alone and is not Bayesian. The members of a repulsive
+    ensemble are always trained together, the draws of a Bayesian network are of one training.
 
     Args:
         training: What to train.
@@ -103,8 +103,8 @@ def train_members(
 
     @cache
     def data_of(number: int) -> Data:
-        given: Any = data(number) if callable(data) else data
-        return (given if isinstance(given, Data) else Data(given)).checked(training, label)
+        own: Any = data(number) if callable(data) else data
+        return (own if isinstance(own, Data) else Data(own)).checked(training, label)
 
     shared = data_of if callable(data) else lambda _: data_of(0)
     job = _Job(training, shared, store or Store(), label, device)
@@ -233,7 +233,7 @@ def train(
     Raises:
         FloatingPointError: If a loss or gradient of one of several is not finite.
     """
-    if len(group) > 1:
+    if len(group) > 1 or training.posterior == "bayesian":
         training = replace(training, compile=False)
     members = [untrained(training, data_of(number), number, device) for number in group]
     stack: Any = members[0]
