@@ -48,7 +48,7 @@ for dim in RING_DIMENSIONS:
     for kind in POSTERIORS:
         for k in training_sets:
             outcome = train_or_load(plan[ring(dim, kind, k)])
-            page.count_training(outcome.seconds, outcome.device)
+            page.count_training(outcome.history.seconds, outcome.history.device)
             values = shell_integrals(
                 outcome.densities,
                 shells.edges,

@@ -156,7 +156,7 @@ for dim in RING_DIMENSIONS:
     by_set = {"averaging": [], "true": [], "radius": [], "ratio": []}
     for k in training_sets:
         outcome = train_or_load(plan[ring(dim, "bayesian", k)])
-        page.count_training(outcome.seconds, outcome.device)
+        page.count_training(outcome.history.seconds, outcome.history.device)
         values = shell_integrals(
             outcome.densities, bulk.edges, page.settings["integral_points"], replicates=2, seed=seed
         ).values

@@ -37,7 +37,7 @@ COMBINED = slice(1, 19)
 def member_integrals(name: str) -> np.ndarray:
     """Integrals over the twenty regions, shape (members, regions)."""
     outcome = train_or_load(plan[name])
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
     points, replicates = page.settings["integral_points"], page.settings["replicates"]
     return shell_integrals(outcome.densities, shells.edges, points, replicates=replicates, seed=seed).values
 

@@ -115,14 +115,14 @@ print(f"pooled folds would look closer than true events: {pooled.mean() * np.sqr
 # experiments with a holdout of $\ntrain$ further events, in {glue:text}`cross_fitting_power_folds` % with the folds, and in {glue:text}`cross_fitting_power_one_fold` % if a single fold is kept aside, which like cross-fitting needs no further events and saves all trainings but one. On the rings, with the networks trained anew without each fold:
 
 # %% tags=["hide-input"]
-folds, members, n_gen = plan[crossfit(0, 1)].folds, page.settings["members"], page.settings["n_gen"]
+folds, members, n_gen = plan[crossfit(0, 1)].process.folds, page.settings["members"], page.settings["n_gen"]
 SUMMARIES = {"radius": "radius $R$", "ratio": "true likelihood ratio"}
 
 
 def tested(name: str, reference: np.ndarray, stream_seed: int) -> dict[str, Amplification]:
     """Results of a trained posterior for both summaries."""
     outcome = train_or_load(plan[name])
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
 
     def summaries(member: int) -> dict[str, Summary]:
         return {"radius": radius, "ratio": true_log_ratio(outcome, member)}

@@ -70,7 +70,7 @@ def study(
     The first of the grids and counts of members are for exact summaries of all events, the second where a classifier takes part.
     """
     outcome = train_or_load(plan[ring(dim, "bayesian", k)])
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
     process, rng = GaussianRing(dim), page.rng(1000 * dim + k)
     training, fresh, holdout = (
         training_events(outcome.training),

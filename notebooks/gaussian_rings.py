@@ -119,7 +119,7 @@ page.record("region_probability", 0.05 + np.abs(np.array(by_quadrature) - 0.05).
 # %% tags=["hide-input"]
 trained = {(dim, kind): train_or_load(plan[ring(dim, kind, 1)]) for dim in RING_DIMENSIONS for kind in POSTERIORS}
 for outcome in trained.values():
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
 size = plan[ring(2, "bayesian", 1)]
 parameters = sum(p.numel() for p in trained[2, "deep"].densities[0].parameters())
 page.record("parameters", parameters)

@@ -72,7 +72,7 @@ def read(kind, n_train, stream):
         found["m", name] = [m_tt(reference)] * len(ensemble)
         found["LR", name] = [ratio(reference[:n_ratio]) for ratio in ratios]
     for one in ensemble.members:
-        page.count_training(one.member.history.seconds, one.member.history.device)
+        page.count_training(one.history.seconds, one.history.device)
     return found
 
 

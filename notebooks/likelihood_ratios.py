@@ -41,7 +41,7 @@ members, repetitions = page.settings["members"], page.settings["pseudo_experimen
 posteriors = {}
 for dim in RING_DIMENSIONS:
     outcome = train_or_load(plan[ring(dim, "bayesian", 1)])
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
     posteriors[dim] = outcome
 page.record("members", members)
 page.record("pseudo_experiments", repetitions)

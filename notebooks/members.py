@@ -306,7 +306,7 @@ page.figure(figure, "members_line", data)
 # %% tags=["hide-input"]
 def ring_integrals(kind: str, k: int) -> np.ndarray:
     outcome = train_or_load(plan[ring(2, kind, k)])
-    page.count_training(outcome.seconds, outcome.device)
+    page.count_training(outcome.history.seconds, outcome.history.device)
     return shell_integrals(outcome.densities, shells.edges, integral_points, replicates=replicates, seed=seed).values
 
 
@@ -368,7 +368,7 @@ for kind in KINDS:
         events = ensemble.sample(member, n_gen, seed)
         counts[:, member] = [regions[1:-1].count(events)[0] for regions in REGIONS.values()]
     for one in ensemble.members:
-        page.count_training(one.member.history.seconds, one.member.history.device)
+        page.count_training(one.history.seconds, one.history.device)
     if ensemble.excluded:
         print(f"{KINDS[kind]}, left out:", ensemble.excluded)
     example, lo_members[kind] = lo_plan[f"{name}/0"], len(ensemble)

@@ -118,7 +118,7 @@ results = {}
 for dim in RING_DIMENSIONS:
     for k in training_sets:
         outcome = train_or_load(plan[ring(dim, "bayesian", k)])
-        page.count_training(outcome.seconds, outcome.device)
+        page.count_training(outcome.history.seconds, outcome.history.device)
         process, rng = GaussianRing(dim), page.rng(1000 * dim + k)
         references = {
             "training": training_events(outcome.training),

@@ -66,7 +66,7 @@ rows = []
 for kind in KINDS:
     row = [TITLES[kind]]
     for extra in PROCESSES:
-        found = [one.member for one in ensembles[extra, kind].members]
+        found = ensembles[extra, kind].members
         per_member = np.mean([member.history.seconds for member in found])
         best = [int(member.history.best_step[0]) for member in found]
         row += [weights(found[0].generator), f"{per_member:.0f}", f"{min(best)} to {max(best)}"]
@@ -92,7 +92,7 @@ data = {}
 for kind in KINDS:
     ax = axes[int(kind in DENSITIES)]
     for number, one in enumerate(ensembles[0, kind].members):
-        history = one.member.history
+        history = one.history
         label = TITLES[kind] if number == 0 else None
         ax.plot(history.steps, history.validation_loss[:, 0], color=plots.GENERATORS[kind], lw=1, label=label)
         data[f"{kind} {number}"] = {"step": history.steps, "loss": history.validation_loss[:, 0]}

@@ -21,7 +21,7 @@ from gampl.generators.generator import Generator
 from gampl.generators.memory import Divider, split
 from gampl.generators.randomness import torch_generator
 from gampl.store.artifacts import Artifact, Store, array_digest
-from gampl.training.fit import History
+from gampl.training.fit import History, join
 from gampl.training.settings import Ring, Table, Training
 
 CHUNK = 10_000  # events that share a random stream, by default
@@ -247,15 +247,10 @@ class Ensemble:
         """The networks of explicit densities, on network coordinates, see `gampl.generators.densities`."""
         return [member.generator.get_submodule("density") for member in self.members]
 
-    @property
-    def seconds(self) -> float:
-        """Wall time of all trainings; the draws of a Bayesian network have one in common."""
-        return sum({one.artifact: one.history.seconds for one in self.trained if one.history}.values())
-
-    @property
-    def device(self) -> str:
-        """Where they were trained."""
-        return ", ".join(sorted({one.history.device for one in self.trained if one.history}))
+    @cached_property
+    def history(self) -> History:
+        """How all trainings went, side by side; the draws of a Bayesian network have one in common."""
+        return join(list({one.artifact: one.history for one in self.trained if one.history}.values()))
 
     def stream(
         self, member: int, n: int, seed: int, batch_size: int | None = None, condition: ArrayLike | None = None
@@ -275,14 +270,13 @@ class Ensemble:
 
     def summary(self) -> str:
         """One line for people."""
-        histories = [one.history for one in self.members if one.history]
-        if len(self.trained) == 1 or not histories:
+        if len(self.trained) == 1 or not any(one.history for one in self.trained):
             return self.trained[0].summary()
-        steps = [int(history.best_step[0]) for history in histories]
+        history = self.history
         artifacts = dict.fromkeys(one.artifact[:12] for one in self.trained)
         names = next(iter(artifacts)) + f" and {len(artifacts) - 1} more" * (len(artifacts) > 1)
         excluded = f"EXCLUDED: {self.excluded}; " if self.excluded else ""
         return (
-            f"{excluded}{len(self)} members, best steps {min(steps)} to {max(steps)}, {self.seconds:.0f} s on "
-            f"{self.device}, artifact {names}"
+            f"{excluded}{len(self)} members, best steps {history.best_step.min()} to {history.best_step.max()}, "
+            f"{history.seconds:.0f} s on {history.device}, artifact {names}"
         )

@@ -79,6 +79,24 @@ class History:
     device: str
 
 
+def join(histories: Sequence[History]) -> History:
+    """Histories of members as one; NaN where a member had stopped before another."""
+    longest = max(histories, key=lambda history: len(history.steps))
+
+    def columns(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        rows = [(0, len(longest.steps) - len(curve)) for curve in curves]
+        return np.hstack([np.pad(c, (n, (0, 0)), constant_values=np.nan) for c, n in zip(curves, rows, strict=True)])
+
+    return History(
+        longest.steps,
+        columns([history.train_loss for history in histories]),
+        columns([history.validation_loss for history in histories]),
+        np.concatenate([history.best_step for history in histories]),
+        sum(history.seconds for history in histories),
+        ", ".join(sorted({history.device for history in histories})),
+    )
+
+
 def fit(
     trainable: Trainable,
     settings: Fit,

@@ -18,6 +18,7 @@ from gampl.generators.memory import Divider
 from gampl.store.artifacts import Store
 from gampl.training import train as train_module
 from gampl.training.data import Data, untrained
+from gampl.training.fit import join
 from gampl.training.members import Member, Stack
 from gampl.training.train import train_members
 
@@ -95,6 +96,9 @@ def test_a_history_ends_where_the_member_has_stopped(store, apart):
         np.testing.assert_array_equal(one.history.steps, other.history.steps)
         np.testing.assert_array_equal(one.history.best_step, other.history.best_step)
         assert one.failure.partition(":")[0] == other.failure.partition(":")[0]
+    joined = join([one.history for one in alone])
+    assert len(joined.steps) == max(len(one.history.steps) for one in alone)
+    assert np.isfinite(joined.validation_loss).sum(0).tolist() == [len(one.history.steps) for one in alone]
 
 
 def test_only_missing_members_are_trained(store, monkeypatch):
