@@ -70,19 +70,19 @@ class FlowMatching(Generator):
         error = self._rate(path, t, self.standardised_condition(condition)) - difference
         return 0.5 * error.square().mean(-1)
 
-    def _rate(self, x: Tensor, t: Tensor, told: Tensor | None) -> Tensor:
+    def _rate(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
         """dx/dt in the type of x, which is double: an event's kinematics must not be lost to round-off."""
-        rate: Tensor = self.velocity(x, t) if told is None else self.velocity(x, t, told)
+        rate: Tensor = self.velocity(x, t) if context is None else self.velocity(x, t, context)
         return rate.to(x.dtype)
 
     @torch.no_grad()
     def transport(self, x: Tensor, solver: Solver | None = None, condition: Tensor | None = None) -> Tensor:
         """Carries latent events at t = 1 to network coordinates of events at t = 0: (n, d), (n, c) -> (n, d)."""
-        solver, told = solver or self.solver, self.standardised_condition(condition)
+        solver, context = solver or self.solver, self.standardised_condition(condition)
         times = torch.tensor([1.0, 0.0], dtype=x.dtype, device=x.device)
 
         def rate(t: Tensor, x: Tensor) -> Tensor:
-            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)), told)
+            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)), context)
 
         end = odeint(rate, x, times, method=solver.method, options=_steps(solver))[-1]
         return wrapped(end, self.coordinates.angles)
@@ -123,7 +123,7 @@ class FlowMatching(Generator):
         """
         if probes is not None and generator is None:
             raise ValueError("probes are random: log_prob needs a generator for them")
-        solver, told = solver or self.solver, self.standardised_condition(condition)
+        solver, context = solver or self.solver, self.standardised_condition(condition)
         x = self.coordinates.to_network(events)
         if probes is None:
             directions = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)  # (d, 1, d)
@@ -135,7 +135,7 @@ class FlowMatching(Generator):
         def rate(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
-                v = self._rate(here, t.expand(len(here)), told)
+                v = self._rate(here, t.expand(len(here)), context)
                 divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
             return v.detach(), weight * divergence.detach()
 

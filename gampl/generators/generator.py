@@ -40,14 +40,12 @@ class Generator(nn.Module):
         Raises:
             ValueError: If there is not one number for each condition.
         """
-        found = 0 if condition is None else condition.shape[-1]
-        if found != self.conditions:
-            raise ValueError(f"condition must have {self.conditions} numbers for each event, got {found}")
-        return (
-            ((condition - self.condition_mean) / self.condition_std).float()
-            if condition is not None and found
-            else None
-        )
+        count = 0 if condition is None else condition.shape[-1]
+        if count != self.conditions:
+            raise ValueError(f"condition must have {self.conditions} numbers for each event, got {count}")
+        if condition is None or count == 0:
+            return None
+        return ((condition - self.condition_mean) / self.condition_std).float()
 
     def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws what is random in the loss of n events: (n, ...) each."""
@@ -107,8 +105,10 @@ class Generator(nn.Module):
             if condition is None:
                 yield divider.map(self.generate, *latent)
             else:
-                told = condition[start : start + size]
-                yield divider.map(lambda c, *parts: self.generate(*parts, condition=c), told, *latent)
+                yield divider.map(self._generate_on, condition[start : start + size], *latent)
+
+    def _generate_on(self, condition: Tensor, *latent: Tensor) -> Tensor:
+        return self.generate(*latent, condition=condition)
 
     def sample(self, n: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Draws n events: (n, *event_shape)."""

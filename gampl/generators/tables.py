@@ -82,7 +82,7 @@ class RowGenerator(Density):
         device = None if isinstance(self.density, Kernels) else next(self.density.parameters()).device
 
         def log_density(z: Floats, inside: NDArray[np.bool_]) -> Floats:
-            told = None if condition is None else condition[torch.from_numpy(inside)].to(device)
-            return self._log_density(torch.from_numpy(z).to(device), told).double().numpy(force=True)
+            context = None if condition is None else condition[torch.from_numpy(inside)].to(device)
+            return self._log_density(torch.from_numpy(z).to(device), context).double().numpy(force=True)
 
         return torch.from_numpy(self.columns.log_prob(events.numpy(force=True), log_density))

@@ -111,9 +111,9 @@ def untrained(
         options: dict[str, Any] = {"delta_r_min": delta_r_min, "solver": solver}
         generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options).to(device)
         x = generator.coordinates.to_network(events.to(device))
-    told = None if condition is None else condition.to(device)
+    on_device = None if condition is None else condition.to(device)
     kind = Variational if training.posterior == "bayesian" else Member
-    return kind(generator, x, split, training, number, told, weights)
+    return kind(generator, x, split, training, number, on_device, weights)
 
 
 def _coordinates(process: Any, events: Tensor) -> JetCoordinates | LeadingOrderCoordinates:

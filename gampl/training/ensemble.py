@@ -71,22 +71,22 @@ class Trained:
             n: How many.
             seed: Of the latent events.
             batch_size: By default as many as are made together.
-            condition: What the generator is told, (c,) for all events or (n, c), if it has conditions.
+            condition: What the generator is conditions, (c,) for all events or (n, c), if it has conditions.
 
         Raises:
             ValueError: If n or batch_size is not positive, or the condition has another shape.
         """
         if n < 1 or (batch_size is not None and batch_size < 1):
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        told = self._condition(condition, n)
+        conditions = self._condition(condition, n)
         if isinstance(self.training.process, Ring):  # one random stream for all, in batches
             stream = torch_generator(seed, "events", self.number)
-            rows = None if told is None else torch.from_numpy(told.copy())
+            rows = None if conditions is None else torch.from_numpy(conditions.copy())
             for batch in self.generator.stream(n, stream, batch_size, condition=rows):
                 yield batch.numpy(force=True)
             return
         for k in range(-(-n // self.chunk)):
-            events = self._chunk(k, seed, told)[: n - k * self.chunk]
+            events = self._chunk(k, seed, conditions)[: n - k * self.chunk]
             size = len(events) if batch_size is None else batch_size
             for start in range(0, len(events), size):
                 yield events[start : start + size]
@@ -113,13 +113,13 @@ class Trained:
         x, shape = torch.from_numpy(np.array(events, dtype=np.float64)), self.training.process.event_shape
         if x.shape[1:] != shape:
             raise ValueError(f"events must have shape (n, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
-        told = self._condition(condition, len(x))
-        tensors = (x,) if told is None else (x, torch.from_numpy(told.copy()))
+        conditions = self._condition(condition, len(x))
+        tensors = (x,) if conditions is None else (x, torch.from_numpy(conditions.copy()))
         divider, parts = Divider(f"density under {self._name}"), []
         with self._on_device() as (generator, device), torch.no_grad():
 
-            def log_density(x: Tensor, told: Tensor | None = None) -> Tensor:
-                return generator.log_prob(x, condition=told)
+            def log_density(x: Tensor, conditions: Tensor | None = None) -> Tensor:
+                return generator.log_prob(x, condition=conditions)
 
             for part in split(tensors, generator.log_prob_batch):
                 values = divider.map(log_density, *(tensor.to(device) for tensor in part))
@@ -128,18 +128,18 @@ class Trained:
 
     def summary(self) -> str:
         """One line for people."""
-        excluded, name = f"EXCLUDED: {self.failure}" if self.failure else "", f"artifact {self.artifact[:12]}"
+        name = f"artifact {self.artifact[:12]}"
         if self.history is None:
-            return f"{excluded or f'{self.training.n_train} training events'}, {name}"
-        history = self.history
+            return f"EXCLUDED: {self.failure}, {name}" if self.failure else f"{self.training.n_train} events, {name}"
+        history, excluded = self.history, f"EXCLUDED: {self.failure}; " if self.failure else ""
         steps = f"best step {history.best_step[0]} of {history.steps[-1]}"
-        return f"{excluded}{'; ' * bool(excluded)}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
+        return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
 
-    def _chunk(self, k: int, seed: int, told: Floats | None) -> Floats:
+    def _chunk(self, k: int, seed: int, conditions: Floats | None) -> Floats:
         """Events number k chunk and following, (chunk, *event_shape), with the conditions of all that are asked for."""
         rows, key = None, self._key(seed) | {"number": k}
-        if told is not None:
-            own = told[k * self.chunk : (k + 1) * self.chunk]
+        if conditions is not None:
+            own = conditions[k * self.chunk : (k + 1) * self.chunk]
             own = np.pad(own, [(0, self.chunk - len(own)), (0, 0)], "edge")  # the last ones are made and not asked for
             rows, key = torch.from_numpy(own), key | {"condition": array_digest(own)}
         if isinstance(self.training.process, Table):  # quick, and numpy's random numbers are the same on all devices
@@ -149,8 +149,8 @@ class Trained:
         def make(_: Path) -> Artifact:
             stream = torch_generator(seed, "generated", self.number, k)
             with self._on_device() as (generator, device):
-                told = None if rows is None else rows.to(device)
-                batches = generator.stream(self.chunk, stream, divider=self._divider, condition=told)
+                conditions = None if rows is None else rows.to(device)
+                batches = generator.stream(self.chunk, stream, divider=self._divider, condition=conditions)
                 made = np.concatenate([batch.cpu().numpy() for batch in batches])
             return Artifact({"events": made.astype(np.float32)}, {"device": str(device)})
 
@@ -161,10 +161,10 @@ class Trained:
         expected = self.training.conditions
         if condition is None and not expected:
             return None
-        told = np.asarray([] if condition is None else condition, dtype=np.float64)
-        if not expected or told.shape not in ((expected,), (n, expected)):
-            raise ValueError(f"condition must have shape ({expected},) or ({n}, {expected}), got {told.shape}")
-        return np.broadcast_to(told, (n, expected))
+        conditions = np.asarray([] if condition is None else condition, dtype=np.float64)
+        if not expected or conditions.shape not in ((expected,), (n, expected)):
+            raise ValueError(f"condition must have shape ({expected},) or ({n}, {expected}), got {conditions.shape}")
+        return np.broadcast_to(conditions, (n, expected))
 
     @property
     def _name(self) -> str:

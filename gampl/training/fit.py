@@ -220,12 +220,12 @@ class _Run:
     def _gradients(self, drawn: tuple[Tensor, ...], size: int) -> Tensor:
         """Finds the gradients of the losses of what was drawn, `size` rows at a time; returns the losses: (M,)."""
         self.optimiser.zero_grad()
-        found = []
+        parts = []
         for part in split(drawn, size):
             losses = self.trainable.losses(part) * (len(part[0]) / len(drawn[0]))
             losses.sum().backward()  # type: ignore[no-untyped-call]
-            found.append(losses.detach())
-        return torch.stack(found).sum(0)
+            parts.append(losses.detach())
+        return torch.stack(parts).sum(0)
 
     def _clip_gradients(self) -> Tensor:
         """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
