@@ -22,7 +22,7 @@ from gampl.generators.devices import pick_device
 from gampl.processes.top_pair import TopPair
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data, untrained
-from gampl.training.settings import LeadingOrder, Training
+from gampl.training.settings import LeadingOrder, TopPairJets, Training
 from gampl.training.train import train
 from gampl_book import ROOT, costs, event_studies, ring_ensembles, studies
 from gampl_book import event_plans as plans
@@ -69,9 +69,10 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
     process = one.process
     if isinstance(process, LeadingOrder):
         events = np.asarray(leading_order_process(process).sample(N_TRAIN, np.random.default_rng(1)))
+    elif isinstance(process, TopPairJets):
+        events = np.asarray(TopPair(process.extra_jets).load("train").momenta[:N_TRAIN])
     else:
-        extra_jets = process.event_shape[0] - 6
-        events = np.asarray(TopPair(extra_jets).load("train").momenta[:N_TRAIN])
+        raise TypeError(f"Training.process must be one of LHC events, got {process}")
     batch = one.fit.batch_size if device.type != "cpu" else min(CPU_BATCH, one.fit.batch_size)
 
     data = Data(events)

@@ -55,11 +55,8 @@ class Variational(Member):
         self.kl_weight = training.kl_weight / len(self.x)
         # the base network keeps its weights of the start: what is trained are means and log-variances
         self.parameters = {name: p for name, p in self.model.named_parameters() if not name.startswith("base.")}
-
-    @property
-    def learning_rates(self) -> dict[str, float]:
-        """Those of the log-variances, see `gampl.training.settings.Fit`."""
-        return {n: self.training.fit.logvar_learning_rate for n in self.parameters if n.startswith("logvars.")}
+        rate = training.fit.logvar_learning_rate
+        self.learning_rates = {name: rate for name in self.parameters if name.startswith("logvars.")}
 
     def draw(self) -> tuple[Tensor, ...]:
         """A batch, (1, B), (1, B, d), ..., and the seed of its noise, (1,), which makes the batch indivisible."""

@@ -42,6 +42,10 @@ class Trainable(Protocol):
         """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
 
     @property
+    def learning_rates(self) -> Mapping[str, float]:
+        """Highest learning rate of the parameters that have one of their own."""
+
+    @property
     def streams(self) -> Sequence[torch.Generator]:
         """Everything random that `draw` uses, so that a checkpoint can hold it."""
 
@@ -101,7 +105,6 @@ def fit(
     trainable: Trainable,
     settings: Fit,
     *,
-    learning_rates: Mapping[str, float] | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> History:
@@ -118,7 +121,6 @@ def fit(
     Args:
         trainable: What is trained, already on its device.
         settings: Steps, learning rate and the like.
-        learning_rates: Highest learning rate of the parameters that have one of their own.
         checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
         label: What to call this training in messages.
 
@@ -127,7 +129,7 @@ def fit(
         torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
         ValueError: If the checkpoint belongs to another training.
     """
-    run = _Run(trainable, settings, learning_rates or {}, label)
+    run = _Run(trainable, settings, label)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
@@ -155,11 +157,10 @@ def learning_rate_factor(step: int, settings: Fit) -> float:
 class _Run:
     """A training on its way: everything that changes from step to step."""
 
-    def __init__(
-        self, trainable: Trainable, settings: Fit, learning_rates: Mapping[str, float], label: str = "training"
-    ) -> None:
+    def __init__(self, trainable: Trainable, settings: Fit, label: str = "training") -> None:
         self.trainable, self.settings = trainable, settings
         self.members, self.parameters = trainable.members, dict(trainable.parameters)
+        learning_rates = trainable.learning_rates
         if unknown := set(learning_rates) - set(self.parameters):
             raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
         for name, p in self.parameters.items():

@@ -6,7 +6,8 @@ same ensemble.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -36,6 +37,7 @@ class Member:
     """
 
     members = 1
+    learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -114,6 +116,8 @@ class Stack:
     Args:
         members: On one device, alike but for weights, splits and streams.
     """
+
+    learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.each, self.members = members, len(members)

@@ -241,13 +241,7 @@ def train(
         stack = Repulsive(members) if training.posterior == "repulsive" else Stack(members)
     before = stack.validation_losses(Divider(f"{label}, validation"))
     try:
-        history = fit(
-            stack,
-            training.fit,
-            learning_rates=getattr(stack, "learning_rates", None),
-            checkpoint=checkpoint,
-            label=label,
-        )
+        history = fit(stack, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
         if len(group) > 1:
             raise

@@ -23,7 +23,7 @@ def variational(training=BAYESIAN, **changes):
 
 def trained(**changes):
     member = variational(**changes)
-    fit(member, member.training.fit, learning_rates=member.learning_rates)
+    fit(member, member.training.fit)
     return member.model
 
 
@@ -49,7 +49,7 @@ def test_a_conjugate_posterior_comes_out_exactly(kl_weight):
     settings = replace(FIT, steps=500, batch_size=1000, learning_rate=0.02, logvar_learning_rate=0.04, warmup=10)
     training = replace(BAYESIAN, n_train=n, fit=settings, seed=3, kl_weight=kl_weight, init_logvar=-5.0)
     member = Variational(Density(Plain(1), UnknownMean()), x, split_of("bayesian", n, 3), training)
-    fit(member, settings, learning_rates=member.learning_rates)
+    fit(member, settings)
     name = "density-mean-weight"
     mean, variance = member.model.means[name].item(), member.model.logvars[name].exp().item()
     assert mean == pytest.approx(x.sum().item() / (n + kl_weight), abs=0.02)
@@ -131,8 +131,8 @@ def test_an_interrupted_training_ends_at_the_same_weights(tmp_path, monkeypatch)
     monkeypatch.setattr(Variational, "losses", interrupted)
     first, second = variational(fit=settings), variational(fit=settings)
     with pytest.raises(KeyboardInterrupt):
-        fit(first, settings, learning_rates=first.learning_rates, checkpoint=file)
-    fit(second, settings, learning_rates=second.learning_rates, checkpoint=file)
+        fit(first, settings, checkpoint=file)
+    fit(second, settings, checkpoint=file)
     assert len(calls) == 6 + 12 - 5
     for name, p in through.state_dict().items():
         assert torch.equal(second.model.state_dict()[name], p), name

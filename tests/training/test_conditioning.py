@@ -38,7 +38,7 @@ def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> _Run:
     with torch.no_grad():
         for p in member.parameters.values():
             p.mul_(1 + perturbed * torch.randn(p.shape, generator=stream))
-    return _Run(member, training.fit, {})
+    return _Run(member, training.fit)
 
 
 def distance(one: _Run, other: _Run) -> float:

@@ -27,7 +27,7 @@ class Parabolas:
         self.streams = [torch.Generator().manual_seed(i) for i in range(self.members)]
         self.validation, self.noise = iter(validation or ()), noise
         self.none_held_back, self.interrupt_at, self.bad_at = validation is None, interrupt_at, bad_at
-        self.calls = 0
+        self.calls, self.learning_rates = 0, {}
 
     def draw(self):
         if self.calls == self.interrupt_at:
@@ -82,7 +82,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
     fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
 
     mean, expected = plain.parameters["p"].detach().clone(), []
-    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5), {})
+    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5))
     for step in range(30):
         run.step()
         decay = min(0.9, (1 + step) / (10 + step))
@@ -94,7 +94,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
-    run = fit_module._Run(parabolas, Fit(clip=5.0), {})
+    run = fit_module._Run(parabolas, Fit(clip=5.0))
     parabolas.losses(parabolas.draw()).sum().backward()
     norms = run._clip_gradients()
     torch.testing.assert_close(norms, torch.tensor([100.0, 0.1]))
@@ -113,18 +113,19 @@ def test_learning_rate_warms_up_and_comes_down():
 
 def test_parameters_can_have_a_learning_rate_of_their_own():
     class Two(Parabolas):
-        def __init__(self):
+        def __init__(self, **learning_rates):
             super().__init__([[1.0]], noise=0.0)
+            self.learning_rates = learning_rates
             self.parameters["slow"] = torch.zeros(1, 1, requires_grad=True)
 
         def losses(self, drawn):
             return super().losses(drawn) + (self.parameters["slow"] - 1).square().sum(1)
 
-    two = Two()
-    fit(two, Fit(steps=3, learning_rate=0.1, warmup=0), learning_rates={"slow": 0.001})
+    two = Two(slow=0.001)
+    fit(two, Fit(steps=3, learning_rate=0.1, warmup=0))
     assert two.parameters["p"].item() == pytest.approx(100 * two.parameters["slow"].item(), rel=0.01)
     with pytest.raises(ValueError, match="typo"):
-        fit(Two(), QUICK, learning_rates={"typo": 1.0})
+        fit(Two(typo=1.0), QUICK)
 
 
 # ---- early stopping

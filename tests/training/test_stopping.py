@@ -151,7 +151,7 @@ class Slow:
     members, streams = 1, ()
 
     def __init__(self):
-        self.parameters = {"p": torch.zeros(1, requires_grad=True)}
+        self.parameters, self.learning_rates = {"p": torch.zeros(1, requires_grad=True)}, {}
 
     def draw(self):
         return (torch.zeros(1),)
