@@ -89,9 +89,8 @@ class Member:
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
         """Weighted mean loss of the held-back events, (1,), always at the same times and latent events."""
-        drawn = list(self.validation_batches())
-        losses = torch.cat([divider.map(self._loss, *batch) for batch in drawn])
-        weights = torch.cat([batch[0] for batch in drawn])
+        parts = [(divider.map(self._loss, *batch), batch[0]) for batch in self.validation_batches()]
+        losses, weights = (torch.cat(part) for part in zip(*parts, strict=True))
         return (losses.sum() / weights.sum()).unsqueeze(0).cpu()
 
     def validation_batches(self) -> Iterator[tuple[Tensor, ...]]:
