@@ -71,7 +71,7 @@ class Trained:
             n: How many.
             seed: Of the latent events.
             batch_size: By default as many as are made together.
-            condition: What the generator is conditions, (c,) for all events or (n, c), if it has conditions.
+            condition: What the generator is told, (c,) for all events or (n, c), if it has conditions.
 
         Raises:
             ValueError: If n or batch_size is not positive, or the condition has another shape.
