@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
+from gampl.training.settings import RESAMPLINGS
 from gampl_book import COSTS, event_studies, studies
 from gampl_book import event_plans as plans
 

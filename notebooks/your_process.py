@@ -61,7 +61,7 @@ else:
         if member.history is not None:
             page.count_training(member.history.seconds, member.history.device)
             history = member.history
-            rows.append([member.training.member, history.best_step[0], f"{np.nanmin(history.validation_loss):.3f}"])
+            rows.append([member.number, history.best_step[0], f"{np.nanmin(history.validation_loss):.3f}"])
     for member, why in ensemble.excluded.items():
         rows.append([member, "–", f"excluded: {why}"])
     display(markdown_table(["member", "best step", "loss on events that it did not see"], rows or [["all", "–", "–"]]))
