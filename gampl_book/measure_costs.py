@@ -24,8 +24,7 @@ from gampl.store.atomic import write_bytes
 from gampl.training.data import Data, untrained
 from gampl.training.settings import LeadingOrder, TopPairJets, Training
 from gampl.training.train import train
-from gampl_book import COSTS, ROOT, costs, event_studies, ring_ensembles, studies
-from gampl_book import event_plans as plans
+from gampl_book import COSTS, ROOT, costs, event_plans as plans, event_studies, ring_ensembles, studies
 from gampl_book.event_ensembles import leading_order_process
 from gampl_book.pages import processor
 from gampl_book.profiles import PROFILES

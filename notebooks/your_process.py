@@ -26,8 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.report import figures, outputs, words
-from gampl.report import html as report
+from gampl.report import figures, html as report, outputs, words
 from gampl.report.generated import analyse_generated, train
 from gampl.report.process_file import read
 from gampl.report.study import Estimate, analyse

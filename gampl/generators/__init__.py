@@ -1,5 +1,5 @@
-"""Generators: densities and flows that can be sampled and evaluated, and may be told conditions.
+"""Networks that make events, with their densities where these are explicit."""
 
-`settings.Architecture` says of what kind and size, `make.make_generator` makes one, untrained; all are a
-`generator.Generator`.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

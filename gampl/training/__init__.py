@@ -1,5 +1,5 @@
-"""Settings and events become a posterior: train, or load what was trained before.
+"""Settings and events become a posterior: trained, or found in the store."""
 
-`settings.Training` says what, `train.train_or_load` trains it or finds it in the store, on events or on `data.Data`
-with weights and conditions, and `ensemble.Ensemble` is what comes out.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

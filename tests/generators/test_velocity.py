@@ -6,8 +6,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from torch import nn
 
 from gampl.generators.randomness import torch_generator
