@@ -136,7 +136,7 @@ class Trained:
         return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
 
     def _chunk(self, k: int, seed: int, conditions: Floats | None) -> Floats:
-        """Events number k chunk and following, ``(chunk, *event_shape)``, with the conditions of all that are asked for."""
+        """Events number k chunk and following, ``(chunk, *event_shape)``; conditions are those of all events."""
         rows, key = None, self._key(seed) | {"number": k}
         if conditions is not None:
             own = conditions[k * self.chunk : (k + 1) * self.chunk]
