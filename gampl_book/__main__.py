@@ -9,8 +9,6 @@ from pathlib import Path
 from gampl_book import BookError, cluster
 from gampl_book.profiles import PROFILES
 
-OWN_PARSERS = {"step": "step", "train": "train", "costs": "measure_costs"}
-
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their options, each a parameter of the function that ``run`` names."""
@@ -32,6 +30,16 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--cluster", dest="cluster_name", default="", metavar="NAME", help=where)
     build.add_argument("options", nargs="*", help="further options for Snakemake, after --")
 
+    train = command("train", "train:train", "Train networks of the book, or find them in the store.", "laptop")
+    train.add_argument("names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3")
+    train.add_argument("--seed", type=int, default=1)
+    parallel = "members of an ensemble of generators of LHC events that are trained side by side (default: 1)"
+    train.add_argument("--parallel", type=int, default=1, metavar="N", help=parallel)
+    train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
+
+    costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")
+    costs.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")
+
     command("status", "status:status", "Say how far the book's work is.", "laptop")
 
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
@@ -52,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
 
     command("keep", "keep:keep", "Keep a run's numbers and costs in data/.", "laptop")
-    command("keep-trainings", "kept_trainings:main", "Renew the trainings that the tests use, in data/trainings.")
+    command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
 
     settings = command("other-settings", "other_settings:compare", "Run smoke notebooks as on an old processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
@@ -65,25 +73,23 @@ def parser() -> argparse.ArgumentParser:
     sums.add_argument("--json", dest="outputs", type=Path, nargs="+", default=[], help="output of gampl --json")
     sums.add_argument("--compare", type=Path, help="sums to compare with")
 
-    for name, module in OWN_PARSERS.items():
-        commands.add_parser(name, add_help=False, help=f"see python -m gampl_book.{module}")
+    step = command("step", "step:run", "Run a command with a log, and with a record of it beside the log.")
+    step.add_argument("log", type=Path)
+    step.add_argument("command", nargs=argparse.PARSER, help="and its arguments")
     return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] and arguments[0] in OWN_PARSERS:
-        return int(import_module(f"gampl_book.{OWN_PARSERS[arguments[0]]}").main(arguments[1:]))
     options = vars(parser().parse_args(arguments))
     module, _, function = options.pop("run").partition(":")
     try:
         return getattr(import_module(f"gampl_book.{module}"), function)(**options) or 0
-    except (BookError, OSError) as error:
+    except (BookError, ValueError, OSError, FloatingPointError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted, nothing was changed", file=sys.stderr)
+        print("interrupted; the same command goes on from what is already done", file=sys.stderr)
         return 130
 
 

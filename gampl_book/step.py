@@ -142,15 +142,3 @@ def _lives(record: Record) -> bool:
     except OSError as error:  # else the process is there, but somebody else's
         return not isinstance(error, ProcessLookupError)
     return True
-
-
-def main(arguments: list[str]) -> int:
-    """Runs the command; returns the exit status."""
-    if len(arguments) < 2:
-        print("usage: python -m gampl_book step LOG COMMAND [ARGUMENT ...]", file=sys.stderr)
-        return 2
-    try:
-        return run(Path(arguments[0]), arguments[1:])
-    except OSError as error:
-        print(f"gampl_book step: {error}", file=sys.stderr)
-        return 1

@@ -1,91 +1,76 @@
-"""Trains networks of the book, or finds them in the store: ``python -m gampl_book.train ring2d/deep/1``."""
+"""Trains networks of the book, or finds them in the store: ``python -m gampl_book train ring2d/deep/1``."""
 
-import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gampl.cli.main import run
-from gampl.generators.settings import Training
 from gampl.store.atomic import write_bytes
-from gampl_book.profiles import PROFILES
+from gampl_book import BookError
+
+if TYPE_CHECKING:
+    from gampl.training.ensemble import Trained
+    from gampl.training.settings import Training
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    train = argparse.ArgumentParser(prog="gampl_book.train", description=__doc__)
-    train.add_argument(
-        "names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3, which generates, too"
-    )
-    train.add_argument("--profile", choices=PROFILES, default="laptop")
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument(
-        "--at-once",
-        type=int,
-        default=1,
-        metavar="N",
-        help="members of an ensemble of generators of LHC events that are trained side by side (default: 1)",
-    )
-    train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
-    train.set_defaults(run=_train)
-    return run(train.parse_args(arguments), "gampl_book.train")
+def train(names: Sequence[str], profile: str, seed: int, parallel: int, receipt: Path | None) -> None:
+    """Trains networks, or finds them in the store; generators of LHC events generate, too.
 
-
-def _train(options: argparse.Namespace) -> int:
+    Args:
+        names: Such as ``ring2d/deep/1`` or ``top_pair_0j/lloca/3``.
+        profile: Of the book.
+        seed: Of the trainings.
+        parallel: Members of an ensemble of generators of LHC events that are trained side by side.
+        receipt: JSON file for what was trained, and where it lies.
+    """
     from gampl_book import event_studies, studies
 
-    if options.profile == "smoke":  # its numbers are compared with references; it never pays to use a GPU
+    if profile == "smoke":  # its numbers are compared with references; it never pays to use a GPU
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
-    rings = studies.trainings(options.profile, options.seed)
-    events = event_studies.trainings(options.profile, options.seed)
-    known = rings | events
-    for name in options.names:
-        if name not in known:
-            raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(known)}")
-    if options.at_once < 1:
-        raise ValueError(f"--at-once must be at least 1, got {options.at_once}")
-    receipt = {name: _train_ring(rings[name], name) for name in options.names if name in rings}
-    receipt |= _train_events([name for name in options.names if name in events], options)
-    if options.receipt is not None:
-        write_bytes(options.receipt, (json.dumps(receipt, indent=1) + "\n").encode())
-    return 0
+    rings, events = studies.trainings(profile, seed), event_studies.trainings(profile, seed)
+    if unknown := [name for name in names if name not in rings | events]:
+        known = ", ".join(rings | events)
+        raise BookError(f"no training {unknown[0]!r} in profile {profile}; there are {known}")
+    if parallel < 1:
+        raise BookError(f"--parallel must be at least 1, got {parallel}")
+    receipts: dict[str, dict[str, object]] = {}
+    for name in names:
+        if name in rings:
+            receipts |= _train_ring(rings[name], name)
+    receipts |= _train_events([name for name in names if name in events], profile, seed, parallel)
+    if receipt is not None:
+        write_bytes(receipt, (json.dumps(receipts, indent=1) + "\n").encode())
 
 
-def _train_ring(training: Training, name: str) -> dict[str, object]:
-    from gampl.training.rings import train_or_load
+def _train_ring(training: "Training", name: str) -> dict[str, dict[str, object]]:
+    from gampl_book.ring_ensembles import train_or_load
 
-    done = train_or_load(training, label=name)
-    print(f"{name}: {done.summary()}", flush=True)
-    return {
-        "training": asdict(training),
-        "data": done.data_digest,
-        "artifact": done.artifact,
-        "device": done.history.device,
-    }
+    ensemble = train_or_load(training, label=name)
+    print(f"{name}: {ensemble.summary()}", flush=True)
+    return {f"{name}/{one.number}": _receipt(one) for one in ensemble.trained}
 
 
-def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str, dict[str, object]]:
+def _train_events(names: Sequence[str], profile: str, seed: int, parallel: int) -> dict[str, dict[str, object]]:
     if not names:
         return {}
     from gampl_book.event_ensembles import generate, train_members
 
     receipt: dict[str, dict[str, object]] = {}
-    for name, done in train_members(names, options.profile, options.seed, options.at_once).items():
+    for name, done in train_members(names, profile, seed, parallel).items():
         print(f"{name}: {done.summary()}", flush=True)
         if not done.failure:
-            print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
-        receipt[name] = {
-            "training": asdict(done.training),
-            "data": done.data_digest,
-            "artifact": done.artifact,
-            "failure": done.failure,
-            "device": done.history.device if done.history else "–",
-        }
+            print(f"{name}: {generate(name, done, profile, seed)}", flush=True)
+        receipt[name] = _receipt(done)
     return receipt
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _receipt(done: "Trained") -> dict[str, object]:
+    return {
+        "training": asdict(done.training),
+        "data": done.data_digest,
+        "artifact": done.artifact,
+        "failure": done.failure,
+        "device": done.history.device if done.history else "–",
+    }

@@ -9,8 +9,7 @@ import pytest
 
 from gampl_book import BookError, claims
 from gampl_book.claims import CHECK, Claim
-from gampl_book.made_pages import SECTIONS
-from gampl_book.made_pages import claims_page as page
+from gampl_book.made_pages import SECTIONS, claims_page as page
 from gampl_book.verdicts import LEVEL, Says, Verdict
 
 ROOT = Path(__file__).parents[2]

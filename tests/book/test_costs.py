@@ -8,15 +8,14 @@ import pytest
 from small_project import ROOT
 
 from gampl.simulation.shards import EVENTS_PER_SHARD
-from gampl_book import costs, event_studies, measure_costs, studies
-from gampl_book import event_plans as plans
+from gampl_book import costs, event_plans as plans, event_studies, measure_costs, studies
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """The units of the smoke profile, measured for real."""
     path = tmp_path_factory.mktemp("costs") / "here.json"
-    assert measure_costs.main(["--profile", "smoke", "--output", str(path)]) == 0
+    measure_costs.write("smoke", path)
     return costs.read(path)
 
 

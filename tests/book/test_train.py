@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from gampl_book import plan
-from gampl_book.train import main
+from gampl_book.__main__ import main
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +17,18 @@ def own_store(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["ring2d/deep/1", "top_pair_4j/transformer/1"])
 def test_a_training_leaves_a_receipt_and_is_found_again(name, tmp_path, capsys):
     receipt = tmp_path / "receipts" / "job.json"
-    command = [name, "--profile", "smoke", "--seed", "3", "--receipt", str(receipt)]
+    command = ["train", name, "--profile", "smoke", "--seed", "3", "--receipt", str(receipt)]
     assert main(command) == 0
     first = receipt.read_text()
-    content = json.loads(first)[name]
-    assert content["training"] == asdict(plan.trainings("smoke", 3)[name])
-    assert (tmp_path / "store" / content["artifact"][:2] / content["artifact"]).is_dir()
+    members = json.loads(first)
+    training = plan.trainings("smoke", 3)[name]
+    assert list(members) == ([f"{name}/{k}" for k in range(training.members)] if name.startswith("ring") else [name])
+    for about in members.values():
+        assert about["training"] == asdict(training)
+        assert (tmp_path / "store" / about["artifact"][:2] / about["artifact"]).is_dir()
     files = sorted((tmp_path / "store").rglob("*.safetensors"))
-    assert len(files) == (1 if name.startswith("ring") else 3)  # the weights, what was generated, how much was lost
+    # the weights of each; of events also what was generated, and how much was lost
+    assert len(files) == (training.members if name.startswith("ring") else 3)
     assert main(command) == 0
     assert receipt.read_text() == first
     assert sorted((tmp_path / "store").rglob("*.safetensors")) == files
@@ -32,6 +36,6 @@ def test_a_training_leaves_a_receipt_and_is_found_again(name, tmp_path, capsys):
 
 
 def test_an_unknown_training_is_named_before_any_work(tmp_path, capsys):
-    assert main(["ring2d/deep/1", "top_pair_9j/lloca/0", "--profile", "smoke"]) == 1
+    assert main(["train", "ring2d/deep/1", "top_pair_9j/lloca/0", "--profile", "smoke"]) == 1
     assert "no training 'top_pair_9j/lloca/0' in profile smoke" in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
