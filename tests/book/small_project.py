@@ -18,8 +18,8 @@ OURS = [
     "gampl/store/atomic.py",
     "gampl/store/locking.py",
     "gampl/store/artifacts.py",
+    "gampl/simulation/seeds.py",
 ]
-OURS += [f"gampl/simulation/{name}" for name in ("__init__.py", "seeds.py")]
 
 PAGE = """\
 # %% [markdown]
@@ -46,6 +46,7 @@ _ = Path(os.environ["GAMPL_OUTPUT"], "results.json").write_text(json.dumps({{"se
 
 STUBS = {
     "gampl/__init__.py": "",
+    "gampl/simulation/__init__.py": "",
     "gampl/averaging.py": "import tinydist\ndef value(a, b):\n    return a + 2 * b\n",
     "gampl/training/fit.py": "def fit(steps, batch):\n    return steps\n",
     "gampl/training/rings.py": "from gampl.training.fit import fit\ndef value(c):\n    return fit(c, 0)\n",

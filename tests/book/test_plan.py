@@ -20,15 +20,16 @@ def test_all_posteriors_of_a_training_set_see_the_same_events(profile):
     rings = trainings(profile, 1)
     seeds = {}
     for name, training in rings.items():
-        seeds.setdefault((training.dim, name.rsplit("/", 1)[1]), set()).add((training.data_seed, training.n_train))
+        process, training_set = training.process, name.rsplit("/", 1)[1]
+        seeds.setdefault((process.dim, training_set), set()).add((process.data_seed, training.n_train))
     assert all(len(found) == 1 for found in seeds.values())
     # the radius is drawn first: with one seed for both dimensions their radii would be the same
     sets = section(profile, "trainings")["training_sets"]
-    assert len({t.data_seed for t in rings.values()}) == len(RING_DIMENSIONS) * sets
+    assert len({t.process.data_seed for t in rings.values()}) == len(RING_DIMENSIONS) * sets
 
 
 def test_seeds_of_different_runs_do_not_overlap():
-    a, b = ({t.data_seed for t in trainings("paper", seed).values()} for seed in (1, 2))
+    a, b = ({t.process.data_seed for t in trainings("paper", seed).values()} for seed in (1, 2))
     assert a.isdisjoint(b)
 
 
