@@ -32,17 +32,23 @@ CPU_BATCH = 128  # a CPU's time is proportional to the batch, and the paper's is
 EVENTS_OF_A_RECIPE = 1000
 
 
-def seconds_per_step(train: Callable[[int], object], device: torch.device) -> float:
-    """Time of a step, free of that of the start: the difference between a longer and a shorter training."""
-    few, many = (2, 6) if device.type == "cpu" else (20, 120)
+def seconds(work: Callable[[int], object], small: int, large: int, device: torch.device) -> tuple[float, float]:
+    """Times of a small and of a large amount of work, after a small one that warms up."""
     times = []
-    for steps in (few, few, many):  # the first one warms up
+    for size in (small, small, large):
         start = time.perf_counter()
-        train(steps)
+        work(size)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    return max(times[2] - times[1], 0.0) / (many - few)
+    return times[1], times[2]
+
+
+def seconds_per_step(train: Callable[[int], object], device: torch.device) -> float:
+    """Time of a step, free of that of the start: the difference between a longer and a shorter training."""
+    few, many = (2, 6) if device.type == "cpu" else (20, 120)
+    short, long = seconds(train, few, many, device)
+    return max(long - short, 0.0) / (many - few)
 
 
 def of_a_ring(one: Training, device: torch.device) -> dict[str, float]:
@@ -85,30 +91,16 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
     generator = untrained(replace(one, n_train=N_TRAIN), data, 0, device, solver).generator
     n = 64 if device.type == "cpu" else 4096
     stream = torch.Generator().manual_seed(1)
-    times = []
-    for count in (n, n, 4 * n):
-        start = time.perf_counter()
-        generator.sample(count, stream)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return {"seconds_per_step": step, "batch_size": batch, "seconds_per_generated_event": times[2] / (4 * n)}
+    _, long = seconds(lambda count: generator.sample(count, stream), n, 4 * n, device)
+    return {"seconds_per_step": step, "batch_size": batch, "seconds_per_generated_event": long / (4 * n)}
 
 
 def of_a_shard(folder: str) -> float:
     """Seconds per event before cuts of a folder of shards, its start included as in a whole shard."""
     shards = plans.shards("paper")[folder]
     with TemporaryDirectory() as made:
-        command = [
-            sys.executable,
-            "-m",
-            "gampl",
-            "events",
-            "make",
-            shards.recipe,
-            *replace(shards, events=None).options,
-        ]
-        command += ["--folder", made, "--cores", "1", "--quiet"]
+        command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe]
+        command += [*replace(shards, events=None).options, "--cores", "1", "--quiet"]
         times = []
         for seed, n in ((1, EVENTS_OF_A_RECIPE), (2, 3 * EVENTS_OF_A_RECIPE)):
             start = time.perf_counter()

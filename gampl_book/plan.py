@@ -18,17 +18,11 @@ from gampl_book.studies import event_file
 
 @dataclass(frozen=True)
 class Needs:
-    """What a notebook needs besides its source and its settings.
+    """What a notebook needs besides its source and its settings."""
 
-    Attributes:
-        trainings: Names of trainings, or patterns of names.
-        events: Names of files of events.
-        files: Other files, or patterns, relative to the project.
-    """
-
-    trainings: Sequence[str] = ()
-    events: Sequence[str] = ()
-    files: Sequence[str] = ()
+    trainings: Sequence[str] = ()  # names, or patterns of names
+    events: Sequence[str] = ()  # names of files of events
+    files: Sequence[str] = ()  # others, or patterns, relative to the project
 
 
 BAYESIAN_RINGS = Needs(["ring?d/bayesian/*"])
@@ -58,19 +52,12 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble.
+    """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble."""
 
-    Attributes:
-        trainings: Their settings by name.
-        trained_by: The file whose code, with all that it imports, decides what they become.
-        data: Files with the training events, relative to the project; none where they are drawn.
-        generated: What decides which events a job generates after training; rings generate none.
-    """
-
-    trainings: dict[str, Any]
-    trained_by: str
-    data: list[str]
-    generated: dict[str, Any]
+    trainings: dict[str, Any]  # settings by name
+    trained_by: str  # the file whose code, with all that it imports, decides what they become
+    data: list[str]  # files with the training events, relative to the project; none where they are drawn
+    generated: dict[str, Any]  # decides which events a job generates after training; rings generate none
 
     @property
     def made_of(self) -> dict[str, Any]:

@@ -24,29 +24,17 @@ KILOBYTE = 1 if sys.platform == "darwin" else 1024  # unit of the system's peak 
 
 
 class Record(msgspec.Struct):
-    """One step, as it last ran or still runs.
+    """One step, as it last ran or still runs."""
 
-    Attributes:
-        state: ``running``, ``done``, ``failed`` or, where the machine or the process died, ``lost``.
-        host: Name of the machine.
-        pid: Number of the process.
-        started: Seconds since 1970.
-        slurm_job: Number of the job in Slurm's queue; None elsewhere.
-        seconds: Wall time; of the run before where this one has not ended well, None if there was none.
-        cpu_seconds: Of all its processes, 0 where it has not ended.
-        peak_memory_mb: Largest process, 0 where it has not ended.
-        step: Rule and name, such as ``train/ring2d/deep/1-2``, as the place of the record says.
-    """
-
-    state: str
+    state: str  # "running", "done", "failed" or, where the machine or the process died, "lost"
     host: str
     pid: int
-    started: float
-    slurm_job: str | None = None
-    seconds: float | None = None
-    cpu_seconds: float = 0.0
-    peak_memory_mb: int = 0
-    step: str = ""
+    started: float  # in seconds since 1970
+    slurm_job: str | None = None  # its number in Slurm's queue
+    seconds: float | None = None  # wall time; of the run before where this one has not ended well
+    cpu_seconds: float = 0.0  # of all its processes, 0 where it has not ended
+    peak_memory_mb: int = 0  # of the largest process, 0 where it has not ended
+    step: str = ""  # rule and name, such as "train/ring2d/deep/1-2", as the place of the record says
 
     @property
     def rule(self) -> str:
