@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from gampl.processes.top_pair_matrix_element import PICOBARN, Ranges, alpha_s, d_sigma_dcos, d_sigma_dcos_upper_bounds
+from gampl.processes.leading_order_cross_section import (
+    PICOBARN,
+    Ranges,
+    alpha_s,
+    d_sigma_dcos,
+    d_sigma_dcos_upper_bounds,
+)
 
 TOP = 173.0
 
