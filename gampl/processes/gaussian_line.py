@@ -13,12 +13,7 @@ from gampl.regions import Intervals
 class GaussianLine:
     """A Gaussian on the line; Eq. (20) is ``GaussianLine()``, Eq. (22) is ``GaussianLine(mean=mu_hat)``.
 
-    Args:
-        mean: Its mean.
-        width: Its standard deviation, positive.
-
-    Raises:
-        ValueError: If ``mean`` is not finite or ``width`` is not positive.
+    A ValueError if the mean is not finite or the width, its standard deviation, not positive.
     """
 
     mean: float = 0.0

@@ -59,11 +59,7 @@ class GaussianRing:
         return np.hstack([ones, sines]) * np.hstack([np.cos(theta), ones])
 
     def log_prob(self, events: ArrayLike) -> NDArray[np.float64]:
-        """Exact log density of events of shape (..., dim), shape (...).
-
-        Raises:
-            ValueError: If the last axis of ``events`` is not ``dim``.
-        """
+        """Exact log density of events of shape (..., dim), shape (...); a ValueError for other shapes."""
         x = np.asarray(events, dtype=np.float64)
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"events must have shape (..., {self.dim}), got {x.shape}")
@@ -91,11 +87,7 @@ class GaussianRing:
         return Intervals.between(np.concatenate([[0.0], quantiles, [np.inf]]), radius)
 
     def integrals(self, regions: Intervals) -> NDArray[np.float64]:
-        """Exact probabilities of radial regions, Eq. (9), shape (regions,).
-
-        Raises:
-            ValueError: If the regions are intervals of something else than the radius.
-        """
+        """Exact probabilities of radial regions, Eq. (9), shape (regions,); a ValueError for other regions."""
         if regions.observable is not radius:
             raise ValueError("GaussianRing.integrals needs regions of gampl.regions.radius")
         return np.asarray(self._radial_cdf(regions.high) - self._radial_cdf(regions.low))

@@ -63,17 +63,11 @@ class Points(NamedTuple):
 
 @dataclass(frozen=True)
 class TopPairCoordinates:
-    """Phase space of pairs of tops, and changes of variables there, each with its Jacobian.
+    """Phase space of pairs of tops, and changes of variables there, each with its Jacobian."""
 
-    Args:
-        energy: Of the two beams together, in GeV.
-        top_mass: In GeV.
-        m_max: Largest mass of a pair in GeV.
-    """
-
-    energy: float
-    top_mass: float
-    m_max: float
+    energy: float  #: of the two beams together, in GeV
+    top_mass: float  #: in GeV
+    m_max: float  #: largest mass of a pair in GeV
 
     def momenta(self, events: ArrayLike) -> Floats:
         """(pT, phi, eta, m) of top and antitop, shape (..., 2, 4), from events of shape (..., 4).

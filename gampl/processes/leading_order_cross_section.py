@@ -85,16 +85,11 @@ class Envelope:
     Phase space is cut into cells in ln x1, ln x2 and |cos theta*|. In each of them every factor of the density is
     bounded by itself: the splines of the parton densities by their coefficients, the matrix elements and the coupling
     at the ends of the ranges of their arguments. These are bounds by proof, not the largest of many trials.
-
-    Args:
-        corner: The lowest ln x1, ln x2 and |cos theta*| of each cell, shape (cells, 3).
-        size: The cells' lengths, shape (cells, 3).
-        height: Upper bounds on d sigma / d ln x1 d ln x2 d cos theta* in pb, shape (cells,).
     """
 
-    corner: Floats
-    size: Floats
-    height: Floats
+    corner: Floats  #: the lowest ln x1, ln x2 and |cos theta*| of each cell, shape (cells, 3)
+    size: Floats  #: the cells' lengths, shape (cells, 3)
+    height: Floats  #: upper bounds on d sigma / d ln x1 d ln x2 d cos theta* in pb, shape (cells,)
 
     @classmethod
     def around(cls, densities: PartonDensities, space: TopPairCoordinates) -> "Envelope":

@@ -60,14 +60,11 @@ class LeadingOrderTopPair:
             raise ValueError(f"energy must be above 0 and at most {2 * Q_MAX:g} GeV, got {self.energy}")
         lightest = max(Q_MIN, 0.5 * self.energy * X_MIN**0.5)
         if not lightest < self.top_mass < 0.5 * self.energy:
-            raise ValueError(
-                f"top_mass must be between {lightest:g} and {0.5 * self.energy:g} GeV at this energy,"
-                f" got {self.top_mass}"
-            )
+            allowed = f"between {lightest:g} and {0.5 * self.energy:g} GeV at this energy"
+            raise ValueError(f"top_mass must be {allowed}, got {self.top_mass}")
         if self.m_max is not None and not 2 * self.top_mass < self.m_max <= self.energy:
-            raise ValueError(
-                f"m_max must be above {2 * self.top_mass:g} and at most {self.energy:g} GeV, got {self.m_max}"
-            )
+            allowed = f"above {2 * self.top_mass:g} and at most {self.energy:g} GeV"
+            raise ValueError(f"m_max must be {allowed}, got {self.m_max}")
 
     @cached_property
     def coordinates(self) -> TopPairCoordinates:
@@ -77,13 +74,8 @@ class LeadingOrderTopPair:
     @property
     def observables(self) -> Mapping[str, Observable]:
         """Functions of events by name; `integrals` knows the probabilities of intervals of each."""
-        return {
-            "m_tt": m_tt,
-            "y_tt": y_tt,
-            "cos_theta": cos_theta,
-            "phi": azimuth,
-            "pT_top": TopTransverseMomentum(self.top_mass),
-        }
+        pt = TopTransverseMomentum(self.top_mass)
+        return {"m_tt": m_tt, "y_tt": y_tt, "cos_theta": cos_theta, "phi": azimuth, "pT_top": pt}
 
     @property
     def pythia_settings(self) -> tuple[str, ...]:
@@ -114,10 +106,7 @@ class LeadingOrderTopPair:
     def log_prob(self, events: ArrayLike) -> Floats:
         """Exact log density in (m, Y, cos theta*, phi) of events of shape (..., 4), shape (...).
 
-        It is -inf where there are no events and NaN for NaN.
-
-        Raises:
-            ValueError: If the last axis of ``events`` is not 4.
+        It is -inf where there are no events and NaN for NaN; a ValueError for other shapes.
         """
         x = np.asarray(events, dtype=np.float64)
         m, Y, c, phi = columns(x).reshape(4, -1)
@@ -132,10 +121,7 @@ class LeadingOrderTopPair:
         return result.reshape(x.shape[:-1])
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draw ``n`` unweighted events, shape (n, 4).
-
-        By rejection from a step function that is above the density everywhere, by proof: see `Envelope`.
-        """
+        """Draw ``n`` unweighted events, shape (n, 4), by rejection from an `Envelope` above the density."""
         if n < 0:
             raise ValueError(f"n must not be negative, got {n}")
         events = np.empty((n, 4))

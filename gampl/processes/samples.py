@@ -81,11 +81,7 @@ class FileProcess(ABC):
         return self.particles
 
     def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; HT and n_jets are about jets.
-
-        Raises:
-            ValueError: If there is none of that name; says where, and what there is.
-        """
+        """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; see `gampl.particles.observable`."""
         return observable(name, self.particles, self.composites, self.jets)
 
     def region(self, low: float, high: float, observable: str) -> Intervals:
@@ -143,11 +139,7 @@ def numbered_jets(n: int) -> tuple[str, ...]:
 
 
 def default_folder() -> Path:
-    """Where the bundled files are: the environment variable GAMPL_DATA, else `data` in the project's checkout.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-    """
+    """Where the bundled files are: GAMPL_DATA, else `data` in the checkout; a FileNotFoundError if there is neither."""
     if chosen := os.environ.get("GAMPL_DATA"):
         return Path(chosen)
     if project := checkout():
