@@ -258,9 +258,9 @@ def test_default_is_calibrated_on_events_that_it_did_not_see(learn):
         (np.zeros((9, 2)), np.zeros((3, 2)), "generated: 3 events are too few"),
         (np.array([[0.0, np.nan]] * 9), np.zeros((9, 2)), "reference: 9 of 9 are not finite"),
         (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 8 + [[0.0, np.inf]]), "generated: 1 of 9 are not finite"),
-        (np.zeros((9, 2)), np.zeros((9, 3)), "generated events have 3 coordinates, those of the reference 2"),
-        (np.zeros((9, 2, 1)), np.zeros((9, 2)), r"reference must hold events, shape \(n, dim\) or \(n,\)"),
-        (np.zeros((9, 0)), np.zeros((9, 0)), "reference must hold events"),
+        (np.zeros((9, 2)), np.zeros((9, 3)), r"a generated event has shape \(3,\), one of the reference \(2,\)"),
+        (np.zeros((9, 2, 1)), np.zeros((9, 2)), r"has shape \(2,\), one of the reference \(2, 1\)"),
+        (np.zeros((9, 0)), np.zeros((9, 0)), r"reference must hold events, shape \(n, ...\) or \(n,\)"),
         (1.0, np.zeros((9, 2)), "reference: 1 events are too few"),
     ],
 )
