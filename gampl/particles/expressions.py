@@ -23,12 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse
-from gampl.particles.quoting import quoted
+from gampl.basics import Floats
+from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse, quoted
 
 __all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
