@@ -2,6 +2,6 @@
 
 from gampl.particles.events import Events
 from gampl.particles.expressions import Expression, ExpressionError, expression
-from gampl.particles.observables import Observable, observable
+from gampl.particles.observables import NamedObservable, observable
 
-__all__ = ["Events", "Expression", "ExpressionError", "Observable", "expression", "observable"]
+__all__ = ["Events", "Expression", "ExpressionError", "NamedObservable", "expression", "observable"]

@@ -94,17 +94,11 @@ class _Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Expression:
-    """A number or a condition of each event, computed from columns; `expression` makes them.
-
-    Args:
-        text: Its text.
-        names: Columns or observables that it needs, each once, in order of appearance.
-        is_condition: Whether its values are bool.
-    """
+    """A number or a condition of each event, computed from columns; `expression` makes them."""
 
     text: str
-    names: tuple[str, ...]
-    is_condition: bool
+    names: tuple[str, ...]  #: columns or observables that it needs, each once, in order of appearance
+    is_condition: bool  #: whether its values are bool
     _parsed: Parsed = field(repr=False, compare=False)
     _interval: Interval | None = field(repr=False, compare=False)
 
@@ -121,13 +115,8 @@ class Expression:
         An event is lost if the number is not finite. A comparison of numbers that are not finite is neither true nor
         false, and a condition is lost if that leaves it open: not in ``n_jets > 0 and pT(j1) > 50`` for events without
         jets. A condition is False for lost events, behind ``not``, too: they are in no region, as in `gampl.regions`.
-        The values of a mere name are the column itself, no copy.
-
-        Args:
-            columns: Numbers of each event by name, each of shape (n,).
-
-        Raises:
-            ExpressionError: If a column is missing, does not hold real numbers or has another shape.
+        The values of a mere name are the column itself, no copy. An ExpressionError if a column is missing, does not
+        hold real numbers or has another shape than (n,).
         """
         with np.errstate(all="ignore"):
             value = _Evaluation(self._parsed, self._floats(columns)).value(self._parsed.body)
@@ -254,8 +243,8 @@ class _Evaluation:
                 return self.comparison(node, [left, *others], ops)
             case ast.Tuple(elts=[_, *_]):
                 problem = "',' is not understood, expected it between the arguments of a function only"
-                raise self.parsed.error(node, problem)
-        problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
+            case _:
+                problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
         raise self.parsed.error(node, problem)
 
     def column(self, node: ast.Name) -> Floats:

@@ -53,7 +53,7 @@ FUNCTIONS: Mapping[str, _Function] = {
 
 
 @dataclass(frozen=True)
-class Observable:
+class NamedObservable:
     """One number of each event, computed in float64; see `observable`, which makes them."""
 
     name: str  #: what it was asked for as, without spaces
@@ -105,7 +105,7 @@ def observable(
     particles: Sequence[str],
     composites: Mapping[str, Sequence[str]] | None = None,
     jets: Sequence[str] | None = None,
-) -> Observable:
+) -> NamedObservable:
     """The observable with a name, for events whose particles have these names.
 
     The same name for the same particles gives the same object, so that `gampl.distances.trace` computes it once.
@@ -133,7 +133,7 @@ def observable(
 
 
 _Rows = dict[str, tuple[int, ...]]  # of an event, by the names of particles and composites
-_the = cache(Observable)  # equal ones are one object
+_the = cache(NamedObservable)  # equal ones are one object
 
 
 def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> _Rows:

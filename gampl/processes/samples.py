@@ -15,7 +15,7 @@ from gampl import files
 from gampl.basics import Floats
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
-from gampl.particles.observables import Observable, observable
+from gampl.particles.observables import NamedObservable, observable
 from gampl.regions import Intervals
 from gampl.store.provenance import checkout
 
@@ -80,7 +80,7 @@ class FileProcess(ABC):
         """The particles that files have, of which an event may be a part."""
         return self.particles
 
-    def observable(self, name: str) -> Observable:
+    def observable(self, name: str) -> NamedObservable:
         """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; see `gampl.particles.observable`."""
         return observable(name, self.particles, self.composites, self.jets)
 

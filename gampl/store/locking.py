@@ -15,7 +15,7 @@ def locked(path: Path, wait: bool = True, unable: Callable[[OSError], object] = 
     """Holds the lock of a file, which is made if it is missing and else left as it is.
 
     On systems and file systems without locks everybody holds every lock: callers must bear that, and ``unable`` is
-    called with the reason. Yields whether the lock is held: False only without ``wait``, while another process holds it.
+    called with the reason. Yields whether the lock is held: False only without ``wait``, if another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

@@ -13,7 +13,7 @@ from matplotlib.mathtext import MathTextParser
 from gampl.distances import Comparison, trace
 from gampl.particles import observables
 from gampl.particles.grammar import quoted
-from gampl.particles.observables import FUNCTIONS, Observable, observable
+from gampl.particles.observables import FUNCTIONS, NamedObservable, observable
 from gampl.regions import Intervals
 
 PARTICLES = ("mu-", "mu+", "b", "b1", "j1", "j10")
@@ -22,7 +22,7 @@ JETS = PARTICLES[2:]
 MEANING = {name: (name,) for name in PARTICLES} | COMPOSITES
 
 
-def find(text: str) -> Observable:
+def find(text: str) -> NamedObservable:
     return observable(text, PARTICLES, COMPOSITES, JETS)
 
 
@@ -112,8 +112,8 @@ def test_the_same_name_gives_the_same_object():
 
 def test_comparisons_that_share_a_name_compute_it_once(monkeypatch):
     calls = []
-    original = Observable.__call__
-    monkeypatch.setattr(Observable, "__call__", lambda self, x: calls.append(len(x)) or original(self, x))
+    original = NamedObservable.__call__
+    monkeypatch.setattr(NamedObservable, "__call__", lambda self, x: calls.append(len(x)) or original(self, x))
     momenta = random_events()
     comparisons = [Comparison(find(text), find("m_t1")(momenta[:200])) for text in ("m_t1", " m_t1")]
     calls.clear()
