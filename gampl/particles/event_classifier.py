@@ -39,14 +39,8 @@ def features(momenta: ArrayLike, process: EventProcess) -> Floats:
     each composite, in this order and each for all particles or pairs before the next. With logarithms no tail is long;
     sine and cosine know that angles are periodic; and the rapidity of a pair without pT is finite.
 
-    All are finite, within 30 of zero, if the momenta are; and NaN for an event whose momenta are not.
-
-    Args:
-        momenta: (pT, phi, eta, m) in GeV and radians.
-        process: Names particles and composites.
-
-    Raises:
-        ValueError: If the momenta have another shape.
+    All are finite, within 30 of zero, if the momenta are; and NaN for an event whose momenta are not. A ValueError if
+    these, (pT, phi, eta, m) in GeV and radians, have another shape.
     """
     p, names = np.asarray(momenta, dtype=np.float64), process.particles
     if p.ndim != 3 or p.shape[1:] != (len(names), len(COORDINATES)):

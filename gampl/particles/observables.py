@@ -118,8 +118,7 @@ def observable(
         jets: The particles that HT and n_jets are about; all if left out.
 
     Raises:
-        ValueError: If the text is not an observable of these particles (says where, and which there are), or a name
-            cannot be one.
+        ValueError: If the text is not an observable of these particles (says where, and which there are).
     """
     rows = _rows(particles, composites or {})
     jets = particles if jets is None else jets

@@ -44,9 +44,6 @@ class LeadingOrderTopPair:
         top_mass: In GeV.
         m_max: Pairs of this mass in GeV or above are left out; None keeps all.
         pdf_set: Pythia's setting ``PDF:pSet``; see `PartonDensities.of_pythia` for where the densities come from.
-
-    Raises:
-        ValueError: If an argument is outside its range.
     """
 
     energy: float = 13_000.0

@@ -32,9 +32,6 @@ class TopPair(FileProcess):
 
     Args:
         extra_jets: Jets besides the six of the decays, 0 to 4. Files for 0 and 4 are bundled, as in Eq. (39).
-
-    Raises:
-        ValueError: If ``extra_jets`` is outside its range.
     """
 
     composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES

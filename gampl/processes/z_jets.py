@@ -31,10 +31,7 @@ class ZJets(FileProcess):
     weight.
 
     Args:
-        n_jets: Only events with exactly so many jets, and only their rows; all events if left out.
-
-    Raises:
-        ValueError: If ``n_jets`` is outside its range.
+        n_jets: Only events with exactly so many jets, 0 to 8, and only their rows; all events if left out.
     """
 
     others: ClassVar[tuple[str, ...]] = MUONS
