@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pyhepmc
 import pytest
 from event_samples import IDS, LISTS, Z_JETS, N, hepmc_event, lhe_text, momenta, write_parquet_lists, z_jets
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading

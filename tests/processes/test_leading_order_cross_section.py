@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import pythia8mc
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import integrate
 
 from gampl.processes.leading_order_cross_section import (
