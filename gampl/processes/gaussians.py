@@ -1,13 +1,52 @@
-"""The d-dimensional Gaussian ring of the paper's section 2."""
+"""The toys: the one-dimensional Gaussian of the paper's section 3.2, and the d-dimensional ring of section 2."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
+from gampl.basics import Floats
 from gampl.regions import Intervals, radius
+
+
+@dataclass(frozen=True)
+class GaussianLine:
+    """A Gaussian on the line; Eq. (20) is ``GaussianLine()``, Eq. (22) is ``GaussianLine(mean=mu_hat)``.
+
+    A ValueError if the mean is not finite or the width, its standard deviation, not positive.
+    """
+
+    mean: float = 0.0
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean) and np.isfinite(self.width) and self.width > 0):
+            raise ValueError(f"GaussianLine needs a finite mean and a positive width, got {self.mean}, {self.width}")
+
+    @classmethod
+    def fit_mean(cls, events: ArrayLike, width: float = 1.0) -> "GaussianLine":
+        """Maximum-likelihood fit of the mean at a known width, Eq. (21): the "generator" of section 3.2."""
+        return cls(mean=float(np.mean(np.asarray(events, dtype=np.float64))), width=width)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw ``n`` events, shape (n, 1)."""
+        return rng.normal(self.mean, self.width, size=(n, 1))
+
+    def log_prob(self, events: ArrayLike) -> Floats:
+        """Log density of events of shape (..., 1), shape (...)."""
+        log_density: Floats = stats.norm.logpdf(np.asarray(events)[..., 0], self.mean, self.width)
+        return log_density
+
+    def integrals(self, regions: Intervals) -> Floats:
+        """Probabilities of intervals of the coordinate, Eqs. (23) and (25), shape (regions,)."""
+        # differences of survival functions keep their digits in the upper tail
+        low, high = regions.low, regions.high
+        upper_tail = low > self.mean
+        by_cdf = stats.norm.cdf(high, self.mean, self.width) - stats.norm.cdf(low, self.mean, self.width)
+        by_sf = stats.norm.sf(low, self.mean, self.width) - stats.norm.sf(high, self.mean, self.width)
+        return np.where(upper_tail, by_sf, by_cdf)
 
 
 @dataclass(frozen=True)
@@ -41,29 +80,25 @@ class GaussianRing:
         if self.angles not in ("sphere", "angles"):
             raise ValueError(f"angles must be 'sphere' or 'angles', got {self.angles!r}")
 
-    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw ``n`` events, shape (n, dim)."""
         # a negative radius (a 10 sigma event) points the other way: the density is symmetric under x -> -x
         R = rng.normal(self.mean, self.width, size=(n, 1))
         return R * (self._sphere(n, rng) if self.angles == "sphere" else self._flat_angles(n, rng))
 
-    def _sphere(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _sphere(self, n: int, rng: np.random.Generator) -> Floats:
         direction = rng.normal(size=(n, self.dim))
         return direction / np.linalg.norm(direction, axis=1, keepdims=True)
 
-    def _flat_angles(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _flat_angles(self, n: int, rng: np.random.Generator) -> Floats:
         theta = rng.uniform(0.0, np.pi, size=(n, self.dim - 1))
         theta[:, -1] *= 2.0  # the last angle is the azimuth
         sines = np.cumprod(np.sin(theta), axis=1)
         ones = np.ones((n, 1))
         return np.hstack([ones, sines]) * np.hstack([np.cos(theta), ones])
 
-    def log_prob(self, events: ArrayLike) -> NDArray[np.float64]:
-        """Exact log density of events of shape (..., dim), shape (...).
-
-        Raises:
-            ValueError: If the last axis of ``events`` is not ``dim``.
-        """
+    def log_prob(self, events: ArrayLike) -> Floats:
+        """Exact log density of events of shape (..., dim), shape (...); a ValueError for other shapes."""
         x = np.asarray(events, dtype=np.float64)
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"events must have shape (..., {self.dim}), got {x.shape}")
@@ -74,7 +109,7 @@ class GaussianRing:
         with np.errstate(divide="ignore"):  # the density diverges at the origin: +inf is right there
             return log_radial - (self.dim - 1) * np.log(R) + self._log_angular(x)
 
-    def _log_angular(self, x: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    def _log_angular(self, x: Floats) -> Floats | float:
         """Log density of the direction per solid angle."""
         d = self.dim
         if self.angles == "sphere":
@@ -90,16 +125,12 @@ class GaussianRing:
         quantiles = stats.norm.ppf(np.arange(1, n_regions) / n_regions, self.mean, self.width)
         return Intervals.between(np.concatenate([[0.0], quantiles, [np.inf]]), radius)
 
-    def integrals(self, regions: Intervals) -> NDArray[np.float64]:
-        """Exact probabilities of radial regions, Eq. (9), shape (regions,).
-
-        Raises:
-            ValueError: If the regions are intervals of something else than the radius.
-        """
+    def integrals(self, regions: Intervals) -> Floats:
+        """Exact probabilities of radial regions, Eq. (9), shape (regions,); a ValueError for other regions."""
         if regions.observable is not radius:
             raise ValueError("GaussianRing.integrals needs regions of gampl.regions.radius")
         return np.asarray(self._radial_cdf(regions.high) - self._radial_cdf(regions.low))
 
-    def _radial_cdf(self, R: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _radial_cdf(self, R: Floats) -> Floats:
         R = np.maximum(R, 0.0)
         return np.asarray(stats.norm.cdf(R, self.mean, self.width) - stats.norm.cdf(-R, self.mean, self.width))

@@ -6,7 +6,13 @@ import pythia8mc
 from hypothesis import given, strategies as st
 from scipy import integrate
 
-from gampl.processes.top_pair_matrix_element import PICOBARN, Ranges, alpha_s, d_sigma_dcos, d_sigma_dcos_upper_bounds
+from gampl.processes.leading_order_cross_section import (
+    PICOBARN,
+    Ranges,
+    alpha_s,
+    d_sigma_dcos,
+    d_sigma_dcos_upper_bounds,
+)
 
 TOP = 173.0
 
