@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from gampl.files.checks import EventFileError
-from gampl.files.layout import OpenFile
+from gampl.files.source import OpenFile
 from gampl.files.tables import Column, Table
 
 BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
@@ -57,22 +56,20 @@ def text_table(source: OpenFile) -> Iterator[Table]:
     comments, header, first = _first_lines(source)
     row = first or header
     if row is None:
-        raise EventFileError(f"{path}: holds no rows of numbers, expected at least one")
+        raise source.error("holds no rows of numbers, expected at least one")
     separator = max(_SEPARATORS, key=row.strip().count)
     if separator == " " and "  " in row.strip():
-        raise EventFileError(f"{path}: has several spaces between two numbers, expected one comma, tab or space")
+        raise source.error("has several spaces between two numbers, expected one comma, tab or space")
     own = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
     if own and first is None:
-        raise EventFileError(f"{path}: holds no rows of numbers below the header {header!r}, expected at least one")
+        raise source.error(f"holds no rows of numbers below the header {header!r}, expected at least one")
     if source.names and own and source.names != own:
-        raise EventFileError(f"{path}: says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
+        raise source.error(f"says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
     n = len(_fields(row, separator))
     above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
-    columns = source.names or own or (above if len(above) == n else ()) or tuple(f"x{k + 1}" for k in range(n))
-    if len(columns) != n:
-        raise EventFileError(f"{path}: has {n} columns, expected {len(columns)}: {', '.join(columns)}")
+    columns = source.column_names(n, own or (above if len(above) == n else ()))
     if len(set(columns)) < n:
-        raise EventFileError(f"{path}: expected columns with different names, got {', '.join(columns)}")
+        raise source.error(f"expected columns with different names, got {', '.join(columns)}")
 
     def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
         types = {name: pa.string() if name in source.labels else pa.float64() for name in names}
@@ -86,13 +83,11 @@ def text_table(source: OpenFile) -> Iterator[Table]:
             ) as reader:
                 for part in reader:
                     if sum(part.column(name).null_count for name in names):
-                        raise EventFileError(f"{path}: has empty fields, expected a number in each")
+                        raise source.error("has empty fields, expected a number in each")
                     yield {name: Column(part.column(name).to_numpy(zero_copy_only=False)) for name in names}
         except pa.ArrowInvalid as error:
             reason = re.sub(r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error))
-            raise EventFileError(
-                f"{path}: {reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers"
-            ) from None
+            raise source.error(f"{reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers") from None
 
     yield Table(dict.fromkeys(columns, False), read)
 
@@ -109,7 +104,7 @@ def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
                 if len(comments) > _MOST_BEFORE_ROWS:
                     break
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise EventFileError(f"{source.path}: cannot be read as text, expected a table of numbers ({error})") from None
+        raise source.error(f"cannot be read as text, expected a table of numbers ({error})") from None
     return comments, None, None
 
 

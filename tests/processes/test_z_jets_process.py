@@ -5,7 +5,7 @@ import pytest
 import vector
 
 from gampl.files import hdf5
-from gampl.files.checks import EventFileError
+from gampl.files import EventFileError
 from gampl.particles.events import Events
 from gampl.processes.z_jets import ZJets, staircase
 
