@@ -59,7 +59,7 @@ def array_chunks(
     for name, column in columns.items():
         if (its := getattr(column, "shape", None)) != shape[:1]:
             raise source.error(f"column {name!r} has shape {its}, expected one number per event, {shape[:1]}")
-    for rows in source.slices(shape[0]) if shape[0] else [slice(0)]:
+    for rows in source.slices(shape[0]) if shape[0] else [slice(0, 0)]:
         values = np.asarray(momenta[rows]).reshape(-1, n, 4)
         numbers = {name: np.asarray(column[rows]) for name, column in columns.items()}
         yield Chunk(values, particles, coordinates, source.layout.unit or "GeV", numbers, about or {})

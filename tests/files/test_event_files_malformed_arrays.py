@@ -66,7 +66,7 @@ FILES = {
         "a.h5",
         ours(lambda f: replace(f, np.ones(3), "chi2")),
         {},
-        r"expected 'chi2' to be .*shape \(40,\)",
+        r"column 'chi2' has shape \(3,\), expected .*\(40,\)",
     ),
     "ours, newer": (
         "a.h5",
