@@ -18,6 +18,7 @@ from gampl.files.arrays import array_chunks
 from gampl.files.checks import Chunk
 from gampl.files.layout import CARTESIAN
 from gampl.files.source import EventFileError, OpenFile
+from gampl.particles.events import Events
 from gampl.store.atomic import write_bytes
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -59,55 +60,46 @@ def _chunks(source: OpenFile, array: Any, name: re.Match[str]) -> Iterator[Chunk
     return array_chunks(source, array, particles, CARTESIAN, about={"process": "top_pair"})
 
 
-def verify(path: Path, folder: Path | str | None = None) -> bool:
-    """Compares a file with the SHA-256 that was recorded at its first use; whether there is such a record.
+def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> Iterator[Events]:
+    """Yields the same events of a file, whose SHA-256 must be the one that was recorded at its first use.
 
-    The record is ``<name>.sha256``, which ``sha256sum -c`` understands, in a folder or next to the file.
+    The record is ``<name>.sha256``, which ``sha256sum -c`` understands, in a folder or next to the file. It is made
+    once the first events have been read: no damaged download is remembered.
 
     Raises:
-        EventFileError: If the file is not the one that was recorded, or the record cannot be read.
+        EventFileError: If the file is not the one that was recorded, or the record cannot be read or written.
     """
-    record = _record(path, folder)
+    record = (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
+    status = path.stat()
+    digest = _sha256(path, (status.st_size, status.st_mtime_ns, status.st_ino))
     try:
-        recorded = record.read_text(encoding="ascii").split()
+        recorded = next(iter(record.read_text(encoding="ascii").split()), "")
     except FileNotFoundError:
-        return False
+        recorded = None
     except (OSError, ValueError) as error:
         raise EventFileError(f"{record}: cannot be read, expected the SHA-256 of {path.name} ({error})") from error
-    if not recorded or re.fullmatch("[0-9a-f]{64}", recorded[0]) is None:
+    if recorded is not None and re.fullmatch("[0-9a-f]{64}", recorded) is None:
         raise EventFileError(f"{record}: expected the SHA-256 of {path.name}, 64 hexadecimal digits")
-    digest = _sha256(path, _state(path))
-    if recorded[0] != digest:
+    if recorded not in (None, digest):
         raise EventFileError(
-            f"{path}: has changed since its first use, its SHA-256 is {digest}, expected {recorded[0]} (delete {record}"
+            f"{path}: has changed since its first use, its SHA-256 is {digest}, expected {recorded} (delete {record}"
             " if the new file is wanted)"
         )
-    return True
+    for events in parts:
+        if recorded is None:
+            recorded = digest
+            _remember(path, record, digest)
+        yield events
 
 
-def remember(path: Path, folder: Path | str | None = None) -> None:
-    """Records the SHA-256 of a file, once its first events have been read: no damaged download is remembered.
-
-    Raises:
-        EventFileError: If the record cannot be written.
-    """
-    record = _record(path, folder)
+def _remember(path: Path, record: Path, digest: str) -> None:
     try:
-        write_bytes(record, f"{_sha256(path, _state(path))}  {path.name}\n".encode())
+        write_bytes(record, f"{digest}  {path.name}\n".encode())
     except OSError as error:
         raise EventFileError(
             f"{path}: its checksum cannot be recorded in {record.parent} ({error.strerror}),"
             " expected checksums= to be a folder that can be written to"
         ) from error
-
-
-def _record(path: Path, folder: Path | str | None) -> Path:
-    return (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gampl.files import arrays, public, tables
 from gampl.files.checks import Chunk, checked
@@ -97,14 +97,11 @@ class EventFile(OpenFile):
             raise ValueError(f"batch must be at least 1, got {batch}")
         if checksums is not None and kind != "top_pair":
             raise self.error(f"files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'")
-        is_new = kind == "top_pair" and not public.verify(path, checksums)
         chunks = _chunks(replace(self, kind=kind, rows=max(batch, FEWEST_EVENTS_CHECKED)))
+        parts = regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch)
         n_events = 0
-        for events in regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch):
+        for events in public.verified(path, checksums, parts) if kind == "top_pair" else parts:
             n_events += len(events)
-            if is_new:
-                public.remember(path, checksums)
-                is_new = False
             if n_events or kind == "gampl":
                 yield events
         if n_events == 0 and kind != "gampl":
@@ -177,23 +174,15 @@ def open_file(
 
 
 def batches(
-    path: Path | str,
-    *,
-    kind: str | None = None,
-    sample: str | None = None,
-    layout: Layout | None = None,
-    checksums: Path | str | None = None,
-    batch: int = 100_000,
+    path: Path | str, *, checksums: Path | str | None = None, batch: int = 100_000, **options: Any
 ) -> Iterator[Events]:
     """Events of a file, a batch at a time, so that the file may be larger than memory.
 
     Args:
-        path: The file; `kind`, `sample` and `layout` are those of `open_file`.
-        kind: Of the file.
-        sample: Of the file.
-        layout: Of the file.
+        path: The file.
         checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
         batch: Events in each batch but the last.
+        options: ``kind``, ``sample`` and ``layout``, see `open_file`.
 
     Yields:
         Batches, each checked before it is handed out; momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl``
@@ -203,20 +192,13 @@ def batches(
         EventFileError: If the file is damaged, or not what it should be; says which file, which entry, and what was
             expected. Other errors are those of `open_file`.
     """
-    with open_file(path, kind=kind, sample=sample, layout=layout) as file:
+    with open_file(path, **options) as file:
         yield from file.events(batch, checksums)
 
 
-def read(
-    path: Path | str,
-    *,
-    kind: str | None = None,
-    sample: str | None = None,
-    layout: Layout | None = None,
-    checksums: Path | str | None = None,
-) -> Events:
-    """All events of a file; arguments and errors are those of `batches`."""
-    return Events.concatenate(list(batches(path, kind=kind, sample=sample, layout=layout, checksums=checksums)))
+def read(path: Path | str, **options: Any) -> Events:
+    """All events of a file; options and errors are those of `batches`."""
+    return Events.concatenate(list(batches(path, **options)))
 
 
 def _chunks(file: EventFile) -> Iterator[Chunk]:
@@ -251,19 +233,17 @@ def _length(batch: Batch) -> int:
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
     """The same events in batches of a given size, only the last one smaller; one empty batch if there are no events."""
     waiting: list[Events] = []
-    n_waiting, n_yielded = 0, 0
+    n_waiting, is_first = 0, True
     for part in parts:
         waiting.append(part)
         n_waiting += len(part)
-        if n_waiting < batch:
-            continue
-        joined = Events.concatenate(waiting) if len(waiting) > 1 else part
-        for start in range(0, n_waiting - batch + 1, batch):
-            yield joined[start : start + batch]
-            n_yielded += 1
-        n_waiting %= batch
-        waiting = [joined[len(joined) - n_waiting :]] if n_waiting else []
-    if n_waiting or (waiting and not n_yielded):
+        if n_waiting >= batch:
+            joined = Events.concatenate(waiting) if len(waiting) > 1 else part
+            n_waiting %= batch
+            is_first, n_whole = False, len(joined) - n_waiting
+            yield from (joined[start : start + batch] for start in range(0, n_whole, batch))
+            waiting = [joined[n_whole:]]
+    if n_waiting or (waiting and is_first):
         yield Events.concatenate(waiting)
 
 

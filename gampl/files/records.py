@@ -1,9 +1,8 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyhepmc
@@ -56,36 +55,12 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
         )
 
 
-class _Counted(io.RawIOBase):
-    """A file that counts the events that go past, since the library takes what it cannot read for the file's end."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._last_line = b""
-        self.error: Exception | None = None
-        self.n_events = 0
-        self.ended = False
-
-    def readinto(self, buffer: Any) -> int:
-        """Hand on what the file has, and look for the lines that begin events and end the file."""
-        try:
-            content = self._file.read(len(buffer))
-        except Exception as error:  # the library would swallow it
-            self.error = error
-            return 0
-        buffer[: len(content)] = content
-        lines = (self._last_line + content).split(b"\n")
-        self._last_line = lines.pop() if content else b""
-        self.n_events += sum(line.startswith(b"E ") for line in lines)
-        self.ended = self.ended or any(line.rstrip().endswith(b"END_EVENT_LISTING") for line in lines)
-        return len(content)
-
-
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     _path, layout = source.path, source.layout
     is_version_2 = b"HepMC::IO_GenEvent" in source.unpacked().read(1024)
-    counted = _Counted(source.unpacked())
-    reader = (pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii)(pyhepmc.io.pyiostream(counted))
+    reader = (pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii)(
+        pyhepmc.io.pyiostream(source.unpacked())
+    )
     needed = np.array([k for ids in layout.sources for k in np.atleast_1d(np.asarray(ids, dtype=int))])
     n_read = 0
     for event in reader:
@@ -101,15 +76,14 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         scale = _UNITS[event.momentum_unit] if layout.unit is None else 1.0
         yield Record(ids[final], momenta * scale, _weights(source, n_read, named, nominal))
         n_read += 1
-    while counted.readinto(bytearray(2**20)):
-        pass
-    if counted.error is not None:
-        raise counted.error
-    if n_read != counted.n_events:
-        raise source.error(
-            f"event {n_read} (counted from 0) of {counted.n_events} cannot be read, expected undamaged text"
-        )
-    if not counted.ended:
+    # the library takes what it cannot read for the file's end
+    n_events, has_ended = 0, False
+    for line in source.unpacked():
+        n_events += line.startswith(b"E ")
+        has_ended = has_ended or line.rstrip().endswith(b"END_EVENT_LISTING")
+    if n_read != n_events:
+        raise source.error(f"event {n_read} (counted from 0) of {n_events} cannot be read, expected undamaged text")
+    if not has_ended:
         raise source.error(f"ends after event {n_read - 1} without END_EVENT_LISTING, expected a complete file")
 
 

@@ -1,7 +1,9 @@
 """Tables of events: named columns, as numbers of each event or as the momenta of particles."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,15 +52,10 @@ def numbers(file: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batc
         if name not in table.columns:
             raise file.error(f"has no column {name!r}; it has {_some(table.columns)}")
     for columns in table.read(names):
-        lengths = {name: len(column.numbers) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            text = ", ".join(f"{name} {n}" for name, n in lengths.items())
-            raise file.error(f"columns have different lengths, {text}; expected the same")
-        for name, column in columns.items():
-            if column.counts is not None:
-                raise file.error(f"column {name!r} has lists, expected one number per event")
+        if lists := [name for name, column in columns.items() if column.counts is not None]:
+            raise file.error(f"column {lists[0]!r} has lists, expected one number per event")
         yield {
-            name: values if name in file.labels else one_per_event(file.path, name, values, lengths[name])
+            name: values if name in file.labels else one_per_event(file.path, name, values, len(values))
             for name, (values, _) in columns.items()
         }
 
@@ -90,34 +87,34 @@ def _locate(
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]:
     """For each particle its source, the coordinates, and for each source the columns that hold these."""
     layout = file.layout
-    by_source = _by_source(columns, layout)
+    pattern = re.escape(layout.column).replace(re.escape("{particle}"), "(?P<particle>.+)")
+    pattern = pattern.replace(re.escape("{coordinate}"), "(?P<coordinate>[A-Za-z]+)")
+    named: dict[tuple[str, str], str] = {}  # source and coordinate -> column
+    for column in columns:
+        match = re.fullmatch(pattern, column)
+        if match and (name := coordinate(match["coordinate"])):
+            named.setdefault((match["particle"], name), column)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:
-        sources = tuple(source for source, four in by_source.items() if len(four) > 1)
-        lists = [source for source in sources if any(columns[c] for c in by_source[source].values())]
+        sources = tuple(source for source, n in Counter(source for source, _ in named).items() if n > 1)
+        lists = [source for (source, _), column in named.items() if source in sources and columns[column]]
         if lists or not sources:
             example = layout.column.format(particle=lists[0] if lists else "b1", coordinate="pT")
             raise file.error(
-                f"the columns {_some(columns)} do not tell the particles, expected"
-                f" Layout(particles=...) with columns such as {example}"
+                f"the columns {_some(columns)} do not tell the particles, expected Layout(particles=...) with columns"
+                f" such as {example}"
             )
-
-    def gaps(choice: tuple[str, ...]) -> list[str]:
-        return [
-            layout.column.format(particle=source, coordinate=name)
-            for source in dict.fromkeys(sources)
-            for name in choice
-            if name not in by_source.get(source, {})
-        ]
-
+    different = dict.fromkeys(sources)
     choices = (layout.coordinate_names,) if layout.coordinate_names else COORDINATE_SETS
-    choice = min(choices, key=lambda names: len(gaps(names)))  # the first without gaps, or what comes closest
-    if missing := gaps(choice):
+    gaps = [[place for place in product(different, choice) if place not in named] for choice in choices]
+    missing, choice = min(zip(gaps, choices, strict=True), key=lambda pair: len(pair[0]))  # the first without gaps
+    if missing:
+        column = layout.column.format(particle=missing[0][0], coordinate=missing[0][1])
         raise file.error(
-            f"no column {missing[0]!r} with numbers, expected {','.join(choice)} of"
-            f" {', '.join(dict.fromkeys(sources))}; it has {_some(columns)}"
+            f"no column {column!r} with numbers, expected {','.join(choice)} of {', '.join(different)};"
+            f" it has {_some(columns)}"
         )
-    return sources, choice, {source: tuple(by_source[source][name] for name in choice) for source in sources}
+    return sources, choice, {source: tuple(named[source, name] for name in choice) for source in different}
 
 
 def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str]:
@@ -126,19 +123,6 @@ def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str
     if layout.weight is not None or WEIGHT in columns:
         further[WEIGHT] = layout.weight or WEIGHT
     return further
-
-
-def _by_source(columns: Mapping[str, bool], layout: Layout) -> dict[str, dict[str, str]]:
-    """For each source of which there are columns, their names by coordinate."""
-    pattern = re.escape(layout.column)
-    pattern = pattern.replace(re.escape("{particle}"), "(?P<particle>.+)")
-    pattern = pattern.replace(re.escape("{coordinate}"), "(?P<coordinate>[A-Za-z]+)")
-    by_source: dict[str, dict[str, str]] = {}
-    for column in columns:
-        match = re.fullmatch(pattern, column)
-        if match and (name := coordinate(match["coordinate"])):
-            by_source.setdefault(match["particle"], {}).setdefault(name, column)
-    return by_source
 
 
 def _some(columns: Mapping[str, Any]) -> str:

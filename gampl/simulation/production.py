@@ -50,7 +50,6 @@ def make_shards(
         raise ValueError("seeds must name at least one seed")
     EventRecord(recipe.pythia_settings(), seeds[0])  # what Pythia does not like is said before anything is written
     shards.prepare(folder, recipe, n_events)
-    total = n_events * len(seeds)
     missing = [seed for seed in seeds if shards.find(folder, seed) is None]
     total, there = n_events * len(seeds), n_events * (len(seeds) - len(missing))
     with tqdm(

@@ -1,12 +1,12 @@
 """What a recipe for making events is, and what it makes of one batch."""
 
 import dataclasses
-import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +47,7 @@ class Recipe(ABC):
 
     def describe(self) -> dict[str, Any]:
         """The recipe as JSON, its name included."""
-        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
-        return {"recipe": self.name} | fields
+        return {"recipe": self.name} | msgspec.json.decode(msgspec.json.encode(self))
 
 
 def is_number(value: object) -> bool:
