@@ -1,10 +1,10 @@
 """Tables that Arrow reads: Parquet, and numbers as text, such as CSV, compressed or not."""
 
-import gzip
 import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice, takewhile
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +17,8 @@ from gampl.files.tables import Column, Table
 
 BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
 _SEPARATORS = (",", ";", "\t", " ")
-_MOST_BEFORE_ROWS = 1000  # lines of comments
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+_MOST_BEFORE_ROWS = 1000  # lines, comments and a header
 
 
 @contextmanager
@@ -60,7 +61,9 @@ def text_table(source: OpenFile) -> Iterator[Table]:
     separator = max(_SEPARATORS, key=row.strip().count)
     if separator == " " and "  " in row.strip():
         raise source.error("has several spaces between two numbers, expected one comma, tab or space")
-    own = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
+    own = _fields(header or "", separator)
+    if any(_NUMBER.fullmatch(field) for field in own):
+        own = ()
     if own and first is None:
         raise source.error(f"holds no rows of numbers below the header {header!r}, expected at least one")
     if source.names and own and source.names != own:
@@ -94,25 +97,12 @@ def text_table(source: OpenFile) -> Iterator[Table]:
 
 def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     """Comments at the top, the line after them, and the line after that."""
-    comments: list[str] = []
-    try:
-        with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig") as text:
-            for line in text:
-                if not line.startswith("#"):
-                    return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
-                comments.append(line.rstrip("\r\n"))
-                if len(comments) > _MOST_BEFORE_ROWS:
-                    break
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise source.error(f"cannot be read as text, expected a table of numbers ({error})") from None
-    return comments, None, None
+    with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="replace") as text:
+        lines = [line.rstrip("\r\n") for line in islice(text, _MOST_BEFORE_ROWS)]
+    comments = list(takewhile(lambda line: line.startswith("#"), lines))
+    header, first, *_ = *lines[len(comments) :], None, None
+    return comments, header, first or None
 
 
 def _fields(line: str, separator: str) -> tuple[str, ...]:
     return tuple(field.strip().strip('"') for field in line.strip().split(separator))
-
-
-def _has_numbers(fields: Sequence[str]) -> bool:
-    """Whether one of them is a number, so that the line is not a header."""
-    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
-    return any(number.fullmatch(field) for field in fields)

@@ -30,23 +30,14 @@ Refuse = Callable[[Any, str], None]
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some events as a file has them, before any check.
+    """Some events as a file has them, before any check."""
 
-    Args:
-        values: Shape (n, particles, 4), in the type that the file has.
-        particles: Their names.
-        coordinates: What the four numbers are, one of `COORDINATE_SETS` in any order.
-        unit: Of energies, momenta and masses.
-        columns: Further numbers of each event, shape (n,).
-        about: What the file says about its events.
-    """
-
-    values: NDArray[Any]
+    values: NDArray[Any]  # shape (n, particles, 4), in the type that the file has
     particles: tuple[str, ...]
-    coordinates: Sequence[str]
-    unit: str = "GeV"
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: Sequence[str]  # what the four numbers are, one of `COORDINATE_SETS` in any order
+    unit: str = "GeV"  # of energies, momenta and masses
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # further numbers of each event, shape (n,)
+    about: Mapping[str, Any] = field(default_factory=dict)  # what the file says about its events
 
     def __len__(self) -> int:
         return len(self.values)

@@ -18,9 +18,10 @@ from gampl.particles.events import Events
 
 
 class Kind(NamedTuple):
-    """How files of a kind are read."""
+    """How files of a kind are known and read."""
 
-    endings: tuple[str, ...] = ()  # of their names
+    magic: tuple[bytes, ...] = ()  # how they begin
+    endings: tuple[str, ...] = ()  # of their names, which count where their first bytes say nothing
     table: str = ""  # name of the function that opens their columns; without it they always hold particles
     chunks: str = ""  # name of the function that yields their momenta; without it these are columns of the table
     has_layout: bool = True  # whether there is something that they do not say themselves
@@ -33,23 +34,17 @@ def _packed(*endings: str) -> tuple[str, ...]:
 
 
 KINDS = {
-    "csv": Kind(_packed(".csv", ".tsv", ".txt", ".dat"), table="text_table", has_samples=False),
-    "numpy": Kind((".npy", ".npz"), table="table", chunks="chunks"),
-    "parquet": Kind((".parquet", ".pq"), table="parquet_table", has_samples=False),
-    "root": Kind((".root",), table="table"),
-    "hdf5": Kind(table="table", has_layout=False),
+    "csv": Kind(endings=_packed(".csv", ".tsv", ".txt", ".dat"), table="text_table", has_samples=False),
+    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="table", chunks="chunks"),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="parquet_table", has_samples=False),
+    "root": Kind((b"root",), (".root",), table="table"),
+    "hdf5": Kind((HDF5_MAGIC,), table="table", has_layout=False),
     "gampl": Kind(chunks="chunks", has_layout=False),
     "top_pair": Kind(chunks="chunks", has_layout=False, may_crash=True),
-    "lhe": Kind(_packed(".lhe"), chunks="lhe_chunks", has_samples=False),
-    "hepmc": Kind(_packed(".hepmc", ".hepmc2", ".hepmc3"), chunks="hepmc_chunks", has_samples=False, may_crash=True),
-}
-MAGIC = {
-    HDF5_MAGIC: "hdf5",
-    b"\x93NUMPY": "numpy",
-    b"PK\x03\x04": "numpy",
-    b"PK\x05\x06": "numpy",
-    b"PAR1": "parquet",
-    b"root": "root",
+    "lhe": Kind(endings=_packed(".lhe"), chunks="lhe_chunks", has_samples=False),
+    "hepmc": Kind(
+        endings=_packed(".hepmc", ".hepmc2", ".hepmc3"), chunks="hepmc_chunks", has_samples=False, may_crash=True
+    ),
 }
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
@@ -252,11 +247,9 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
     path, start = source.path, source.start(1024)
     if not start:
         raise source.error("is empty (0 bytes), expected events")
-    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+    kind = next((name for name, kind in KINDS.items() if start.startswith(kind.magic)), None)
     if kind == "hdf5":
-        from gampl.files.hdf5 import is_ours
-
-        return "gampl" if is_ours(path) else "hdf5"
+        return "gampl" if _reader(kind).is_ours(path) else kind
     if kind is not None:
         return "top_pair" if not has_layout and public.FILE.fullmatch(path.name) else kind
     if source.is_packed:

@@ -78,9 +78,10 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         n_read += 1
     # the library takes what it cannot read for the file's end
     n_events, has_ended = 0, False
-    for line in source.unpacked():
-        n_events += line.startswith(b"E ")
-        has_ended = has_ended or line.rstrip().endswith(b"END_EVENT_LISTING")
+    with source.unpacked() as lines:
+        for line in lines:
+            n_events += line.startswith(b"E ")
+            has_ended = has_ended or line.rstrip().endswith(b"END_EVENT_LISTING")
     if n_read != n_events:
         raise source.error(f"event {n_read} (counted from 0) of {n_events} cannot be read, expected undamaged text")
     if not has_ended:

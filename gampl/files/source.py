@@ -19,25 +19,15 @@ class EventFileError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class OpenFile:
-    """An open file, and what its reader is told.
+    """An open file, and what its reader is told."""
 
-    Args:
-        path: Where it is, for errors and for libraries that open it themselves.
-        stream: Its bytes.
-        sample: Which of its samples to read; None for the only one.
-        layout: How it names its particles.
-        names: Names of its columns, if it does not say them.
-        labels: Columns that may hold texts.
-        rows: Most events to read at a time.
-    """
-
-    path: Path
+    path: Path  # for errors and for libraries that open it themselves
     stream: IO[bytes]
-    sample: str | None = None
+    sample: str | None = None  # which of its samples to read; None for the only one
     layout: Layout = field(default_factory=Layout)
-    names: tuple[str, ...] = ()
-    labels: Collection[str] = ()
-    rows: int = 100_000
+    names: tuple[str, ...] = ()  # of its columns, if it does not say them
+    labels: Collection[str] = ()  # columns that may hold texts
+    rows: int = 100_000  # most events to read at a time
 
     def error(self, problem: str) -> EventFileError:
         """What to raise if something is wrong with it."""
