@@ -6,11 +6,11 @@ import torch
 from scipy import stats
 from side_by_side import report, seconds
 
-from gampl.generators.event_settings import EventTraining, Generator, Solver, TopPairJets
-from gampl.generators.settings import Fit
+from gampl.generators.settings import Architecture, Solver
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import Store
-from gampl.training.events import train_or_load
+from gampl.training.settings import Fit, TopPairJets, Training
+from gampl.training.train import train_or_load
 from gampl_book import event_studies
 
 PUBLIC = Solver("rk4", 50)  # 200 evaluations
@@ -18,9 +18,9 @@ OURS = event_studies.solver("laptop")
 OBSERVABLES = ("m_tt", "m_W1", "m_t1", "pT(q2)", "eta(b1)", "deltaR(q1,q2)")
 EVENTS = 500
 SIZES = {
-    "transformer": Generator("transformer", blocks=2, heads=4, width=32),
-    "lgatr_slim": Generator("lgatr_slim", blocks=2, heads=4, width=32, vectors=8),
-    "lloca": Generator("lloca", blocks=2, heads=4, width=52, vectors=2),
+    "transformer": Architecture("transformer", blocks=2, heads=4, width=32),
+    "lgatr_slim": Architecture("lgatr_slim", blocks=2, heads=4, width=32, vectors=8),
+    "lloca": Architecture("lloca", blocks=2, heads=4, width=52, vectors=2),
 }
 
 
@@ -35,8 +35,8 @@ def test_sampling_at_equal_accuracy(benchmark, kind, tmp_path):
     process = TopPair()
     true = process.load("train").momenta
     fit = Fit(steps=200, learning_rate=1e-2)
-    training = EventTraining(TopPairJets(), 5000, SIZES[kind], fit=fit)
-    flow = train_or_load(training, true[:5000], Store(tmp_path)).generator
+    training = Training(TopPairJets(), 5000, SIZES[kind], members=1, fit=fit)
+    flow = train_or_load(training, true[:5000], Store(tmp_path)).members[0].generator
     latent = flow.base.sample(EVENTS, torch.Generator().manual_seed(1))
 
     def generate(solver: Solver) -> np.ndarray:

@@ -5,8 +5,11 @@ import torch
 from side_by_side import report, seconds
 from torch.nn.functional import pad
 
-from gampl.generators.autoregressive import BATCH_SIZE, AutoregressiveTransformer
+from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.densities import Density
 from gampl.generators.mixture import Mixture
+
+BATCH_SIZE = Density.batch_size
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Four event generators trained side by side, `gampl_book.train --at-once 4`, next to one after the other."""
+"""Four event generators trained side by side, `gampl_book.train --parallel 4`, next to one after the other."""
 
 from dataclasses import replace
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from side_by_side import report, seconds
 
-from gampl.training.events import untrained_member
+from gampl.training.data import Data, untrained
 from gampl.training.fit import fit
-from gampl.training.side_by_side import SideBySide
+from gampl.training.members import Stack
 from gampl_book import event_studies
 from gampl_book.event_ensembles import training_events
 
@@ -24,13 +24,12 @@ def test_members_side_by_side(benchmark, profile, name):
     training = event_studies.trainings(profile, 1)[f"{name}/0"]
     steps = 10 if profile == "smoke" else 4
     budget = replace(training.fit, steps=steps, warmup=1, validate_every=steps)
-    events = training_events(training, profile)
+    data = Data(training_events(training, profile)).checked(training, name)
 
     def members() -> list:
-        trainings = [replace(training, member=k, fit=budget) for k in range(MEMBERS)]
-        return [untrained_member(one, events, torch.device("cpu")) for one in trainings]
+        return [untrained(replace(training, fit=budget), data, k) for k in range(MEMBERS)]
 
-    one_by_one, stack = members(), SideBySide(members())
+    one_by_one, stack = members(), Stack(members())
     for trainable in (*one_by_one, stack):  # validation is not what is timed
         trainable.validation_losses = lambda _: None
     together, apart = seconds(

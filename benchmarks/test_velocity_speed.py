@@ -8,7 +8,7 @@ import torch
 from side_by_side import report, seconds
 from torch import Tensor, nn
 
-from gampl.generators.event_settings import Generator
+from gampl.generators.settings import Architecture
 from gampl.generators.velocity import make_velocity
 from gampl.generators.velocity.inputs import Labels
 from gampl.particles.coordinates import JetCoordinates
@@ -18,16 +18,16 @@ REFERENCE = {"blocks": 6, "heads": 8}
 
 # how many times as long as torch's encoder a training step may take
 SMALL = (
-    (Generator("transformer"), 1.15),
-    (Generator("lgatr_slim"), 5),
-    (Generator("lloca", width=52, vectors=2), 5),
-    (Generator("lgatr"), 60),
+    (Architecture("transformer"), 1.15),
+    (Architecture("lgatr_slim"), 5),
+    (Architecture("lloca", width=52, vectors=2), 5),
+    (Architecture("lgatr"), 60),
 )
 PUBLISHED = (
-    (Generator("transformer", width=104, **REFERENCE), 1.15),
-    (Generator("lgatr_slim", width=96, vectors=32, **REFERENCE), 5),
-    (Generator("lloca", width=104, vectors=2, frames=128, **REFERENCE), 5),
-    (Generator("lgatr", width=32, vectors=16, **REFERENCE), 100),
+    (Architecture("transformer", width=104, **REFERENCE), 1.15),
+    (Architecture("lgatr_slim", width=96, vectors=32, **REFERENCE), 5),
+    (Architecture("lloca", width=104, vectors=2, frames=128, **REFERENCE), 5),
+    (Architecture("lgatr", width=32, vectors=16, **REFERENCE), 100),
 )
 
 
@@ -56,11 +56,11 @@ def jets(n: int) -> Tensor:
     return torch.stack([22 - 60 * pt.log(), math.pi * (2 * phi - 1), eta, 5 + 5 * m], -1)
 
 
-def cases(*sizes: tuple[Generator, float]):
+def cases(*sizes: tuple[Architecture, float]):
     return pytest.mark.parametrize(("settings", "limit"), [pytest.param(*case, id=case[0].kind) for case in sizes])
 
 
-def compare(benchmark, settings: Generator, limit: float, rounds: int) -> None:
+def compare(benchmark, settings: Architecture, limit: float, rounds: int) -> None:
     torch.set_num_threads(1)
     events = jets(BATCH)
     coordinates = JetCoordinates.of(events, 22.0)

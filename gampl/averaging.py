@@ -109,14 +109,10 @@ def from_counts(
 ) -> Amplification:
     """Estimate G from the number of generated events in each region.
 
-    Args:
-        counts: Events per member and region, shape (members, regions), or (steps, members, regions) for nested prefixes
-            of the samples; one region may be given as (members,).
-        n_gen: Generated events per member, or one increasing number per step, shape (steps,). G is read off the last.
-        n_train: See `from_samples`, as for ``level`` and ``truth``.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions.
-        notes: Warnings to hand on with the result.
+    The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
+    region may be given as (members,). ``n_gen`` is the number of generated events per member, or one increasing number
+    per step, shape (steps,); G is read off the last. ``notes`` are warnings to hand on with the result. For the other
+    arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
@@ -146,11 +142,8 @@ def from_integrals(
 ) -> Amplification:
     """Estimate G from exact integrals of the members' densities: n_gen = infinity, nothing to subtract.
 
-    Args:
-        integrals: Probability of each region for each member, shape (members, regions) or (members,).
-        n_train: See `from_samples`, as for ``level`` and ``truth``.
-        level: Confidence level of the interval.
-        truth: True probabilities of the regions.
+    They are the probability of each region for each member, shape (members, regions) or (members,). For the other
+    arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, or there are fewer than 2 members.

@@ -16,11 +16,8 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """Deviation of the members' mean integral from the truth in units of their spread, per region.
 
     For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
-    members, whose mean and spread are uncertain themselves).
-
-    Args:
-        integrals: Integrals of the members of one posterior, shape (members, regions).
-        truth: True probabilities, shape (regions,).
+    members, whose mean and spread are uncertain themselves). Integrals are of shape (members, regions), true
+    probabilities of shape (regions,).
 
     Raises:
         ValueError: If the shapes do not match or there are fewer than 2 members.

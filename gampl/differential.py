@@ -134,9 +134,9 @@ def from_distances(
             lets through different numbers for the members, their means. ``inf`` for distances to the members'
             densities themselves, see `gampl.kolmogorov.distance_to_density`.
         n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
-        n_train: Training events.
+        n_train: See `from_samples`, as for ``level`` and ``reference_is``.
         level: Confidence level of the interval, above 0.57.
-        reference_is: See `from_samples`.
+        reference_is: What the reference is.
         notes: Warnings to hand on with the result.
 
     Raises:

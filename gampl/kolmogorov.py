@@ -123,8 +123,7 @@ class _Grid:
 def distance_to_density(probabilities: ArrayLike) -> Floats:
     """Distances, shape (...), of samples to a density: Eq. (33) with one sample unlimited.
 
-    Args:
-        probabilities: The density's distribution function at the events of each sample, in any order, shape (..., n).
+    The probabilities are the density's distribution function at the events of each sample, any order, shape (..., n).
 
     Raises:
         ValueError: If there are no events, or a number is not a probability.

@@ -17,7 +17,7 @@ from gampl.spread import AveragingCurve
 # Okabe and Ito's palette, told apart by the colour-blind; the meanings follow the paper's Fig. 1
 STAT, MODEL, ESTIMATE, TRUE = "#009E73", "#E69F00", "#0072B2", "#000000"
 OTHERS = ["#D55E00", "#CC79A7", "#56B4E9", "#F0E442"]
-GENERATORS = {  # by kind, see `gampl.generators.event_settings.Generator`
+GENERATORS = {  # by kind, see `gampl.generators.settings.Architecture`
     "transformer": ESTIMATE,
     "lgatr": MODEL,
     "lgatr_slim": MODEL,

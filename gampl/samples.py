@@ -296,13 +296,8 @@ def accumulate(
 ) -> Iterator[A]:
     """Let the events of each member pass, and yield its accumulator.
 
-    Args:
-        members: See `gampl.averaging.from_samples`, as for ``weights``, ``n_gen`` and ``progress``.
-        weights: Weights of the events.
-        n_gen: Events to use of each member; several are steps, too.
-        start: Makes an accumulator with these steps.
-        prepare: Makes of a batch of events what the accumulator takes.
-        progress: Called with (member, events done) after each batch.
+    ``start`` makes one with the steps that are asked for, and ``prepare`` makes of a batch of events what it takes. For
+    the other arguments see `gampl.averaging.from_samples`.
     """
     sizes = None if n_gen is None else prefix_sizes(n_gen)
     steps = sizes if np.ndim(n_gen) else None  # type: ignore[arg-type]  # None has no dimension

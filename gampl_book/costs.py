@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.settings import RESAMPLINGS
 from gampl.simulation.seeds import seeds
-from gampl_book import COSTS, event_studies, studies
-from gampl_book import event_plans as plans
+from gampl.training.settings import RESAMPLINGS
+from gampl_book import COSTS, event_plans as plans, event_studies, studies
 
 EVENTS_PER_SHARD = 20_000
 BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision

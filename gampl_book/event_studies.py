@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gampl.generators.event_settings import EventTraining, Generator, LeadingOrder, Solver, TopPairJets
-from gampl.generators.settings import RESAMPLINGS, Fit
+from gampl.generators.settings import Architecture, Solver
+from gampl.training.settings import RESAMPLINGS, Fit, LeadingOrder, TopPairJets, Training
 from gampl_book.profiles import section
 from gampl_book.studies import event_file
 
@@ -20,12 +20,12 @@ EXTRA_JETS = (0, 4)
 TRAINED_BY = "gampl_book/event_ensembles.py"
 
 
-def trainings(profile: str, seed: int) -> dict[str, EventTraining]:
-    """All members by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
-    plan = {}
+def trainings(profile: str, seed: int) -> dict[str, Training]:
+    """The training of each member by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
+    plan: dict[str, Training] = {}
     for ensemble in ensembles(profile):
-        for member in range(members(profile, ensemble)):
-            plan[f"{ensemble}/{member}"] = _training(profile, seed, ensemble, member)
+        training = _training(profile, seed, ensemble)
+        plan |= {f"{ensemble}/{member}": training for member in range(training.members)}
     return plan
 
 
@@ -59,6 +59,11 @@ def solver(profile: str) -> Solver:
     return Solver(**section(profile, "event_trainings")["solver"])
 
 
+def generation(profile: str) -> dict[str, Any]:
+    """How the generators of a profile generate events: the options of `gampl.training.train.train_members`."""
+    return {"solver": solver(profile), "chunk": chunk(profile)}
+
+
 def n_gen(profile: str, ensemble: str) -> int:
     """Events that each member of an ensemble generates."""
     return int(section(profile, "event_trainings")[_process(ensemble)]["n_gen"])
@@ -87,11 +92,10 @@ def members(profile: str, ensemble: str) -> int:
     return int((settings["leading_order"]["compared"] if ensemble.startswith("compared") else settings)["members"])
 
 
-def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTraining:
+def _training(profile: str, seed: int, ensemble: str) -> Training:
     settings = section(profile, "event_trainings")
     process, kind = _process(ensemble), ensemble.split("/")[1]
     posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
-    together = members(profile, ensemble) if posterior == "repulsive" else 1
     here = settings[process]
     size: dict[str, Any] = dict(settings["generators"][kind])
     own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
@@ -111,7 +115,8 @@ def _training(profile: str, seed: int, ensemble: str, member: int) -> EventTrain
         patience=int(settings["patience"]),
         ema=settings["ema"],
     )
-    return EventTraining(source, n_train, Generator(kind, **size), member, posterior, together, seed, fit, **own)
+    architecture = Architecture(kind, **size)
+    return Training(source, n_train, architecture, posterior, members(profile, ensemble), seed, fit, **own)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

@@ -22,12 +22,13 @@ import torch
 from scipy.stats import t
 
 import gampl.training.fit
-from gampl.generators.settings import POSTERIORS
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
-from gampl.training import events as event_training
-from gampl.training import rings as training
-from gampl_book import ROOT, event_ensembles, event_studies, studies
+from gampl.training.data import Data
+from gampl.training.ensemble import Trained
+from gampl.training.settings import POSTERIORS
+from gampl.training.train import artifact_key, train_members
+from gampl_book import ROOT, event_ensembles, event_studies, ring_ensembles, studies
 
 FOLDER = ROOT / "data" / "trainings"
 BANDS = ROOT / "tests" / "reference" / "losses.json"
@@ -40,23 +41,26 @@ NARROWEST = 1e-4  # half of a band, relative to the loss
 
 
 def keys() -> dict[str, Mapping[str, Any]]:
-    """The keys of all trainings of the smoke book, by name."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for name, of_ring in studies.trainings(PROFILE, SEED).items():
-        found[name] = training.artifact_key(of_ring, training.training_events(of_ring))
-    for name, of_events in event_studies.trainings(PROFILE, SEED).items():
-        events = event_ensembles.training_events(of_events, PROFILE)
-        found[name] = event_training.artifact_key(of_events, events)
-    return found
+    """The keys of all members of the smoke book, by name and number; draws of a Bayesian network have one in common."""
+    made: dict[str, Mapping[str, Any]] = {}
+    for name, training in studies.trainings(PROFILE, SEED).items():
+        events = ring_ensembles.data(training)
+        for member in range(1 if training.posterior == "bayesian" else training.members):
+            own = events(member) if callable(events) else events
+            made[f"{name}/{member}"] = artifact_key(training, member, Data(own).digests)
+    for name, training in event_studies.trainings(PROFILE, SEED).items():
+        member = int(name.rpartition("/")[2])
+        events = event_ensembles.training_events(training, PROFILE, member)
+        made[name] = artifact_key(training, member, Data(events).digests)
+    return made
 
 
 def train(names: Sequence[str]) -> None:
-    """Trains or loads trainings of the smoke book."""
-    rings = studies.trainings(PROFILE, SEED)
-    for name in names:
-        if name in rings:
-            training.train_or_load(rings[name], device="cpu", label=name)
-    event_ensembles.train_members([name for name in names if name not in rings], PROFILE, SEED)
+    """Trains or loads members of the smoke book."""
+    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
+    for name in dict.fromkeys(name.rpartition("/")[0] for name in names if name not in events):
+        ring_ensembles.train_or_load(rings[name], device="cpu", label=name)
+    event_ensembles.train_members([name for name in names if name in events], PROFILE, SEED)
 
 
 def keep(
@@ -106,25 +110,25 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
         seed: Of those numbers.
         rate: Factor on the learning rate.
     """
-
-    def slower(plan: Any) -> Any:
-        return replace(plan, fit=replace(plan.fit, learning_rate=rate * plan.fit.learning_rate))
-
+    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
+    training = (rings | events)[name]
+    training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
     with tempfile.TemporaryDirectory() as folder, _perturbed(perturbation, seed):
         store = Store(folder)
         store.kept = None
-        if name in (rings := studies.trainings(PROFILE, SEED)):
-            history = training.train_or_load(slower(rings[name]), store, device="cpu").history
+        trained: Sequence[Trained]
+        if name in rings:
+            trained = ring_ensembles.train_or_load(training, store, device="cpu").trained
         else:
-            of_events = slower(event_studies.trainings(PROFILE, SEED)[name])
-            events = event_ensembles.training_events(of_events, PROFILE)
-            found = event_training.train_or_load(of_events, events, store, device="cpu").history
-            if found is None:
-                raise ValueError(f"{name}: the training diverged")
-            history = found
-    if np.isnan(history.validation_loss).all():
-        return float(history.train_loss[-1].mean())
-    return float(np.nanmin(history.validation_loss, axis=0).mean())
+            number = int(name.rpartition("/")[2])
+            made = event_ensembles.training_events(training, PROFILE, number)
+            trained = train_members(training, made, store, members=[number], device="cpu")
+    histories = [one.history for one in trained if one.history is not None]
+    if len(histories) < len(trained):
+        raise ValueError(f"{name}: the training diverged")
+    if training.posterior == "bayesian":
+        return float(histories[0].train_loss[-1].mean())
+    return float(np.mean([np.nanmin(history.validation_loss) for history in histories]))
 
 
 def band(name: str) -> dict[str, float]:

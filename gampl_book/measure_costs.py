@@ -19,15 +19,12 @@ import torch
 from tqdm import tqdm
 
 from gampl.generators.devices import pick_device
-from gampl.generators.event_settings import EventTraining, LeadingOrder
-from gampl.generators.events import make_generator
-from gampl.generators.settings import Training
 from gampl.processes.top_pair import TopPair
 from gampl.store.atomic import write_bytes
-from gampl.training import events as event_training
-from gampl.training import rings as training
-from gampl_book import COSTS, ROOT, costs, event_studies, studies
-from gampl_book import event_plans as plans
+from gampl.training.data import Data, untrained
+from gampl.training.settings import LeadingOrder, TopPairJets, Training
+from gampl.training.train import train
+from gampl_book import COSTS, ROOT, costs, event_plans as plans, event_studies, ring_ensembles, studies
 from gampl_book.event_ensembles import leading_order_process
 from gampl_book.pages import processor
 from gampl_book.profiles import PROFILES
@@ -52,34 +49,42 @@ def seconds_per_step(train: Callable[[int], object], device: torch.device) -> fl
 
 def of_a_ring(one: Training, device: torch.device) -> dict[str, float]:
     """A training of the rings: all members of an ensemble side by side, or one Bayesian network."""
-    events = torch.from_numpy(training.training_events(one)).float().to(device)
+    events = ring_ensembles.data(one)
+    numbers = [0] if one.posterior == "bayesian" else list(range(one.members))
 
-    def train(steps: int) -> None:
+    def data_of(member: int) -> Data:
+        return Data(events(member) if callable(events) else events)
+
+    def steps_of(steps: int) -> None:
         fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1)
         with TemporaryDirectory() as folder:
-            training.train(replace(one, fit=fit), events, Path(folder, "checkpoint"), "timing")
+            train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
 
-    return {"seconds_per_step": seconds_per_step(train, device)}
+    return {"seconds_per_step": seconds_per_step(steps_of, device)}
 
 
-def of_events(one: EventTraining, profile: str, device: torch.device) -> dict[str, float]:
+def of_events(one: Training, profile: str, device: torch.device) -> dict[str, float]:
     """A member of an ensemble of generators of LHC events, and the events that it generates."""
     process = one.process
     if isinstance(process, LeadingOrder):
         events = np.asarray(leading_order_process(process).sample(N_TRAIN, np.random.default_rng(1)))
-    else:
+    elif isinstance(process, TopPairJets):
         events = np.asarray(TopPair(process.extra_jets).load("train").momenta[:N_TRAIN])
+    else:
+        raise TypeError(f"Training.process must be one of LHC events, got {process}")
     batch = one.fit.batch_size if device.type != "cpu" else min(CPU_BATCH, one.fit.batch_size)
 
-    def train(steps: int) -> None:
+    data = Data(events)
+
+    def steps_of(steps: int) -> None:
         fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1, batch_size=batch)
         with TemporaryDirectory() as folder:
             short = replace(one, n_train=N_TRAIN, fit=fit)
-            event_training.train(short, events, Path(folder, "checkpoint"), "timing", device)
+            train([0], short, lambda _: data, Path(folder, "checkpoint"), "timing", device)
 
-    step = seconds_per_step(train, device)
+    step = seconds_per_step(steps_of, device)
     solver = event_studies.solver(profile)
-    generator = make_generator(replace(one, n_train=N_TRAIN), torch.from_numpy(events), solver).to(device)
+    generator = untrained(replace(one, n_train=N_TRAIN), data, 0, device, solver).generator
     n = 64 if device.type == "cpu" else 4096
     stream = torch.Generator().manual_seed(1)
     times = []
@@ -121,7 +126,7 @@ def measure(profile: str, seed: int) -> dict[str, object]:
     """All units of work of a profile on the device that `gampl.generators.devices.pick_device` picks."""
     device = pick_device()
     torch.set_num_threads(1)
-    rings = {f"ring{t.dim}d/{t.posterior}": t for t in studies.trainings(profile, seed).values()}
+    rings = {f"{name.partition('/')[0]}/{t.posterior}": t for name, t in studies.trainings(profile, seed).items()}
     events = {
         costs.unit(name.rpartition("/")[0]): t for name, t in reversed(event_studies.trainings(profile, seed).items())
     }

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gampl.generators.settings import POSTERIORS, RESAMPLINGS
+from gampl.training.settings import POSTERIORS, RESAMPLINGS
 from gampl_book import COSTS, KEPT_RESULTS, event_studies, studies
 from gampl_book.profiles import LARGER, section
 from gampl_book.studies import event_file

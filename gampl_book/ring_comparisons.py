@@ -11,7 +11,8 @@ from gampl.processes import GaussianRing
 from gampl.ratio import exact_log_ratio
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.rings import Trained, training_events
+from gampl.training.ensemble import Ensemble
+from gampl_book.ring_ensembles import ring, training_events
 
 Events = NDArray[np.float64]
 Summaries = Mapping[str, Observable]
@@ -26,14 +27,14 @@ def in_bulk(events: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray((BULK.low[0] <= R) & (BULK.high[-1] > R))
 
 
-def true_log_ratio(outcome: Trained, member: int) -> Observable:
+def true_log_ratio(outcome: Ensemble, member: int) -> Observable:
     """LR_truth of a member: log p_true - log p_gen of events, (n, dim) -> (n,)."""
-    process = GaussianRing(outcome.training.dim)
-    return exact_log_ratio(process.log_prob, lambda events: outcome.posterior.log_prob(events, member))
+    process = GaussianRing(ring(outcome.training).dim)
+    return exact_log_ratio(process.log_prob, lambda events: outcome.log_prob(events, member))
 
 
 def compare_members(
-    outcome: Trained,
+    outcome: Ensemble,
     references: Mapping[str, Events],
     n_gen: ArrayLike,
     summaries: Callable[[int], Summaries],
@@ -70,7 +71,7 @@ def compare_members(
             for what, summary in summaries(member).items()
             for name in references
         }
-        stream = outcome.posterior.stream(member, int(np.max(n_gen)), seed)
+        stream = outcome.stream(member, int(np.max(n_gen)), seed)
         one = trace(stream, list(tests.values()), n_gen, member=member)
         names = list(tests)
         distances.append(one.distances)

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from gampl.generators.settings import Fit, Network, Training
+from gampl.generators.settings import Architecture
+from gampl.training.settings import Fit, Ring, Training
 from gampl_book.profiles import section
 
 RING_DIMENSIONS = (2, 4)
-TRAINED_BY = "gampl/training/rings.py"
+TRAINED_BY = "gampl_book/ring_ensembles.py"
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
@@ -33,12 +34,12 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
     for fold in range(folds):
         for k in range(1, settings["crossfit_sets"] + 1):
             default = _training(settings, seed, 2, "bayesian", k)
-            plan[crossfit(fold, k)] = replace(default, folds=folds, leave_out=fold)
+            plan[crossfit(fold, k)] = replace(default, process=Ring(2, default.seed, folds, fold))
     return plan
 
 
 def posteriors_of(profile: str) -> tuple[str, ...]:
-    """The posteriors of the rings in a profile, some of `gampl.generators.settings.POSTERIORS`."""
+    """The posteriors of the rings in a profile, some of `gampl.training.settings.POSTERIORS`."""
     return tuple(section(profile, "trainings")["posteriors"])
 
 
@@ -65,13 +66,13 @@ def event_file(name: str, profile: str) -> str:
 def _training(settings: dict[str, int | float], seed: int, dim: int, posterior: str, training_set: int) -> Training:
     steps = int(settings["steps"])
     stream = 10_000 * seed + 100 * dim + training_set  # independent events for each dimension and training set
+    blocks, heads, width, components = (int(settings[name]) for name in ("layers", "heads", "width", "components"))
     return Training(
-        dim=dim,
+        Ring(dim, data_seed=stream),
         n_train=int(settings["n_train"]),
+        architecture=Architecture("autoregressive", blocks, heads, width, components=components),
         posterior=posterior,
         members=int(settings["draws" if posterior == "bayesian" else "ensemble"]),
-        data_seed=stream,
         seed=stream,
-        network=Network(*(int(settings[name]) for name in ("width", "layers", "heads", "components"))),
         fit=Fit(steps=steps, learning_rate=settings["learning_rate"], warmup=min(100, steps // 5)),
     )

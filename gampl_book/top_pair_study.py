@@ -10,7 +10,7 @@ from tqdm import TqdmWarning
 
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import array_digest
-from gampl.training.event_ensemble import EventEnsemble
+from gampl.training.ensemble import Ensemble
 from gampl_book import event_studies
 from gampl_book.event_ensembles import ensemble, holdout_events, training_events
 from gampl_book.event_studies import EXTRA_JETS, TITLES, top_pair
@@ -29,7 +29,7 @@ class TopPairStudy:
     """All ensembles of a profile, by the number of extra jets and the kind of generator.
 
     Attributes:
-        kinds: Kinds of generators, see `gampl.generators.event_settings.Generator`.
+        kinds: Kinds of generators, see `gampl.generators.settings.Architecture`.
         names: Under which names their results are recorded.
         processes: By extra jets.
         ensembles: By extra jets and kind.
@@ -41,7 +41,7 @@ class TopPairStudy:
     kinds: tuple[str, ...]
     names: dict[str, str]
     processes: dict[int, TopPair]
-    ensembles: dict[tuple[int, str], EventEnsemble]
+    ensembles: dict[tuple[int, str], Ensemble]
     training: dict[int, Floats]
     holdout: dict[int, Floats]
     n_gen: dict[int, int]
@@ -62,10 +62,9 @@ class TopPairStudy:
             {extra: event_studies.n_gen(profile, top_pair(extra, kinds[0])) for extra in EXTRA_JETS},
         )
         for found in study.ensembles.values():
-            for generated in found.members:
-                history = generated.member.history
-                if history is not None:
-                    page.count_training(history.seconds, history.device)
+            for member in found.members:
+                if member.history is not None:
+                    page.count_training(member.history.seconds, member.history.device)
         events = {f"training {extra}j": array_digest(e) for extra, e in study.training.items()}
         events |= {f"holdout {extra}j": array_digest(e) for extra, e in study.holdout.items()}
         made = section(profile, "event_trainings") | {"posterior": one[EXTRA_JETS[0]].posterior}

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gampl.cli.main import run
-from gampl.generators.settings import Training
 from gampl.store.atomic import write_bytes
 from gampl_book.profiles import PROFILES
+
+if TYPE_CHECKING:
+    from gampl.training.ensemble import Trained
+    from gampl.training.settings import Training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("--profile", choices=PROFILES, default="laptop")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument(
-        "--at-once",
+        "--parallel",
         type=int,
         default=1,
         metavar="N",
@@ -45,26 +49,24 @@ def _train(options: argparse.Namespace) -> int:
     for name in options.names:
         if name not in known:
             raise ValueError(f"no training {name!r} in profile {options.profile}; there are {', '.join(known)}")
-    if options.at_once < 1:
-        raise ValueError(f"--at-once must be at least 1, got {options.at_once}")
-    receipt = {name: _train_ring(rings[name], name) for name in options.names if name in rings}
+    if options.parallel < 1:
+        raise ValueError(f"--parallel must be at least 1, got {options.parallel}")
+    receipt: dict[str, dict[str, object]] = {}
+    for name in options.names:
+        if name in rings:
+            receipt |= _train_ring(rings[name], name)
     receipt |= _train_events([name for name in options.names if name in events], options)
     if options.receipt is not None:
         write_bytes(options.receipt, (json.dumps(receipt, indent=1) + "\n").encode())
     return 0
 
 
-def _train_ring(training: Training, name: str) -> dict[str, object]:
-    from gampl.training.rings import train_or_load
+def _train_ring(training: "Training", name: str) -> dict[str, dict[str, object]]:
+    from gampl_book.ring_ensembles import train_or_load
 
-    done = train_or_load(training, label=name)
-    print(f"{name}: {done.summary()}", flush=True)
-    return {
-        "training": asdict(training),
-        "data": done.data_digest,
-        "artifact": done.artifact,
-        "device": done.history.device,
-    }
+    ensemble = train_or_load(training, label=name)
+    print(f"{name}: {ensemble.summary()}", flush=True)
+    return {f"{name}/{one.number}": _receipt(one) for one in ensemble.trained}
 
 
 def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str, dict[str, object]]:
@@ -73,18 +75,22 @@ def _train_events(names: Sequence[str], options: argparse.Namespace) -> dict[str
     from gampl_book.event_ensembles import generate, train_members
 
     receipt: dict[str, dict[str, object]] = {}
-    for name, done in train_members(names, options.profile, options.seed, options.at_once).items():
+    for name, done in train_members(names, options.profile, options.seed, options.parallel).items():
         print(f"{name}: {done.summary()}", flush=True)
         if not done.failure:
             print(f"{name}: {generate(name, done, options.profile, options.seed)}", flush=True)
-        receipt[name] = {
-            "training": asdict(done.training),
-            "data": done.data_digest,
-            "artifact": done.artifact,
-            "failure": done.failure,
-            "device": done.history.device if done.history else "–",
-        }
+        receipt[name] = _receipt(done)
     return receipt
+
+
+def _receipt(done: "Trained") -> dict[str, object]:
+    return {
+        "training": asdict(done.training),
+        "data": done.data_digest,
+        "artifact": done.artifact,
+        "failure": done.failure,
+        "device": done.history.device if done.history else "–",
+    }
 
 
 if __name__ == "__main__":

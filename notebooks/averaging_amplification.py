@@ -18,11 +18,11 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
 from gampl.processes import GaussianRing
-from gampl.training.rings import train_or_load
 from gampl_book.integrals import shell_integrals
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section
+from gampl_book.ring_ensembles import train_or_load
 from gampl_book.studies import RING_DIMENSIONS, posteriors_of, ring, trainings
 
 page = Page("averaging_amplification", profile, seed)
@@ -50,14 +50,14 @@ for dim in RING_DIMENSIONS:
             outcome = train_or_load(plan[ring(dim, kind, k)])
             page.count_training(outcome.history.seconds, outcome.history.device)
             values = shell_integrals(
-                outcome.posterior,
+                outcome.densities,
                 shells.edges,
                 page.settings["integral_points"],
                 replicates=page.settings["replicates"],
                 seed=seed,
             )
             integrals[dim, kind, k], errors[dim, kind, k] = values.values, values.standard_error
-            posteriors[dim, kind, k] = outcome.posterior
+            posteriors[dim, kind, k] = outcome
 
 ratios = [np.median(errors[key].mean(0) / integrals[key].std(0, ddof=1)) for key in integrals]
 page.record("training_sets", len(training_sets))
@@ -134,7 +134,7 @@ draw_curves(["region20"], "rings_tail")
 # %% tags=["nbval-check-output"]
 CHECKED = 5
 for dim in RING_DIMENSIONS:
-    few = list(posteriors[dim, "bayesian", 1])[:CHECKED]
+    few = posteriors[dim, "bayesian", 1].densities[:CHECKED]
     precise = shell_integrals(few, shells.edges, 16 * page.settings["integral_points"], replicates=4, seed=seed)
     share, probability = counts[dim][-1][:CHECKED] / n_gen[-1], precise.values
     variance = probability * (1 - probability) / n_gen[-1] + precise.standard_error**2

@@ -21,10 +21,10 @@ from gampl.calibration import differential_over_training_sets, over_training_set
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import Observable, radius
-from gampl.training.rings import train_or_load
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("averaging_or_differential", profile, seed)
@@ -157,7 +157,7 @@ for dim in RING_DIMENSIONS:
         outcome = train_or_load(plan[ring(dim, "bayesian", k)])
         page.count_training(outcome.history.seconds, outcome.history.device)
         values = shell_integrals(
-            outcome.posterior, bulk.edges, page.settings["integral_points"], replicates=2, seed=seed
+            outcome.densities, bulk.edges, page.settings["integral_points"], replicates=2, seed=seed
         ).values
         result = averaging.from_integrals(values[:, 1:19], n_train, truth=ring_truth)
         by_set["averaging"].append(result.G)

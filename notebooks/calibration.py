@@ -18,10 +18,10 @@ from scipy import stats
 from gampl import averaging
 from gampl.calibration import expected_rms_pull, over_training_sets, pulls, rms_pull
 from gampl.processes import GaussianRing
-from gampl.training.rings import train_or_load
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section
+from gampl_book.ring_ensembles import train_or_load
 from gampl_book.studies import RING_DIMENSIONS, ring, scan, trainings
 
 page = Page("calibration", profile, seed)
@@ -39,7 +39,7 @@ def member_integrals(name: str) -> np.ndarray:
     outcome = train_or_load(plan[name])
     page.count_training(outcome.history.seconds, outcome.history.device)
     points, replicates = page.settings["integral_points"], page.settings["replicates"]
-    return shell_integrals(outcome.posterior, shells.edges, points, replicates=replicates, seed=seed).values
+    return shell_integrals(outcome.densities, shells.edges, points, replicates=replicates, seed=seed).values
 
 
 # %% [markdown]

@@ -20,9 +20,9 @@ from gampl.kolmogorov import distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.rings import left_out_events, train_or_load
 from gampl_book.pages import Page, markdown_table
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.ring_ensembles import left_out_events, train_or_load
 from gampl_book.studies import crossfit, ring, trainings
 
 page = Page("cross_fitting", profile, seed)
@@ -114,7 +114,7 @@ print(f"pooled folds would look closer than true events: {pooled.mean() * np.sqr
 # experiments with a holdout of $\ntrain$ further events, in {glue:text}`cross_fitting_power_folds` % with the folds, and in {glue:text}`cross_fitting_power_one_fold` % if a single fold is kept aside, which like cross-fitting needs no further events and saves all trainings but one. On the rings, with the networks trained anew without each fold:
 
 # %% tags=["hide-input"]
-folds, members, n_gen = plan[crossfit(0, 1)].folds, page.settings["members"], page.settings["n_gen"]
+folds, members, n_gen = plan[crossfit(0, 1)].process.folds, page.settings["members"], page.settings["n_gen"]
 SUMMARIES = {"radius": "radius $R$", "ratio": "true likelihood ratio"}
 
 

@@ -22,11 +22,12 @@ from gampl.processes import GaussianRing
 from gampl.ratio import LearnedRatio, held_out
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.rings import Trained, train_or_load, training_events
+from gampl.training.ensemble import Ensemble
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section
 from gampl_book.ring_comparisons import compare_members, in_bulk, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 from gampl_book.verdicts import LEVEL
 
@@ -56,11 +57,9 @@ page.record("training_sets", len(training_sets))
 
 
 # %% tags=["hide-input"]
-def learn(outcome: Trained, events: np.ndarray, count: int) -> list[LearnedRatio]:
+def learn(outcome: Ensemble, events: np.ndarray, count: int) -> list[LearnedRatio]:
     """A classifier for each of the first members, all with the same split of the true events."""
-    return [
-        held_out(events, outcome.posterior.sample(member, FOR_CLASSIFIER, seed + 100), seed) for member in range(count)
-    ]
+    return [held_out(events, outcome.sample(member, FOR_CLASSIFIER, seed + 100), seed) for member in range(count)]
 
 
 def study(
@@ -147,7 +146,7 @@ def places(ax: Axes, dim: int) -> None:
     """Where the refined sample has its cuts: first two coordinates of generated events of the first member."""
     outcome = train_or_load(plan[ring(dim, "bayesian", 1)])
     learned = learn(outcome, GaussianRing(dim).sample(n_train, page.rng(1000 * dim + 1)), 1)[0]
-    events = outcome.posterior.sample(0, 4000, seed)
+    events = outcome.sample(0, 4000, seed)
     events = events[in_bulk(events)]
     kept = np.abs(np.exp(learned(events)) - 1) < 0.05
     ax.plot(*events[~kept, :2].T, ".", ms=2, color=plots.OTHERS[0], label=f"cut ({100 * np.mean(~kept):.0f} %)")

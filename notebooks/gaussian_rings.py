@@ -23,12 +23,12 @@ import numpy as np
 from scipy import integrate, stats
 
 from gampl import plots
-from gampl.generators.settings import POSTERIORS
 from gampl.processes import GaussianRing
 from gampl.regions import radius
-from gampl.training.rings import train_or_load, training_events
+from gampl.training.settings import POSTERIORS
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("gaussian_rings", profile, seed)
@@ -121,10 +121,10 @@ trained = {(dim, kind): train_or_load(plan[ring(dim, kind, 1)]) for dim in RING_
 for outcome in trained.values():
     page.count_training(outcome.history.seconds, outcome.history.device)
 size = plan[ring(2, "bayesian", 1)]
-parameters = sum(p.numel() for p in next(iter(trained[2, "deep"].posterior)).parameters())
+parameters = sum(p.numel() for p in trained[2, "deep"].densities[0].parameters())
 page.record("parameters", parameters)
-page.record("width", size.network.width)
-page.record("components", size.network.components)
+page.record("width", size.architecture.width)
+page.record("components", size.architecture.components)
 
 # %% [markdown]
 # Here the transformer is {glue:text}`gaussian_rings_width` wide with {glue:text}`gaussian_rings_components` Gaussians per conditional:
@@ -171,7 +171,7 @@ for row, dim in zip(axes, RING_DIMENSIONS, strict=True):
     expected = len(events[dim]) * probability
     for ax, kind in zip(row, POSTERIORS, strict=True):
         integrals = shell_integrals(
-            trained[dim, kind].posterior, edges, page.settings["integral_points"], replicates=2, seed=seed
+            trained[dim, kind].densities, edges, page.settings["integral_points"], replicates=2, seed=seed
         )
         ratio = integrals.values[:, 1:-1] / probability
         mean, spread = ratio.mean(0), ratio.std(0, ddof=1)
@@ -211,8 +211,8 @@ for dim in RING_DIMENSIONS:
     fresh = GaussianRing(dim).sample(20_000, page.rng(2))
     log_truth = GaussianRing(dim).log_prob(fresh)
     for kind in POSTERIORS:
-        divergence = (log_truth - trained[dim, kind].posterior.log_prob(fresh)).mean(axis=1)
-        mixture = np.log(np.exp(trained[dim, kind].posterior.log_prob(fresh)).mean(axis=0))
+        divergence = (log_truth - trained[dim, kind].log_prob(fresh)).mean(axis=1)
+        mixture = np.log(np.exp(trained[dim, kind].log_prob(fresh)).mean(axis=0))
         rows.append(
             [
                 f"{dim}D",
@@ -232,7 +232,7 @@ markdown_table(
 # %% mystnb={"figure": {"name": "fig-ring-map", "caption": "The density in two dimensions: the truth, one member of the deep ensemble, and the average over its members. Averaging smooths the patches of a single member's Gaussian mixtures."}, "image": {"alt": "Three colour maps of a ring-shaped density: smooth truth, a patchy single network, a smoother ensemble average."}} tags=["hide-input"]
 grid = np.linspace(-1.5, 1.5, 121)
 points = np.stack(np.meshgrid(grid, grid), axis=-1)
-members = np.exp(trained[2, "deep"].posterior.log_prob(points.reshape(-1, 2))).reshape(-1, *points.shape[:2])
+members = np.exp(trained[2, "deep"].log_prob(points.reshape(-1, 2))).reshape(-1, *points.shape[:2])
 maps = {
     "truth": np.exp(GaussianRing(2).log_prob(points + 1e-9)),
     "one member": members[0],
@@ -259,11 +259,11 @@ verdicts = []
 rows = []
 for dim in RING_DIMENSIONS:
     for kind in POSTERIORS:
-        posterior = trained[dim, kind].posterior
+        posterior = trained[dim, kind]
         n = page.settings["n_gen"]
         counts = shells.count(posterior.sample(0, n, seed=seed)).inside
         integrals = shell_integrals(
-            list(posterior)[:1], shells.edges, page.settings["integral_points"], replicates=4, seed=seed
+            posterior.densities[:1], shells.edges, page.settings["integral_points"], replicates=4, seed=seed
         )
         variance = n * integrals.values[0] * (1 - integrals.values[0]) + (n * integrals.standard_error[0]) ** 2
         pull = (counts - n * integrals.values[0]) / np.sqrt(variance)

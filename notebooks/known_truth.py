@@ -18,11 +18,12 @@ from scipy import stats
 
 from gampl import averaging, differential, plots
 from gampl.calibration import expected_rms_pull, pulls
-from gampl.generators.event_settings import DENSITIES, LeadingOrder
+from gampl.generators.settings import DENSITIES
 from gampl.kolmogorov import MEAN, KolmogorovSmirnov, distance_to_density
 from gampl.processes.leading_order_coordinates import m_tt
 from gampl.ratio import exact_log_ratio
 from gampl.regions import Intervals
+from gampl.training.settings import LeadingOrder
 from gampl_book import event_ensembles, event_studies
 from gampl_book.pages import Page, markdown_table, rounded
 
@@ -31,7 +32,7 @@ n_truth, n_regions, tail, n_ratio, n_references = page.settings.values()
 plan = {name: t for name, t in event_studies.trainings(profile, seed).items() if name.startswith("leading_order")}
 SIZES = sorted({t.n_train for t in plan.values()})
 MIDDLE, PLACES = SIZES[len(SIZES) // 2], {SIZES[0]: "smallest", SIZES[-1]: "largest"}
-TITLES = {kind: event_studies.TITLES[kind] for kind in dict.fromkeys(t.generator.kind for t in plan.values())}
+TITLES = {kind: event_studies.TITLES[kind] for kind in dict.fromkeys(t.architecture.kind for t in plan.values())}
 N_GEN = event_studies.n_gen(profile, next(iter(plan)))
 process = event_ensembles.leading_order_process(LeadingOrder())
 LABELS = dict(zip(process.observables, ("$m$", "$Y$", r"$\cos\theta^*$", r"$\phi$", "$p_T$"), strict=True))
@@ -71,7 +72,7 @@ def read(kind, n_train, stream):
         found["m", name] = [m_tt(reference)] * len(ensemble)
         found["LR", name] = [ratio(reference[:n_ratio]) for ratio in ratios]
     for one in ensemble.members:
-        page.count_training(one.member.history.seconds, one.member.history.device)
+        page.count_training(one.history.seconds, one.history.device)
     return found
 
 
@@ -110,7 +111,7 @@ def weighted_p_value(o, events, weights):
 rows, p_values, off = [], [], {}
 for kind, title in TITLES.items():
     here = ensembles[kind, MIDDLE]
-    events, generator = np.concatenate(here["events"]), here["ensemble"].members[0].member.generator
+    events, generator = np.concatenate(here["events"]), here["ensemble"].members[0].generator
     x = generator.coordinates.to_network(torch.from_numpy(events))
     log_jacobian = generator.coordinates.log_jacobian(x).numpy()
     for name, missing in (("complete", 0.0), ("without Jacobian", log_jacobian)):

@@ -26,9 +26,9 @@ from gampl.distances import Comparison, trace
 from gampl.processes import GaussianRing
 from gampl.ratio import LearnedRatio, cross_fit, held_out
 from gampl.regions import radius
-from gampl.training.rings import train_or_load, training_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import in_bulk, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 from gampl_book.verdicts import LEVEL
 
@@ -109,7 +109,7 @@ for dim in RING_DIMENSIONS:
     training, fresh = training_events(outcome.training), process.sample(n_train, page.rng(10 + dim))
     curves = {case: [] for case in CASES}
     for member in range(members):
-        generated = outcome.posterior.sample(member, FOR_CLASSIFIER, seed + 100)
+        generated = outcome.sample(member, FOR_CLASSIFIER, seed + 100)
         on_training, on_fresh = (held_out(events, generated, seed) for events in (training, fresh))
         seen = in_sample(training, generated, seed)
         ratios[dim, member] = on_fresh
@@ -171,7 +171,7 @@ def shown(dim: int, member: int = 0) -> dict[tuple[str, str], dict[str, np.ndarr
     samples = {
         "reference": learned.reference_events,
         "true": GaussianRing(dim).sample(n_shown, page.rng(20 + dim)),
-        "generated": posteriors[dim].posterior.sample(member, n_shown, seed),
+        "generated": posteriors[dim].sample(member, n_shown, seed),
     }
     values = {}
     for name, events in samples.items():
@@ -352,7 +352,7 @@ markdown_table(["", "AUC of LR$_{class}$", "AUC of LR$_{truth}$ (best possible)"
 
 # %% tags=["hide-input", "hide-output"]
 learned = ratios[2, 0]
-events = posteriors[2].posterior.sample(1, 5000, seed)
+events = posteriors[2].sample(1, 5000, seed)
 shifted = Comparison(lambda x: np.exp(learned(x)) * 3, 3 * np.exp(learned.reference))
 print(trace([events], [learned.comparison(), shifted], len(events)).distances[:, 0])
 

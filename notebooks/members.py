@@ -20,15 +20,14 @@ from myst_nb import glue
 from scipy import stats
 
 from gampl import plots
-from gampl.generators.event_settings import LeadingOrder
-from gampl.generators.settings import held_back
 from gampl.processes import GaussianRing
 from gampl.regions import Intervals
 from gampl.training.repulsive import log_kernel_sum
-from gampl.training.rings import train_or_load
+from gampl.training.settings import LeadingOrder, held_back
 from gampl_book import event_ensembles, event_studies
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.ring_ensembles import train_or_load
 from gampl_book.studies import ring, trainings
 
 page = Page("members", profile, seed)
@@ -308,7 +307,7 @@ page.figure(figure, "members_line", data)
 def ring_integrals(kind: str, k: int) -> np.ndarray:
     outcome = train_or_load(plan[ring(2, kind, k)])
     page.count_training(outcome.history.seconds, outcome.history.device)
-    return shell_integrals(outcome.posterior, shells.edges, integral_points, replicates=replicates, seed=seed).values
+    return shell_integrals(outcome.densities, shells.edges, integral_points, replicates=replicates, seed=seed).values
 
 
 plan, shells = trainings(profile, seed), GaussianRing(2).shells(20)
@@ -369,7 +368,7 @@ for kind in KINDS:
         events = ensemble.sample(member, n_gen, seed)
         counts[:, member] = [regions[1:-1].count(events)[0] for regions in REGIONS.values()]
     for one in ensemble.members:
-        page.count_training(one.member.history.seconds, one.member.history.device)
+        page.count_training(one.history.seconds, one.history.device)
     if ensemble.excluded:
         print(f"{KINDS[kind]}, left out:", ensemble.excluded)
     example, lo_members[kind] = lo_plan[f"{name}/0"], len(ensemble)
@@ -377,7 +376,7 @@ for kind in KINDS:
 for name, number in {"n_train": example.n_train, "members": max(lo_members.values()), "n_gen": n_gen}.items():
     page.record(f"lo_{name}", number)
 page.record("regions", n_regions)
-glue("members_lo_generator", event_studies.TITLES[example.generator.kind], display=False)
+glue("members_lo_generator", event_studies.TITLES[example.architecture.kind], display=False)
 beside_closed_form(lo, "lo", lo_members)
 
 # %% mystnb={"figure": {"name": "fig-members-networks", "caption": "Amplification factors of networks by the kind of their members, for regions 2 to 19 of the 2D ring and for the coordinates of the leading-order process, with standard errors. Blue: estimated from the spread. Black: true, of the pooled members (filled) and of one of them (open)."}, "image": {"alt": "Two panels with a row for each kind of members; a blue circle for the estimate, a filled and an open black square for the true amplification of the pool and of one member, on a logarithmic axis."}} tags=["hide-input"]

@@ -92,7 +92,7 @@ markdown_table(
 #
 # A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
 #
-# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `python -m gampl_book.train NAME... --at-once 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
+# - **Several members on one GPU.** The members of an ensemble of the rings are always trained side by side, as one batch of networks with `torch.func`. Generators of LHC events are trained one after the other; `python -m gampl_book.train NAME... --parallel 4` trains members of an ensemble side by side. On a CPU that pays for the smallest networks and batches only (`benchmarks/`), and on a GPU it was not measured; so the workflow does not do it, but what was trained by hand it finds in the store.
 # - **Steps at the same time.** Where `nvidia-smi` names a GPU, `make book` starts one training or notebook at a time; `.venv/bin/python -m gampl_book.build --profile paper -- --resources gpu=2` starts two, on the same GPU. All steps use the first one that `CUDA_VISIBLE_DEVICES` leaves. To use several, run Slurm, or train on each of the others by hand (`CUDA_VISIBLE_DEVICES=1 python -m gampl_book.train NAME... --profile paper`): the workflow finds in the store what has been trained.
 # - **The smoke profile** always runs on the CPU, because its numbers are compared with references.
 # - **Out of memory.** Where the memory of a device does not suffice for all events of a training's batch, or for all that a generator of LHC events is to make at a time, half of them are worked on at a time, a quarter, and so on; a line in the log says so. A gradient step still uses the whole batch, and the same random numbers. Bayesian and repulsive trainings of the rings cannot be divided, and say what may help; they are small.
@@ -103,7 +103,7 @@ markdown_table(
 # | --- | --- |
 # | the same CPU type, the same versions (`constraints.txt`) | yes: trainings, generated events, all numbers, whether or not they were interrupted, whatever ran beside |
 # | another CPU type, number of threads or version of PyTorch | a step is the same up to round-off |
-# | with `--at-once`, or after memory did not suffice | a step is the same up to round-off |
+# | with `--parallel`, or after memory did not suffice | a step is the same up to round-off |
 # | a GPU instead of a CPU | a step is the same up to round-off: initial weights, batches, times and latent events are drawn on the CPU. Only the noise of Bayesian networks is the GPU's own |
 # | the same GPU, driver and versions | up to round-off; with `GAMPL_DETERMINISTIC=1` the same bits, more slowly. PyTorch has no such algorithm for cumulative sums: spline flows then stop with an error when they are trained, autoregressive generators when they generate |
 #

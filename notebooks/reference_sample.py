@@ -20,9 +20,10 @@ from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.rings import Trained, train_or_load, training_events
+from gampl.training.ensemble import Ensemble
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, ring, trainings
 
 page = Page("reference_sample", profile, seed)
@@ -124,7 +125,7 @@ for dim in RING_DIMENSIONS:
             "large": process.sample(large, rng),
         }
 
-        def summaries(member: int, outcome: Trained = outcome) -> dict[str, Observable]:
+        def summaries(member: int, outcome: Ensemble = outcome) -> dict[str, Observable]:
             return {"radius": radius, "ratio": true_log_ratio(outcome, member)}
 
         results[dim, k] = compare_members(outcome, references, n_gen, summaries, members=members, seed=seed)

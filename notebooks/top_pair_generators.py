@@ -19,7 +19,7 @@ import torch
 from scipy import stats
 
 from gampl import averaging, plots
-from gampl.generators.event_settings import DENSITIES, Solver
+from gampl.generators.settings import DENSITIES, Solver
 from gampl.particles.event_classifier import held_out_events
 from gampl.particles.kinematics import delta_r
 from gampl_book import event_studies
@@ -35,8 +35,8 @@ train, holdout = study.training, study.holdout
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
-    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].member.training.fit.steps)
-fit = ensembles[0, KINDS[0]].members[0].member.training.fit
+    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].training.fit.steps)
+fit = ensembles[0, KINDS[0]].members[0].training.fit
 page.record("batch_size", fit.batch_size)
 page.record("fewer_events_seen", 200_000 * 2048 / (fit.steps * fit.batch_size), digits=2)
 
@@ -66,7 +66,7 @@ rows = []
 for kind in KINDS:
     row = [TITLES[kind]]
     for extra in PROCESSES:
-        found = [one.member for one in ensembles[extra, kind].members]
+        found = ensembles[extra, kind].members
         per_member = np.mean([member.history.seconds for member in found])
         best = [int(member.history.best_step[0]) for member in found]
         row += [weights(found[0].generator), f"{per_member:.0f}", f"{min(best)} to {max(best)}"]
@@ -92,7 +92,7 @@ data = {}
 for kind in KINDS:
     ax = axes[int(kind in DENSITIES)]
     for number, one in enumerate(ensembles[0, kind].members):
-        history = one.member.history
+        history = one.history
         label = TITLES[kind] if number == 0 else None
         ax.plot(history.steps, history.validation_loss[:, 0], color=plots.GENERATORS[kind], lw=1, label=label)
         data[f"{kind} {number}"] = {"step": history.steps, "loss": history.validation_loss[:, 0]}
@@ -117,7 +117,7 @@ REFERENCE = Solver("rk4", 50)
 
 def solved(kind: str) -> dict:
     """For each solver its distance from the reference, and the largest Kolmogorov-Smirnov distance of the observables."""
-    flow = ensembles[0, kind].members[0].member.generator
+    flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(page.settings["n_solved"], torch.Generator().manual_seed(seed))
     exact = flow.transport(latent, REFERENCE)
     found = {}
@@ -353,7 +353,7 @@ print("members left out:", len(study.left_out()))
 
 # %% tags=["hide-input"]
 for kind in ("transformer", SHOWN):
-    flow = ensembles[0, kind].members[0].member.generator
+    flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(100, torch.Generator().manual_seed(seed + 1))
     turned = torch.where(flow.coordinates.angles, torch.remainder(latent + 1 + np.pi, 2 * np.pi) - np.pi, latent)
     before, after = (
@@ -377,7 +377,7 @@ for kind in ("transformer", SHOWN):
 # %% tags=["hide-input"]
 from gampl.generators.base import Normal
 
-flow = ensembles[0, "transformer"].members[0].member.generator
+flow = ensembles[0, "transformer"].members[0].generator
 x = flow.coordinates.to_network(torch.from_numpy(train[0][:2000]))
 for name, base in (("passes the cuts", flow.base), ("standard normal", Normal(flow.coordinates.angles))):
     way = base.sample(len(x), torch.Generator().manual_seed(seed)) - x

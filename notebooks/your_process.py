@@ -26,8 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.report import figures, outputs, words
-from gampl.report import html as report
+from gampl.report import figures, html as report, outputs, words
 from gampl.report.generated import analyse_generated, train
 from gampl.report.process_file import read
 from gampl.report.study import Estimate, analyse
@@ -61,7 +60,7 @@ else:
         if member.history is not None:
             page.count_training(member.history.seconds, member.history.device)
             history = member.history
-            rows.append([member.training.member, history.best_step[0], f"{np.nanmin(history.validation_loss):.3f}"])
+            rows.append([member.number, history.best_step[0], f"{np.nanmin(history.validation_loss):.3f}"])
     for member, why in ensemble.excluded.items():
         rows.append([member, "–", f"excluded: {why}"])
     display(markdown_table(["member", "best step", "loss on events that it did not see"], rows or [["all", "–", "–"]]))

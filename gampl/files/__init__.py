@@ -1,7 +1,5 @@
 """Any file becomes batches of events: of particles, or of named columns."""
 
-from gampl.files.layout import JET, Layout, LayoutError
-from gampl.files.reading import KINDS, EventFile, batches, open_file, read
-from gampl.files.source import EventFileError
+import lazy_loader
 
-__all__ = ["JET", "KINDS", "EventFile", "EventFileError", "Layout", "LayoutError", "batches", "open_file", "read"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,18 +15,6 @@ _SPELLINGS = {"pt": "pT", "phi": "phi", "eta": "eta", "m": "m", "mass": "m", "e"
 }
 
 
-class LayoutError(ValueError):
-    """A field of a layout is not one of its choices.
-
-    Attributes:
-        field: Its name.
-    """
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field} {problem}")
-        self.field = field
-
-
 @dataclass(frozen=True)
 class Layout:
     """What a file of events does not say itself; every field may be left out.
@@ -51,7 +39,7 @@ class Layout:
         check_unit: Whether typical transverse momenta outside `checks.TYPICAL_PT` are refused as a wrong unit.
 
     Raises:
-        LayoutError: If a field is not one of its choices, or particles and sources differ in number.
+        ValueError: If a field is not one of its choices, or particles and sources differ in number.
     """
 
     particles: Sequence[str] = ()
@@ -69,18 +57,18 @@ class Layout:
     def __post_init__(self) -> None:
         for name in ("particles", "sources", "keep"):
             if isinstance(getattr(self, name), str):
-                raise LayoutError(name, f"must be a list of names, got the text {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be a list of names, got the text {getattr(self, name)!r}")
         if len(set(self.particles)) < len(self.particles):
-            raise LayoutError("particles", f"must have different names, got {', '.join(self.particles)}")
+            raise ValueError(f"particles must have different names, got {', '.join(self.particles)}")
         if self.particles and self.sources and len(self.particles) != len(self.sources):
             n, n_sources = len(self.particles), len(self.sources)
-            raise LayoutError("sources", f"must say where each of the {n} particles is found, got {n_sources}")
+            raise ValueError(f"sources must say where each of the {n} particles is found, got {n_sources}")
         if self.unit is not None and self.unit not in UNITS:
-            raise LayoutError("unit", f"must be one of {', '.join(UNITS)}, got {self.unit!r}")
+            raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {self.unit!r}")
         if self.order not in ("pT", "file"):
-            raise LayoutError("order", f"must be 'pT' or 'file', got {self.order!r}")
+            raise ValueError(f"order must be 'pT' or 'file', got {self.order!r}")
         if any(part not in self.column for part in ("{particle}", "{coordinate}")):
-            raise LayoutError("column", f"must contain {{particle}} and {{coordinate}}, got {self.column!r}")
+            raise ValueError(f"column must contain {{particle}} and {{coordinate}}, got {self.column!r}")
         _ = self.coordinate_names
 
     @property
@@ -91,7 +79,7 @@ class Layout:
         names = tuple(coordinate(text.strip()) or text for text in self.coordinates.split(","))
         if sorted(names) not in [sorted(choice) for choice in COORDINATE_SETS]:
             choices = " or ".join(",".join(choice) for choice in COORDINATE_SETS)
-            raise LayoutError("coordinates", f"must be {choices}, in any order, got {self.coordinates!r}")
+            raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
         return names
 
 

@@ -1,1 +1,5 @@
-"""Generators: densities that can be sampled and, where possible, evaluated."""
+"""Networks that make events, with their densities where these are explicit."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

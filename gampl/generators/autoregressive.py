@@ -1,7 +1,6 @@
 """The autoregressive transformer of the paper's toys: exact density, fast sampling."""
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +8,6 @@ from torch.nn.functional import gelu, layer_norm, pad, scaled_dot_product_attent
 
 from gampl.generators.mixture import Mixture
 
-# Smaller ones are slower on a CPU, where each operation costs its call; larger ones no faster.
-BATCH_SIZE = 16384
 FEW_TOKENS = 8  # up to which attention is written out
 
 KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
@@ -48,14 +45,20 @@ class AutoregressiveTransformer(nn.Module):
     Every parameter sits in a plain `nn.Linear` (the positions are columns of `embed`), because zuko's local
     reparameterization sees no others.
 
+    Conditions are further inputs of each token.
+
     Shapes:
-        forward, log_prob: (..., d) -> (...)
+        log_prob: (..., d), (..., c) -> (...)
 
     Args:
         features: Dimensions d of an event.
-        width, layers, heads, components: See `gampl.generators.settings.Network`.
+        width, layers, heads, components: See `gampl.generators.settings.Architecture`.
+        conditions: Numbers c of each event that are not generated.
         generator: Random stream of the initial weights.
     """
+
+    dtype = torch.float32
+    numbers = ("uniform", "normal")  # that an event is made of, d of each
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class AutoregressiveTransformer(nn.Module):
         heads: int = 4,
         components: int = 8,
         *,
+        conditions: int = 0,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -72,7 +76,7 @@ class AutoregressiveTransformer(nn.Module):
             raise ValueError(f"need features >= 1 and heads that divide width, got {features=} {width=} {heads=}")
         self.features = features
         with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
-            self.embed = nn.Linear(1 + features, width, bias=False)
+            self.embed = nn.Linear(1 + features + conditions, width, bias=False)
             self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
             self.head = nn.Linear(width, 3 * components)
         self.to_empty(device="cpu")
@@ -92,31 +96,11 @@ class AutoregressiveTransformer(nn.Module):
         means.uniform_(-1.2, 1.2, generator=generator)
         log_sigmas.fill_(-1.2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The same as `log_prob`, for `torch.func.functional_call`."""
-        return self.log_prob(x)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Exact log density, Eq. (8): (..., d) -> (...)."""
+    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Exact log density, Eq. (8): (..., d), (..., c) -> (...)."""
         tokens = pad(x[..., :-1], (1, 0))  # (..., d): each token predicts the next, the first is x_0 = 0
-        mixtures, _ = self._predict(tokens, first=0)
+        mixtures, _ = self._predict(tokens, condition, first=0)
         return mixtures.log_prob(x).sum(-1)
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draws n events: (n, d)."""
-        return torch.cat(list(self.stream(n, generator)))
-
-    def stream(self, n: int, generator: torch.Generator, batch_size: int = BATCH_SIZE) -> Iterator[Tensor]:
-        """Yields n events in batches of (batch_size, d), the last one may be shorter.
-
-        The first events do not depend on n: a longer stream begins with the shorter one.
-        """
-        if n < 1 or batch_size < 1:
-            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        for start in range(0, n, batch_size):
-            uniform, normal = self.latent(batch_size, generator)
-            yield self.transform(uniform[: n - start], normal[: n - start])
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws the uniform and the normal numbers that n events are made of: (n, d) each."""
@@ -127,41 +111,45 @@ class AutoregressiveTransformer(nn.Module):
         return uniform.to(weight.device), normal.to(weight.device)
 
     @torch.no_grad()
-    def transform(self, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Turns d uniform and d standard normal numbers per event into events: (n, d), (n, d) -> (n, d)."""
-        x, last = self.conditional(uniform[:, :-1], normal[:, :-1])
+    def transform(self, uniform: Tensor, normal: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Turns d uniform and d standard normal numbers per event into events: (n, d), (n, d), (n, c) -> (n, d)."""
+        x, last = self.conditional(uniform[:, :-1], normal[:, :-1], condition)
         return torch.cat([x, last.pick(uniform[:, -1], normal[:, -1]).unsqueeze(-1)], -1)
 
     @torch.no_grad()
-    def conditional(self, uniform: Tensor, normal: Tensor) -> tuple[Tensor, Mixture]:
-        """Draws the first k < d coordinates and predicts the next: (n, k), (n, k) -> (n, k), mixture (n, K).
+    def conditional(self, uniform: Tensor, normal: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Mixture]:
+        """Draws the first k < d coordinates and predicts the next: (n, k), (n, k), (n, c) -> (n, k), mixture (n, K).
 
-        For k = 0 the mixture is (1, K): nothing random has happened yet.
+        For k = 0 and no conditions the mixture is (1, K): nothing that differs has happened yet.
         """
         columns = []
-        token = uniform.new_zeros(1, 1)  # the start token is the same for all events: a batch of one
-        mixture, past = self._predict(token, first=0)
+        # without conditions the start token is the same for all events: a batch of one
+        token = uniform.new_zeros(1 if condition is None else len(condition), 1)
+        mixture, past = self._predict(token, condition, first=0)
         for k in range(uniform.shape[1]):
             column = Mixture(*(part.squeeze(-2) for part in mixture)).pick(uniform[:, k], normal[:, k])  # (n,)
             columns.append(column)
-            mixture, past = self._predict(column.unsqueeze(-1), first=k + 1, past=past)
+            mixture, past = self._predict(column.unsqueeze(-1), condition, first=k + 1, past=past)
         x = torch.stack(columns, -1) if columns else torch.empty_like(uniform)
         return x, Mixture(*(part.squeeze(-2) for part in mixture))
 
     def _predict(
-        self, tokens: Tensor, first: int, past: list[KeysValues] | None = None
+        self, tokens: Tensor, condition: Tensor | None = None, *, first: int, past: list[KeysValues] | None = None
     ) -> tuple[Mixture, list[KeysValues]]:
-        """Predicts the coordinate after each token: (..., T) -> mixtures (..., T, K), keys and values.
+        """Predicts the coordinate after each token: (..., T), (..., c) -> mixtures (..., T, K), keys and values.
 
         Args:
             tokens: Coordinates number first, first + 1, ... of the events.
+            condition: The same for all tokens of an event.
             first: Place of the first of these tokens.
             past: Keys and values of the tokens before, as returned by the call for these.
         """
         count = tokens.shape[-1]
         places = torch.eye(self.features, dtype=tokens.dtype, device=tokens.device)[first : first + count]
-        places = places.expand(*tokens.shape, self.features)  # (..., T, d)
-        h = self.embed(torch.cat([tokens.unsqueeze(-1), places], -1))  # (..., T, width)
+        inputs = [tokens.unsqueeze(-1), places.expand(*tokens.shape, self.features)]  # (..., T, 1), (..., T, d)
+        if condition is not None:
+            inputs.append(condition.unsqueeze(-2).expand(*tokens.shape, condition.shape[-1]))
+        h = self.embed(torch.cat(inputs, -1))  # (..., T, width)
         seen = []
         for i, block in enumerate(self.blocks):
             h, keys_values = block(h, past[i] if past else None)

@@ -60,11 +60,11 @@ class CutAwareNormal(nn.Module):
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draws n latent events, (n, 4 jets) in float64, on the device of the coordinates."""
-        parts, found = [], 0
-        while found < n:
-            x, passed = self._try(2 * (n - found) + 64, generator)
+        parts, count = [], 0
+        while count < n:
+            x, passed = self._try(2 * (n - count) + 64, generator)
             parts.append(x[passed])
-            found += len(parts[-1])
+            count += len(parts[-1])
         return torch.cat(parts)[:n].to(self.coordinates.mean.device)
 
     def _try(self, trials: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -1,124 +1,166 @@
-"""Generators of events with an explicit density: the autoregressive transformer of the rings, and a spline flow.
+"""Generators with an explicit density: the autoregressive transformer and a spline flow on network coordinates.
 
 They know nothing of particles: an event is its network coordinates, standardised, one after the other. Angles are
 numbers like all others; what is generated outside [-pi, pi) is turned back into it.
 """
 
 import math
+from typing import Any
 
 import torch
 import zuko
-from torch import Tensor
+from torch import Tensor, nn
 
-from gampl.generators.autoregressive import BATCH_SIZE, AutoregressiveTransformer
-from gampl.generators.event_generator import EventGenerator
+from gampl.generators.autoregressive import AutoregressiveTransformer
+from gampl.generators.generator import Generator
 from gampl.generators.randomness import global_stream
+from gampl.generators.settings import Architecture
 from gampl.particles.coordinates import Coordinates, wrapped
 
-SPLINE_HIDDEN_LAYERS = 2
+HIDDEN_LAYERS = 2  # of each transformation of a spline flow
 
 
-class _Density(EventGenerator):
-    """What both have in common: standardised coordinates around a density.
+class Spline(nn.Module):
+    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's.
+
+    Shapes:
+        log_prob: (n, d), (n, c) -> (n,)
 
     Args:
-        coordinates: Map from events to network coordinates and back.
-        x: Network coordinates of the training events, (n, d), which give mean and standard deviation.
+        features: Dimensions d of an event.
+        size: Transformations, hidden nodes and bins, see `gampl.generators.settings.Architecture`.
+        conditions: Numbers c of each event that are not generated.
+        generator: Random stream of the initial weights.
     """
 
+    dtype = torch.float32
+    numbers = ("normal",)  # that an event is made of, d of them
+
+    def __init__(self, features: int, size: Architecture, *, conditions: int = 0, generator: torch.Generator) -> None:
+        super().__init__()
+        self.features = features
+        couplings = {"passes": 2, "randperm": True} if size.couplings else {}
+        with global_stream(generator):
+            self.flow = zuko.flows.NSF(
+                features,
+                conditions,
+                bins=size.components,
+                transforms=size.blocks,
+                hidden_features=(size.width,) * HIDDEN_LAYERS,
+                **couplings,
+            )
+
+    def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Exact log density, Eq. (8)."""
+        log_density: Tensor = self.flow(condition).log_prob(x)
+        return log_density
+
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
+        """Draws normal numbers, (n, d), on the CPU: a GPU draws the same events."""
+        device = next(self.parameters()).device
+        return (torch.randn(n, self.features, generator=generator).to(device).float(),)
+
+    @torch.no_grad()
+    def transform(self, normal: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Turns standard normal numbers into events: (n, d), (n, c) -> (n, d)."""
+        x: Tensor = self.flow(condition).transform.inv(normal)
+        return x
+
+
+def make_density(
+    size: Architecture, features: int, conditions: int, generator: torch.Generator
+) -> AutoregressiveTransformer | Spline:
+    """An untrained density, with initial weights from a random stream."""
+    if size.kind == "spline":
+        return Spline(features, size, conditions=conditions, generator=generator)
+    sizes = (size.width, size.blocks, size.heads, size.components)
+    return AutoregressiveTransformer(features, *sizes, conditions=conditions, generator=generator)
+
+
+class Plain(Coordinates):
+    """Coordinates of events that are vectors of numbers of order 1: the vectors themselves, in single precision."""
+
+    def __init__(self, features: int) -> None:
+        nn.Module.__init__(self)  # nothing is standardised, and nothing stored
+        self.d, self.event_shape = features, (features,)
+        self.register_buffer("angles", torch.zeros(features, dtype=torch.bool), persistent=False)
+
+    def to_network(self, events: Tensor) -> Tensor:
+        """The same numbers, (n, d)."""
+        return events.float()
+
+    def to_events(self, x: Tensor) -> Tensor:
+        """The same numbers, (n, d)."""
+        return x
+
+    def log_jacobian(self, x: Tensor) -> Tensor:
+        """Zeros, (n, d) -> (n,)."""
+        return x.new_zeros(len(x), dtype=torch.float64)
+
+
+class Density(Generator):
+    """An explicit density of network coordinates.
+
+    Args:
+        coordinates: Map from events to network coordinates and back, `Coordinates` or `Plain`.
+        density: Of the coordinates, `AutoregressiveTransformer` or `Spline`, for d features.
+        x: Network coordinates of the training events, (n, d), if they are to be standardised.
+        condition: See `Generator`.
+    """
+
+    density: Any
     mean: Tensor
     std: Tensor
-    batch_size = BATCH_SIZE
+    # Smaller ones are slower on a CPU, where each operation costs its call; larger ones no faster.
+    batch_size = 16384
+    log_prob_batch = 16384
 
-    def __init__(self, coordinates: Coordinates, x: Tensor) -> None:
-        super().__init__(coordinates)
-        self.register_buffer("mean", x.mean(0).double())
-        self.register_buffer("std", x.std(0).double())
+    def __init__(
+        self, coordinates: Any, density: nn.Module, x: Tensor | None = None, condition: Tensor | None = None
+    ) -> None:
+        super().__init__(coordinates, condition)
+        self.density, self.standardises = density, x is not None
+        if x is not None:
+            self.register_buffer("mean", x.mean(0).double())
+            self.register_buffer("std", x.std(0).double())
+            self.log_prob_batch = 1000
 
-    def _log_density(self, z: Tensor) -> Tensor:
-        """Log density of standardised coordinates, (n, d) -> (n,)."""
-        raise NotImplementedError
-
-    def _standardised(self, *latent: Tensor) -> Tensor:
-        """Makes standardised coordinates of latent numbers: (n, ...) -> (n, d)."""
-        raise NotImplementedError
+    def _log_density(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """Log density of the standardised coordinates, (n, d), (n, c) -> (n,)."""
+        z = (x - self.mean) / self.std if self.standardises else x
+        log_density: Tensor = self.density.log_prob(z.to(self.density.dtype), self.standardised_condition(condition))
+        return log_density
 
     def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:  # noqa: ARG002 - a flow has some
         """Nothing is random."""
         return ()
 
-    def loss(self, x: Tensor, *_: Tensor) -> Tensor:
-        """Negative log density of standardised coordinates, Eq. (8): (n, d) -> (n,)."""
-        return -self._log_density(((x - self.mean) / self.std).float())
+    def loss(self, x: Tensor, *_: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Negative log density of standardised coordinates, Eq. (8): (n, d), (n, c) -> (n,)."""
+        return -self._log_density(x, condition)
+
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draws what the density makes events of: (n, d) each."""
+        numbers: tuple[Tensor, ...] = self.density.latent(n, generator)
+        return numbers
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor) -> Tensor:
-        """Makes events: (n, ...) -> (n, *event_shape)."""
-        x = self._standardised(*latent).to(self.mean) * self.std + self.mean
-        return self.coordinates.to_events(wrapped(x, self.coordinates.angles))
+    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Makes events: (n, d) each, (n, c) -> (n, *event_shape)."""
+        z: Tensor = self.density.transform(*latent, self.standardised_condition(condition))
+        if self.standardises:
+            z = wrapped(z.to(self.mean) * self.std + self.mean, self.coordinates.angles)
+        return self.coordinates.to_events(z)
 
     @torch.no_grad()
-    def log_prob(self, events: Tensor) -> Tensor:
-        """Log density of events, (n, *event_shape) -> (n,); angles also count where they are a turn away."""
+    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+        """Log density of events, (n, *event_shape), (n, c) -> (n,); angles also count where they are a turn away."""
         x = self.coordinates.to_network(events)
         places = [x]
         for k in self.coordinates.angles.nonzero()[:, 0].tolist():
             turn = torch.zeros_like(x[0]).index_fill(0, torch.tensor([k], device=x.device), 2 * math.pi)
             places += [x - turn, x + turn]
-        values = torch.stack([self._log_density(((place - self.mean) / self.std).float()) for place in places])
-        return values.double().logsumexp(0) - self.std.log().sum() + self.coordinates.log_jacobian(x)
-
-
-class AutoregressiveEvents(_Density):
-    """The autoregressive transformer of the rings, Eqs. (6)-(8), on the coordinates of events.
-
-    Args:
-        coordinates, x: See `_Density`.
-        network: The transformer, for d features.
-    """
-
-    def __init__(self, coordinates: Coordinates, x: Tensor, network: AutoregressiveTransformer) -> None:
-        super().__init__(coordinates, x)
-        self.network = network
-
-    def _log_density(self, z: Tensor) -> Tensor:
-        return self.network.log_prob(z)
-
-    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draws uniform and normal numbers: (n, d) each."""
-        return self.network.latent(n, generator)
-
-    def _standardised(self, *latent: Tensor) -> Tensor:
-        return self.network.transform(*latent)
-
-
-class SplineEvents(_Density):
-    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's, with couplings, on those coordinates.
-
-    Args:
-        coordinates, x: See `_Density`.
-        blocks, width, bins: Couplings, hidden nodes of each, and bins of the splines.
-        generator: Random stream of the initial weights.
-    """
-
-    def __init__(
-        self, coordinates: Coordinates, x: Tensor, *, blocks: int, width: int, bins: int, generator: torch.Generator
-    ) -> None:
-        super().__init__(coordinates, x)
-        with global_stream(generator):
-            hidden = (width,) * SPLINE_HIDDEN_LAYERS
-            self.flow = zuko.flows.NSF(
-                coordinates.d, bins=bins, transforms=blocks, passes=2, randperm=True, hidden_features=hidden
-            )
-
-    def _log_density(self, z: Tensor) -> Tensor:
-        log_density: Tensor = self.flow().log_prob(z)
-        return log_density
-
-    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
-        """Draws normal numbers, (n, d), on the CPU: a GPU draws the same events."""
-        return (torch.randn(n, self.coordinates.d, generator=generator).to(self.mean.device).float(),)
-
-    def _standardised(self, *latent: Tensor) -> Tensor:
-        z: Tensor = self.flow().transform.inv(*latent)
-        return z
+        values = torch.stack([self._log_density(place, condition) for place in places]).double().logsumexp(0)
+        if self.standardises:
+            values = values - self.std.log().sum()
+        return values + self.coordinates.log_jacobian(x)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
-from gampl.generators.event_generator import EventGenerator
-from gampl.generators.event_settings import Solver
+from gampl.generators.generator import Generator
+from gampl.generators.settings import Solver
 from gampl.particles.coordinates import Coordinates, wrapped
 
 
@@ -30,20 +30,29 @@ class Base(Protocol):
         """Log density: (n, d) -> (n,)."""
 
 
-class FlowMatching(EventGenerator):
+class FlowMatching(Generator):
     """A generator of events by conditional flow matching.
 
     Args:
         coordinates: Map from events to network coordinates and back.
-        velocity: Network (x, t) -> dx/dt with shapes (n, d), (n,) -> (n, d).
+        velocity: Network (x, t, condition) -> dx/dt with shapes (n, d), (n,), (n, c) -> (n, d).
         base: Latent distribution at t = 1.
         solver: How `stream` and `log_prob` solve the differential equation.
+        condition: See `Generator`.
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster
+    log_prob_batch = 1000  # all evaluations of them are remembered
 
-    def __init__(self, coordinates: Coordinates, velocity: nn.Module, base: Base, solver: Solver | None = None) -> None:
-        super().__init__(coordinates)
+    def __init__(
+        self,
+        coordinates: Coordinates,
+        velocity: nn.Module,
+        base: Base,
+        solver: Solver | None = None,
+        condition: Tensor | None = None,
+    ) -> None:
+        super().__init__(coordinates, condition)
         self.velocity, self.base = velocity, base
         self.solver = solver or Solver()
 
@@ -53,27 +62,27 @@ class FlowMatching(EventGenerator):
         latent = self.base.sample(n, generator)
         return t.to(latent.device), latent
 
-    def loss(self, x: Tensor, *noise: Tensor) -> Tensor:
-        """The loss L of events at these times and with these latent events: (n, d), (n,), (n, d) -> (n,)."""
+    def loss(self, x: Tensor, *noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """The loss L of events at these times and with these latent events: (n, d), (n,), (n, d), (n, c) -> (n,)."""
         t, latent = noise
         difference = wrapped(latent - x, self.coordinates.angles)
         path = wrapped(x + t.unsqueeze(-1) * difference, self.coordinates.angles)
-        error = self._rate(path, t) - difference
+        error = self._rate(path, t, self.standardised_condition(condition)) - difference
         return 0.5 * error.square().mean(-1)
 
-    def _rate(self, x: Tensor, t: Tensor) -> Tensor:
+    def _rate(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
         """dx/dt in the type of x, which is double: an event's kinematics must not be lost to round-off."""
-        rate: Tensor = self.velocity(x, t)
+        rate: Tensor = self.velocity(x, t) if context is None else self.velocity(x, t, context)
         return rate.to(x.dtype)
 
     @torch.no_grad()
-    def transport(self, x: Tensor, solver: Solver | None = None) -> Tensor:
-        """Carries latent events at t = 1 to network coordinates of events at t = 0: (n, d) -> (n, d)."""
-        solver = solver or self.solver
+    def transport(self, x: Tensor, solver: Solver | None = None, condition: Tensor | None = None) -> Tensor:
+        """Carries latent events at t = 1 to network coordinates of events at t = 0: (n, d), (n, c) -> (n, d)."""
+        solver, context = solver or self.solver, self.standardised_condition(condition)
         times = torch.tensor([1.0, 0.0], dtype=x.dtype, device=x.device)
 
         def rate(t: Tensor, x: Tensor) -> Tensor:
-            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)))
+            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)), context)
 
         end = odeint(rate, x, times, method=solver.method, options=_steps(solver))[-1]
         return wrapped(end, self.coordinates.angles)
@@ -83,26 +92,28 @@ class FlowMatching(EventGenerator):
         return (self.base.sample(n, generator),)
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor) -> Tensor:
-        """Solves the differential equation: (n, d) -> (n, *event_shape)."""
+    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Solves the differential equation: (n, d), (n, c) -> (n, *event_shape)."""
         (x,) = latent
-        return self.coordinates.to_events(self.transport(x))
+        return self.coordinates.to_events(self.transport(x, condition=condition))
 
     def log_prob(
         self,
         events: Tensor,
         *,
+        condition: Tensor | None = None,
         solver: Solver | None = None,
         probes: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Log density of events, from the continuity equation (40): (n, *event_shape) -> (n,).
+        """Log density of events, from the continuity equation (40): (n, *event_shape), (n, c) -> (n,).
 
         Along the flow, d log p / dt = - div v. The divergence is exact with d further evaluations of the network, or
         estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many.
 
         Args:
             events: On the device of the network.
+            condition: See `Generator`.
             solver: By default that of the generator.
             probes: Random directions for each event; None for the exact divergence.
             generator: Source of the probes.
@@ -112,7 +123,7 @@ class FlowMatching(EventGenerator):
         """
         if probes is not None and generator is None:
             raise ValueError("probes are random: log_prob needs a generator for them")
-        solver = solver or self.solver
+        solver, context = solver or self.solver, self.standardised_condition(condition)
         x = self.coordinates.to_network(events)
         if probes is None:
             directions = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)  # (d, 1, d)
@@ -124,7 +135,7 @@ class FlowMatching(EventGenerator):
         def rate(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
-                v = self._rate(here, t.expand(len(here)))
+                v = self._rate(here, t.expand(len(here)), context)
                 divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
             return v.detach(), weight * divergence.detach()
 

@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 _SAYINGS = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "DefaultCPUAllocator: can't allocate memory")
 
 
-class AtOnce:
+class Divider:
     """How many events are worked on at once: all, until the memory does not suffice, and from then on half as many.
 
     What is random must be drawn before, so that it does not depend on the division.

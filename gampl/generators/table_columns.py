@@ -1,4 +1,4 @@
-"""Columns of numbers that are made Gaussian-like, and back: what the generators of `gampl.training.tables` see.
+"""Columns of numbers that are made Gaussian-like, and back: what the generators of `gampl.generators.tables` see.
 
 Each column goes through one of four simple monotone maps and is standardised. The maps have two to four numbers each
 and no more on purpose: all members of an ensemble share them, so whatever they learn is not in the members' spread.
@@ -111,7 +111,7 @@ class Columns:
         """Events of standardised columns, (n, d) -> (n, d)."""
         return np.stack([column.to_values(z[:, k]) for k, column in enumerate(self.columns)], axis=1)
 
-    def log_prob(self, events: ArrayLike, log_density: Callable[[Floats], Floats]) -> Floats:
+    def log_prob(self, events: ArrayLike, log_density: Callable[[Floats, NDArray[np.bool_]], Floats]) -> Floats:
         """Log density of events, (n, d) -> (n,), minus infinity where nothing can be generated.
 
         In a column on a grid it is a probability per step. Where the column has few values, this is the mean over the
@@ -119,7 +119,8 @@ class Columns:
 
         Args:
             events: Rows of the table.
-            log_density: That of standardised columns, (n, d) -> (n,).
+            log_density: That of standardised columns; it is also told which of the events these belong to, because
+                some have no density: (m, d), (n,) -> (m,).
 
         Raises:
             ValueError: If the events have another number of columns.
@@ -130,12 +131,12 @@ class Columns:
         parts = [self._log_density_at(x + offset, log_density) for offset in self._cell_points()]
         return np.asarray(logsumexp(parts, axis=0) - np.log(len(parts)))
 
-    def _log_density_at(self, x: Floats, log_density: Callable[[Floats], Floats]) -> Floats:
+    def _log_density_at(self, x: Floats, log_density: Callable[[Floats, NDArray[np.bool_]], Floats]) -> Floats:
         z, slopes = self.to_normal(x), [column.log_slope(x[:, k]) for k, column in enumerate(self.columns)]
-        inside = np.isfinite(z).all(axis=1)
+        inside = np.asarray(np.isfinite(z).all(axis=1))
         values = np.full(len(x), -np.inf)
         if inside.any():
-            values[inside] = log_density(z[inside]) + np.sum(slopes, axis=0)[inside]
+            values[inside] = log_density(z[inside], inside) + np.sum(slopes, axis=0)[inside]
         return values
 
     def _cell_points(self) -> Floats:

@@ -1,75 +1,88 @@
-"""Generators of the standardised columns of a table: spline flow and sum of Gaussians."""
+"""Generators of rows of a table: any explicit density of the standardised columns, or a sum of Gaussians."""
+
+from typing import Any
 
 import numpy as np
 import torch
-import zuko
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
-from torch import Tensor
+from torch import Tensor, nn
 
-from gampl.generators.randomness import global_stream, torch_generator
-from gampl.generators.table_settings import TableTraining
-from gampl.training.ensemble import Split
+from gampl.generators.densities import Density
+from gampl.generators.table_columns import Columns
 
-HIDDEN_LAYERS = 2
-BATCH_SIZE = 10_000  # events whose density is worked out together
+BATCH_SIZE = 10_000  # events that are worked out together
 
 Floats = NDArray[np.float64]
 
 
-class Spline:
-    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's on standardised columns, (n, d).
-
-    Args:
-        training: Its size, and the seed of its initial weights.
-    """
-
-    def __init__(self, training: TableTraining) -> None:
-        self.dim = training.dim
-        with global_stream(torch_generator(training.seed, "weights", training.member)):
-            self.flow = zuko.flows.NSF(
-                training.dim,
-                bins=training.bins,
-                transforms=training.transforms,
-                hidden_features=(training.width,) * HIDDEN_LAYERS,
-            )
-
-    @torch.no_grad()
-    def draw(self, n: int, rng: np.random.Generator) -> Floats:
-        """Draws n events, (n, d)."""
-        # numpy's numbers rather than torch's: a GPU draws the same events
-        normal = self._tensor(rng.standard_normal((n, self.dim)))
-        z: Tensor = self.flow().transform.inv(normal)
-        return z.double().numpy(force=True)
-
-    @torch.no_grad()
-    def log_density(self, z: Floats) -> Floats:
-        """Log density of events, (n, d) -> (n,)."""
-        parts = [self.flow().log_prob(part) for part in torch.split(self._tensor(z), BATCH_SIZE)]
-        return torch.cat(parts).double().numpy(force=True)
-
-    def _tensor(self, z: Floats) -> Tensor:
-        return torch.from_numpy(z).to(next(self.flow.parameters()))
-
-
-class Kernels:
+class Kernels(nn.Module):
     """A Gaussian around each training event, with a width by Scott's rule for n_train events.
 
     Args:
         z: Standardised training events, (n_train, d).
-        split: Which of them this member has, and their weights.
+        rows: Numbers of those that this member has.
+        weights: Of these events.
         bandwidth: Factor on the width.
     """
 
-    def __init__(self, z: Floats, split: Split, bandwidth: float = 1.0) -> None:
+    dtype = torch.float64
+
+    def __init__(self, z: Floats, rows: NDArray[np.int64], weights: NDArray[np.float32], bandwidth: float) -> None:
+        super().__init__()
         scott = len(z) ** (-1 / (z.shape[1] + 4))  # not of the fewer events that are left after resampling
-        rows, weights = split.train.numpy(), split.weights.numpy()
         self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=weights)
 
     def draw(self, n: int, rng: np.random.Generator) -> Floats:
         """Draws n events, (n, d)."""
         return np.asarray(self.kde.resample(n, seed=rng).T)
 
-    def log_density(self, z: Floats) -> Floats:
-        """Log density of events, (n, d) -> (n,)."""
-        return np.asarray(self.kde.logpdf(z.T))
+    def log_prob(self, x: Tensor, _: Tensor | None = None) -> Tensor:
+        """Log density, (n, d) -> (n,)."""
+        return torch.from_numpy(np.asarray(self.kde.logpdf(x.numpy(force=True).T)))
+
+    def transform(self, x: Tensor, _: Tensor | None = None) -> Tensor:
+        """Drawn events as they are, (n, d)."""
+        return x
+
+
+class RowGenerator(Density):
+    """A generator of rows of a table.
+
+    Args:
+        columns: Map from rows to standardised columns.
+        density: Of standardised columns.
+        condition: See `gampl.generators.generator.Generator`.
+    """
+
+    batch_size = BATCH_SIZE
+    log_prob_batch = BATCH_SIZE
+
+    def __init__(self, columns: Columns, density: nn.Module, condition: Tensor | None = None) -> None:
+        super().__init__(columns, density, condition=condition)
+        self.columns = columns
+
+    def latent(self, n: int, generator: np.random.Generator) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Draws what the density makes events of, (n, d) each, from numpy's random streams."""
+        if isinstance(self.density, Kernels):
+            return (torch.from_numpy(self.density.draw(n, generator)),)
+        draws: dict[str, Any] = {"uniform": generator.random, "normal": generator.standard_normal}
+        shape, like = (n, len(self.columns.columns)), next(self.density.parameters())
+        return tuple(torch.from_numpy(draws[kind](shape)).to(like) for kind in self.density.numbers)
+
+    @torch.no_grad()
+    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Makes rows: (n, d) each, (n, c) -> (n, d)."""
+        z = self.density.transform(*latent, self.standardised_condition(condition))
+        return torch.from_numpy(self.columns.to_values(z.double().numpy(force=True)))
+
+    @torch.no_grad()
+    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+        """Log density of rows, (n, d), (n, c) -> (n,); in columns on a grid per step, see `Columns.log_prob`."""
+        device = None if isinstance(self.density, Kernels) else next(self.density.parameters()).device
+
+        def log_density(z: Floats, inside: NDArray[np.bool_]) -> Floats:
+            context = None if condition is None else condition[torch.from_numpy(inside)].to(device)
+            return self._log_density(torch.from_numpy(z).to(device), context).double().numpy(force=True)
+
+        return torch.from_numpy(self.columns.log_prob(events.numpy(force=True), log_density))

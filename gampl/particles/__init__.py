@@ -1,7 +1,5 @@
 """What an event is: momenta of particles, observables, expressions of them, and coordinates that networks see."""
 
-from gampl.particles.events import Events
-from gampl.particles.expressions import Expression, ExpressionError, expression
-from gampl.particles.observables import Observable, observable
+import lazy_loader
 
-__all__ = ["Events", "Expression", "ExpressionError", "Observable", "expression", "observable"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,10 +1,5 @@
-"""Where true events come from, with their exact density where it is known.
+"""Where true events come from, with their exact density where it is known."""
 
-The toys are here; of physics there are `top_pair.TopPair` and `z_jets.ZJets`, known by files of events, and
-`leading_order_top_pair.LeadingOrderTopPair`, known exactly.
-"""
+import lazy_loader
 
-from gampl.processes.gaussian_line import GaussianLine
-from gampl.processes.gaussian_ring import GaussianRing
-
-__all__ = ["GaussianLine", "GaussianRing"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

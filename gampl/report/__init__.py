@@ -1,17 +1,5 @@
 """From samples that somebody has to words, figures, a page, JSON and CSV."""
 
-from gampl.report.process import Definition, Process, Region, SampleFiles
-from gampl.report.study import Estimate, Failure, Finding, Study, analyse, analyse_streams
+import lazy_loader
 
-__all__ = [
-    "Definition",
-    "Estimate",
-    "Failure",
-    "Finding",
-    "Process",
-    "Region",
-    "SampleFiles",
-    "Study",
-    "analyse",
-    "analyse_streams",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gampl.basics import Floats
-from gampl.generators.settings import Fit
-from gampl.generators.table_settings import GENERATORS, TableTraining
+from gampl.generators.settings import Architecture
 from gampl.particles.quoting import quoted
 from gampl.report.process import Process, first_repeated
 from gampl.report.samples import Batch, Numbers, Progress, true_sample
 from gampl.report.study import Study, analyse_streams
+from gampl.training.settings import Fit, Table, Training
+from gampl.training.train import train_or_load
 
 if TYPE_CHECKING:
-    from gampl.training.tables import TableEnsemble
+    from gampl.training.ensemble import Ensemble
 
+GENERATORS = ("spline", "kde")
 SPLINE_ONLY = ("steps", "batch_size", "learning_rate", "width", "transforms", "bins")
 LEAST = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "transforms": 1, "bins": 2}
 
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """An ensemble of generators that is trained on the training sample, see `TableTraining`.
+    """An ensemble of generators that is trained on the training sample, see `gampl.training.settings.Training`.
 
     Args:
         kind: "spline" or "kde".
         members: How many.
         columns: Columns or observables that it learns; all regions and summaries must be made of these.
         n_gen: Events to generate with each member.
-        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.generators.settings.Fit`.
+        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.training.settings.Fit`.
         width, transforms, bins: Size of a spline.
 
     Raises:
@@ -44,9 +46,9 @@ class GeneratorSettings:
     steps: int = Fit.steps
     batch_size: int = Fit.batch_size
     learning_rate: float = Fit.learning_rate
-    width: int = TableTraining.width
-    transforms: int = TableTraining.transforms
-    bins: int = TableTraining.bins
+    width: int = 32
+    transforms: int = 3
+    bins: int = 8
 
     def __post_init__(self) -> None:
         if self.kind not in GENERATORS:
@@ -77,10 +79,8 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     return events[: process.n_train]
 
 
-def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> "TableEnsemble":
+def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> "Ensemble":
     """Trains the ensemble of a process file, or finds it in the store."""
-    from gampl.training.tables import train_ensemble
-
     events = training_events(process, generator)
     fit = Fit(
         steps=generator.steps,
@@ -89,14 +89,20 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
         warmup=min(Fit.warmup, generator.steps // 5),
         ema=0.99,
     )
-    sizes = {name: getattr(generator, name) for name in ("width", "transforms", "bins")}
-    dim = len(generator.columns)
-    training = TableTraining(generator.kind, n_train=len(events), dim=dim, seed=process.seed, fit=fit, **sizes)
-    return train_ensemble(training, events, generator.members, names=generator.columns, label=label)
+    architecture = Architecture(
+        generator.kind,
+        blocks=generator.transforms,
+        width=generator.width,
+        components=generator.bins,
+        couplings=False,
+    )
+    table = Table(tuple(generator.columns))
+    training = Training(table, len(events), architecture, members=generator.members, seed=process.seed, fit=fit)
+    return train_or_load(training, events, label=label)
 
 
 def analyse_generated(
-    process: Process, generator: GeneratorSettings, ensemble: "TableEnsemble", progress: Progress | None = None
+    process: Process, generator: GeneratorSettings, ensemble: "Ensemble", progress: Progress | None = None
 ) -> Study:
     """Analyse what an ensemble generates, as `gampl.report.study.analyse` does samples in files.
 

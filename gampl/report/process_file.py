@@ -39,12 +39,13 @@ from typing import Annotated, Any, Required, TypedDict
 from msgspec import Meta
 
 from gampl.files.layout import Layout
-from gampl.generators.table_settings import TableTraining
+from gampl.generators.settings import Architecture
 from gampl.particles.expressions import ExpressionError, expression
 from gampl.particles.quoting import quoted
 from gampl.report.generated import SPLINE_ONLY, GeneratorSettings
 from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, check_keys, inside, load, shown, take
 from gampl.report.process import Definition, Process, Region, SampleFiles
+from gampl.training.settings import Table, Training
 
 __all__ = ["ProcessFile", "ProcessFileError", "read"]
 
@@ -274,8 +275,8 @@ class _Reader:
             raise self.error("generator", "needs events to be trained on, expected train, too")
         if process.n_gen is not None and process.n_gen > settings.n_gen:
             raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
-        sizes = {"n_train": process.n_train, "dim": len(settings.columns)}
-        self.build("generator", TableTraining, generator=settings.kind, **sizes)
+        architecture, table = Architecture(settings.kind), Table(settings.columns)
+        self.build("generator", Training, process=table, n_train=process.n_train, architecture=architecture)
         learned = set(settings.columns)
         for name, definition in self.observables.items():
             if learned.issuperset(definition.expression.names):

@@ -1,4 +1,5 @@
-"""From Pythia to files of events.
+"""From Pythia to files of events."""
 
-`production.make_shards` makes what a `top_pair.TopPairRecipe` or `z_jets.ZJetsRecipe` says, `merging.merge` joins it.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

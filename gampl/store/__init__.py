@@ -1,1 +1,5 @@
-"""Files that are whole (`atomic`, `locking`) and artifacts that are found again (`artifacts.Store`, `provenance`)."""
+"""Files that are whole, and artifacts that are found again."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

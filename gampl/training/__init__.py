@@ -1,1 +1,5 @@
-"""Settings and events become a posterior: train, or load what was trained before."""
+"""Settings and events become a posterior: trained, or found in the store."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

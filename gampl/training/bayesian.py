@@ -15,90 +15,62 @@ Warning:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from zuko.bayesian import BayesianModel
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.generators.memory import AtOnce
+from gampl.generators.generator import Generator
+from gampl.generators.memory import Divider
 from gampl.generators.randomness import torch_generator
-from gampl.generators.settings import Fit
-from gampl.training.fit import History, fit
-from gampl.training.networks import NetworkPosterior
+from gampl.training.members import Member
 
 
-def fit_bayesian(
-    network: AutoregressiveTransformer,
-    x: Tensor,
-    settings: Fit,
-    *,
-    seed: int,
-    kl_weight: float = 0.03,
-    init_logvar: float = -9.0,
-    checkpoint: Path | None = None,
-    label: str = "bayesian",
-) -> tuple[BayesianModel, History]:
-    """Fits the variational posterior of a network's weights.
+def bayesian(generator: Generator, seed: int, init_logvar: float = -9.0) -> BayesianModel:
+    """Makes a generator Bayesian: its trained weights become means, with log-variances close to `init_logvar`.
 
-    Args:
-        network: Its weights are the means at the start.
-        x: Training events (n_train, d) on the device to train on; all are used, none held back.
-        settings: See `gampl.generators.settings.Fit`.
-        seed: Seed of the batches and the noise.
-        kl_weight: Factor on the divergence; 1 is the untempered posterior.
-        init_logvar: Log-variance of all weights at the start.
-        checkpoint: See `gampl.training.fit.fit`.
-        label: What to call this training in messages.
+    Layers other than `nn.Linear` and zuko's have one set of weights for all events of a batch.
     """
-    trainable = _Variational(bayesian(network, seed, init_logvar).to(x.device), x, settings, seed, kl_weight)
-    rates = {name: settings.logvar_learning_rate for name in trainable.parameters if name.startswith("logvars.")}
-    history = fit(trainable, settings, learning_rates=rates, checkpoint=checkpoint, label=label)
-    return trainable.model, history
+    fixed = [name for name, p in generator.named_parameters() if not p.requires_grad]
+    with _global_seed(_seed(torch_generator(seed, "log-variances")), generator):
+        return BayesianModel(generator, init_logvar=init_logvar, exclude_params=fixed)
 
 
-def bayesian(network: AutoregressiveTransformer, seed: int, init_logvar: float = -9.0) -> BayesianModel:
-    """Makes a network Bayesian: its weights become means, with log-variances close to `init_logvar`."""
-    with _global_seed(_seed(torch_generator(seed, "log-variances")), network):
-        return BayesianModel(network, init_logvar=init_logvar)
+def draw(model: BayesianModel, member: int, seed: int) -> Generator:
+    """Draws a generator from a variational posterior."""
+    with _global_seed(_seed(torch_generator(seed, "draws", member)), model):
+        drawn: Generator = model.sample_model()
+        return drawn
 
 
-def draw(model: BayesianModel, members: int, seed: int) -> NetworkPosterior:
-    """Draws networks from a variational posterior; the first ones do not depend on how many are drawn."""
-    drawn = []
-    for member in range(members):
-        with _global_seed(_seed(torch_generator(seed, "draws", member)), model):
-            drawn.append(model.sample_model())
-    return NetworkPosterior(tuple(drawn))
+class Variational(Member):
+    """A generator whose variational posterior is trained; all events are trained on, none held back."""
 
-
-class _Variational:
-    """The variational loss, as something that `fit` can train: one model, so M = 1."""
-
-    members = 1
-
-    def __init__(self, model: BayesianModel, x: Tensor, settings: Fit, seed: int, kl_weight: float) -> None:
-        self.model, self.x, self.batch_size = model, x, settings.batch_size
-        self.kl_weight = kl_weight / len(x)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        training = self.training
+        # on the CPU, so that a GPU begins with the same numbers
+        self.model = bayesian(self.generator.cpu(), training.seed, training.init_logvar).to(self.x.device)
+        self.kl_weight = training.kl_weight / len(self.x)
         # the base network keeps its weights of the start: what is trained are means and log-variances
-        self.parameters = {name: p for name, p in model.named_parameters() if not name.startswith("base.")}
-        self.streams = [torch_generator(seed, "batches")]
+        self.parameters = {name: p for name, p in self.model.named_parameters() if not name.startswith("base.")}
+        rate = training.fit.logvar_learning_rate
+        self.learning_rates = {name: rate for name in self.parameters if name.startswith("logvars.")}
 
     def draw(self) -> tuple[Tensor, ...]:
-        """Row numbers of a batch, (1, B), and the seed of its noise, (1,), which makes the batch indivisible."""
-        rows = torch.randint(len(self.x), (1, self.batch_size), generator=self.streams[0])
-        return rows, _seed(self.streams[0]).unsqueeze(0)
+        """A batch, (1, B), (1, B, d), ..., and the seed of its noise, (1,), which makes the batch indivisible."""
+        return *(part.unsqueeze(0) for part in super().draw()), _seed(self.streams[0]).unsqueeze(0)
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        rows, seed = drawn
-        with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True) as network:
-            log_likelihood = network.log_prob(self.x[rows[0].to(self.x.device)]).mean()
-        loss: Tensor = self.kl_weight * self.model.kl_divergence(prior_var=1.0) - log_likelihood
-        return loss.unsqueeze(0)
+        """The loss L of the module's text: (1,)."""
+        *batch, seed = drawn
+        with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True):
+            loss = self._loss(*(part[0] for part in batch)).mean()
+        return (self.kl_weight * self.model.kl_divergence(prior_var=1.0) + loss).unsqueeze(0)
 
-    def validation_losses(self, _: AtOnce) -> None:
-        return None
+    def validation_losses(self, _: Divider) -> None:
+        """Nothing is held back."""
 
 
 def _seed(stream: torch.Generator) -> Tensor:

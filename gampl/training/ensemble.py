@@ -1,204 +1,282 @@
-"""Ensembles: networks whose scatter stands for the posterior.
+"""What trainings end with: generators whose scatter stands for the posterior.
 
-What makes members differ decides what their scatter means. With Poisson weights of their own on the training events
-(bootstrap; Efron 1979, Ann. Statist. 7, 1) the members of an efficient fit scatter as fits to other training samples
-would. Those of a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474) each hold back a share
-f of the same events and scatter with only f / (1 - f) of that variance, so that G comes out four times too large for a
-fifth; networks have scatter of their own on top, from initial weights and batches, which can hide it. With the same
-split for all, that is all that is left. The members of a repulsive ensemble see the same events and push each other
-apart, see `gampl.training.repulsive`.
-
-Members are trained side by side with `torch.func` or one after the other; the result is the same up to round-off.
+Generated LHC events are kept in the artifact store, because a flow is slow.
 """
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.func import functional_call, stack_module_state, vmap
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.generators.memory import AtOnce
+from gampl.generators.devices import pick_device
+from gampl.generators.generator import Generator
+from gampl.generators.memory import Divider, split
 from gampl.generators.randomness import torch_generator
-from gampl.generators.settings import Fit, held_back
-from gampl.training.fit import History, fit
+from gampl.store.artifacts import Artifact, Store, array_digest
+from gampl.training.fit import History, join
+from gampl.training.settings import Ring, Table, Training
 
-# Members train side by side as long as one layer's output (members x batch x features x width) has no more numbers
-# than this, so that training needs about 1 GB. That is never slower: benchmarks/test_ensemble_speed.py.
-NUMBERS_AT_ONCE = 4_000_000
+CHUNK = 10_000  # events that share a random stream, by default
+MAX_LOST = 1e-3  # share of events that are not finite above which a member is excluded
+
+Floats = NDArray[np.float64]
 
 
-class Split(NamedTuple):
-    """Row numbers of the events that a member is trained on and of those held back, and the weights of the former.
+@dataclass(frozen=True)
+class Trained:
+    """A generator: the outcome of the training of one member.
 
-    The weights are those of the loss; their mean is one.
+    Attributes:
+        training: What was asked for.
+        number: Of the member.
+        generator: On the CPU; untrained where the training failed.
+        history: How it went; None for a "kde", and for a training that stopped on a loss that was not finite.
+        failure: Why this member must not be used; empty for a good one.
+        data_digest: SHA-256 of the training events.
+        artifact: Digest of all that the weights depend on: the name of the artifact in the store.
+        store: Where generated events are kept, if they are of LHC processes.
+        chunk: Events that are made together. Another number makes other events.
+        device: Where LHC events are made, see `gampl.generators.devices.pick_device`. Round-off apart it makes no
+            difference.
     """
 
-    train: Tensor
-    held_back: Tensor
-    weights: Tensor
+    training: Training
+    number: int
+    generator: Generator
+    history: History | None
+    failure: str
+    data_digest: str
+    artifact: str
+    store: Store = field(default_factory=Store)
+    chunk: int = CHUNK
+    device: str | torch.device | None = None
+
+    def stream(
+        self, n: int, seed: int, batch_size: int | None = None, condition: ArrayLike | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Yields n events in batches of at most (batch_size, *event_shape); LHC events are in GeV.
+
+        The events depend on seed, member, condition and chunk only, of rings on the batch size: a longer stream begins
+        with the shorter one. Events that a flow's solver lost are NaN or infinite.
+
+        Args:
+            n: How many.
+            seed: Of the latent events.
+            batch_size: By default as many as are made together.
+            condition: What the generator is told, (c,) for all events or (n, c), if it has conditions.
+
+        Raises:
+            ValueError: If n or batch_size is not positive, or the condition has another shape.
+        """
+        if n < 1 or (batch_size is not None and batch_size < 1):
+            raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
+        conditions = self._condition(condition, n)
+        if isinstance(self.training.process, Ring):  # one random stream for all, in batches
+            stream = torch_generator(seed, "events", self.number)
+            rows = None if conditions is None else torch.from_numpy(conditions.copy())
+            for batch in self.generator.stream(n, stream, batch_size, condition=rows):
+                yield batch.numpy(force=True)
+            return
+        for k in range(-(-n // self.chunk)):
+            events = self._chunk(k, seed, conditions)[: n - k * self.chunk]
+            size = len(events) if batch_size is None else batch_size
+            for start in range(0, len(events), size):
+                yield events[start : start + size]
+
+    def sample(self, n: int, seed: int, condition: ArrayLike | None = None) -> NDArray[Any]:
+        """The first n events: (n, *event_shape)."""
+        return np.concatenate(list(self.stream(n, seed, condition=condition)))
+
+    def lost(self, n: int, seed: int) -> int:
+        """How many of the first n events are not finite; counted once and kept."""
+
+        def count(_: Path) -> Artifact:
+            rows = (np.isfinite(batch.reshape(len(batch), -1)).all(axis=1) for batch in self.stream(n, seed))
+            return Artifact({}, {"lost": sum(int((~finite).sum()) for finite in rows)})
+
+        return int(self.store.get_or_make(self._key(seed) | {"lost of": n}, count).about["lost"])
+
+    def log_prob(self, events: ArrayLike, condition: ArrayLike | None = None) -> Floats:
+        """Log density of events, (n, *event_shape), and (c,) or (n, c) -> (n,).
+
+        Raises:
+            ValueError: If the events or the condition have another shape.
+        """
+        x, shape = torch.from_numpy(np.array(events, dtype=np.float64)), self.training.process.event_shape
+        if x.shape[1:] != shape:
+            raise ValueError(f"events must have shape (n, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
+        conditions = self._condition(condition, len(x))
+        tensors = (x,) if conditions is None else (x, torch.from_numpy(conditions.copy()))
+        divider, parts = Divider(f"density under {self._name}"), []
+        with self._on_device() as (generator, device), torch.no_grad():
+
+            def log_density(x: Tensor, conditions: Tensor | None = None) -> Tensor:
+                return generator.log_prob(x, condition=conditions)
+
+            for part in split(tensors, generator.log_prob_batch):
+                values = divider.map(log_density, *(tensor.to(device) for tensor in part))
+                parts.append(values.numpy(force=True))
+        return np.concatenate(parts)
+
+    def summary(self) -> str:
+        """One line for people."""
+        name = f"artifact {self.artifact[:12]}"
+        if self.history is None:
+            return f"EXCLUDED: {self.failure}, {name}" if self.failure else f"{self.training.n_train} events, {name}"
+        history, excluded = self.history, f"EXCLUDED: {self.failure}; " if self.failure else ""
+        steps = f"best step {history.best_step[0]} of {history.steps[-1]}"
+        return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
+
+    def _chunk(self, k: int, seed: int, conditions: Floats | None) -> Floats:
+        """Events number k chunk and following, (chunk, *event_shape), with the conditions of all that are asked for."""
+        rows, key = None, self._key(seed) | {"number": k}
+        if conditions is not None:
+            own = conditions[k * self.chunk : (k + 1) * self.chunk]
+            own = np.pad(own, [(0, self.chunk - len(own)), (0, 0)], "edge")  # the last ones are made and not asked for
+            rows, key = torch.from_numpy(own), key | {"condition": array_digest(own)}
+        if isinstance(self.training.process, Table):  # quick, and numpy's random numbers are the same on all devices
+            rng: Any = np.random.default_rng([seed, zlib.crc32(b"generated"), self.number, k])
+            return torch.cat(list(self.generator.stream(self.chunk, rng, condition=rows))).numpy()
+
+        def make(_: Path) -> Artifact:
+            stream = torch_generator(seed, "generated", self.number, k)
+            with self._on_device() as (generator, device):
+                conditions = None if rows is None else rows.to(device)
+                batches = generator.stream(self.chunk, stream, divider=self._divider, condition=conditions)
+                made = np.concatenate([batch.cpu().numpy() for batch in batches])
+            return Artifact({"events": made.astype(np.float32)}, {"device": str(device)})
+
+        return np.asarray(self.store.get_or_make(key, make).arrays["events"], dtype=np.float64)
+
+    def _condition(self, condition: ArrayLike | None, n: int) -> Floats | None:
+        """The condition of each of n events, (n, c), from one for all or one for each."""
+        expected = self.training.conditions
+        if condition is None and not expected:
+            return None
+        conditions = np.asarray([] if condition is None else condition, dtype=np.float64)
+        if not expected or conditions.shape not in ((expected,), (n, expected)):
+            raise ValueError(f"condition must have shape ({expected},) or ({n}, {expected}), got {conditions.shape}")
+        return np.broadcast_to(conditions, (n, expected))
+
+    @property
+    def _name(self) -> str:
+        """For messages."""
+        return f"{self.training.architecture.kind} {self.number}, artifact {self.artifact[:12]}"
+
+    @cached_property
+    def _divider(self) -> Divider:
+        """How many events are made at once, the same for all chunks."""
+        return Divider(f"generating with {self._name}")
+
+    @contextmanager
+    def _on_device(self) -> Iterator[tuple[Generator, torch.device]]:
+        """The generator where it works, and back on the CPU afterwards, whatever happens; small ones stay there."""
+        small = isinstance(self.training.process, Ring | Table)
+        device = torch.device("cpu") if small else pick_device(self.device)
+        try:
+            yield self.generator.to(device), device
+        finally:
+            self.generator.cpu()
+
+    def _key(self, seed: int) -> dict[str, Any]:
+        """All that generated events depend on; the artifact's key has the source of this module, too."""
+        solver = getattr(self.generator, "solver", None)
+        return {
+            "generated by": self.artifact,
+            "member": self.number,
+            "solver": solver and asdict(solver),
+            "seed": seed,
+            "chunk": self.chunk,
+        }
 
 
-def split_of(resampling: str, n_train: int, seed: int, member: int) -> Split:
-    """How a member of an ensemble divides and weighs its training events, see `gampl.generators.settings.RESAMPLINGS`.
+class Ensemble:
+    """Members that share what they were asked for; those that failed are left out and named.
 
-    The members of a repulsive ensemble have the same split.
-    """
-    if resampling == "independent":  # further events follow those that it is trained on
-        rows = torch.arange(n_train + held_back(n_train))
-        return Split(rows[:n_train], rows[n_train:], torch.ones(n_train))
-    alike = resampling in ("same_split", "repulsive")
-    stream = torch_generator(seed, "split", 0 if alike else member)
-    return (poisson_bootstrap if resampling == "bootstrap" else hold_out)(n_train, stream)
-
-
-def hold_out(n: int, generator: torch.Generator) -> Split:
-    """Holds back a random fifth of n events, at least one."""
-    count = held_back(n)
-    order = torch.randperm(n, generator=generator)
-    return Split(order[count:], order[:count], torch.ones(n - count))
-
-
-def poisson_bootstrap(n: int, generator: torch.Generator) -> Split:
-    """Weighs each of n events with a Poisson(1) number and holds back those of weight zero, about 37 %."""
-    counts = torch.poisson(torch.ones(n), generator=generator)
-    (rows,) = counts.nonzero(as_tuple=True)
-    return Split(rows, (counts == 0).nonzero(as_tuple=True)[0], counts[rows] / counts[rows].mean())
-
-
-def fit_ensemble(
-    networks: Sequence[AutoregressiveTransformer],
-    x: Tensor,
-    splits: Sequence[Split],
-    settings: Fit,
-    *,
-    seed: int,
-    at_once: int | None = None,
-    checkpoint: Path | None = None,
-    label: str = "ensemble",
-) -> History:
-    """Trains networks independently, each on its own split of the events; changes their weights in place.
+    Its members are counted from 0 among those that are left; `excluded` has their own numbers. Up to 0.1 % lost events
+    stay in the streams, not finite, and the estimators count them.
 
     Args:
-        networks: The members, alike but for their weights.
-        x: Training events (n_train, d) on the device to train on.
-        splits: For each member, which events it is trained on and which it holds back.
-        settings: See `gampl.generators.settings.Fit`.
-        seed: Seed of the batches. Those of a member depend on its number and on nothing else.
-        at_once: How many members to train side by side; by default as many as memory allows.
-        checkpoint: File of the checkpoint; if not all members train at once, each group has its own beside it.
-        label: What to call this training in messages.
+        trained: Outcomes of trainings.
+        screened: Events of each member that are searched for lost ones; a member that lost more than 0.1 % is
+            left out. None are searched by default.
+        seed: Of these events.
+
+    Attributes:
+        members: Those that are left.
+        excluded: Reason of each member that is left out, by its number.
+
+    Raises:
+        ValueError: If no member is left, or they have not seen the same events and are not independent.
     """
-    members = list(range(len(networks)))
-    if len(splits) != len(networks) or any(len(rows) == 0 for split in splits for rows in split):
-        raise ValueError(f"{len(networks)} networks need as many splits, with events in both parts, got {len(splits)}")
-    if at_once is None:
-        numbers = settings.batch_size * x.shape[1] * networks[0].embed.out_features
-        at_once = max(1, NUMBERS_AT_ONCE // numbers)
-    groups = [members[first : first + at_once] for first in range(0, len(members), at_once)]
-    histories = []
-    for group in groups:
-        trainable = Stack(
-            [networks[i] for i in group],
-            x,
-            [splits[i] for i in group],
-            settings.batch_size,
-            [torch_generator(seed, "batches", i) for i in group],
+
+    def __init__(self, trained: Sequence[Trained], screened: int = 0, seed: int = 0) -> None:
+        self.trained, self.members, self.excluded = list(trained), list[Trained](), dict[int, str]()
+        shared = {one.data_digest for one in trained if one.training.posterior != "independent"}
+        if len(shared) > 1:
+            raise ValueError("members must share their training events, but these were trained on different ones")
+        for one in trained:
+            reason = one.failure
+            if not reason and screened and (lost := one.lost(screened, seed)) > MAX_LOST * screened:
+                reason = f"lost events: {lost} of {screened} generated ones are not finite"
+            if reason:
+                self.excluded[one.number] = reason
+            else:
+                self.members.append(one)
+        if not self.members:
+            raise ValueError(f"no member is left: {self.excluded}")
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def training(self) -> Training:
+        """What was asked for."""
+        return self.members[0].training
+
+    @property
+    def densities(self) -> list[nn.Module]:
+        """The networks of explicit densities, on network coordinates, see `gampl.generators.densities`."""
+        return [member.generator.get_submodule("density") for member in self.members]
+
+    @cached_property
+    def history(self) -> History:
+        """How all trainings went, side by side; the draws of a Bayesian network have one in common."""
+        return join(list({one.artifact: one.history for one in self.trained if one.history}.values()))
+
+    def stream(
+        self, member: int, n: int, seed: int, batch_size: int | None = None, condition: ArrayLike | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Yields n events of a member, see `Trained.stream`."""
+        yield from self.members[member].stream(n, seed, batch_size, condition)
+
+    def sample(self, member: int, n: int, seed: int, condition: ArrayLike | None = None) -> NDArray[Any]:
+        """The first n events of a member: (n, *event_shape)."""
+        return self.members[member].sample(n, seed, condition)
+
+    def log_prob(self, events: ArrayLike, member: int | None = None, condition: ArrayLike | None = None) -> Floats:
+        """Log density of events under each member, or only one: (n, *event_shape) -> (members, n) or (n,)."""
+        if member is not None:
+            return self.members[member].log_prob(events, condition)
+        return np.stack([one.log_prob(events, condition) for one in self.members])
+
+    def summary(self) -> str:
+        """One line for people."""
+        if len(self.trained) == 1 or not any(one.history for one in self.trained):
+            return self.trained[0].summary()
+        history = self.history
+        artifacts = dict.fromkeys(one.artifact[:12] for one in self.trained)
+        names = next(iter(artifacts)) + f" and {len(artifacts) - 1} more" * (len(artifacts) > 1)
+        excluded = f"EXCLUDED: {self.excluded}; " if self.excluded else ""
+        return (
+            f"{excluded}{len(self)} members, best steps {history.best_step.min()} to {history.best_step.max()}, "
+            f"{history.seconds:.0f} s on {history.device}, artifact {names}"
         )
-        name, file = label, checkpoint
-        if len(groups) > 1:
-            name = f"{label} {group[-1] + 1}/{len(networks)}"
-            file = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{group[0]}{checkpoint.suffix}")
-        histories.append(fit(trainable, settings, checkpoint=file, label=name))
-        trainable.unstack()
-    return _join(histories)
-
-
-class Stack:
-    """Networks with their parameters stacked along a first axis, as something that `fit` can train."""
-
-    def __init__(
-        self,
-        networks: Sequence[AutoregressiveTransformer],
-        x: Tensor,
-        splits: Sequence[Split],
-        batch_size: int,
-        streams: Sequence[torch.Generator],
-    ) -> None:
-        self.networks, self.members, self.streams = networks, len(networks), streams
-        self.x, self.batch_size = x, batch_size
-        self.train_rows = [split.train for split in splits]
-        self.weights = [split.weights for split in splits]
-        self.validation_rows = torch.nn.utils.rnn.pad_sequence(
-            [split.held_back for split in splits], batch_first=True, padding_value=-1
-        )  # (M, longest)
-        for network in networks:
-            network.to(x.device)
-        stacked, _ = stack_module_state(list(networks))
-        self.parameters = {name: p.detach().requires_grad_() for name, p in stacked.items()}
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log density of each member at its own events: (M, n, d) -> (M, n)."""
-        one = self.networks[0]
-
-        def of_member(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-            log_density: Tensor = functional_call(one, parameters, (x,))
-            return log_density
-
-        return vmap(of_member)(self.parameters, x)
-
-    def draw(self) -> tuple[Tensor, ...]:
-        """Row numbers of a batch of each member, and the weights of these events: (B, M) each."""
-        chosen = [
-            torch.randint(len(rows), (self.batch_size,), generator=stream)
-            for rows, stream in zip(self.train_rows, self.streams, strict=True)
-        ]
-        drawn = [
-            torch.stack([of_member[some] for of_member, some in zip(members, chosen, strict=True)], 1)
-            for members in (self.train_rows, self.weights)
-        ]
-        return tuple(drawn)
-
-    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """Mean of weight times negative log-likelihood of each member's events, Eq. (8): (b, M) each -> (M,)."""
-        rows, weights = (part.T.to(self.x.device) for part in drawn)
-        return -(weights * self.log_prob(self.x[rows])).mean(-1)
-
-    def validation_losses(self, at_once: AtOnce) -> Tensor:
-        """The same over all events that a member holds back: (M,)."""
-
-        def log_prob(rows: Tensor) -> Tensor:  # (b, M) -> (b, M)
-            return (self.log_prob(self.x[rows.T.clamp_min(0)]) * (rows.T >= 0)).T
-
-        total = torch.zeros(self.members, device=self.x.device)
-        for rows in torch.split(self.validation_rows.to(self.x.device), self.batch_size, dim=-1):
-            total -= at_once.map(log_prob, rows.T).sum(0)
-        return total / (self.validation_rows >= 0).sum(-1).to(self.x.device)
-
-    @torch.no_grad()
-    def unstack(self) -> None:
-        """Hands the weights back to the networks."""
-        for member, network in enumerate(self.networks):
-            for name, p in network.named_parameters():
-                p.copy_(self.parameters[name][member])
-
-
-def _join(histories: Sequence[History]) -> History:
-    """Histories of groups of members as one; NaN where one member had stopped before another."""
-    longest = max(histories, key=lambda history: len(history.steps))
-
-    def columns(curves: list[np.ndarray]) -> np.ndarray:
-        padded = [np.pad(c, ((0, len(longest.steps) - len(c)), (0, 0)), constant_values=np.nan) for c in curves]
-        return np.concatenate(padded, axis=1)
-
-    return History(
-        longest.steps,
-        columns([history.train_loss for history in histories]),
-        columns([history.validation_loss for history in histories]),
-        np.concatenate([history.best_step for history in histories]),
-        sum(history.seconds for history in histories),
-        longest.device,
-    )

@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gampl.generators.memory import AtOnce, split
-from gampl.generators.settings import Fit
+from gampl.generators.memory import Divider, split
 from gampl.store.atomic import write_bytes
 from gampl.store.progress import Progress
+from gampl.training.settings import Fit
 from gampl.training.stopping import DeferredSignals
 
 LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
@@ -38,6 +38,10 @@ class Trainable(Protocol):
         """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
 
     @property
+    def learning_rates(self) -> Mapping[str, float]:
+        """Highest learning rate of the parameters that have one of their own."""
+
+    @property
     def streams(self) -> Sequence[torch.Generator]:
         """Everything random that `draw` uses, so that a checkpoint can hold it."""
 
@@ -50,7 +54,7 @@ class Trainable(Protocol):
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
 
-    def validation_losses(self, at_once: AtOnce) -> Tensor | None:
+    def validation_losses(self, divider: Divider) -> Tensor | None:
         """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
 
 
@@ -75,11 +79,28 @@ class History:
     device: str
 
 
+def join(histories: Sequence[History]) -> History:
+    """Histories of members as one; NaN where a member had stopped before another."""
+    longest = max(histories, key=lambda history: len(history.steps))
+
+    def columns(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        rows = [(0, len(longest.steps) - len(curve)) for curve in curves]
+        return np.hstack([np.pad(c, (n, (0, 0)), constant_values=np.nan) for c, n in zip(curves, rows, strict=True)])
+
+    return History(
+        longest.steps,
+        columns([history.train_loss for history in histories]),
+        columns([history.validation_loss for history in histories]),
+        np.concatenate([history.best_step for history in histories]),
+        sum(history.seconds for history in histories),
+        ", ".join(sorted({history.device for history in histories})),
+    )
+
+
 def fit(
     trainable: Trainable,
     settings: Fit,
     *,
-    learning_rates: Mapping[str, float] | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
 ) -> History:
@@ -96,7 +117,6 @@ def fit(
     Args:
         trainable: What is trained, already on its device.
         settings: Steps, learning rate and the like.
-        learning_rates: Highest learning rate of the parameters that have one of their own.
         checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
         label: What to call this training in messages.
 
@@ -105,7 +125,7 @@ def fit(
         torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
         ValueError: If the checkpoint belongs to another training.
     """
-    run = _Run(trainable, settings, learning_rates or {}, label)
+    run = _Run(trainable, settings, label)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
@@ -134,11 +154,10 @@ def learning_rate_factor(step: int, settings: Fit) -> float:
 class _Run:
     """A training on its way: everything that changes from step to step."""
 
-    def __init__(
-        self, trainable: Trainable, settings: Fit, learning_rates: Mapping[str, float], label: str = "training"
-    ) -> None:
+    def __init__(self, trainable: Trainable, settings: Fit, label: str = "training") -> None:
         self.trainable, self.settings = trainable, settings
         self.members, self.parameters = trainable.members, dict(trainable.parameters)
+        learning_rates = trainable.learning_rates
         if unknown := set(learning_rates) - set(self.parameters):
             raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
         for name, p in self.parameters.items():
@@ -147,7 +166,7 @@ class _Run:
         self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
         self.optimiser = torch.optim.Adam(self._groups(), fused=True)
         self.device = next(iter(self.parameters.values())).device
-        self.at_once, self.validated_at_once = AtOnce(label), AtOnce(f"{label}, validation")
+        self.divider, self.validation_divider = Divider(label), Divider(f"{label}, validation")
         self.done = 0
         self.begun, self.seconds_before = time.monotonic(), 0.0
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
@@ -177,7 +196,7 @@ class _Run:
     def step(self) -> None:
         """One gradient step of all members."""
         drawn = self.trainable.draw()
-        losses = self.at_once.attempt(len(drawn[0]), partial(self._gradients, drawn))
+        losses = self.divider.attempt(len(drawn[0]), partial(self._gradients, drawn))
         norms = self._clip_gradients()
         if not bool((losses + norms).isfinite().all()):
             member = int((losses + norms).isfinite().logical_not().nonzero()[0])
@@ -199,12 +218,12 @@ class _Run:
     def _gradients(self, drawn: tuple[Tensor, ...], size: int) -> Tensor:
         """Finds the gradients of the losses of what was drawn, `size` rows at a time; returns the losses: (M,)."""
         self.optimiser.zero_grad()
-        found = []
+        parts = []
         for part in split(drawn, size):
             losses = self.trainable.losses(part) * (len(part[0]) / len(drawn[0]))
             losses.sum().backward()  # type: ignore[no-untyped-call]
-            found.append(losses.detach())
-        return torch.stack(found).sum(0)
+            parts.append(losses.detach())
+        return torch.stack(parts).sum(0)
 
     def _clip_gradients(self) -> Tensor:
         """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
@@ -222,7 +241,7 @@ class _Run:
         steps_before = int(self.records[-1][0]) if self.records else 0
         train = self.loss_sum / (self.done - steps_before)
         self._swap_running_mean()
-        held_back = self.trainable.validation_losses(self.validated_at_once)
+        held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
         self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
         self.loss_sum.zero_()

@@ -20,75 +20,36 @@ with 50.
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.generators.randomness import torch_generator
-from gampl.generators.settings import Fit
-from gampl.training.ensemble import Split, Stack
-from gampl.training.fit import History, fit
+from gampl.training.members import Member, Stack, stacked
 
 
-def fit_repulsive(
-    networks: Sequence[AutoregressiveTransformer],
-    x: Tensor,
-    split: Split,
-    settings: Fit,
-    *,
-    seed: int,
-    repulsion: float = 1.0,
-    checkpoint: Path | None = None,
-    label: str = "repulsive",
-) -> History:
-    """Trains networks that repel each other, always side by side; changes their weights in place.
+class Repulsive(Stack):
+    """Members with an explicit density that push each other apart; the batch is the same for all."""
 
-    Args:
-        networks: The members, alike but for their weights.
-        x: Training events (n_train, d) on the device to train on.
-        split: Which events are trained on and which held back, the same for all members.
-        settings: See `gampl.generators.settings.Fit`.
-        seed: Seed of the batches.
-        repulsion: The factor beta; 1 is the posterior's own strength.
-        checkpoint: See `gampl.training.fit.fit`.
-        label: What to call this training in messages.
-    """
-    stack = RepulsiveStack(networks, x, split, settings.batch_size, torch_generator(seed, "batches"), repulsion)
-    history = fit(stack, settings, checkpoint=checkpoint, label=label)
-    stack.unstack()
-    return history
-
-
-class RepulsiveStack(Stack):
-    """Stacked networks whose losses couple them; the batch is the same for all."""
-
-    def __init__(
-        self,
-        networks: Sequence[AutoregressiveTransformer],
-        x: Tensor,
-        split: Split,
-        batch_size: int,
-        stream: torch.Generator,
-        repulsion: float,
-    ) -> None:
-        super().__init__(networks, x, [split] * len(networks), batch_size, [stream])
-        self.repulsion, self.n_train = repulsion, len(split.train)
+    def __init__(self, members: Sequence[Member]) -> None:
+        super().__init__(members)
+        self.streams = self.streams[:1]
+        self.n_train, self.repulsion = len(members[0].split.train), members[0].training.repulsion
 
     def draw(self) -> tuple[Tensor, ...]:
-        """Row numbers of a batch, (1, B): the repulsion compares all of its events, which have equal weights."""
-        train = self.train_rows[0]
-        return (train[torch.randint(len(train), (1, self.batch_size), generator=self.streams[0])],)
+        """A batch for all, (1, B), (1, B, d), ...: the repulsion compares all of its events."""
+        return tuple(part.unsqueeze(0) for part in self.each[0].draw())
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """The loss L_i of each member, see the module's text: (1, B) -> (M,)."""
-        (rows,) = drawn
-        batch = self.x[rows.to(self.x.device)].expand(self.members, -1, -1)  # (M, B, d)
-        return repulsive_losses(self.log_prob(batch), self.parameters.values(), self.n_train, self.repulsion)
+        """The loss L_i of each member, see the module's text: (M,)."""
+        weights, *others = (part[0] for part in drawn)
+        of_event = self._loss(*stacked([(torch.ones_like(weights), *others)] * self.members))  # (B, M)
+        log_density = -self.by_member(of_event)
+        return repulsive_losses(log_density, self.parameters.values(), self.n_train, self.repulsion, weights)
 
 
-def repulsive_losses(log_density: Tensor, parameters: Iterable[Tensor], n_train: int, repulsion: float = 1.0) -> Tensor:
+def repulsive_losses(
+    log_density: Tensor, parameters: Iterable[Tensor], n_train: int, repulsion: float, weights: Tensor
+) -> Tensor:
     """The loss L_i of each member, see the module's text.
 
     Args:
@@ -96,13 +57,14 @@ def repulsive_losses(log_density: Tensor, parameters: Iterable[Tensor], n_train:
         parameters: Of all members, stacked, (M, ...) each.
         n_train: Events that they are trained on.
         repulsion: The factor beta.
+        weights: Of the events, (B,), in the likelihood; what repels are the densities themselves.
 
     Returns:
         (M,).
     """
     squares = torch.stack([p.flatten(1).square().sum(1) for p in parameters]).sum(0)
     repelled = repulsion * log_kernel_sum(log_density) + squares / 2
-    return repelled / n_train - log_density.mean(-1)
+    return repelled / n_train - (weights * log_density).mean(-1)
 
 
 def log_kernel_sum(f: Tensor, width: Tensor | None = None) -> Tensor:

@@ -8,8 +8,7 @@ import pytest
 from small_project import ROOT
 
 from gampl.simulation.shards import EVENTS_PER_SHARD
-from gampl_book import costs, event_studies, measure_costs, studies
-from gampl_book import event_plans as plans
+from gampl_book import costs, event_plans as plans, event_studies, measure_costs, studies
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gampl.generators.event_settings import LeadingOrder, TopPairJets
 from gampl.processes.top_pair import CUTS, TopPair
+from gampl.training.settings import LeadingOrder, TopPairJets
 from gampl_book import event_studies
 from gampl_book.event_ensembles import ensemble, generate, holdout_events, train_members, training_events
 from gampl_book.profiles import PROFILES
@@ -15,8 +15,8 @@ def test_members_differ_in_their_number_only(profile):
     plan = event_studies.trainings(profile, 1)
     for name in event_studies.ensembles(profile):
         members = [plan[member] for member in plan if member.rpartition("/")[0] == name]
-        assert [m.member for m in members] == list(range(len(members)))
-        assert len({(m.process, m.n_train, m.generator, m.fit, m.seed) for m in members}) == 1
+        assert set(members) == {members[0]}
+        assert members[0].members == len(members)
         assert isinstance(members[0].process, TopPairJets if name.startswith("top_pair") else LeadingOrder)
 
 
@@ -68,14 +68,14 @@ def test_an_ensemble_is_trained_screened_and_found_again(tmp_path, monkeypatch):
     found = ensemble(name, "smoke", 5)
     assert len(found) == 3
     assert found.excluded == {}
-    assert found.members[0].member.artifact == first.artifact
+    assert found.members[0].artifact == first.artifact
     assert found.sample(1, n, 5).shape == (n, 4)
 
 
 def test_members_are_trained_side_by_side_where_asked(tmp_path, monkeypatch):
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path))
     names = [f"leading_order_500/{kind}/{k}" for k in (0, 1) for kind in ("spline", "autoregressive")]
-    trained = train_members(names, "smoke", 5, at_once=2)
+    trained = train_members(names, "smoke", 5, parallel=2)
     assert list(trained) == names
     for name, member in trained.items():
         assert member.training == event_studies.trainings("smoke", 5)[name]

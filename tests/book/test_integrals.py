@@ -8,16 +8,14 @@ import torch
 from scipy import stats
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.training.networks import NetworkPosterior
+from gampl.generators.densities import Density, Plain
 from gampl_book.integrals import shell_integrals, sobol_numbers
 
 EDGES = np.array([0.0, 0.4, 0.8, 1.3, 2.0, np.inf])
 
 
 def posterior(features, members=2):
-    return NetworkPosterior(
-        tuple(AutoregressiveTransformer(features, generator=torch.Generator().manual_seed(i)) for i in range(members))
-    )
+    return [AutoregressiveTransformer(features, generator=torch.Generator().manual_seed(i)) for i in range(members)]
 
 
 def by_polar_quadrature(network):
@@ -49,7 +47,8 @@ def test_more_dimensions_agree_with_sampling(features):
     p = posterior(features)
     values, error = shell_integrals(p, EDGES, n=8192)
     for member in range(2):
-        counts, _ = np.histogram(np.linalg.norm(p.sample(member, n, seed=1), axis=1), EDGES)
+        events = Density(Plain(features), p[member]).sample(n, torch.Generator().manual_seed(1))
+        counts, _ = np.histogram(events.norm(dim=1), EDGES)
         sigma = np.hypot(np.sqrt(values[member] * (1 - values[member]) / n), error[member])
         # false alarm: 5 values, each 5 sigma away in 6e-7 of the cases
         assert (np.abs(counts / n - values[member]) < 5 * sigma).all()
@@ -58,7 +57,7 @@ def test_more_dimensions_agree_with_sampling(features):
 
 def test_a_gaussian_gives_the_chi_distribution():
     # a network whose head ignores its input: independent normal coordinates of width 0.5
-    network = posterior(4, 1).networks[0]
+    network = posterior(4, 1)[0]
     with torch.no_grad():
         network.head.weight.zero_()
         network.head.bias.copy_(torch.cat([torch.zeros(16), torch.full((8,), math.log(0.5))]))
@@ -81,7 +80,7 @@ def test_shells_add_up_to_one_and_errors_shrink():
 def test_members_are_left_alone_and_seeds_count():
     p = posterior(2)
     one, same, other = (shell_integrals(p, EDGES, n=64, seed=seed).values for seed in (1, 1, 2))
-    assert p.networks[0].head.weight.dtype == torch.float32
+    assert p[0].head.weight.dtype == torch.float32
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 

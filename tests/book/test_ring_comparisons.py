@@ -1,20 +1,18 @@
 """The comparisons that several pages make, against the same written out by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from gampl.basics import NoteCode
-from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.generators.randomness import torch_generator
-from gampl.generators.settings import Training
+from gampl.generators.settings import Architecture
 from gampl.processes import GaussianRing
 from gampl.regions import radius
-from gampl.training.networks import NetworkPosterior
-from gampl.training.rings import training_events
+from gampl.training.data import Data, untrained
+from gampl.training.ensemble import Ensemble, Trained
+from gampl.training.settings import Ring, Training
 from gampl_book.ring_comparisons import BULK, compare_members, in_bulk, true_log_ratio
+from gampl_book.ring_ensembles import training_events
 
 MEMBERS, N_GEN, SEED = 3, np.array([200, 1000]), 5
 
@@ -22,8 +20,11 @@ MEMBERS, N_GEN, SEED = 3, np.array([200, 1000]), 5
 @pytest.fixture(scope="module")
 def outcome():
     """Two-dimensional networks as they are before any training, which fill some of the ring."""
-    networks = tuple(AutoregressiveTransformer(2, generator=torch_generator(1, "weights", i)) for i in range(MEMBERS))
-    return SimpleNamespace(training=Training(2, 300, "deep", MEMBERS), posterior=NetworkPosterior(networks))
+    size = Architecture("autoregressive", blocks=1, width=16)
+    training = Training(Ring(2), 300, size, "deep", MEMBERS, seed=1)
+    data = Data(training_events(training)).checked(training, "")
+    generators = [untrained(training, data, k).generator for k in range(MEMBERS)]
+    return Ensemble([Trained(training, k, generator, None, "", "", "") for k, generator in enumerate(generators)])
 
 
 def test_the_bulk_is_nine_tenths_of_the_ring():
@@ -42,7 +43,7 @@ def test_the_same_by_hand(outcome):
     found = compare_members(outcome, references, N_GEN, summaries, members=MEMBERS, seed=SEED)
     assert set(found) == {(s, r) for s in ("radius", "ratio") for r in references}
     for member in range(MEMBERS):
-        generated = outcome.posterior.sample(member, 1000, SEED)
+        generated = outcome.sample(member, 1000, SEED)
         for (name, reference), result in found.items():
             summary = summaries(member)[name]
             true = references[reference][in_bulk(references[reference])]
@@ -58,7 +59,7 @@ def test_the_same_by_hand(outcome):
 
 def test_the_true_ratio_is_that_of_the_densities(outcome):
     events = GaussianRing(2).sample(50, np.random.default_rng(3))
-    expected = GaussianRing(2).log_prob(events) - outcome.posterior.log_prob(events)[1]
+    expected = GaussianRing(2).log_prob(events) - outcome.log_prob(events)[1]
     np.testing.assert_allclose(true_log_ratio(outcome, 1)(events), expected)
 
 

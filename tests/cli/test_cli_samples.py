@@ -328,7 +328,7 @@ def test_a_generator_is_trained_once_and_reported(kind, more, files, monkeypatch
         assert run(*command) == 0
         results.append(json.loads((files / "r.json").read_text())["findings"])
         monkeypatch.setattr("gampl.training.fit.fit", lambda *_, **__: pytest.fail("was trained again"))
-        monkeypatch.setattr("gampl.training.tables.fit", lambda *_, **__: pytest.fail("was trained again"))
+        monkeypatch.setattr("gampl.training.train.fit", lambda *_, **__: pytest.fail("was trained again"))
     assert results[0] == results[1]
     assert [entry["result"]["n_train"] for entry in results[0]][:2] == [200, 200]
     assert "member 1" in (files / "r.html").read_text(encoding="utf-8")

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 import torch
 import zuko
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import averaging, differential

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_samples import momenta
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gampl.files.checks import Chunk, EventFileError, check
 from gampl.particles.kinematics import COORDINATES, cartesian

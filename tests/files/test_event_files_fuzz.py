@@ -2,8 +2,7 @@
 
 import pytest
 from event_samples import KINDS, read_or_error
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from gampl.files import EventFileError
 

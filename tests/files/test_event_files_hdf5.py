@@ -7,8 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from event_samples import TOP_PAIR, read_or_error, top_pairs
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gampl import files
 from gampl.files import EventFileError, hdf5

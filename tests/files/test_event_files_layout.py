@@ -9,12 +9,11 @@ import pyarrow.parquet as pq
 import pyhepmc
 import pytest
 from event_samples import IDS, LISTS, Z_JETS, N, hepmc_event, lhe_text, momenta, write_parquet_lists, z_jets
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading
-from gampl.files.layout import LayoutError, pdg_names
+from gampl.files.layout import pdg_names
 from gampl.files.source import OpenFile
 from gampl.files.tables import Lists, gathered
 from gampl.particles.kinematics import COORDINATES, cartesian
@@ -35,9 +34,8 @@ from gampl.particles.kinematics import COORDINATES, cartesian
     ],
 )
 def test_bad_layouts_are_named(arguments, message):
-    with pytest.raises(LayoutError, match=message) as raised:
+    with pytest.raises(ValueError, match=f"^{message}"):
         Layout(**arguments)
-    assert raised.value.field in arguments
 
 
 def test_names_of_pdg_ids():

@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy import stats
 
-from gampl.generators.event_settings import EventTraining, Generator, LeadingOrder, Solver
-from gampl.generators.settings import Fit
+from gampl.generators.settings import Architecture, Solver
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.store.artifacts import Store
-from gampl.training.events import train_or_load
+from gampl.training.settings import Fit, LeadingOrder, Training
+from gampl.training.train import train_members
 
 PROCESS = LeadingOrderTopPair()
 EVENTS = 5000
@@ -27,19 +27,19 @@ def one_thread():
 
 
 KINDS = {
-    "transformer": Generator("transformer", blocks=1, heads=2, width=16, base="normal"),
-    "autoregressive": Generator("autoregressive", blocks=1, heads=2, width=16, components=6),
-    "spline": Generator("spline", blocks=3, heads=1, width=16, components=6),
+    "transformer": Architecture("transformer", blocks=1, heads=2, width=16, base="normal"),
+    "autoregressive": Architecture("autoregressive", blocks=1, heads=2, width=16, components=6),
+    "spline": Architecture("spline", blocks=3, heads=1, width=16, components=6),
 }
 
 
 def trained(kind, folder):
     """A generator that covers the process, so that no weight is large."""
     events = PROCESS.sample(4000, np.random.default_rng(1))
-    generator = replace(KINDS[kind], base="normal")
+    architecture = replace(KINDS[kind], base="normal")
     fit = Fit(steps=250, learning_rate=1e-2, warmup=20)
-    training = EventTraining(LeadingOrder(), len(events), generator, posterior="deep", fit=fit)  # sees more events
-    return train_or_load(training, events, Store(folder), solver=Solver("rk4", 6)).generator
+    training = Training(LeadingOrder(), len(events), architecture, "deep", members=1, fit=fit)  # sees more events
+    return train_members(training, events, Store(folder), solver=Solver("rk4", 6))[0].generator
 
 
 @pytest.mark.parametrize("kind", ["transformer", "autoregressive", "spline"])

@@ -9,8 +9,8 @@ from scipy import stats
 from torch import nn
 
 from gampl.generators.base import Normal
-from gampl.generators.event_settings import EVALUATIONS, Solver
 from gampl.generators.flow_matching import FlowMatching
+from gampl.generators.settings import EVALUATIONS, Solver
 
 FINE = Solver("rk4", 40)
 MEAN, WIDTH = 0.7, 0.4  # of the events of the exact flow

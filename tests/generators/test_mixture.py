@@ -2,8 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 from gampl.generators.mixture import LOG_SIGMA_RANGE, Mixture

@@ -6,12 +6,11 @@ import sys
 
 import pytest
 import torch
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from torch import nn
 
-from gampl.generators.event_settings import FLOWS, Generator
 from gampl.generators.randomness import torch_generator
+from gampl.generators.settings import FLOWS, Architecture
 from gampl.generators.velocity import Velocity, make_velocity
 from gampl.generators.velocity.transformer import Block
 from gampl.particles.coordinates import UNIT, JetCoordinates
@@ -41,7 +40,7 @@ MOMENTA = COORDINATES.momenta(X)
 
 
 def network(kind: str, seed: int = 1, member: int = 0, coordinates=COORDINATES, references: bool = True) -> nn.Module:
-    settings = Generator(kind, **SIZES.get(kind, {}))
+    settings = Architecture(kind, **SIZES.get(kind, {}))
     return make_velocity(settings, coordinates, X, seed=seed, member=member, references=references)
 
 
@@ -98,12 +97,12 @@ def test_other_kinds_are_refused():
 
 def test_libraries_are_imported_only_where_needed():
     code = (
-        "import sys, torch; from gampl.generators.event_settings import Generator; "
+        "import sys, torch; from gampl.generators.settings import Architecture; "
         "from gampl.particles.coordinates import JetCoordinates as C; "
         "from gampl.generators.velocity import make_velocity; "
         "c = C(torch.zeros(2, 4), torch.ones(2, 4), 22.0); x = torch.rand(9, 8); "
-        "make_velocity(Generator('transformer'), c, x, seed=0, member=0); assert 'lgatr' not in sys.modules; "
-        "make_velocity(Generator('lgatr_slim'), c, x, seed=0, member=0); assert 'lloca' not in sys.modules"
+        "make_velocity(Architecture('transformer'), c, x, seed=0, member=0); assert 'lgatr' not in sys.modules; "
+        "make_velocity(Architecture('lgatr_slim'), c, x, seed=0, member=0); assert 'lloca' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
@@ -217,8 +216,8 @@ def transformed(vectors: torch.Tensor, transformations: torch.Tensor) -> torch.T
 @torch.no_grad()
 def violations(v: nn.Module, transformations: torch.Tensor, momenta: torch.Tensor = MOMENTA) -> torch.Tensor:
     """By how much the core's outputs miss those of the transformed events, relative to their size: (2, n, P)."""
-    vectors, scalars = v.core(momenta, T)
-    vectors_of, scalars_of = v.core(transformed(momenta, transformations), T)
+    vectors, scalars = v.core(momenta, v.labels(T))
+    vectors_of, scalars_of = v.core(transformed(momenta, transformations), v.labels(T))
     expected = transformed(vectors, transformations)
     of_vectors = (vectors_of.double() - expected).norm(dim=-1) / expected.norm(dim=-1)
     of_scalars = (scalars_of - scalars).abs().amax(-1) / scalars.std()
@@ -284,7 +283,7 @@ def test_frames_turn_with_an_event_in_which_all_is_along_one_line():
     v = network("lloca", references=False).double()
     momenta = with_a_mass(IN_LINE)
     assert violations(v, ROTATIONS, momenta).max() < 1e-6
-    vectors, _ = v.core(momenta, T)
+    vectors, _ = v.core(momenta, v.labels(T))
     across = torch.linalg.cross(vectors[..., 1:], momenta[..., 1:]).norm(dim=-1)
     assert (across < 1e-6 * vectors.norm(dim=-1) * momenta.norm(dim=-1)).all()
 
@@ -369,7 +368,7 @@ def test_frames_are_lorentz_transformations_whatever_the_network_says(steepness)
     v.pairs.weigh.weight.data.mul_(steepness)
     with torch.no_grad():
         standing = standing_frames(MOMENTA, *v.axes(MOMENTA))
-        frames = polar_frames(v.pairs(MOMENTA, v.references, v.scalars(MOMENTA, T)) @ standing.mT)
+        frames = polar_frames(v.pairs(MOMENTA, v.references, v.scalars(MOMENTA, v.labels(T))) @ standing.mT)
     torch.testing.assert_close(standing @ METRIC @ standing.mT, METRIC.expand_as(standing), rtol=0, atol=1e-14)
     scale = frames.abs().amax((-1, -2), keepdim=True).square()  # fast frames have large elements
     torch.testing.assert_close(frames @ METRIC @ frames.mT / scale, METRIC / scale, rtol=0, atol=1e-14)
@@ -387,7 +386,7 @@ def test_what_a_network_says_has_bounded_slopes_near_the_beam(references):
     momenta = MOMENTA[:1].repeat(EVENTS, 1, 1)
     momenta[:, 2, 1:3] = across.unsqueeze(-1) * momenta[:, 2, 1:3]
     momenta.requires_grad_()
-    vectors, scalars = v.core(momenta, T[:1].expand(EVENTS))
+    vectors, scalars = v.core(momenta, v.labels(T[:1].expand(EVENTS)))
     (slopes,) = torch.autograd.grad(vectors.sum() + scalars.sum(), momenta)
     assert slopes.isfinite().all()
     assert slopes[across < 0.1].abs().max() < slopes[across > 0.1].abs().max() / SHORTEST
@@ -431,7 +430,7 @@ def test_vectors_of_frames_agree_with_those_of_the_library():
 
     theirs.init_standardization(with_references(MOMENTA))
     with torch.no_grad():
-        scalars = v.scalars(MOMENTA, T)
+        scalars = v.scalars(MOMENTA, v.labels(T))
         # the library's statistics are also of pairs of references, the same three numbers in every event
         pairs.mean.copy_(block.edge_mean)
         pairs.std.copy_(block.edge_std)

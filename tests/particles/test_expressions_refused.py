@@ -7,8 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from expression_texts import COLUMNS, conditions, numbers
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gampl.particles.expressions import Expression, ExpressionError, expression
 

@@ -5,8 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import vector
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as npst
 
 from gampl.particles.kinematics import cartesian, cylindrical, delta_phi, delta_r, rapidity, total

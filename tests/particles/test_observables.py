@@ -6,8 +6,7 @@ import string
 import numpy as np
 import pytest
 import vector
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from matplotlib.mathtext import MathTextParser
 
 from gampl.distances import Comparison, trace

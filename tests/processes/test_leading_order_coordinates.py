@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import vector
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gampl.particles.kinematics import cartesian, rapidity
 from gampl.processes.leading_order_coordinates import TopPairCoordinates, TopTransverseMomentum

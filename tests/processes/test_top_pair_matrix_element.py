@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import pythia8mc
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import integrate
 
 from gampl.processes.top_pair_matrix_element import PICOBARN, Ranges, alpha_s, d_sigma_dcos, d_sigma_dcos_upper_bounds

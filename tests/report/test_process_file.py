@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from process_documents import BAD, FULL, SMALL, TRAINED, changed
 
 from gampl.files.layout import Layout

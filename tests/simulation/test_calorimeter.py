@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gampl.simulation import calorimeter
 from gampl.simulation.calorimeter import ECAL, HCAL, charges, ecal_resolution, hcal_resolution, propagate, towers

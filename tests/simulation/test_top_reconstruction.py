@@ -3,8 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import vector
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gampl.particles.kinematics import cylindrical
 from gampl.simulation.top_reconstruction import TOP_SIGMA, W_MASS, W_SIGMA, assignments, reconstruct

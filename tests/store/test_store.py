@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from gampl.store import artifacts as store_module
-from gampl.store import provenance
+from gampl.store import artifacts as store_module, provenance
 from gampl.store.artifacts import Artifact, Store, array_digest, default_root, kept_root, key_digest
 
 KEY = {"training": {"steps": 3, "rate": 0.1}, "data": "abc"}

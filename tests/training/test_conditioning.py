@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from gampl.generators.event_settings import DENSITIES, FLOWS, EventTraining, Generator
+from gampl.generators.settings import DENSITIES, FLOWS, Architecture
 from gampl.processes.top_pair import TopPair
-from gampl.training.events import untrained_member
+from gampl.training.data import Data, untrained
 from gampl.training.fit import _Run
+from gampl.training.settings import Training
 from gampl_book import event_studies
 
 ROUND_OFF = 1e-7
@@ -25,17 +26,19 @@ LARGEST = 1e-5
 
 PLAN = event_studies.trainings("laptop", 1)
 SIZES = {kind: PLAN[f"top_pair_0j/{kind}/0"] for kind in (*FLOWS, *DENSITIES) if f"top_pair_0j/{kind}/0" in PLAN}
-SIZES["lgatr"] = replace(SIZES["lgatr_slim"], generator=Generator("lgatr", blocks=1, heads=2, width=16, vectors=4))
+SIZES["lgatr"] = replace(
+    SIZES["lgatr_slim"], architecture=Architecture("lgatr", blocks=1, heads=2, width=16, vectors=4)
+)
 EVENTS = np.asarray(TopPair(0).load("train").momenta)
 
 
-def run(training: EventTraining, events: np.ndarray, perturbed: float = 0.0) -> _Run:
+def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> _Run:
     """A training before its first step, with weights that are perturbed by so much of themselves."""
-    member, stream = untrained_member(training, events, torch.device("cpu")), torch.Generator().manual_seed(1)
+    member, stream = untrained(training, Data(events).checked(training, ""), 0), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in member.parameters.values():
             p.mul_(1 + perturbed * torch.randn(p.shape, generator=stream))
-    return _Run(member, training.fit, {})
+    return _Run(member, training.fit)
 
 
 def distance(one: _Run, other: _Run) -> float:

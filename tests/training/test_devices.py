@@ -13,16 +13,18 @@ TRAINED = """
     import sys, tempfile, hashlib
     sys.path.insert(0, {tests!r})
     import torch
-    from test_event_training import QUICK, COARSE, Store, jets, replace, train_or_load, SMALL
-    from gampl.training.event_ensemble import GeneratedEvents
+    from small import TRAININGS, COARSE, data_of
+    from gampl.store.artifacts import Store
+    from gampl.training.train import train_members
     digest = hashlib.sha256()
-    for kind in SMALL:
+    for kind in ("jets-transformer", "jets-autoregressive", "jets-spline"):
         with tempfile.TemporaryDirectory() as folder:
-            training = replace(QUICK, generator=SMALL[kind])
-            member = train_or_load(training, jets(), Store(folder), solver=COARSE)
+            training = TRAININGS[kind]
+            options = {{"members": [0], "solver": COARSE, "chunk": 50}}
+            (member,) = train_members(training, data_of(training), Store(folder), **options)
             for weights in member.generator.state_dict().values():
                 digest.update(weights.numpy().tobytes())
-            digest.update(next(GeneratedEvents(member, Store(folder), 50).stream(50, 1)).tobytes())
+            digest.update(member.sample(50, 1).tobytes())
     print(digest.hexdigest(), torch.are_deterministic_algorithms_enabled())
 """
 

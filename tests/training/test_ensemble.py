@@ -1,162 +1,168 @@
-import math
+"""What trained generators generate: streams that are nested, kept where they are slow, and what they are told."""
+
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
-from torch import nn
-from torch.distributions import Normal
+from small import COARSE, FIT, QUICK, RING, ROWS, SMALL, TRAININGS, data_of, events_of, jets
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
-from gampl.generators.settings import RESAMPLINGS, Fit
-from gampl.training.ensemble import Stack, fit_ensemble, hold_out, poisson_bootstrap, split_of
+from gampl.generators.settings import Architecture, Solver
+from gampl.store.artifacts import Store
+from gampl.training.data import Data
+from gampl.training.ensemble import Ensemble
+from gampl.training.train import train_members, train_or_load
 
-QUICK = Fit(steps=30, batch_size=20, warmup=5, validate_every=10)
-
-
-def stream(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def networks(members=3):
-    return [AutoregressiveTransformer(2, width=8, generator=stream(i)) for i in range(members)]
+SHORT = replace(FIT, steps=2, validate_every=2)
+KINDS = {
+    "jets": QUICK,
+    "ring": RING,
+    "table": ROWS,
+    "kde": replace(ROWS, architecture=Architecture("kde")),
+    "bayesian": replace(RING, posterior="bayesian"),
+}
+KINDS = {name: replace(training, members=2, fit=SHORT) for name, training in KINDS.items()}
 
 
-def events(n=100):
-    return torch.randn(n, 2, generator=stream(10))
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
 
 
-def weights(network):
-    return torch.cat([p.detach().flatten() for p in network.parameters()])
+def members(training, store, chunk=40, **options):
+    """Trained ones, hardly; whether they are any good is no matter here."""
+    trained = train_members(training, data_of(training), store, chunk=chunk, solver=COARSE, **options)
+    return [replace(one, failure="") for one in trained]
 
 
-# ---- splits
+@pytest.mark.parametrize("training", KINDS.values(), ids=KINDS)
+def test_streams_are_nested_and_follow_their_seed_and_member(training, store):
+    ensemble = Ensemble(members(training, store))
+    long = ensemble.sample(0, 100, seed=5)
+    assert long.shape == (100, *training.process.event_shape)
+    # batches of other lengths may differ by round-off, and where it chooses another component of a mixture, by more
+    alike = np.isclose(ensemble.sample(0, 90, seed=5), long[:90], rtol=1e-3, atol=1e-3).reshape(90, -1).all(1)
+    assert alike.sum() >= 89
+    for other in (ensemble.sample(0, 50, seed=6), ensemble.sample(1, 50, seed=5)):
+        assert not np.isin(other[:, 0], long[:, 0]).any()
+    assert len(np.unique(long[:, 0], axis=0)) == 100
+    for n, size in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match="n and batch_size must be at least 1"):
+            next(ensemble.stream(0, n, seed=5, batch_size=size))
 
 
-@settings(deadline=None)
-@given(st.integers(2, 300), st.integers(0, 2**32))
-def test_hold_out_parts_the_events(n, seed):
-    split = hold_out(n, stream(seed))
-    assert sorted([*split.train.tolist(), *split.held_back.tolist()]) == list(range(n))
-    assert len(split.held_back) == max(1, round(0.2 * n))
-    assert torch.equal(split.weights, torch.ones(len(split.train)))
+def test_batches(store):
+    one = members(KINDS["jets"], store)[0]
+    batches = list(one.stream(90, seed=5, batch_size=30))
+    assert [len(batch) for batch in batches] == [30, 10, 30, 10, 10]
+    np.testing.assert_array_equal(np.concatenate(batches), one.sample(90, seed=5))
 
 
-def test_bootstrap_weights_are_poisson():
-    # false alarm: 1e-4
-    n = 20_000
-    split = poisson_bootstrap(n, stream(1))
-    assert split.weights.mean().item() == pytest.approx(1)
-    counts = torch.zeros(n)
-    counts[split.train] = split.weights / split.weights.min()
-    counts = counts.round().long()  # the smallest weight is that of an event taken once
-    observed = np.bincount(counts.clamp_max(5).numpy(), minlength=6)
-    expected = n * np.append(stats.poisson.pmf(range(5), 1), stats.poisson.sf(4, 1))
-    assert stats.chisquare(observed, expected).pvalue > 1e-4
-    assert torch.equal(split.held_back, (counts == 0).nonzero().squeeze(1))  # and out of bag are those never drawn
+def test_generated_lhc_events_are_kept(store, monkeypatch):
+    one = members(KINDS["jets"], store)[0]
+    long = one.sample(100, seed=5)
+    assert len(list(store.root.glob("*/*/arrays.safetensors"))) == 2 + 3
+    monkeypatch.setattr(one.generator, "stream", pytest.fail)
+    np.testing.assert_array_equal(one.sample(90, seed=5), long[:90])
 
 
-@pytest.mark.parametrize("resampling", RESAMPLINGS)
-def test_what_members_have_in_common(resampling):
-    first, second = (split_of(resampling, 100, seed=3, member=k) for k in range(2))
-    alike = torch.equal(first.train, second.train)
-    assert alike == (resampling in ("same_split", "independent"))  # rows of other events, if they are independent
-    for split in (first, second):
-        assert not set(split.train.tolist()) & set(split.held_back.tolist())
-        assert len(split.weights) == len(split.train) == len(set(split.train.tolist()))
-    if resampling == "independent":  # all n_train events are trained on, others are held back
-        assert first.train.tolist() == list(range(100))
-        assert first.held_back.tolist() == list(range(100, 120))
+def test_generated_events_depend_on_the_solver(store):
+    one = members(KINDS["jets"], store)[0]
+    finer = train_members(KINDS["jets"], jets(), store, chunk=40, solver=Solver("midpoint", 3))[0]
+    assert not np.allclose(one.sample(40, seed=1), finer.sample(40, seed=1))
 
 
-# ---- training
+def test_streams_of_draws_have_names_of_their_own(store):
+    """Those that a table's rows are made of; other numbers would make other events of what is kept."""
+    one = members(KINDS["table"], store, chunk=30)[1]
+    rng = np.random.default_rng([7, zlib.crc32(b"generated"), 1, 2])
+    normal = torch.from_numpy(rng.standard_normal((30, 2))).float()
+    np.testing.assert_allclose(one.sample(90, seed=7)[60:], one.generator.generate(normal).numpy(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("choose", [hold_out, poisson_bootstrap])
-@pytest.mark.parametrize("at_once", [1, 2])
-def test_all_at_once_and_in_groups_agree(choose, at_once):
-    splits = [choose(100, stream(i)) for i in range(3)]
-    together, apart = networks(), networks()
-    one = fit_ensemble(together, events(), splits, QUICK, seed=1, at_once=3)
-    other = fit_ensemble(apart, events(), splits, QUICK, seed=1, at_once=at_once)
-    for a, b, start in zip(together, apart, networks(), strict=True):
-        torch.testing.assert_close(weights(a), weights(b), rtol=0, atol=2e-5)
-        assert (weights(a) - weights(start)).abs().max() > 1e-2  # something was trained
-    np.testing.assert_allclose(one.validation_loss, other.validation_loss, atol=1e-4)
-    np.testing.assert_array_equal(one.best_step, other.best_step)
+@pytest.mark.parametrize("kind", ["ring", "table", "kde", "bayesian"])
+def test_log_prob_is_that_of_the_members(kind, store):
+    training = KINDS[kind]
+    ensemble, x = Ensemble(members(training, store)), events_of(training, 30)
+    log_density = ensemble.log_prob(x)
+    assert log_density.shape == (2, 30)
+    expected = ensemble.members[1].generator.log_prob(torch.from_numpy(x)).numpy(force=True)
+    np.testing.assert_allclose(log_density[1], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(ensemble.log_prob(x, member=1), log_density[1])
+    with pytest.raises(ValueError, match=r"events must have shape \(n, 2\), got \(5, 3\)"):
+        ensemble.log_prob(np.zeros((5, 3)))
 
 
-def test_a_member_depends_on_seed_and_number_only():
-    splits = [hold_out(100, stream(i)) for i in range(3)]
-    all_three, alone, other_seed = networks(), networks(1), networks(1)
-    fit_ensemble(all_three, events(), splits, QUICK, seed=1)
-    fit_ensemble(alone, events(), splits[:1], QUICK, seed=1)
-    fit_ensemble(other_seed, events(), splits[:1], QUICK, seed=2)
-    torch.testing.assert_close(weights(alone[0]), weights(all_three[0]), rtol=0, atol=2e-5)
-    assert (weights(alone[0]) - weights(other_seed[0])).abs().max() > 1e-3
+def test_a_member_that_loses_events_is_excluded(store):
+    trained = members(KINDS["jets"], store, chunk=500)
+    forward = trained[1].generator.velocity.forward
+    trained[1].generator.velocity.forward = lambda x, t: torch.where(x[:, :1] > 1.5, torch.nan, forward(x, t))
+    ensemble = Ensemble(trained, screened=1000, seed=3)
+    assert list(ensemble.excluded) == [1]
+    assert ensemble.excluded[1].startswith("lost events")
+    finite = np.isfinite(trained[1].sample(1000, 3)).all((1, 2))
+    assert trained[1].lost(1000, 3) == 1000 - finite.sum() > 1
 
 
-def test_validation_loss_is_that_of_the_events_held_back():
-    # held-back parts of different lengths, longer than a batch
-    splits = [poisson_bootstrap(100, stream(i)) for i in range(3)]
-    assert len({len(split.held_back) for split in splits}) > 1
-    trained = networks()
-    history = fit_ensemble(trained, events(), splits, QUICK, seed=1, at_once=3)
-    for i, network in enumerate(trained):  # the weights are those of the best step
-        expected = -network.log_prob(events()[splits[i].held_back]).mean().item()
-        assert history.validation_loss[:, i].min() == pytest.approx(expected, rel=1e-5)
+def test_members_share_their_events(store):
+    mixed = [train_members(KINDS["kde"], events_of(ROWS, seed=k), store, members=[k])[0] for k in (0, 1)]
+    with pytest.raises(ValueError, match="members must share their training events"):
+        Ensemble(mixed)
+    apart = train_or_load(
+        replace(RING, posterior="independent", fit=SHORT, members=2),
+        data_of(replace(RING, posterior="independent")),
+        store,
+    )
+    assert len({one.data_digest for one in apart.trained}) == 2
 
 
-def test_histories_of_different_lengths_are_joined():
-    splits = [hold_out(100, stream(i)) for i in range(3)]
-    budget = Fit(steps=300, batch_size=20, learning_rate=0.05, validate_every=10, patience=2)
-    history = fit_ensemble(networks(), events(), splits, budget, seed=1, at_once=1)
-    lengths = np.isfinite(history.validation_loss).sum(0)
-    assert len(set(lengths)) > 1, "the test needs members that stop at different steps"
-    assert lengths.max() == len(history.steps)
-    np.testing.assert_array_equal(lengths, history.best_step // 10 + 2)
+# ---- conditions
 
 
-class UnknownMean(nn.Module):
-    """Events from N(mean, 1); the best mean is the sample's."""
-
-    def __init__(self):
-        super().__init__()
-        self.mean = nn.Parameter(torch.zeros(()))
-
-    def forward(self, x):
-        return Normal(self.mean, 1.0).log_prob(x).sum(-1)
+def shifted(n, seed):
+    """Events whose mean follows a condition between -1 and 1, (n, 2), and this condition, (n, 1)."""
+    rng = np.random.default_rng(seed)
+    condition = rng.uniform(-1, 1, (n, 1))
+    return rng.normal(2 * condition, 0.5, (n, 2)), condition
 
 
-def test_bootstrap_members_scatter_as_their_resamples():
-    x = torch.randn(200, 1, generator=stream(5))
-    splits = [poisson_bootstrap(200, stream(i)) for i in range(40)]
-    members = [UnknownMean() for _ in splits]
-    budget = Fit(steps=300, batch_size=200, learning_rate=0.05, validate_every=300)
-    fit_ensemble(members, x, splits, budget, seed=0, at_once=40)
-    means = torch.stack([member.mean for member in members]).detach()
-    exact = torch.stack([(split.weights * x[split.train, 0]).mean() for split in splits])
-    torch.testing.assert_close(means, exact, rtol=0, atol=0.03)  # 1/sqrt(200) = 0.07 is their scatter
-    assert np.corrcoef(means, exact)[0, 1] > 0.98
-    assert exact.std().item() == pytest.approx(x.std().item() / math.sqrt(200), rel=0.5)
+@pytest.mark.parametrize("posterior", ["bootstrap", "bayesian"])
+@pytest.mark.parametrize("kind", ["ring-autoregressive", "ring-spline", "table-spline", "table-autoregressive"])
+def test_the_mean_of_a_conditional_gaussian_follows_its_condition(kind, posterior, store):
+    """2 in units of the condition, learned to 0.4 in a few hundred steps."""
+    x, condition = shifted(1000, 1)
+    fit = replace(FIT, steps=200, batch_size=128, learning_rate=1e-2, checkpoint_seconds=99)
+    training = replace(TRAININGS[kind], n_train=1000, conditions=1, members=1, posterior=posterior, fit=fit)
+    one = train_or_load(training, Data(x, None, condition), store, chunk=2000).members[0]
+    means = [one.sample(2000, 1, [c]).mean() for c in (-0.5, 0.0, 0.5)]
+    assert means == pytest.approx([-1, 0, 1], abs=0.4)
+    told = np.repeat([[-0.5], [0.5]], 1000, axis=0)
+    each = one.sample(2000, 1, told)
+    assert each[1000:].mean() - each[:1000].mean() == pytest.approx(2, abs=0.6)
+    fresh, right = shifted(500, 2)
+    assert one.log_prob(fresh, right).mean() > one.log_prob(fresh, -right).mean() + 1
+    np.testing.assert_allclose(one.log_prob(fresh, [0.3]), one.log_prob(fresh, np.full((500, 1), 0.3)))
+    for wrong in (None, [0.0, 0.0], np.zeros((3, 1))):
+        with pytest.raises(ValueError, match=r"condition must have shape \(1,\) or \(10, 1\)"):
+            next(one.stream(10, 1, condition=wrong))
 
 
-def test_weights_do_what_copies_of_events_would():
-    x, split = events(), poisson_bootstrap(100, stream(4))
-    stack = Stack(networks(1), x, [split], 10, [stream()])
-    copies = split.train.repeat_interleave((split.weights / split.weights.min()).round().long())
-    weighted = stack.losses((split.train[:, None], split.weights[:, None]))
-    copied = stack.losses((copies[:, None], torch.ones(len(copies), 1)))
-    torch.testing.assert_close(weighted, copied)
-    assert not torch.allclose(weighted, stack.losses((split.train[:, None], torch.ones(len(split.train), 1))))
+@pytest.mark.parametrize("size", SMALL.values(), ids=SMALL)
+def test_generators_of_lhc_events_follow_conditions(size, store):
+    """Jets of the first kind are twice as hard; the mean logarithm of all pT moves."""
+    condition = (np.arange(200) % 2)[:, None]
+    events = jets()
+    events[..., 0] = 22 + (events[..., 0] - 22) * np.exp(2 * condition)
+    fit = replace(FIT, steps=150, learning_rate=2e-2, checkpoint_seconds=99)
+    training = replace(QUICK, architecture=replace(size, base="normal"), conditions=1, members=2, fit=fit)
+    side_by_side = train_or_load(training, Data(events, None, condition), store, chunk=400, solver=COARSE, parallel=2)
+    hard, soft = (np.log(side_by_side.sample(0, 400, 1, [c])[..., 0] - 22).mean() for c in (1, 0))
+    assert hard - soft == pytest.approx(2, abs=1)
 
 
-def test_a_missing_or_empty_split_is_an_error():
-    split = hold_out(100, stream())
-    with pytest.raises(ValueError, match="3 networks need as many splits"):
-        fit_ensemble(networks(), events(), [split] * 2, QUICK, seed=0)
-    empty = split._replace(held_back=torch.empty(0, dtype=torch.long))
-    with pytest.raises(ValueError, match="events in both parts"):
-        fit_ensemble(networks(), events(), [split, split, empty], QUICK, seed=0)
+def test_without_conditions_there_are_none(store):
+    one = members(KINDS["ring"], store)[0]
+    assert not any("condition" in name for name in one.generator.state_dict())
+    with pytest.raises(ValueError, match=r"condition must have shape \(0,\)"):
+        one.log_prob(np.zeros((4, 2)), [1.0])

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from gampl.generators.settings import Fit
 from gampl.store import progress
 from gampl.training import fit as fit_module
 from gampl.training.fit import LAST_RATE, fit, learning_rate_factor
+from gampl.training.settings import Fit
 
 QUICK = Fit(steps=120, batch_size=1, learning_rate=0.1, warmup=5, validate_every=10, patience=100)
 
@@ -28,7 +28,7 @@ class Parabolas:
         self.streams = [torch.Generator().manual_seed(i) for i in range(self.members)]
         self.validation, self.noise = iter(validation or ()), noise
         self.none_held_back, self.interrupt_at, self.bad_at = validation is None, interrupt_at, bad_at
-        self.calls = 0
+        self.calls, self.learning_rates = 0, {}
 
     def draw(self):
         if self.calls == self.interrupt_at:
@@ -83,7 +83,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
     fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
 
     mean, expected = plain.parameters["p"].detach().clone(), []
-    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5), {})
+    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5))
     for step in range(30):
         run.step()
         decay = min(0.9, (1 + step) / (10 + step))
@@ -95,7 +95,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
-    run = fit_module._Run(parabolas, Fit(clip=5.0), {})
+    run = fit_module._Run(parabolas, Fit(clip=5.0))
     parabolas.losses(parabolas.draw()).sum().backward()
     norms = run._clip_gradients()
     torch.testing.assert_close(norms, torch.tensor([100.0, 0.1]))
@@ -114,18 +114,19 @@ def test_learning_rate_warms_up_and_comes_down():
 
 def test_parameters_can_have_a_learning_rate_of_their_own():
     class Two(Parabolas):
-        def __init__(self):
+        def __init__(self, **learning_rates):
             super().__init__([[1.0]], noise=0.0)
+            self.learning_rates = learning_rates
             self.parameters["slow"] = torch.zeros(1, 1, requires_grad=True)
 
         def losses(self, drawn):
             return super().losses(drawn) + (self.parameters["slow"] - 1).square().sum(1)
 
-    two = Two()
-    fit(two, Fit(steps=3, learning_rate=0.1, warmup=0), learning_rates={"slow": 0.001})
+    two = Two(slow=0.001)
+    fit(two, Fit(steps=3, learning_rate=0.1, warmup=0))
     assert two.parameters["p"].item() == pytest.approx(100 * two.parameters["slow"].item(), rel=0.01)
     with pytest.raises(ValueError, match="typo"):
-        fit(Two(), QUICK, learning_rates={"typo": 1.0})
+        fit(Two(typo=1.0), QUICK)
 
 
 # ---- early stopping
@@ -211,18 +212,19 @@ KILLED = textwrap.dedent("""
     from pathlib import Path
     import torch
     from safetensors.torch import save_file
-    from gampl.generators.autoregressive import AutoregressiveTransformer
-    from gampl.training.ensemble import fit_ensemble, hold_out
-    from gampl.generators.settings import Fit
+    from gampl.training.data import Data, untrained
+    from gampl.training.fit import fit
+    from gampl.training.members import Stack
+    from gampl.training.settings import Fit, Ring, Training
+    from gampl.generators.settings import Architecture
 
     checkpoint, result, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    stream = torch.Generator().manual_seed(0)
-    networks = [AutoregressiveTransformer(2, width=8, generator=stream) for _ in range(3)]
-    x = torch.randn(200, 2, generator=stream)
-    splits = [hold_out(200, stream) for _ in networks]
     settings = Fit(steps=100, batch_size=20, validate_every=10, checkpoint_seconds=seconds)
-    fit_ensemble(networks, x, splits, settings, seed=1, at_once=3, checkpoint=checkpoint)
-    save_file({f"{i}.{k}": v for i, n in enumerate(networks) for k, v in n.state_dict().items()}, result)
+    training = Training(Ring(2), 200, Architecture("autoregressive", width=8), "deep", fit=settings)
+    data = Data(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)).numpy()).checked(training, "")
+    stack = Stack([untrained(training, data, k) for k in range(3)])
+    fit(stack, settings, checkpoint=checkpoint)
+    save_file(stack.parameters, result)
 """)
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from gampl.generators.settings import Fit
 from gampl.training.fit import fit
+from gampl.training.settings import Fit
 from gampl.training.stopping import DeferredSignals
 
 # Trains a network, signals itself in the middle of a step, if told when, and writes the weights.
@@ -22,28 +22,28 @@ SIGNALLED = textwrap.dedent("""
     from pathlib import Path
     import torch
     from safetensors.torch import save_file
-    from gampl.generators.autoregressive import AutoregressiveTransformer
-    from gampl.training.ensemble import Stack, fit_ensemble, hold_out
-    from gampl.generators.settings import Fit
+    from gampl.training.data import Data, untrained
+    from gampl.training.fit import fit
+    from gampl.training.members import Stack
+    from gampl.training.settings import Fit, Ring, Training
+    from gampl.generators.settings import Architecture
 
     checkpoint, result, name, steps, wanted = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], [], sys.argv[4]
-    log_prob = Stack.log_prob
+    losses = Stack.losses
 
-    def signalled(self, x):
-        if torch.is_grad_enabled():
-            steps.append(x)
-            if name != "none" and len(steps) == int(wanted):
-                os.kill(os.getpid(), getattr(signal, name))
-        return log_prob(self, x)
+    def signalled(self, drawn):
+        steps.append(drawn)
+        if name != "none" and len(steps) == int(wanted):
+            os.kill(os.getpid(), getattr(signal, name))
+        return losses(self, drawn)
 
-    Stack.log_prob = signalled
-    stream = torch.Generator().manual_seed(0)
-    networks = [AutoregressiveTransformer(2, width=8, generator=stream) for _ in range(2)]
-    x = torch.randn(200, 2, generator=stream)
-    splits = [hold_out(200, stream) for _ in networks]
+    Stack.losses = signalled
     settings = Fit(steps=40, batch_size=20, validate_every=10, checkpoint_seconds=1e6)
-    fit_ensemble(networks, x, splits, settings, seed=1, checkpoint=checkpoint)
-    save_file({f"{i}.{k}": v for i, n in enumerate(networks) for k, v in n.state_dict().items()}, result)
+    training = Training(Ring(2), 200, Architecture("autoregressive", width=8), "deep", fit=settings)
+    data = Data(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)).numpy()).checked(training, "")
+    stack = Stack([untrained(training, data, k) for k in range(2)])
+    fit(stack, settings, checkpoint=checkpoint)
+    save_file(stack.parameters, result)
 """)
 
 
@@ -151,7 +151,7 @@ class Slow:
     members, streams = 1, ()
 
     def __init__(self):
-        self.parameters = {"p": torch.zeros(1, requires_grad=True)}
+        self.parameters, self.learning_rates = {"p": torch.zeros(1, requires_grad=True)}, {}
 
     def draw(self):
         return (torch.zeros(1),)

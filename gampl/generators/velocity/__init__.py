@@ -4,20 +4,27 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from gampl.generators.event_settings import FLOWS, Generator
 from gampl.generators.randomness import global_stream, torch_generator
+from gampl.generators.settings import FLOWS, Architecture
 from gampl.particles.coordinates import Coordinates
 
 
 class Velocity(Protocol):
     """What all of these `nn.Module`s are: dx/dt as the network sees it, Eq. (42)."""
 
-    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
-        """dx/dt of events with coordinates x at their times t: (n, d), (n,) -> (n, d), in the type of x."""
+    def __call__(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """dx/dt of events with coordinates x at their times t: (n, d), (n,), (n, c) -> (n, d), in the type of x."""
 
 
 def make_velocity(
-    settings: Generator, coordinates: Coordinates, x: Tensor, *, seed: int, member: int, references: bool = True
+    settings: Architecture,
+    coordinates: Coordinates,
+    x: Tensor,
+    *,
+    seed: int,
+    member: int,
+    conditions: int = 0,
+    references: bool = True,
 ) -> nn.Module:
     """A velocity network with its initial weights, a `Velocity` that is nearly zero everywhere.
 
@@ -27,6 +34,7 @@ def make_velocity(
         x: Coordinates of training events, (n, d), of which "lloca" takes the scale of the invariant masses.
         seed: Decides the initial weights together with the member; the global random stream stays as it is.
         member: Number of the network in its ensemble.
+        conditions: Numbers of each event that the network is told besides.
         references: Whether an equivariant network is told the beams and the time axis. Without, it is equivariant
             under all Lorentz transformations, as no generator of events at a collider should be; for tests.
 
@@ -40,15 +48,15 @@ def make_velocity(
         if settings.kind == "transformer":
             from gampl.generators.velocity.transformer import TransformerVelocity
 
-            return TransformerVelocity(settings, coordinates)
+            return TransformerVelocity(settings, coordinates, conditions)
         if settings.kind == "lgatr":
             from gampl.generators.velocity.lgatr import LGATrVelocity
 
-            return LGATrVelocity(settings, coordinates, references)
+            return LGATrVelocity(settings, coordinates, references, conditions)
         if settings.kind == "lgatr_slim":
             from gampl.generators.velocity.lgatr_slim import LGATrSlimVelocity
 
-            return LGATrSlimVelocity(settings, coordinates, references)
+            return LGATrSlimVelocity(settings, coordinates, references, conditions)
         from gampl.generators.velocity.lloca import LLoCaVelocity
 
-        return LLoCaVelocity(settings, coordinates, references, x)
+        return LLoCaVelocity(settings, coordinates, references, conditions, x)

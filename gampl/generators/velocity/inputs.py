@@ -37,17 +37,17 @@ class TimeEmbedding(nn.Module):
 
 
 class Labels(nn.Module):
-    """What is known of particles whose momenta may be anything: their slots in the event, one-hot, and the time.
+    """What is known of particles whose momenta may be anything: slots in the event, one-hot, the time and conditions.
 
     The slot tells a b-jet from a light one, so no network here is symmetric under permutations.
 
     Shapes:
-        t: (n,) -> (n, P, P + 8)
+        t, condition: (n,), (n, c) -> (n, P, P + 8 + c)
     """
 
-    def __init__(self, particles: int) -> None:
+    def __init__(self, particles: int, conditions: int = 0) -> None:
         super().__init__()
-        self.particles, self.features = particles, particles + TIME_FEATURES
+        self.particles, self.features = particles, particles + TIME_FEATURES + conditions
         self.time = TimeEmbedding()
 
     @property
@@ -55,9 +55,11 @@ class Labels(nn.Module):
         """Of the network's arithmetic."""
         return self.time.mix.weight.dtype
 
-    def forward(self, t: Tensor) -> Tensor:
+    def forward(self, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """See the class."""
         time = self.time(t)  # (n, 8)
+        if condition is not None:
+            time = torch.cat([time, condition.to(time.dtype)], -1)  # (n, 8 + c)
         slots = torch.eye(self.particles, dtype=time.dtype, device=time.device)
         shape = (len(t), self.particles, -1)
         return torch.cat([slots.expand(shape), time.unsqueeze(1).expand(shape)], -1)
@@ -72,10 +74,10 @@ class VelocityNetwork(nn.Module):
 
     coordinates: Coordinates
 
-    def __init__(self, coordinates: Coordinates) -> None:
+    def __init__(self, coordinates: Coordinates, conditions: int = 0) -> None:
         super().__init__()
         object.__setattr__(self, "coordinates", coordinates)  # past `nn.Module`, which would make it a part
-        self.labels = Labels(coordinates.particles)
+        self.labels = Labels(coordinates.particles, conditions)
 
 
 class EquivariantVelocity(VelocityNetwork):
@@ -85,32 +87,32 @@ class EquivariantVelocity(VelocityNetwork):
     rotations about the beam, which is that of the events.
 
     Shapes:
-        x, t: (n, d), (n,) -> (n, d)
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
     references: Tensor
 
-    def __init__(self, coordinates: Coordinates, references: bool) -> None:
-        super().__init__(coordinates)
+    def __init__(self, coordinates: Coordinates, references: bool, conditions: int = 0) -> None:
+        super().__init__(coordinates, conditions)
         vectors = torch.tensor(REFERENCES if references else [], dtype=torch.float64).view(-1, 4)
         self.register_buffer("references", vectors, persistent=False)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """dx/dt, Eq. (42)."""
-        vectors, scalars = self.core(self.coordinates.momenta(x), t)
+        vectors, scalars = self.core(self.coordinates.momenta(x), self.labels(t, condition))
         return self.coordinates.velocity(x, vectors.to(x.dtype), scalars.to(x.dtype))
 
-    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def core(self, momenta: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Rates of change of the momenta, and scalars of each particle.
 
         Shapes:
-            (n, P, 4) in float64, (n,) -> (n, P, 4), (n, P, S)
+            (n, P, 4) in float64, (n, P, P + 8 + c) -> (n, P, 4), (n, P, S)
         """
         raise NotImplementedError
 
-    def scalars(self, momenta: Tensor, t: Tensor) -> Tensor:
-        """Labels and masses, invariant all of them: (n, P, 4), (n,) -> (n, P, P + 9)."""
-        return torch.cat([self.labels(t), log_mass(momenta).to(self.labels.dtype)], -1)
+    def scalars(self, momenta: Tensor, labels: Tensor) -> Tensor:
+        """Labels and masses, invariant all of them: (n, P, 4), (n, P, P + 8 + c) -> (n, P, P + 9 + c)."""
+        return torch.cat([labels, log_mass(momenta).to(self.labels.dtype)], -1)
 
     @property
     def scalar_features(self) -> int:

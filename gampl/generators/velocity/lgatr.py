@@ -6,7 +6,7 @@ import torch
 from lgatr import LGATr, MLPConfig, PrimitivesConfig, SelfAttentionConfig, embed_vector, extract_vector
 from torch import Tensor
 
-from gampl.generators.event_settings import Generator
+from gampl.generators.settings import Architecture
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
 from gampl.particles.coordinates import Coordinates
 
@@ -15,11 +15,11 @@ class LGATrVelocity(EquivariantVelocity):
     """Velocities from L-GATr: the references are multivectors of every particle beside its momentum.
 
     Shapes:
-        x, t: (n, d), (n,) -> (n, d)
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
-    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool) -> None:
-        super().__init__(coordinates, references)
+    def __init__(self, settings: Architecture, coordinates: Coordinates, references: bool, conditions: int) -> None:
+        super().__init__(coordinates, references, conditions)
         self.net = LGATr(
             num_blocks=settings.blocks,
             in_mv_channels=1 + len(self.references),
@@ -46,9 +46,9 @@ class LGATrVelocity(EquivariantVelocity):
         self.net.primitives.sparse_gp = self.references.is_cuda
         return self
 
-    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def core(self, momenta: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `EquivariantVelocity`."""
         references = self.references.expand(*momenta.shape[:2], -1, -1)
         vectors = torch.cat([momenta.unsqueeze(-2), references.to(momenta)], -2)  # (n, P, 1 + R, 4)
-        multivectors, scalars = self.net(embed_vector(vectors.to(self.labels.dtype)), self.scalars(momenta, t))
+        multivectors, scalars = self.net(embed_vector(vectors.to(self.labels.dtype)), self.scalars(momenta, labels))
         return extract_vector(multivectors).squeeze(-2), scalars

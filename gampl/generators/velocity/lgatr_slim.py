@@ -4,7 +4,7 @@ import torch
 from lgatr import LGATrSlim
 from torch import Tensor
 
-from gampl.generators.event_settings import Generator
+from gampl.generators.settings import Architecture
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
 from gampl.particles.coordinates import Coordinates
 
@@ -17,11 +17,11 @@ class LGATrSlimVelocity(EquivariantVelocity):
     """Velocities from L-GATr-slim: the references are vectors of every particle beside its momentum.
 
     Shapes:
-        x, t: (n, d), (n,) -> (n, d)
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
-    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool) -> None:
-        super().__init__(coordinates, references)
+    def __init__(self, settings: Architecture, coordinates: Coordinates, references: bool, conditions: int) -> None:
+        super().__init__(coordinates, references, conditions)
         self.net = LGATrSlim(
             num_blocks=settings.blocks,
             in_v_channels=1 + len(self.references),
@@ -38,9 +38,9 @@ class LGATrSlimVelocity(EquivariantVelocity):
             block.attention.norm.epsilon = NORM_EPSILON
         begin_small(self.net.linear_out)
 
-    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def core(self, momenta: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `EquivariantVelocity`."""
         references = self.references.expand(*momenta.shape[:2], -1, -1)
         vectors = torch.cat([momenta.unsqueeze(-2), references.to(momenta)], -2)  # (n, P, 1 + R, 4)
-        vectors, scalars = self.net(vectors.to(self.labels.dtype), self.scalars(momenta, t))
+        vectors, scalars = self.net(vectors.to(self.labels.dtype), self.scalars(momenta, labels))
         return vectors.squeeze(-2), scalars

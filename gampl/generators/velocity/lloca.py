@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize, pad
 
-from gampl.generators.event_settings import Generator
+from gampl.generators.settings import Architecture
 from gampl.generators.velocity.inputs import EquivariantVelocity, begin_small
 from gampl.particles.coordinates import Coordinates, invariant_square
 
@@ -30,11 +30,13 @@ class LLoCaVelocity(EquivariantVelocity):
     """Velocities from a LLoCa transformer: the references are particles too, but only for the net that finds frames.
 
     Shapes:
-        x, t: (n, d), (n,) -> (n, d)
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
-    def __init__(self, settings: Generator, coordinates: Coordinates, references: bool, x: Tensor) -> None:
-        super().__init__(coordinates, references)
+    def __init__(
+        self, settings: Architecture, coordinates: Coordinates, references: bool, conditions: int, x: Tensor
+    ) -> None:
+        super().__init__(coordinates, references, conditions)
         self.pairs = PairVectors(self.scalar_features, settings.frames)
         self.pairs.standardise(coordinates.momenta(x[:STANDARDISED]), self.references)
         scalars_of_head = settings.width // settings.heads - 4 * settings.vectors
@@ -53,10 +55,10 @@ class LLoCaVelocity(EquivariantVelocity):
         self.transform = VectorTransform(TensorReps("1x1n"))
         self.net.attention.transform = VectorTransform(self.net.attention.transform.reps)
 
-    def core(self, momenta: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def core(self, momenta: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `EquivariantVelocity`."""
         momenta = momenta.double()
-        scalars = self.scalars(momenta, t)  # (n, P, P + 9)
+        scalars = self.scalars(momenta, labels)  # (n, P, P + 9 + c)
         with torch.autocast(momenta.device.type, enabled=False):
             standing = standing_frames(momenta, *self.axes(momenta))
             vectors = self.pairs(momenta, self.references, scalars) @ standing.transpose(-1, -2)  # invariants

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
-from gampl.generators.event_settings import Generator
+from gampl.generators.settings import Architecture
 from gampl.generators.velocity.inputs import VelocityNetwork, begin_small
 from gampl.particles.coordinates import Coordinates
 
@@ -35,23 +35,23 @@ class Block(nn.Module):
 
 
 class TransformerVelocity(VelocityNetwork):
-    """Velocities from a transformer that sees the coordinates of each particle, its slot and the time.
+    """Velocities from a transformer that sees the coordinates of each particle, its slot, the time and the conditions.
 
     Shapes:
-        x, t: (n, d), (n,) -> (n, d)
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
-    def __init__(self, settings: Generator, coordinates: Coordinates) -> None:
-        super().__init__(coordinates)
+    def __init__(self, settings: Architecture, coordinates: Coordinates, conditions: int) -> None:
+        super().__init__(coordinates, conditions)
         self.embed = nn.Linear(coordinates.token_features + self.labels.features, settings.width)
         self.blocks = nn.ModuleList(Block(settings.width, settings.heads) for _ in range(settings.blocks))
         self.head = nn.Linear(settings.width, coordinates.token_rates)
         begin_small(self.head)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """dx/dt, Eq. (42)."""
         tokens = self.coordinates.tokens(x).to(self.labels.dtype)  # (n, P, F)
-        h = self.embed(torch.cat([tokens, self.labels(t)], -1))  # (n, P, width)
+        h = self.embed(torch.cat([tokens, self.labels(t, condition)], -1))  # (n, P, width)
         for block in self.blocks:
             h = block(h)
         return self.coordinates.velocity_of_tokens(self.head(_normalise(h)).to(x.dtype))

@@ -11,7 +11,7 @@ from gampl.generators.table_columns import learn_columns
 N = 4000
 
 
-def normal_density(z):
+def normal_density(z, _):
     """Standard normal log density of standardised columns, (n, d) -> (n,)."""
     return stats.norm.logpdf(z).sum(axis=1)
 

@@ -1,0 +1,115 @@
+"""What all generators have in common: they turn latent random numbers into events, batch after batch."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from gampl.generators.memory import Divider
+from gampl.particles.coordinates import Coordinates
+
+
+class Generator(nn.Module):
+    """A generator of events; what is random is drawn apart from what is computed, so that this can be divided.
+
+    Conditions are numbers of each event that it is told and does not generate, (n, c). They are standardised with
+    those of the training events. Without any (c = 0) they are left out of all that is computed.
+
+    Args:
+        coordinates: Map from events to network coordinates and back.
+        condition: Those of the training events, (n_train, c).
+    """
+
+    batch_size: int  # of `stream` by default
+    log_prob_batch: int  # events whose density is worked out together
+    condition_mean: Tensor
+    condition_std: Tensor
+
+    def __init__(self, coordinates: Coordinates, condition: Tensor | None = None) -> None:
+        super().__init__()
+        self.coordinates = coordinates
+        self.conditions = 0 if condition is None else condition.shape[-1]
+        if condition is not None and self.conditions:
+            std = condition.std(0).double()
+            self.register_buffer("condition_mean", condition.mean(0).double())
+            self.register_buffer("condition_std", torch.where(std > 0, std, 1.0))
+
+    def standardised_condition(self, condition: Tensor | None) -> Tensor | None:
+        """What the networks are told, in single precision, (n, c) -> (n, c); None without conditions.
+
+        Raises:
+            ValueError: If there is not one number for each condition.
+        """
+        count = 0 if condition is None else condition.shape[-1]
+        if count != self.conditions:
+            raise ValueError(f"condition must have {self.conditions} numbers for each event, got {count}")
+        if condition is None or count == 0:
+            return None
+        return ((condition - self.condition_mean) / self.condition_std).float()
+
+    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draws what is random in the loss of n events: (n, ...) each."""
+        raise NotImplementedError
+
+    def loss(self, x: Tensor, *noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What is minimised in training, for events with network coordinates x: (n, d), (n, ...), (n, c) -> (n,)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, condition: Tensor, *noise: Tensor) -> Tensor:
+        """The same as `loss`, for `torch.func.functional_call`."""
+        return self.loss(x, *noise, condition=condition)
+
+    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Draws what n events are made of: (n, ...) each."""
+        raise NotImplementedError
+
+    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Makes events, without gradients: (n, ...), (n, c) -> (n, *event_shape)."""
+        raise NotImplementedError
+
+    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+        """Log density of events, (n, *event_shape), (n, c) -> (n,)."""
+        raise NotImplementedError
+
+    def stream(
+        self,
+        n: int,
+        generator: torch.Generator,
+        batch_size: int | None = None,
+        divider: Divider | None = None,
+        condition: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yields n events in batches of (batch_size, *event_shape), the last one may be shorter.
+
+        The first events do not depend on n. Events that a flow's solver lost are not finite; whoever counts events
+        counts them.
+
+        Args:
+            n: How many.
+            generator: Source of the latent events.
+            batch_size: Events of a batch; another number makes other events.
+            divider: How many of them are computed together, which makes no difference beyond round-off.
+            condition: That of each event, (n, c), if the generator has conditions.
+
+        Raises:
+            ValueError: If n or batch_size is not positive, or the conditions are not those of n events.
+        """
+        size = self.batch_size if batch_size is None else batch_size
+        if n < 1 or size < 1:
+            raise ValueError(f"n and batch_size must be at least 1, got {n} and {size}")
+        if condition is not None and len(condition) != n:
+            raise ValueError(f"condition must have a row for each of {n} events, got {len(condition)}")
+        divider = divider or Divider("generating")
+        for start in range(0, n, size):
+            latent = [part[: n - start] for part in self.latent(size, generator)]
+            if condition is None:
+                yield divider.map(self.generate, *latent)
+            else:
+                yield divider.map(self._generate_on, condition[start : start + size], *latent)
+
+    def _generate_on(self, condition: Tensor, *latent: Tensor) -> Tensor:
+        return self.generate(*latent, condition=condition)
+
+    def sample(self, n: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Draws n events: (n, *event_shape)."""
+        return torch.cat(list(self.stream(n, generator, condition=condition)))

@@ -1,0 +1,48 @@
+"""Any generator of vectors of numbers or of LHC events, made from plain settings."""
+
+from torch import Tensor
+
+from gampl.generators.base import CutAwareNormal, Normal
+from gampl.generators.densities import Density, Plain, make_density
+from gampl.generators.generator import Generator
+from gampl.generators.randomness import torch_generator
+from gampl.generators.settings import Architecture, Solver
+from gampl.particles.coordinates import Coordinates, JetCoordinates
+
+
+def make_generator(
+    size: Architecture,
+    coordinates: Coordinates,
+    x: Tensor,
+    condition: Tensor | None = None,
+    *,
+    seed: int,
+    member: int = 0,
+    delta_r_min: float | None = None,
+    solver: Solver | None = None,
+) -> Generator:
+    """An untrained generator of events with coordinates; initial weights depend on seed and member.
+
+    Args:
+        size: Kind and size of its network.
+        coordinates: Map from events to network coordinates and back.
+        x: Network coordinates of the training events (n_train, d), which they are standardised with.
+        condition: What is known of each training event, (n_train, c), and not to be generated.
+        seed: Of the initial weights.
+        member: Number in the ensemble.
+        delta_r_min: Smallest distance of two jets, for a flow that starts from jets that pass the cuts.
+        solver: For flows, see `gampl.generators.flow_matching`.
+    """
+    conditions = 0 if condition is None else condition.shape[1]
+    if not size.is_flow:
+        density = make_density(size, coordinates.d, conditions, torch_generator(seed, "weights", member))
+        return Density(coordinates, density, None if isinstance(coordinates, Plain) else x, condition)
+
+    from gampl.generators.flow_matching import FlowMatching  # its libraries are for flows only
+    from gampl.generators.velocity import make_velocity
+
+    velocity = make_velocity(size, coordinates, x, seed=seed, member=member, conditions=conditions)
+    base: CutAwareNormal | Normal = Normal(coordinates.angles)
+    if size.base == "cut_aware" and isinstance(coordinates, JetCoordinates) and delta_r_min is not None:
+        base = CutAwareNormal(coordinates, delta_r_min)
+    return FlowMatching(coordinates, velocity, base, solver, condition)

@@ -1,0 +1,9 @@
+from .process import Definition as Definition, Process as Process, Region as Region, SampleFiles as SampleFiles
+from .process_file import ProcessFile as ProcessFile, read as read
+from .study import (
+    Estimate as Estimate,
+    Failure as Failure,
+    Study as Study,
+    analyse as analyse,
+    analyse_streams as analyse_streams,
+)

@@ -1,0 +1,13 @@
+from .data import Data as Data
+from .ensemble import Ensemble as Ensemble, Trained as Trained
+from .settings import (
+    POSTERIORS as POSTERIORS,
+    RESAMPLINGS as RESAMPLINGS,
+    Fit as Fit,
+    LeadingOrder as LeadingOrder,
+    Ring as Ring,
+    Table as Table,
+    TopPairJets as TopPairJets,
+    Training as Training,
+)
+from .train import train_members as train_members, train_or_load as train_or_load

@@ -1,0 +1,193 @@
+"""Members of an ensemble as something that `gampl.training.fit` can train: one alone, or several side by side.
+
+Those that are trained side by side, batched with `torch.func`, are the same up to round-off. Round-off grows, though,
+slowly at first (`tests/training/test_conditioning.py`): after thousands of steps the networks are other members of the
+same ensemble.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from gampl.generators.generator import Generator
+from gampl.generators.memory import Divider, split
+from gampl.generators.randomness import torch_generator
+from gampl.training.settings import Ring, Training
+from gampl.training.splits import Split
+
+VALIDATION_REPEATS = 4  # times at which each held-back event is looked at, for flows
+VALIDATION_BATCH = 2048
+
+
+class Member:
+    """One generator as something that `gampl.training.fit.fit` can train.
+
+    Args:
+        generator: On the device to train on.
+        x: Network coordinates of the training events, (n, d), on that device.
+        split: Which of them it is trained on, with which weights, and which it holds back.
+        training: Batch size, seed, precision and whether to compile.
+        number: Of the member; its batches depend on it and the seed only.
+        condition: That of each event, (n, c), if there are any.
+        weights: Those of the events when they are held back, (n,), if they have any.
+    """
+
+    members = 1
+    learning_rates: Mapping[str, float] = MappingProxyType({})
+
+    def __init__(
+        self,
+        generator: Generator,
+        x: Tensor,
+        split: Split,
+        training: Training,
+        number: int = 0,
+        condition: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> None:
+        self.generator, self.x, self.split, self.training, self.number = generator, x, split, training, number
+        self.condition = x.new_empty(len(x), 0) if condition is None else condition
+        self.event_weights = torch.ones(len(x)) if weights is None else weights
+        self.parameters = {name: p for name, p in generator.named_parameters() if p.requires_grad}
+        self.streams: Sequence[torch.Generator] = [torch_generator(training.seed, "batches", *own(training, number))]
+        # of the rings' losses on held-back events sums are added batch by batch
+        self.validation_batch = training.fit.batch_size if isinstance(training.process, Ring) else VALIDATION_BATCH
+        on_gpu = x.device.type == "cuda"
+        self.lower_precision = on_gpu and training.precision == "bfloat16"
+        if on_gpu and training.compile:
+            generator.get_submodule("velocity").compile()
+
+    def _drawn(self, rows: Tensor, weights: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
+        """Weights, events and conditions of these row numbers, and what is random in their loss: (n, ...) each."""
+        device = self.x.device
+        weights, rows = weights.to(device), rows.to(device)
+        return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
+
+    def autocast(self) -> torch.autocast:
+        """The context of the precision of its arithmetic."""
+        return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision)
+
+    def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
+        """The weighted loss of each event, (n,)."""
+        with self.autocast():
+            return weights * self.generator(*drawn).float()
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """Weights, events and conditions of a batch, (B,), (B, d) and (B, c), and what is random in their loss."""
+        split, stream = self.split, self.streams[0]
+        chosen = torch.randint(len(split.train), (self.training.fit.batch_size,), generator=stream)
+        return self._drawn(split.train[chosen], split.weights[chosen], stream)
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean of weight times loss, Eq. (8), of what was drawn, or of some rows of it: (1,)."""
+        return self._loss(*drawn).mean().unsqueeze(0)
+
+    @torch.no_grad()
+    def validation_losses(self, divider: Divider) -> Tensor | None:
+        """Weighted mean loss of the held-back events, (1,), always at the same times and latent events."""
+        parts = [(divider.map(self._loss, *batch), batch[0]) for batch in self.validation_batches()]
+        losses, weights = (torch.cat(part) for part in zip(*parts, strict=True))
+        return (losses.sum() / weights.sum()).unsqueeze(0).cpu()
+
+    def validation_batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """The held-back events in batches with what is random in their loss, see `draw`."""
+        stream = torch_generator(self.training.seed, "validation", self.number)
+        rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.architecture.is_flow else 1)
+        for part in torch.split(rows, VALIDATION_BATCH):
+            yield self._drawn(part, self.event_weights[part], stream)
+
+
+def own(training: Training, member: int) -> tuple[int, ...]:
+    """What ends the names of a member's random streams: its number, unless one stream is for all."""
+    together = training.posterior == "bayesian" or (
+        training.posterior == "repulsive" and isinstance(training.process, Ring)
+    )
+    return () if together else (member,)
+
+
+class Stack:
+    """Members with their weights stacked along a first axis, as something that `gampl.training.fit.fit` can train.
+
+    Args:
+        members: On one device, alike but for weights, splits and streams.
+    """
+
+    learning_rates: Mapping[str, float] = MappingProxyType({})
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.each, self.members = members, len(members)
+        self.streams = [member.streams[0] for member in members]
+        weights, buffers = stack_module_state([member.generator for member in members])
+        trained = members[0].parameters
+        self.parameters = {name: p.detach().requires_grad_() for name, p in weights.items() if name in trained}
+        self.fixed = {name: p.detach() for name, p in weights.items() if name not in trained} | buffers
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """Weights, events, ... of the members' batches, see `Member.draw`: (B, M), (B, M, d), ..."""
+        return stacked([member.draw() for member in self.each])
+
+    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
+        """Mean loss of each member: (M,)."""
+        return self._loss(*drawn).mean(0)
+
+    @torch.no_grad()
+    def validation_losses(self, divider: Divider) -> Tensor:
+        """Weighted mean loss of the events that each member holds back: (M,)."""
+        drawn = stacked([_joined(member.validation_batches()) for member in self.each])
+        parts = split(drawn, self.each[0].validation_batch)
+        total = sum(self.by_member(divider.map(self._loss, *part)).sum(1) for part in parts)
+        return (total / drawn[0].sum(0)).cpu()
+
+    def by_member(self, of_event: Tensor) -> Tensor:
+        """Numbers of events by member, (n, M) -> (M, n).
+
+        Those of rings are put in another order, because round-off depends on it: kept networks are of this one.
+        """
+        return of_event.T.contiguous() if isinstance(self.each[0].training.process, Ring) else of_event.T
+
+    def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
+        """The weighted loss of each event: (n, M), (n, M, ...) -> (n, M)."""
+        one = self.each[0].generator
+
+        def of_member(state: dict[str, Tensor], *drawn: Tensor) -> Tensor:
+            # Nothing is tied: the coordinates occur twice in a flow, but they are one and the same module.
+            loss: Tensor = functional_call(one, state, drawn, tie_weights=False)
+            return loss
+
+        with self.each[0].autocast(), warnings.catch_warnings():
+            # without a rule for vmap, a CPU's attention is computed for one member after the other
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            axes = (0, *[1] * len(drawn))
+            return weights * vmap(of_member, axes, out_dims=1)(self.parameters | self.fixed, *drawn).float()
+
+    @torch.no_grad()
+    def unstack(self) -> None:
+        """Hands the weights back to the members."""
+        for k, member in enumerate(self.each):
+            for name, p in member.parameters.items():
+                p.copy_(self.parameters[name][k])
+
+
+def _joined(batches: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Batches of a member as one, see `Member.validation_batches`."""
+    return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
+
+
+def stacked(drawn: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """What members have drawn, (n, ...) each, with the members as the second axis: (n, M, ...).
+
+    A member with fewer events than another has its own again, with a weight of zero.
+    """
+    longest = max(len(weights) for weights, *_ in drawn)
+    padded = []
+    for of_member in drawn:
+        if (n := len(of_member[0])) < longest:
+            weights, *others = (part[torch.arange(longest, device=part.device) % n] for part in of_member)
+            weights[n:] = 0
+            of_member = (weights, *others)
+        padded.append(of_member)
+    return tuple(torch.stack(parts, 1) for parts in zip(*padded, strict=True))
