@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gampl.files.checks import Chunk
 from gampl.files.layout import CARTESIAN, UNITS, pdg_names
 from gampl.files.source import OpenFile
-from gampl.files.tables import WEIGHT, Found, Lists, gathered
+from gampl.files.tables import WEIGHT, Column, Found, gathered
 
 Ids = tuple[int, ...]
 FINAL = 1
@@ -98,7 +98,7 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
     if len(names) != len(ids):
         raise source.error(f"its events have {len(ids)} particles, expected {', '.join(names)}")
-    yield from gathered(source, names, ids, CARTESIAN, _found(source, chain([some], parts), ids))
+    yield from gathered(source, names, ids, CARTESIAN, _found(chain([some], parts), ids))
 
 
 def _particle_ids(source: OpenFile, record: Record) -> tuple[Ids, ...]:
@@ -119,9 +119,8 @@ def _particle_ids(source: OpenFile, record: Record) -> tuple[Ids, ...]:
     return tuple(result)
 
 
-def _found(source: OpenFile, parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Found]:
+def _found(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Found]:
     """Lists of the particles with some ids, and weights, of some events at a time."""
-    first = 0
     for records in parts:
         ids = np.concatenate([record.ids for record in records])
         momenta = np.concatenate([record.momenta for record in records])
@@ -129,16 +128,9 @@ def _found(source: OpenFile, parts: Iterable[Sequence[Record]], particles: Seque
         lists = {}
         for some in dict.fromkeys(particles):
             chosen = np.isin(ids, some)
-            counts = np.bincount(events[chosen], minlength=len(records))
-            lists[some] = Lists(f"PDG id {' or '.join(map(str, some))}", momenta[chosen], counts)
-        names = records[0].columns.keys()
-        if other := [event for event, record in enumerate(records) if record.columns.keys() != names]:
-            raise source.error(
-                f"event {first + other[0]} (counted from 0) has the weights"
-                f" {', '.join(records[other[0]].columns)}, expected {', '.join(names)} as before"
-            )
+            lists[some] = Column(momenta[chosen], np.bincount(events[chosen], minlength=len(records)))
+        names = records[0].columns  # those of all others, too
         yield lists, {name: np.array([record.columns[name] for record in records]) for name in names}
-        first += len(records)
 
 
 def _has_named_weights(source: OpenFile) -> bool:

@@ -18,9 +18,9 @@ Batch = dict[str, NDArray[Any]]
 
 
 class Column(NamedTuple):
-    """Numbers of some events."""
+    """Numbers of some events, or four for each of their particles."""
 
-    numbers: NDArray[Any]  # one per event, or those of all lists one after the other
+    numbers: NDArray[Any]  # one per event, or those of all lists one after the other; particles: shape (total, 4)
     counts: NDArray[np.intp] | None = None  # lengths of the lists, shape (n,); None for one number per event
 
 
@@ -31,15 +31,7 @@ class Table(NamedTuple):
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]  # columns of some names, some events at a time
 
 
-class Lists(NamedTuple):
-    """Lists of particles of some events."""
-
-    name: str
-    entries: NDArray[Any]  # four numbers each, one event after the other, shape (total, 4)
-    counts: NDArray[np.intp]  # entries of each event, shape (n,)
-
-
-Found = tuple[Mapping[Any, Lists], Mapping[str, NDArray[Any]]]  # lists by their source, further numbers by name
+Found = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles by their source, further numbers by name
 
 
 def numbers(file: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
@@ -76,8 +68,8 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     def found() -> Iterator[Found]:
         needed = dict.fromkeys([*(name for four in momenta.values() for name in four), *further.values()])
         for columns in table.read(list(needed)):
-            lists = {source: _lists(file, source, four, columns) for source, four in momenta.items()}
-            yield lists, {name: columns[column].numbers for name, column in further.items()}
+            particles = {source: _stacked(file, four, columns) for source, four in momenta.items()}
+            yield particles, {name: columns[column].numbers for name, column in further.items()}
 
     return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, found())
 
@@ -130,8 +122,8 @@ def _some(columns: Mapping[str, Any]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
 
 
-def _lists(file: OpenFile, name: str, four: Sequence[str], columns: Mapping[str, Column]) -> Lists:
-    """What four columns hold, a particle in each event or lists of them."""
+def _stacked(file: OpenFile, four: Sequence[str], columns: Mapping[str, Column]) -> Column:
+    """Four columns as one, a particle in each event or lists of them."""
     first, *others = (columns[column] for column in four)
     for column, other in zip(four[1:], others, strict=True):
         if first.counts is None or other.counts is None:
@@ -140,8 +132,7 @@ def _lists(file: OpenFile, name: str, four: Sequence[str], columns: Mapping[str,
             same = np.array_equal(first.counts, other.counts)
         if not same:
             raise file.error(f"columns {four[0]!r} and {column!r} have lists of different lengths, expected the same")
-    entries = np.stack([columns[column].numbers for column in four], axis=-1)
-    return Lists(name, entries, np.ones(len(entries), dtype=np.intp) if first.counts is None else first.counts)
+    return Column(np.stack([columns[column].numbers for column in four], axis=-1), first.counts)
 
 
 def gathered(
@@ -160,19 +151,27 @@ def gathered(
     """
     ranks = [sources[:k].count(source) for k, source in enumerate(sources)]
     first = 0
-    for lists, columns in parts:
-        taken = {source: _take(file, first, some, sources.count(source), coordinates) for source, some in lists.items()}
+    for particles_of, columns in parts:
+        taken = {
+            source: _take(file, first, source, some, sources.count(source), coordinates)
+            for source, some in particles_of.items()
+        }
         values = np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)
         yield Chunk(values, particles, coordinates, file.layout.unit or "GeV", columns)
         first += len(values)
 
 
-def _take(file: OpenFile, first: int, lists: Lists, n: int, coordinates: Sequence[str]) -> NDArray[Any]:
+def _take(
+    file: OpenFile, first: int, source: Any, particles: Column, n: int, coordinates: Sequence[str]
+) -> NDArray[Any]:
     """The first n entries of each event, shape (events, n, 4); the events are numbered from `first` on."""
-    layout, (name, entries, counts) = file.layout, lists
+    layout, (entries, counts) = file.layout, particles
+    if counts is None:
+        counts = np.ones(len(entries), dtype=np.intp)
     wrong = (counts < n) & (not layout.absent) | (counts > n) & (not layout.further)
     if wrong.any():
         event = int(np.argmax(wrong))
+        name = source if isinstance(source, str) else f"PDG id {' or '.join(map(str, source))}"
         cure = "absent" if counts[event] < n else "further"
         raise file.error(
             f"event {first + event} (counted from 0) has {counts[event]} entries of {name},"

@@ -15,7 +15,7 @@ from gampl import files
 from gampl.files import JET, Layout, reading
 from gampl.files.layout import pdg_names
 from gampl.files.source import OpenFile
-from gampl.files.tables import Lists, gathered
+from gampl.files.tables import Column, gathered
 from gampl.particles.kinematics import COORDINATES, cartesian
 
 
@@ -61,7 +61,7 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
     entries = np.stack([pt, np.arange(len(pt)), -pt, 2 * pt], axis=-1)
     counts = np.array([len(event) for event in events])
     layout = Layout(order=order, absent=True, further=True)
-    found = gathered_one(layout, wanted, Lists("x", entries, counts))
+    found = gathered_one(layout, wanted, Column(entries, counts))
     ends = np.cumsum(counts)
     for event, (n, end) in enumerate(zip(counts, ends, strict=True)):
         rows = list(range(end - n, end))
@@ -74,7 +74,7 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
 
 def test_what_is_not_a_number_is_not_hidden_at_the_end_of_a_list():
     pt = np.array([50.0, np.nan, 40.0])
-    lists = Lists("x", np.stack([pt] * 4, axis=-1), np.array([3]))
+    lists = Column(np.stack([pt] * 4, axis=-1), np.array([3]))
     found = gathered_one(Layout(further=True), 1, lists)
     assert np.isnan(found).all()
 
