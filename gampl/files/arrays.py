@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import EventFileError, OpenFile
+from gampl.files.source import EventFileError, OpenFile, chosen
 from gampl.files.tables import Column, Table, further_columns
 from gampl.particles.kinematics import COORDINATES
 
@@ -77,7 +77,7 @@ def table_of(source: OpenFile, arrays: Arrays) -> Table:
     # column -> its array, and what to take of that
     places: dict[str, tuple[str, Any]] = {name: (name, ...) for name in arrays}
     if source.sample is not None or len(arrays) == 1:
-        single = source.choose(arrays, "arrays")
+        single = chosen(source.path, source.sample, arrays, "arrays")
         is_column = single and len(arrays[single].shape) == 1 and not arrays[single].dtype.names
         places = (places if is_column else {}) | _columns_of(source, single, arrays[single])
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
-from gampl.files.source import EventFileError, OpenFile, library_calls
+from gampl.files.source import EventFileError, OpenFile, chosen, library_calls
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
@@ -135,7 +135,7 @@ def _attribute(name: str, value: Any) -> Any:
 def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
     with _our_file(source.path) as (file, about):
-        group = _group(source, file)
+        group = _group(source.path, source.sample, file)
         where = f"{source.path}: sample {group.name[1:]!r}"
         momenta = group.get(MOMENTA)
         if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
@@ -154,7 +154,7 @@ def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
     with h5py.File(source.path, "r", locking=False) as file:
         is_one_group = len(file) == 1 and all(isinstance(part, h5py.Group) for part in file.values())
-        item = file if source.sample is None and not is_one_group else file[source.choose(file)]
+        item = file if source.sample is None and not is_one_group else file[chosen(source.path, source.sample, file)]
         if isinstance(item, h5py.Dataset):
             yield table_of(source, {str(source.sample): item})
         else:
@@ -177,8 +177,8 @@ def read_about(path: Path | str) -> dict[str, Any]:
 def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
     """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
     path = Path(path)
-    with library_calls(path, "read its shards"), _our_file(path) as (file, _), path.open("rb") as stream:
-        group = _group(OpenFile(path, stream, sample), file)
+    with library_calls(path, "read its shards"), _our_file(path) as (file, _):
+        group = _group(path, sample, file)
         return np.asarray(group[SHARDS][...], dtype=np.int64) if SHARDS in group else None
 
 
@@ -193,11 +193,11 @@ def _our_file(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield file, about
 
 
-def _group(source: OpenFile, file: Any) -> Any:
-    sample = source.choose(sorted(file))
-    if not isinstance(file[sample], h5py.Group):
-        raise source.error(f"expected {sample!r} to be a group with a dataset {MOMENTA!r}")
-    return file[sample]
+def _group(path: Path, sample: str | None, file: Any) -> Any:
+    group = file[chosen(path, sample, sorted(file))]
+    if not isinstance(group, h5py.Group):
+        raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group with a dataset {MOMENTA!r}")
+    return group
 
 
 def _decoded(value: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from gampl.files.arrays import array_chunks
 from gampl.files.checks import Chunk
 from gampl.files.layout import CARTESIAN
-from gampl.files.source import EventFileError, OpenFile
+from gampl.files.source import EventFileError, OpenFile, chosen
 from gampl.particles.events import Events
 from gampl.store.atomic import write_bytes
 
@@ -47,7 +47,7 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
                 f"has neither the format 'gampl events' nor datasets of the public top-pair file, but"
                 f" {', '.join(sorted(file)) or 'none'}; expected ttbar+0jet, ttbar+1jet and so on"
             )
-        sample = source.choose(jets)
+        sample = chosen(source.path, source.sample, jets)
         if not isinstance(file[sample], h5py.Dataset):
             raise source.error(f"{sample!r} is a group, expected a dataset")
         yield from _chunks(source, file[sample], jets[sample])

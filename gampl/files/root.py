@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from gampl.files.source import OpenFile
+from gampl.files.source import OpenFile, chosen
 from gampl.files.tables import Column, Table
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
@@ -26,7 +26,7 @@ def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     with uproot.open({source.path: None}, object_cache=None, array_cache=None) as file:
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
-        tree = file[source.choose(trees, "trees")]
+        tree = file[chosen(source.path, source.sample, trees, "trees")]
         contents = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:

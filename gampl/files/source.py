@@ -50,16 +50,6 @@ class OpenFile:
         content.seek(0)
         return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
-    def choose(self, samples: Collection[str], what: str = "samples") -> str:
-        """The sample to read, out of those that there are."""
-        if self.sample is None and len(samples) == 1:
-            return next(iter(samples))
-        if self.sample is None or self.sample not in samples:
-            held = f"the {what} {', '.join(samples)}" if samples else f"no {what}"
-            asked = "" if self.sample is None else f", not {self.sample!r}"
-            raise self.error(f"holds {held}{asked}; expected one, or sample= to be one of them")
-        return self.sample
-
     def column_names(self, n: int, own: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Names of its n columns: those that it was opened with, its own, or x1, x2 and so on."""
         names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
@@ -70,6 +60,17 @@ class OpenFile:
     def slices(self, n: int) -> Iterator[slice]:
         """The rows from 0 to n, some at a time."""
         return (slice(start, min(start + self.rows, n)) for start in range(0, n, self.rows))
+
+
+def chosen(path: Path, sample: str | None, samples: Collection[str], what: str = "samples") -> str:
+    """The sample of a file that is asked for, or the only one; raises EventFileError if that is not one of them."""
+    if sample is None and len(samples) == 1:
+        return next(iter(samples))
+    if sample is None or sample not in samples:
+        held = f"the {what} {', '.join(samples)}" if samples else f"no {what}"
+        asked = "" if sample is None else f", not {sample!r}"
+        raise EventFileError(f"{path}: holds {held}{asked}; expected one, or sample= to be one of them")
+    return sample
 
 
 @contextmanager
