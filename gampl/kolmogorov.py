@@ -229,8 +229,9 @@ def excess(distance: float, noise: float) -> float:
 def distance_interval(curve: DifferentialCurve, level: float, members: float = 0.0) -> Interval:
     """Confidence interval of the distance D between the generated and the true density, from the last step.
 
-    In units of 1 / sqrt(n_ref), the measured distance M is the largest |B + D s|, where the Brownian bridge B is the
-    reference's fluctuation and s the unknown shape of the difference, of height 1. The interval is right for any shape.
+    In units of 1 / sqrt(n_ref), the measured distance M is the largest ``|B + D s|``, where the Brownian bridge B is
+    the reference's fluctuation and s the unknown shape of the difference, of height 1. The interval is right for any
+    shape.
 
     *Lower end.* M exceeds D by no more than K (triangle inequality), so D > M - c with the upper quantile c of K. This
     is exact for D = 0, and for a difference of many narrow teeth of both signs.

@@ -7,6 +7,7 @@ a perfect generator. Here a learned ratio is a function of the event whose value
 classifier that did not see them: after one split (`held_out`), or in turn (`cross_fit`).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,10 +24,14 @@ ROWS = 16_384  # events that a classifier values in one step, so that its featur
 
 
 class Classifier(Protocol):
-    """What scikit-learn calls a classifier; class 1 are true events, class 0 generated ones."""
+    """What scikit-learn calls a classifier; class 1 are true events, class 0 generated ones.
+
+    It gets events as they are: those of several particles, shape (n, particles, 4), need one that takes them, such as
+    `gampl.particles.event_classifier`.
+    """
 
     def fit(self, X: Floats, y: NDArray[np.int64]) -> object:
-        """Train on events, shape (n, dim), with their classes, shape (n,)."""
+        """Train on events, shape (n, ...), with their classes, shape (n,)."""
         ...
 
     def predict_proba(self, X: Floats) -> ArrayLike:
@@ -99,16 +104,16 @@ def small_network(seed: int) -> Classifier:
 class LearnedRatio:
     """A summary LR_class and its values for events that the classifier behind each value was not trained on.
 
-    Call it with events of a fresh generated stream, (n, dim) -> (n,). Events that are not finite get NaN.
+    Call it with events of a fresh generated stream, (n, ...) -> (n,). Events that are not finite get NaN.
     """
 
     summary: LogRatio  #: the learned log ratio as a function of events
-    reference_events: Floats  #: true events to test against, shape (n_ref, dim)
+    reference_events: Floats  #: true events to test against, shape (n_ref, ...)
     reference: Floats  #: their log ratios, shape (n_ref,)
     generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
 
     def __call__(self, events: ArrayLike) -> Floats:
-        """Log ratios of events, shape (n, dim), or (n,) in one dimension."""
+        """Log ratios of events of the shape that was learned from, or (n,) in one dimension."""
         return self.summary(events)
 
     def comparison(self) -> Comparison:
@@ -135,7 +140,7 @@ def held_out(
     """Learn the ratio on one random part of both samples and value the other part: the test has its exact size.
 
     Args:
-        reference: True events, shape (n, dim) or (n,). Those not trained on become the reference of the test.
+        reference: True events, shape (n, ...) or (n,). Those not trained on become the reference of the test.
         generated: Generated events; those not trained on serve the AUC and the calibration. The stream to be tested
             must be fresh.
         seed: Of the split and of the classifier.
@@ -143,7 +148,7 @@ def held_out(
         make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
 
     Raises:
-        ValueError: If the samples are not finite events of the same dimension, or a part would hold fewer than 2.
+        ValueError: If the samples are not finite events of the same shape, or a part would hold fewer than 2.
     """
     samples = _samples(reference, generated)
     if not 0 < train_share < 1:
@@ -181,14 +186,14 @@ def cross_fit(
     each classifier values the same share of both samples.
 
     Args:
-        reference: True events, shape (n, dim) or (n,).
+        reference: True events, shape (n, ...) or (n,).
         generated: Generated events to train on.
         seed: Of the folds and of the classifiers.
         folds: Number of folds and of classifiers, at least 2.
         make_classifier: See `held_out`.
 
     Raises:
-        ValueError: If the samples are not finite events of the same dimension, or there are too few for ``folds``.
+        ValueError: If the samples are not finite events of the same shape, or there are too few for ``folds``.
     """
     samples = _samples(reference, generated)
     if folds < 2:
@@ -203,7 +208,7 @@ def cross_fit(
         ratios.append(_train(true, fake, make_classifier(classifier_seed)))
 
     def ratio(events: ArrayLike) -> Floats:
-        x = _rows(events)
+        x = _events(events)
         if x.shape[1:] != samples["reference"].shape[1:]:
             return ratios[0](x)  # which says what is wrong
         which, values = _fold(x, folds, salt), np.empty(len(x))
@@ -217,7 +222,7 @@ def cross_fit(
 def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
     """The log ratio behind a classifier trained on two samples: its log odds less those of the classes there."""
     classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))
-    log_prior_odds, dim = float(np.log(len(true) / len(generated))), true.shape[1]
+    log_prior_odds, shape = float(np.log(len(true) / len(generated))), true.shape[1:]
 
     def log_odds(x: Floats) -> Floats:
         p = np.asarray(classifier.predict_proba(x), dtype=np.float64)
@@ -228,13 +233,14 @@ def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
         return np.asarray(logs[:, 1] - logs[:, 0])
 
     def ratio(events: ArrayLike) -> Floats:
-        x = _rows(events)
-        if x.ndim != 2 or x.shape[1] != dim:
-            raise ValueError(f"events must have shape (n, {dim}) as in the training, got {np.shape(events)}")
+        x = _events(events)
+        if x.shape[1:] != shape:
+            expected = ", ".join(map(str, ("n", *shape)))
+            raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
         values = np.full(len(x), np.nan)
         for start in range(0, len(x), ROWS):
             rows = x[start : start + ROWS]
-            finite = np.isfinite(rows).all(axis=1)
+            finite = _is_finite(rows)
             if finite.any():
                 values[start : start + ROWS][finite] = log_odds(rows[finite]) - log_prior_odds
         return values
@@ -245,7 +251,8 @@ def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
 def _fold(events: Floats, folds: int, salt: int) -> NDArray[np.intp]:
     """Fold of each event from the bits of its coordinates, shape (n,)."""
     state = np.full(len(events), salt, dtype=np.uint64)
-    for bits in (events + 0.0).view(np.uint64).T:  # + 0.0 makes -0.0 the same as 0.0
+    coordinates = (events + 0.0).reshape(len(events), math.prod(events.shape[1:]))
+    for bits in coordinates.view(np.uint64).T:  # + 0.0 makes -0.0 the same as 0.0
         # the next number of SplitMix64 (Steele, Lea and Flood 2014)
         state = (state ^ bits) + np.uint64(0x9E3779B97F4A7C15)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -254,22 +261,27 @@ def _fold(events: Floats, folds: int, salt: int) -> NDArray[np.intp]:
     return (state % np.uint64(folds)).astype(np.intp)
 
 
-def _rows(events: ArrayLike) -> Floats:
+def _events(events: ArrayLike) -> Floats:
+    """Events of shape (n, ...): plain numbers have one coordinate."""
     x = np.ascontiguousarray(events, dtype=np.float64)
     return x[:, None] if x.ndim == 1 else x
 
 
+def _is_finite(events: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
+
+
 def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
     """Both samples by name, checked."""
-    samples = {"reference": _rows(reference), "generated": _rows(generated)}
+    samples = {"reference": _events(reference), "generated": _events(generated)}
     for name, events in samples.items():
-        if events.ndim != 2 or events.shape[1] == 0:
-            raise ValueError(f"{name} must hold events, shape (n, dim) or (n,), got {events.shape}")
+        if 0 in events.shape[1:]:
+            raise ValueError(f"{name} must hold events, shape (n, ...) or (n,), got {events.shape}")
         if len(events) < 4:
             raise ValueError(f"{name}: {len(events)} events are too few to train on some and test on others")
-        if not np.isfinite(events).all():
-            raise ValueError(f"{name}: {(~np.isfinite(events).all(axis=1)).sum()} of {len(events)} are not finite")
-    true, fake = (events.shape[1] for events in samples.values())
+        if not (finite := _is_finite(events)).all():
+            raise ValueError(f"{name}: {(~finite).sum()} of {len(events)} are not finite")
+    true, fake = (events.shape[1:] for events in samples.values())
     if true != fake:
-        raise ValueError(f"generated events have {fake} coordinates, those of the reference {true}")
+        raise ValueError(f"a generated event has shape {fake}, one of the reference {true}")
     return samples

@@ -18,10 +18,10 @@ from scipy import interpolate, stats
 
 from gampl import averaging, plots
 from gampl.processes.leading_order_coordinates import velocity
+from gampl.processes.leading_order_cross_section import d_sigma_dcos
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.processes.parton_densities import PartonDensities, luminosities
 from gampl.processes.top_pair import M_TT_REGION
-from gampl.processes.top_pair_matrix_element import d_sigma_dcos
 from gampl.regions import Intervals
 from gampl_book.pages import Page, markdown_table, rounded
 

@@ -28,7 +28,7 @@ def test_the_blocks_run_in_order(capsys, tmp_path, monkeypatch):
     mpl.pyplot.close("all")
     said = capsys.readouterr().out
     assert len(re.findall(r"^G (=|≥) [0-9.]+", said, re.M)) == 3
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 3
     assert session["result"].method == "averaging"
 
 

@@ -146,7 +146,7 @@ class Density(Generator):
 
     @torch.no_grad()
     def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes events: (n, d) each, (n, c) -> (n, *event_shape)."""
+        """Makes events: (n, d) each, (n, c) -> ``(n, *event_shape)``."""
         z: Tensor = self.density.transform(*latent, self.standardised_condition(condition))
         if self.standardises:
             z = wrapped(z.to(self.mean) * self.std + self.mean, self.coordinates.angles)
@@ -154,7 +154,7 @@ class Density(Generator):
 
     @torch.no_grad()
     def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
-        """Log density of events, (n, *event_shape), (n, c) -> (n,); angles also count where they are a turn away."""
+        """Log density of events, ``(n, *event_shape)``, (n, c) -> (n,); an angle counts a turn away, too."""
         x = self.coordinates.to_network(events)
         places = [x]
         for k in self.coordinates.angles.nonzero()[:, 0].tolist():

@@ -93,7 +93,7 @@ class FlowMatching(Generator):
 
     @torch.no_grad()
     def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Solves the differential equation: (n, d), (n, c) -> (n, *event_shape)."""
+        """Solves the differential equation: (n, d), (n, c) -> ``(n, *event_shape)``."""
         (x,) = latent
         return self.coordinates.to_events(self.transport(x, condition=condition))
 
@@ -106,7 +106,7 @@ class FlowMatching(Generator):
         probes: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Log density of events, from the continuity equation (40): (n, *event_shape), (n, c) -> (n,).
+        """Log density of events, from the continuity equation (40): ``(n, *event_shape)``, (n, c) -> (n,).
 
         Along the flow, d log p / dt = - div v. The divergence is exact with d further evaluations of the network, or
         estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many.

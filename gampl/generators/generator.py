@@ -64,11 +64,11 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes events, without gradients: (n, ...), (n, c) -> (n, *event_shape)."""
+        """Makes events, without gradients: (n, ...), (n, c) -> ``(n, *event_shape)``."""
         raise NotImplementedError
 
     def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
-        """Log density of events, (n, *event_shape), (n, c) -> (n,)."""
+        """Log density of events, ``(n, *event_shape)``, (n, c) -> (n,)."""
         raise NotImplementedError
 
     def stream(
@@ -79,7 +79,7 @@ class Generator(nn.Module):
         divider: Divider | None = None,
         condition: Tensor | None = None,
     ) -> Iterator[Tensor]:
-        """Yields n events in batches of (batch_size, *event_shape), the last one may be shorter.
+        """Yields n events in batches of ``(batch_size, *event_shape)``, the last one may be shorter.
 
         The first events do not depend on n. Events that a flow's solver lost are not finite; whoever counts events
         counts them.
@@ -111,5 +111,5 @@ class Generator(nn.Module):
         return self.generate(*latent, condition=condition)
 
     def sample(self, n: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
-        """Draws n events: (n, *event_shape)."""
+        """Draws n events: ``(n, *event_shape)``."""
         return torch.cat(list(self.stream(n, generator, condition=condition)))

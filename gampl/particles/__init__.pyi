@@ -14,4 +14,4 @@ from .kinematics import (
     delta_r as delta_r,
     rapidity as rapidity,
 )
-from .observables import Observable as Observable, observable as observable
+from .observables import NamedObservable as NamedObservable, observable as observable

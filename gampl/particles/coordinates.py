@@ -14,7 +14,7 @@ class Coordinates(nn.Module):
     """Invertible map from events to flat vectors x of numbers of order 1, in float64: what generators ask of it.
 
     Shapes:
-        events: (n, *event_shape)
+        events: ``(n, *event_shape)``
         x: (n, d)
 
     Args:
@@ -45,15 +45,15 @@ class Coordinates(nn.Module):
         self.register_buffer("angles", torch.tensor(angles, device=mean.device))
 
     def to_network(self, events: Tensor) -> Tensor:
-        """Network coordinates of events, (n, *event_shape) -> (n, d)."""
+        """Network coordinates of events, ``(n, *event_shape)`` -> (n, d)."""
         return ((self._unbounded(events.double()) - self.mean) / self.std).flatten(1)
 
     def to_events(self, x: Tensor) -> Tensor:
-        """Events of network coordinates, (n, d) -> (n, *event_shape)."""
+        """Events of network coordinates, (n, d) -> ``(n, *event_shape)``."""
         raise NotImplementedError
 
     def log_jacobian(self, x: Tensor) -> Tensor:
-        """Logarithm of |det dx / devents| at x, (n, d) -> (n,)."""
+        """Logarithm of ``|det dx / devents|`` at x, (n, d) -> (n,)."""
         raise NotImplementedError
 
     def tokens(self, x: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class Coordinates(nn.Module):
         raise NotImplementedError
 
     def _unbounded(self, events: Tensor) -> Tensor:
-        """The coordinates before standardisation: (n, *event_shape) both."""
+        """The coordinates before standardisation: ``(n, *event_shape)`` both."""
         raise NotImplementedError
 
     def _numbers(self, x: Tensor) -> tuple[Tensor, ...]:

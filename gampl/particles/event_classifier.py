@@ -4,18 +4,16 @@
 sums of jets that have names, such as the tops and the W bosons: trees cannot find masses from the jets alone.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gampl.basics import Floats
 from gampl.particles.kinematics import COORDINATES, cartesian, cylindrical, delta_r
 from gampl.ratio import Classifier, LearnedRatio, MakeClassifier, held_out
-
-Floats = NDArray[np.float64]
 
 LIGHT = 0.1  # GeV: a jet below it is one massless particle and round-off, which must not tell a generator's apart
 FOLDS = 5
@@ -41,17 +39,12 @@ def features(momenta: ArrayLike, process: EventProcess) -> Floats:
     each composite, in this order and each for all particles or pairs before the next. With logarithms no tail is long;
     sine and cosine know that angles are periodic; and the rapidity of a pair without pT is finite.
 
-    All are finite, within 30 of zero, if the momenta are; and NaN for an event whose momenta are not.
-
-    Args:
-        momenta: (pT, phi, eta, m) in GeV and radians.
-        process: Names particles and composites.
-
-    Raises:
-        ValueError: If the momenta have another shape.
+    All are finite, within 30 of zero, if the momenta are; and NaN for an event whose momenta are not. A ValueError if
+    these, (pT, phi, eta, m) in GeV and radians, have another shape.
     """
-    names = process.particles
-    p = flattened(momenta, process).reshape(-1, len(names), len(COORDINATES))
+    p, names = np.asarray(momenta, dtype=np.float64), process.particles
+    if p.ndim != 3 or p.shape[1:] != (len(names), len(COORDINATES)):
+        raise ValueError(f"momenta of {', '.join(names)} must have shape (n, {len(names)}, 4), got {p.shape}")
     first, second = np.triu_indices(len(names), 1)
     with np.errstate(all="ignore"):  # momenta that are not finite, or far beyond reason
         components = cartesian(p)
@@ -73,24 +66,8 @@ def _numbers(p: Floats) -> Floats:
     )
 
 
-def flattened(momenta: ArrayLike, process: EventProcess) -> Floats:
-    """Events as rows of numbers, which classifiers want: (n, particles, 4) to (n, 4 particles).
-
-    Raises:
-        ValueError: If the momenta have another shape.
-    """
-    p, names = np.asarray(momenta, dtype=np.float64), process.particles
-    if p.ndim != 3 or p.shape[1:] != (len(names), len(COORDINATES)):
-        raise ValueError(f"momenta of {', '.join(names)} must have shape (n, {len(names)}, 4), got {p.shape}")
-    return p.reshape(len(p), len(names) * len(COORDINATES))
-
-
-def _features_of_rows(process: EventProcess, rows: Floats) -> Floats:
-    return features(rows.reshape(len(rows), len(process.particles), len(COORDINATES)), process)
-
-
 def event_classifier(process: EventProcess) -> MakeClassifier:
-    """Makes classifiers of `flattened` events, for `held_out` and `cross_fit`. They need scikit-learn.
+    """Makes classifiers of events, shape (n, particles, 4), for `held_out` and `cross_fit`. They need scikit-learn.
 
     Five times, gradient boosting of small trees (Friedman 2001) learns from four fifths of the events and stops when
     a part of these no longer gains; a logistic function, fitted to the other fifth, turns its scores into
@@ -118,60 +95,23 @@ def event_classifier(process: EventProcess) -> MakeClassifier:
             validation_fraction=0.15,
             random_state=seed,
         )
-        return make_pipeline(
-            FunctionTransformer(partial(_features_of_rows, process)), CalibratedClassifierCV(trees, cv=FOLDS)
-        )
+        of_events = FunctionTransformer(partial(features, process=process))
+        return make_pipeline(of_events, CalibratedClassifierCV(trees, cv=FOLDS))
 
     return make
 
 
 def held_out_events(
-    process: EventProcess,
-    reference: ArrayLike,
-    generated: ArrayLike,
-    seed: int,
-    *,
-    train_share: float = 0.5,
-    make_classifier: MakeClassifier | None = None,
+    process: EventProcess, reference: ArrayLike, generated: ArrayLike, seed: int, *, train_share: float = 0.5
 ) -> LearnedRatio:
-    """`gampl.ratio.held_out` for events of shape (n, particles, 4), with `event_classifier`.
+    """`gampl.ratio.held_out` with `event_classifier`, for events (pT, phi, eta, m), shape (n, particles, 4).
 
-    The result's `reference_events` have that shape, and it takes batches of that shape: it is a summary for
-    `gampl.distances.Comparison`.
-
-    Args:
-        process: Names particles and composites; ``functools.partial`` with it serves
-            `gampl.calibration.null_values`.
-        reference: True events, (pT, phi, eta, m) in GeV and radians.
-        generated: Generated events to train on. Those that are not finite are left out: in the stream to be tested,
-            where they count as lost, the ratio of such events is NaN.
-        seed: Of the split and of the classifier.
-        train_share: Share of both samples to train on.
-        make_classifier: Makes untrained classifiers of `flattened` events from a seed; `event_classifier` if left out.
+    Generated events that are not finite are not trained on: in the stream to be tested, where they count as lost, the
+    ratio of such events is NaN. ``functools.partial`` with the process serves `gampl.calibration.null_values`.
 
     Raises:
         ValueError: If the shapes are wrong or true events not finite; or as `held_out`.
     """
-    fake = flattened(generated, process)
-    learned = held_out(
-        flattened(reference, process),
-        fake[np.isfinite(fake).all(axis=1)],
-        seed,
-        train_share=train_share,
-        make_classifier=make_classifier or event_classifier(process),
-    )
-    return of_events(learned, process)
-
-
-def of_events(learned: LearnedRatio, process: EventProcess) -> LearnedRatio:
-    """A ratio learned on `flattened` events as one of events of shape (n, particles, 4)."""
-    rows = learned.reference_events
-    return replace(
-        learned,
-        summary=partial(_on_events, learned.summary, process),
-        reference_events=rows.reshape(len(rows), -1, len(COORDINATES)),
-    )
-
-
-def _on_events(of_rows: Callable[[ArrayLike], Floats], process: EventProcess, momenta: ArrayLike) -> Floats:
-    return of_rows(flattened(momenta, process))
+    fake = np.asarray(generated, dtype=np.float64)
+    usable = fake[np.isfinite(fake).all(axis=tuple(range(1, fake.ndim)))]
+    return held_out(reference, usable, seed, train_share=train_share, make_classifier=event_classifier(process))

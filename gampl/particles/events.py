@@ -12,7 +12,7 @@ from gampl.particles.kinematics import COORDINATES
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Momenta of the particles of n events, and what else is known of each event.
+    """Momenta of the particles of n events, and what else is known of each event; a ValueError if shapes do not agree.
 
     The estimators take plain arrays: hand ``events.momenta`` to them, and observables that take such arrays.
 
@@ -22,9 +22,6 @@ class Events:
         particles: Their names, such as ``("b1", "q1", "q2", "b2", "q3", "q4")``.
         columns: Further numbers of each event by name, shape (n,): ``weight``, ``chi2`` and the like.
         about: What a file says about its events: process, cuts, seeds, versions.
-
-    Raises:
-        ValueError: If shapes do not agree.
     """
 
     momenta: NDArray[np.float64]
@@ -36,10 +33,8 @@ class Events:
         object.__setattr__(self, "momenta", np.asarray(self.momenta, dtype=np.float64))
         expected = (len(self.particles), len(COORDINATES))
         if self.momenta.ndim != 3 or self.momenta.shape[1:] != expected:
-            raise ValueError(
-                f"momenta of {', '.join(self.particles)} must have shape (n, {expected[0]}, 4),"
-                f" got {self.momenta.shape}"
-            )
+            names, got = ", ".join(self.particles), self.momenta.shape
+            raise ValueError(f"momenta of {names} must have shape (n, {expected[0]}, 4), got {got}")
         for name, values in self.columns.items():
             if values.shape != (len(self),):
                 raise ValueError(f"column {name!r} must have shape ({len(self)},), got {values.shape}")
@@ -66,12 +61,9 @@ class Events:
         """
         if not parts:
             raise ValueError("parts must name at least one set of events")
-        first = parts[0]
-        for part in parts[1:]:
-            if part.particles != first.particles or set(part.columns) != set(first.columns):
-                raise ValueError(
-                    f"cannot join events of {first.particles} with columns {sorted(first.columns)}"
-                    f" and of {part.particles} with columns {sorted(part.columns)}"
-                )
+        first, *_ = parts
+        kinds = [f"of {part.particles} with columns {sorted(part.columns)}" for part in parts]
+        if other := [kind for kind in kinds if kind != kinds[0]]:
+            raise ValueError(f"cannot join events {kinds[0]} and {other[0]}")
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns}
         return cls(np.concatenate([part.momenta for part in parts]), first.particles, columns, first.about)

@@ -23,12 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse
-from gampl.particles.quoting import quoted
+from gampl.basics import Floats
+from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse, quoted
 
 __all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
@@ -95,17 +94,11 @@ class _Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Expression:
-    """A number or a condition of each event, computed from columns; `expression` makes them.
-
-    Args:
-        text: Its text.
-        names: Columns or observables that it needs, each once, in order of appearance.
-        is_condition: Whether its values are bool.
-    """
+    """A number or a condition of each event, computed from columns; `expression` makes them."""
 
     text: str
-    names: tuple[str, ...]
-    is_condition: bool
+    names: tuple[str, ...]  #: columns or observables that it needs, each once, in order of appearance
+    is_condition: bool  #: whether its values are bool
     _parsed: Parsed = field(repr=False, compare=False)
     _interval: Interval | None = field(repr=False, compare=False)
 
@@ -122,13 +115,8 @@ class Expression:
         An event is lost if the number is not finite. A comparison of numbers that are not finite is neither true nor
         false, and a condition is lost if that leaves it open: not in ``n_jets > 0 and pT(j1) > 50`` for events without
         jets. A condition is False for lost events, behind ``not``, too: they are in no region, as in `gampl.regions`.
-        The values of a mere name are the column itself, no copy.
-
-        Args:
-            columns: Numbers of each event by name, each of shape (n,).
-
-        Raises:
-            ExpressionError: If a column is missing, does not hold real numbers or has another shape.
+        The values of a mere name are the column itself, no copy. An ExpressionError if a column is missing, does not
+        hold real numbers or has another shape than (n,).
         """
         with np.errstate(all="ignore"):
             value = _Evaluation(self._parsed, self._floats(columns)).value(self._parsed.body)
@@ -226,6 +214,8 @@ class _Evaluation:
             raise self.parsed.error(node, f"nested too deeply, expected at most {MOST_NESTED} operations in each other")
         value = self.of_kind(node)
         self.depth -= 1
+        if isinstance(value, np.float64) and not np.isfinite(value):
+            raise self.parsed.error(node, f"expected a finite constant, got {value}")
         if condition not in (None, isinstance(value, _Known)):
             mismatch = _mismatch(isinstance(value, _Known), "the")
             raise self.parsed.error(node, f"{mismatch} {quoted(self.parsed.source(node))}")
@@ -235,17 +225,17 @@ class _Evaluation:
         """What a node of Python's tree stands for."""
         match node:
             case ast.Constant(value=int() | float()):  # of the text, since an int may be too large for a float
-                return self.finite(node, np.float64(self.parsed.source(node)))
+                return np.float64(self.parsed.source(node))
             case ast.Name():
                 return self.column(node)
             case ast.Call():
                 return self.call(node)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-                return self.computed(node, OPERATORS[type(op)], [left, right])
+                return self.computed(OPERATORS[type(op)], left, right)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return _Known(*reversed(self.value(operand, condition=True)))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
-                return self.computed(node, OPERATORS[type(op)], [operand])
+                return self.computed(OPERATORS[type(op)], operand)
             case ast.BoolOp(op=op, values=parts):
                 holds, fails = zip(*[self.value(part, condition=True) for part in parts], strict=True)
                 if isinstance(op, ast.And):
@@ -255,8 +245,8 @@ class _Evaluation:
                 return self.comparison(node, [left, *others], ops)
             case ast.Tuple(elts=[_, *_]):
                 problem = "',' is not understood, expected it between the arguments of a function only"
-                raise self.parsed.error(node, problem)
-        problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
+            case _:
+                problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
         raise self.parsed.error(node, problem)
 
     def column(self, node: ast.Name) -> Floats:
@@ -276,16 +266,10 @@ class _Evaluation:
         if not fewest <= len(node.args) <= most:
             expected = f"{fewest} argument{'s' * (fewest > 1)}" + (" or more" if most > fewest else "")
             raise self.parsed.error(node, f"expected {expected} of {name}, got {len(node.args)}")
-        return self.computed(node, compute, node.args)
+        return self.computed(compute, *node.args)
 
-    def computed(self, node: ast.expr, compute: Callable[..., Any], arguments: Sequence[ast.expr]) -> Any:
-        value = compute(*[self.value(argument, condition=False) for argument in arguments])
-        return self.finite(node, value) if np.ndim(value) == 0 else value
-
-    def finite(self, node: ast.expr, constant: np.float64) -> np.float64:
-        if not np.isfinite(constant):
-            raise self.parsed.error(node, f"expected a finite constant, got {constant}")
-        return constant
+    def computed(self, compute: Callable[..., Any], *arguments: ast.expr) -> Any:
+        return compute(*[self.value(argument, condition=False) for argument in arguments])
 
     def comparison(self, node: ast.expr, sides: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> _Known:
         numbers = [self.value(side, condition=False) for side in sides]
@@ -299,18 +283,20 @@ class _Evaluation:
     def interval(self, node: ast.Compare) -> Interval | None:
         """See `Expression.interval`."""
         sides = [node.left, *node.comparators]
-        ends = [None if np.ndim(number) else float(number) for number in map(self.value, sides)]
-        varying = ends.index(None)
+        numbers = [self.value(side) for side in sides]
+        varying = [k for k, number in enumerate(numbers) if np.ndim(number)]
         is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
-        if is_equality or ends.count(None) > 1 or (len(sides), varying) not in [(2, 0), (2, 1), (3, 1)]:
+        if is_equality or (len(sides), varying) not in [(2, [0]), (2, [1]), (3, [1])]:
             return None
         low, high = -np.inf, np.inf
-        for op, (a, b) in zip(node.ops, pairwise(ends), strict=True):
-            if isinstance(op, ast.Lt | ast.LtE) == (a is not None):
-                low = max(low, *(end for end in (a, b) if end is not None))
+        for k, op in enumerate(node.ops):  # of its two sides one is constant
+            is_left = k not in varying
+            end = float(numbers[k if is_left else k + 1])
+            if isinstance(op, ast.Lt | ast.LtE) == is_left:
+                low = max(low, end)
             else:
-                high = min(high, *(end for end in (a, b) if end is not None))
-        of_inner = replace(self.parsed, body=sides[varying])
+                high = min(high, end)
+        of_inner = replace(self.parsed, body=sides[varying[0]])
         inner = Expression(self.parsed.source(of_inner.body), tuple(self.columns), False, of_inner, None)
         return Interval(inner, low, high)
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gampl.particles.quoting import quoted
-
 MOST_CHARACTERS = 1000
 MOST_NESTED = 100  # parentheses in each other
+MOST_SHOWN = 60  # characters of a text that an error quotes
 
 WORD = r"""(?P<space>[ \t\r\n]+)
     |(?P<quoted>`[^`]*`)
@@ -59,44 +58,28 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Parsed:
-    """A text and Python's tree of it.
-
-    Args:
-        text: The text.
-        kind: What it should be, for errors: "expression" or "observable".
-        body: The tree.
-        start: Number of spaces before the tree.
-        names: The names that Python cannot read, by the position of their first letter.
-    """
+    """A text and Python's tree of it."""
 
     text: str
-    kind: str
-    body: ast.expr
-    start: int
-    names: Mapping[int, str]
+    kind: str  #: what it should be, for errors: "expression" or "observable"
+    body: ast.expr  #: the tree
+    start: int  #: number of spaces before the tree
+    names: Mapping[int, str]  #: those that Python cannot read, by the position of their first letter
 
     def name(self, node: ast.Name) -> str:
         """The name at a node."""
         return self.names.get(self.start + node.col_offset, node.id)
 
     def function(self, node: ast.Call) -> str:
-        """The name of the function in f(x).
-
-        Raises:
-            ExpressionError: If something else is called, or without arguments.
-        """
-        if not isinstance(node.func, ast.Name) or not self.source(node).startswith(self.name(node.func)):
+        """The name of the function in f(x); an ExpressionError if it is anything else, or has no arguments."""
+        if not isinstance(node.func, ast.Name) or not self.source(node).startswith(name := self.name(node.func)):
             raise self.error(node, "expected an operator before '('")
         if node.keywords or not node.args:
-            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(node.func.id)}")
-        return self.name(node.func)
+            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(name)}")
+        return name
 
     def sum(self, node: ast.expr) -> list[ast.Name]:
-        """The names in a sum of particles.
-
-        Raises:
-            ExpressionError: If anything else is in it.
-        """
+        """The names in a sum of particles; an ExpressionError if anything else is in it."""
         parts = [node]
         while isinstance(first := parts[0], ast.BinOp) and isinstance(first.op, ast.Add):
             parts[:1] = [first.left, first.right]
@@ -121,16 +104,10 @@ class Parsed:
 
 
 def parse(text: str, kind: str = "expression", names: Iterable[str] = ()) -> Parsed:
-    """Python's tree of a text.
+    """Python's tree of a text of at most 1000 characters.
 
-    Args:
-        text: At most 1000 characters; line breaks count as spaces.
-        kind: What it should be, for errors.
-        names: Names, of letters, digits and _, then signs, that may stand without back-ticks. Where several fit, the
-            longest counts.
-
-    Raises:
-        ExpressionError: If the text has other words or signs, or they do not fit together. Says where.
+    Line breaks count as spaces. The `names`, of letters, digits and _, then signs, may stand without back-ticks; where
+    several fit, the longest counts. An ExpressionError says where other words or signs are, or what does not fit.
     """
     if len(text) > MOST_CHARACTERS:
         raise error(kind, text, f"expected at most {MOST_CHARACTERS} characters, got {len(text)}")
@@ -182,3 +159,10 @@ def error(kind: str, text: str, problem: str, at: int | None = None) -> Expressi
     """The error to raise at a position, counted from 0."""
     where = "" if at is None else f", character {at + 1}"
     return ExpressionError(f"{kind} {quoted(text, at or 0)}{where}: {problem}")
+
+
+def quoted(text: str, at: int = 0) -> str:
+    """A text in quotes on one line, as errors show it; of a long one the part around a position, counted from 0."""
+    start = max(0, min(at - MOST_SHOWN // 2, len(text) - MOST_SHOWN))
+    end = start + MOST_SHOWN
+    return repr("..." * (start > 0) + text[start:end] + "..." * (end < len(text)))

@@ -22,19 +22,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.particles.grammar import Parsed, parse
+from gampl.basics import Floats
+from gampl.particles.grammar import Parsed, parse, quoted
 from gampl.particles.kinematics import COORDINATES, cartesian, delta_phi, delta_r, rapidity, total
-from gampl.particles.quoting import quoted
-
-Floats = NDArray[np.float64]
 
 SIGNS = "-+*~'"  # what names may end in
 CHUNK = 16384  # events whose intermediate results stay in a processor's cache
 
 
 class _Function(NamedTuple):
-    compute: Callable[..., Floats]  # of one or two momenta (pT, phi, eta, m), shape (n, 4)
-    n_arguments: int
+    compute: Callable[..., Floats]  # of momenta (pT, phi, eta, m): one or two, shape (n, 4), or all jets, (n, jets, 4)
+    n_arguments: int  # 0 for all jets
     tex: str
     unit: str
 
@@ -49,34 +47,21 @@ FUNCTIONS: Mapping[str, _Function] = {
     "deltaR": _Function(delta_r, 2, r"\Delta R_{%s}", ""),
     "deltaphi": _Function(delta_phi, 2, r"\Delta\phi_{%s}", "rad"),
     "deltaeta": _Function(lambda p, q: p[:, 2] - q[:, 2], 2, r"\Delta\eta_{%s}", ""),
-}
-
-# of all jets, shape (n, jets, 4)
-OF_JETS: Mapping[str, _Function] = {
     "HT": _Function(lambda jets: jets[..., 0].sum(axis=1), 0, "H_T", "GeV"),
     "n_jets": _Function(lambda jets: (jets[..., 0] > 0).sum(axis=1), 0, r"n_\mathrm{jets}", ""),
 }
 
 
 @dataclass(frozen=True)
-class Observable:
-    r"""One number of each event, computed in float64; see `observable`, which makes them.
+class NamedObservable:
+    """One number of each event, computed in float64; see `observable`, which makes them."""
 
-    Args:
-        name: What it was asked for as, without spaces.
-        label: Its symbol in TeX, such as ``$m_{t\bar t}$``.
-        unit: "GeV", "rad" or "".
-        function: Key of `FUNCTIONS` or `OF_JETS`.
-        sums: For each argument of the function, the rows of an event that are added up.
-        n_particles: Rows of an event.
-    """
-
-    name: str
-    label: str
-    unit: str
-    function: str
-    sums: tuple[tuple[int, ...], ...]
-    n_particles: int
+    name: str  #: what it was asked for as, without spaces
+    label: str  #: its symbol in TeX, such as ``$m_{t}$``
+    unit: str  #: "GeV", "rad" or ""
+    function: str  #: key of `FUNCTIONS`
+    sums: tuple[tuple[int, ...], ...]  #: for each argument of the function, the rows of an event that are added up
+    n_particles: int  #: rows of an event
 
     @property
     def axis(self) -> str:
@@ -87,17 +72,13 @@ class Observable:
         """The number of each event: (n, particles, 4) to (n,), with momenta (pT, phi, eta, m) in GeV and radians.
 
         NaN where a particle that is asked for is absent from the event, or not finite: `gampl.regions.Intervals` and
-        the differential estimate count such events as lost. HT and n_jets pass over absent jets.
-
-        Raises:
-            ValueError: If the momenta have another shape.
+        the differential estimate count such events as lost. HT and n_jets pass over absent jets. A ValueError for
+        other shapes.
         """
-        events = np.asarray(momenta)
-        if events.ndim != 3 or events.shape[1:] != (self.n_particles, len(COORDINATES)):
-            raise ValueError(
-                f"observable {self.name} needs momenta of shape (n, {self.n_particles}, {len(COORDINATES)}), "
-                f"got {events.shape}"
-            )
+        events, expected = np.asarray(momenta), (self.n_particles, len(COORDINATES))
+        if events.ndim != 3 or events.shape[1:] != expected:
+            needed = f"momenta of shape (n, {expected[0]}, {expected[1]})"
+            raise ValueError(f"observable {self.name} needs {needed}, got {events.shape}")
         values = np.empty(len(events))
         for start in range(0, len(events), CHUNK):
             block = slice(start, start + CHUNK)
@@ -110,15 +91,13 @@ class Observable:
             np.array([events[:, row].T for row in rows], dtype=np.float64).transpose(2, 0, 1) for rows in self.sums
         ]
         usable = np.all([np.isfinite(part).all(axis=(1, 2)) for part in parts], axis=0)
+        function = FUNCTIONS[self.function]
         with np.errstate(all="ignore"):  # momenta that are not finite, or far beyond reason
-            if self.function in OF_JETS:
-                values = OF_JETS[self.function].compute(*parts)
-            else:
+            if function.n_arguments:
                 usable &= np.all([(part[..., 0] > 0).all(axis=1) for part in parts], axis=0)
                 # a single particle is taken as it is: adding up would cost a light one its mass
-                sums = [total(part) if part.shape[1] > 1 else part[:, 0] for part in parts]
-                values = FUNCTIONS[self.function].compute(*sums)
-        return np.where(usable, values, np.nan)
+                parts = [total(part) if part.shape[1] > 1 else part[:, 0] for part in parts]
+            return np.where(usable, function.compute(*parts), np.nan)
 
 
 def observable(
@@ -126,7 +105,7 @@ def observable(
     particles: Sequence[str],
     composites: Mapping[str, Sequence[str]] | None = None,
     jets: Sequence[str] | None = None,
-) -> Observable:
+) -> NamedObservable:
     """The observable with a name, for events whose particles have these names.
 
     The same name for the same particles gives the same object, so that `gampl.distances.trace` computes it once.
@@ -139,22 +118,21 @@ def observable(
         jets: The particles that HT and n_jets are about; all if left out.
 
     Raises:
-        ValueError: If the text is not an observable of these particles (says where, and which there are), or a name
-            cannot be one.
+        ValueError: If the text is not an observable of these particles (says where, and which there are).
     """
     rows = _rows(particles, composites or {})
     jets = particles if jets is None else jets
     if not {*jets} <= {*particles}:
         raise ValueError(f"jets must be particles ({', '.join(particles)}), got {tuple(jets)}")
     name, function, arguments = _read(text, rows, jets)
-    kind = OF_JETS[function] if function in OF_JETS else FUNCTIONS[function]
     sums = tuple(tuple(row for added in argument for row in rows[added]) for argument in arguments)
     symbols = ", ".join(" ".join(map(_tex, argument)) for argument in arguments)
-    return _the(name, f"${kind.tex.replace('%s', symbols)}$", kind.unit, function, sums, len(particles))
+    label = FUNCTIONS[function].tex.replace("%s", symbols)
+    return _the(name, f"${label}$", FUNCTIONS[function].unit, function, sums, len(particles))
 
 
 _Rows = dict[str, tuple[int, ...]]  # of an event, by the names of particles and composites
-_the = cache(Observable)  # equal ones are one object
+_the = cache(NamedObservable)  # equal ones are one object
 
 
 def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> _Rows:
@@ -177,17 +155,18 @@ def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> 
 
 def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequence[Sequence[str]]]:
     """The name without spaces, the function, and what is added up for each of its arguments."""
-    of_one = [function for function, kind in FUNCTIONS.items() if kind.n_arguments == 1]
-    words = {f"{function}_{name}": (function, [[name]]) for function in of_one for name in rows}
-    words |= {name: (name, [[*jets]]) for name in OF_JETS if jets}
+    by_arguments = {n: [name for name, kind in FUNCTIONS.items() if kind.n_arguments == n] for n in (0, 1, 2)}
+    words = {f"{function}_{name}": (function, [[name]]) for function in by_arguments[1] for name in rows}
+    words |= {name: (name, [[*jets]]) for name in by_arguments[0] if jets}
     parsed = parse(text, "observable", [*rows, *words])
     body = parsed.body
     if isinstance(body, ast.Name) and (name := parsed.name(body)) in words:
         return name, *words[name]
     function = parsed.function(body) if isinstance(body, ast.Call) else parsed.source(body)
-    if function not in FUNCTIONS:
-        of_jets = f", and {', '.join(OF_JETS)}" if jets else ""
-        known = f"{', '.join(FUNCTIONS)} of {', '.join(rows)}{of_jets}"
+    with_arguments = by_arguments[1] + by_arguments[2]
+    if function not in with_arguments:
+        of_jets = f", and {', '.join(by_arguments[0])}" if jets else ""
+        known = f"{', '.join(with_arguments)} of {', '.join(rows)}{of_jets}"
         raise parsed.error(body, f"unknown observable {quoted(parsed.source(body))}; there are {known}")
     arguments = [_sum(parsed, node, rows) for node in body.args] if isinstance(body, ast.Call) else []
     needed = FUNCTIONS[function].n_arguments

@@ -1,116 +1,93 @@
-"""Four numbers that fix a pair of on-shell tops without transverse momentum, and other ways to write them.
+"""Four numbers that fix a pair of on-shell tops without transverse momentum, other ways to write them, and quadrature.
 
 Events are rows (m, Y, cos theta*, phi): mass in GeV and rapidity of the pair; polar angle of the top in the pair's
 rest frame against the first beam, and its azimuth in [-pi, pi].
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-OFF_SHELL = 1e-3  # relative, what momenta may miss of two tops back to back: files in single precision pass
-
-
-def m_tt(events: ArrayLike) -> NDArray[np.float64]:
-    """Mass of the pair in GeV, shape (..., 4) to (...)."""
-    return _columns(events)[0]
+from gampl.basics import Floats
 
 
-def y_tt(events: ArrayLike) -> NDArray[np.float64]:
-    """Rapidity of the pair, shape (..., 4) to (...)."""
-    return _columns(events)[1]
+def columns(events: ArrayLike) -> Floats:
+    """The four numbers, shape (4, ...), of events of shape (..., 4); a ValueError for other shapes."""
+    x = np.asarray(events, dtype=np.float64)
+    if x.ndim == 0 or x.shape[-1] != 4:
+        raise ValueError(f"events must have shape (..., 4), got {x.shape}")
+    return np.moveaxis(x, -1, 0)
 
 
-def cos_theta(events: ArrayLike) -> NDArray[np.float64]:
-    """Cosine of the top's polar angle in the pair's rest frame, shape (..., 4) to (...)."""
-    return _columns(events)[2]
+@dataclass(frozen=True)
+class Coordinate:
+    """One of the four numbers as an observable, shape (..., 4) to (...)."""
+
+    index: int
+
+    def __call__(self, events: ArrayLike) -> Floats:
+        """Evaluate it."""
+        return columns(events)[self.index]
 
 
-def azimuth(events: ArrayLike) -> NDArray[np.float64]:
-    """Azimuth of the top, shape (..., 4) to (...)."""
-    return _columns(events)[3]
+m_tt, y_tt, cos_theta, azimuth = (Coordinate(k) for k in range(4))
 
 
 @dataclass(frozen=True)
 class TopTransverseMomentum:
-    """Transverse momentum in GeV of either top, shape (..., 4) to (...).
-
-    Args:
-        top_mass: In GeV.
-    """
+    """Transverse momentum in GeV of either top, of mass `top_mass`, as an observable, shape (..., 4) to (...)."""
 
     top_mass: float
 
-    def __call__(self, events: ArrayLike) -> NDArray[np.float64]:
+    def __call__(self, events: ArrayLike) -> Floats:
         """Evaluate it."""
-        m, _, c, _ = _columns(events)
+        m, _, c, _ = columns(events)
         return np.asarray(0.5 * m * velocity(m, self.top_mass) * np.sqrt((1 - c) * (1 + c)))
 
 
-def velocity(m: NDArray[np.float64], top_mass: float) -> NDArray[np.float64]:
+def velocity(m: Floats, top_mass: float) -> Floats:
     """Beta of the tops in the rest frame of pairs of mass m >= 2 m_t."""
     return np.asarray(np.sqrt(1 - (2 * top_mass / m) ** 2))
 
 
+class Points(NamedTuple):
+    """Where to evaluate a density in (m, Y, cos theta*), and with which weight to sum it: shape (points,) each."""
+
+    m: Floats
+    Y: Floats
+    z: Floats  #: (beta cos theta*)²
+    weight: Floats
+
+
 @dataclass(frozen=True)
 class TopPairCoordinates:
-    """Changes of variables for pairs of tops, each with its Jacobian.
+    """Phase space of pairs of tops, and changes of variables there, each with its Jacobian."""
 
-    Args:
-        energy: Of the two beams together, in GeV.
-        top_mass: In GeV.
-        m_max: Largest mass of a pair in GeV.
-    """
+    energy: float  #: of the two beams together, in GeV
+    top_mass: float  #: in GeV
+    m_max: float  #: largest mass of a pair in GeV
 
-    energy: float
-    top_mass: float
-    m_max: float
-
-    def momenta(self, events: ArrayLike) -> NDArray[np.float64]:
+    def momenta(self, events: ArrayLike) -> Floats:
         """(pT, phi, eta, m) of top and antitop, shape (..., 2, 4), from events of shape (..., 4).
 
         The density of (pT, y, y', phi), with the rapidities y and y' of top and antitop, is the one of the events
         times sqrt(1 - cos² theta*). To the pseudorapidity of a top it is dy / d eta = |p| / E.
         """
-        m, Y, c, phi = _columns(events)
+        m, Y, c, phi = columns(events)
         pt = TopTransverseMomentum(self.top_mass)(events)
         half_gap = np.arctanh(velocity(m, self.top_mass) * c)
         m_t = np.hypot(pt, self.top_mass)
         tops = []
-        for y, azimuth in ((Y + half_gap, phi), (Y - half_gap, phi - np.copysign(np.pi, phi))):
+        for y, angle in ((Y + half_gap, phi), (Y - half_gap, phi - np.copysign(np.pi, phi))):
             pz = m_t * np.sinh(y)
             with np.errstate(divide="ignore", invalid="ignore"):
                 eta = np.where((pt == 0) & (pz == 0), 0.0, np.arcsinh(pz / pt))
-            tops.append(np.stack([pt, azimuth, eta, np.full_like(pt, self.top_mass)], axis=-1))
+            tops.append(np.stack([pt, angle, eta, np.full_like(pt, self.top_mass)], axis=-1))
         return np.stack(tops, axis=-2)
 
-    def from_momenta(self, momenta: ArrayLike) -> NDArray[np.float64]:
-        """Inverse of `momenta`: shape (..., 2, 4) to (..., 4).
-
-        Raises:
-            ValueError: If a pair is not two tops of mass `top_mass` back to back in the transverse plane.
-        """
-        p = np.asarray(momenta, dtype=np.float64)
-        if p.ndim < 2 or p.shape[-2:] != (2, 4):
-            raise ValueError(f"momenta of top and antitop must have shape (..., 2, 4), got {p.shape}")
-        pt, phi, eta, mass = np.moveaxis(p, -1, 0)
-        m_t = np.hypot(pt, self.top_mass)
-        scale = OFF_SHELL * m_t[..., 0]
-        recoil = np.hypot((pt * np.cos(phi)).sum(-1), (pt * np.sin(phi)).sum(-1))
-        wrong = ~((np.abs(mass - self.top_mass) < OFF_SHELL * self.top_mass).all(-1) & (recoil < scale))
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"momenta of entry {row}: expected two tops of {self.top_mass} GeV back to back,"
-                f" got masses {mass.reshape(-1, 2)[row]} and transverse momentum {recoil.reshape(-1)[row]:.3g} GeV"
-            )
-        y = np.arcsinh(pt * np.sinh(eta) / m_t)
-        Y, half_gap = 0.5 * y.sum(-1), 0.5 * (y[..., 0] - y[..., 1])
-        m = 2 * m_t[..., 0] * np.cosh(half_gap)
-        return np.stack([m, Y, np.tanh(half_gap) / velocity(m, self.top_mass), phi[..., 0]], axis=-1)
-
-    def unbounded(self, events: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def unbounded(self, events: ArrayLike) -> tuple[Floats, Floats]:
         """Coordinates for networks, each from minus to plus infinity, and the log of their Jacobian.
 
         The log density of the new coordinates is that of the events minus the second result.
@@ -122,24 +99,82 @@ class TopPairCoordinates:
             ln((m - 2 m_t) / (m_max - m)), artanh(Y / Y_max(m)) with Y_max = ln(energy / m), artanh(cos theta*) and
             artanh(phi / pi), shape (..., 4); and ln |d new / d events|, shape (...).
         """
-        m, Y, c, phi = _columns(events)
+        m, Y, c, phi = columns(events)
         above, below, y_max = m - 2 * self.top_mass, self.m_max - m, np.log(self.energy / m)
         fractions = (Y / y_max, c, phi / np.pi)
         new = np.stack([np.log(above / below), *map(np.arctanh, fractions)], axis=-1)
         log_jacobian = np.log(1 / above + 1 / below) - np.log(np.pi * y_max)
         return new, log_jacobian - sum(np.log1p(-(f**2)) for f in fractions)
 
-    def from_unbounded(self, new: ArrayLike) -> NDArray[np.float64]:
+    def from_unbounded(self, new: ArrayLike) -> Floats:
         """Inverse of `unbounded`, shape (..., 4) to (..., 4)."""
-        a, b, c, d = _columns(new)
+        a, b, c, d = columns(new)
         share = 0.5 * (1 + np.tanh(0.5 * a))  # the logistic function, without overflow
         m = 2 * self.top_mass + (self.m_max - 2 * self.top_mass) * share
         Y = np.log(self.energy / m) * np.tanh(b)
         return np.stack([m, Y, np.tanh(c), np.pi * np.tanh(d)], axis=-1)
 
+    def quadrature(self, observable: str, low: float, high: float, nodes: int) -> Points:
+        """Points of Gauss-Legendre quadrature over all events with low <= observable < high.
 
-def _columns(events: ArrayLike) -> NDArray[np.float64]:
-    x = np.asarray(events, dtype=np.float64)
-    if x.ndim == 0 or x.shape[-1] != 4:
-        raise ValueError(f"events must have shape (..., 4), got {x.shape}")
-    return np.moveaxis(x, -1, 0)
+        The variables are hyperbolic angles, in which the density has no singularities, at the threshold and along the
+        beam neither: a with m = 2 m_t cosh(a), or m_T = m_t cosh(a) for intervals in pT; half the difference b of the
+        tops' rapidities, tanh(b) = beta cos theta*; and Y. The interval limits one of them, so that it costs no
+        accuracy.
+
+        Args:
+            observable: ``"m_tt"``, ``"y_tt"``, ``"cos_theta"`` or ``"pT_top"``.
+            low: Lower end, -inf is allowed.
+            high: Upper end, inf is allowed.
+            nodes: Even number of nodes of each of three rules. The density is even in b and in Y, so that half of a
+                rule does where the interval is even, too.
+        """
+        m, b, area = (self._transverse if observable == "pT_top" else self._massive)(observable, low, high, nodes)
+        y_max = np.log(self.energy / m)
+        if observable == "y_tt":
+            Y, length = _rule(np.clip(low, -y_max, y_max), np.clip(high, -y_max, y_max), nodes)
+        else:
+            Y, length = _even_rule(y_max, nodes)
+        m, z, area = (np.broadcast_to(v[..., None], Y.shape) for v in (m, np.tanh(b) ** 2, area))
+        return Points(*(v.ravel() for v in (m, Y, z, area * length)))
+
+    def _massive(self, observable: str, low: float, high: float, nodes: int) -> tuple[Floats, Floats, Floats]:
+        """Masses m, half gaps b and the weights of dm dcos theta*, shape (nodes, nodes) each."""
+        threshold = 2 * self.top_mass
+        lightest, heaviest = (low, high) if observable == "m_tt" else (threshold, self.m_max)
+        if observable == "y_tt" and not low < 0 < high:  # heavier pairs cannot be so far forward
+            heaviest = self.energy * np.exp(-min(abs(low), abs(high)))
+        a_low, a_high = (np.arccosh(np.clip(m, threshold, self.m_max) / threshold) for m in (lightest, heaviest))
+        a, length_a = _rule(a_low, a_high, nodes)
+        if observable == "cos_theta":
+            c_low, c_high = np.clip((low, high), -1, 1)
+            b, length_b = _rule(np.arctanh(np.tanh(a) * c_low), np.arctanh(np.tanh(a) * c_high), nodes)
+        else:
+            b, length_b = _even_rule(a, nodes)
+        m = np.broadcast_to(threshold * np.cosh(a)[:, None], b.shape)
+        return m, b, m / np.cosh(b) ** 2 * length_a[:, None] * length_b
+
+    def _transverse(self, _: str, low: float, high: float, nodes: int) -> tuple[Floats, Floats, Floats]:
+        """The same for an interval in the tops' transverse momentum."""
+        largest = np.sqrt(0.25 * self.m_max**2 - self.top_mass**2)
+        a_low, a_high = (np.arcsinh(np.clip(pt, 0, largest) / self.top_mass) for pt in (low, high))
+        a, length_a = _rule(a_low, a_high, nodes)
+        m_t = self.top_mass * np.cosh(a)  # the transverse mass
+        b, length_b = _even_rule(np.arccosh(np.maximum(self.m_max / (2 * m_t), 1)), nodes)
+        m = 2 * m_t[:, None] * np.cosh(b)
+        # dm dcos theta* = 2 / (beta cosh b) dm_T db
+        jacobian = 2 / (velocity(m, self.top_mass) * np.cosh(b)) * (self.top_mass * np.sinh(a))[:, None]
+        return m, b, jacobian * length_a[:, None] * length_b
+
+
+def _rule(low: ArrayLike, high: ArrayLike, nodes: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of the rule between ends of shape (...): (..., nodes) both."""
+    unit, weight = np.polynomial.legendre.leggauss(nodes)
+    start, half = np.asarray(low)[..., None], 0.5 * np.subtract(high, low)[..., None]
+    return start + half * (unit + 1), half * weight
+
+
+def _even_rule(end: Floats, nodes: int) -> tuple[Floats, Floats]:
+    """The positive half of the rule from -end to end, with twice the weights."""
+    x, weight = _rule(-end, end, nodes)
+    return x[..., nodes // 2 :], 2 * weight[..., nodes // 2 :]

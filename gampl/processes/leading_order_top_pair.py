@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gampl.basics import Floats
 from gampl.processes.leading_order_coordinates import (
     TopPairCoordinates,
     TopTransverseMomentum,
     azimuth,
+    columns,
     cos_theta,
     m_tt,
     velocity,
     y_tt,
 )
-from gampl.processes.leading_order_envelope import Envelope
-from gampl.processes.leading_order_quadrature import points
+from gampl.processes.leading_order_cross_section import ByChannel, Envelope, d_sigma_dcos
 from gampl.processes.parton_densities import Q_MAX, Q_MIN, X_MIN, PartonDensities, luminosities
-from gampl.processes.top_pair_matrix_element import ByChannel, d_sigma_dcos
 from gampl.regions import Intervals, Observable
 
 BATCH = 32_768  # events at a time, which bounds the memory
@@ -44,9 +44,6 @@ class LeadingOrderTopPair:
         top_mass: In GeV.
         m_max: Pairs of this mass in GeV or above are left out; None keeps all.
         pdf_set: Pythia's setting ``PDF:pSet``; see `PartonDensities.of_pythia` for where the densities come from.
-
-    Raises:
-        ValueError: If an argument is outside its range.
     """
 
     energy: float = 13_000.0
@@ -60,14 +57,11 @@ class LeadingOrderTopPair:
             raise ValueError(f"energy must be above 0 and at most {2 * Q_MAX:g} GeV, got {self.energy}")
         lightest = max(Q_MIN, 0.5 * self.energy * X_MIN**0.5)
         if not lightest < self.top_mass < 0.5 * self.energy:
-            raise ValueError(
-                f"top_mass must be between {lightest:g} and {0.5 * self.energy:g} GeV at this energy,"
-                f" got {self.top_mass}"
-            )
+            allowed = f"between {lightest:g} and {0.5 * self.energy:g} GeV at this energy"
+            raise ValueError(f"top_mass must be {allowed}, got {self.top_mass}")
         if self.m_max is not None and not 2 * self.top_mass < self.m_max <= self.energy:
-            raise ValueError(
-                f"m_max must be above {2 * self.top_mass:g} and at most {self.energy:g} GeV, got {self.m_max}"
-            )
+            allowed = f"above {2 * self.top_mass:g} and at most {self.energy:g} GeV"
+            raise ValueError(f"m_max must be {allowed}, got {self.m_max}")
 
     @cached_property
     def coordinates(self) -> TopPairCoordinates:
@@ -77,13 +71,8 @@ class LeadingOrderTopPair:
     @property
     def observables(self) -> Mapping[str, Observable]:
         """Functions of events by name; `integrals` knows the probabilities of intervals of each."""
-        return {
-            "m_tt": m_tt,
-            "y_tt": y_tt,
-            "cos_theta": cos_theta,
-            "phi": azimuth,
-            "pT_top": TopTransverseMomentum(self.top_mass),
-        }
+        pt = TopTransverseMomentum(self.top_mass)
+        return {"m_tt": m_tt, "y_tt": y_tt, "cos_theta": cos_theta, "phi": azimuth, "pT_top": pt}
 
     @property
     def pythia_settings(self) -> tuple[str, ...]:
@@ -111,16 +100,13 @@ class LeadingOrderTopPair:
         """Cross sections of g g and of q qbar in pb."""
         return self._cross_section("m_tt", -np.inf, np.inf, nodes=2 * NODES)
 
-    def log_prob(self, events: ArrayLike) -> NDArray[np.float64]:
+    def log_prob(self, events: ArrayLike) -> Floats:
         """Exact log density in (m, Y, cos theta*, phi) of events of shape (..., 4), shape (...).
 
-        It is -inf where there are no events and NaN for NaN.
-
-        Raises:
-            ValueError: If the last axis of ``events`` is not 4.
+        It is -inf where there are no events and NaN for NaN; a ValueError for other shapes.
         """
         x = np.asarray(events, dtype=np.float64)
-        m, Y, c, phi = (np.ravel(f(x)) for f in (m_tt, y_tt, cos_theta, azimuth))
+        m, Y, c, phi = columns(x).reshape(4, -1)
         allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max) & (np.abs(c) <= 1) & (np.abs(phi) <= np.pi)
         allowed &= m * np.exp(np.abs(Y)) < self.energy
         result = np.where(np.isnan(m + Y + c + phi), np.nan, -np.inf)
@@ -131,11 +117,8 @@ class LeadingOrderTopPair:
                 result[k] = np.log(sum(self._density(m[k], Y[k], z))) - np.log(2 * np.pi * self.sigma)
         return result.reshape(x.shape[:-1])
 
-    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw ``n`` unweighted events, shape (n, 4).
-
-        By rejection from a step function that is above the density everywhere, by proof: see `Envelope`.
-        """
+    def sample(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw ``n`` unweighted events, shape (n, 4), by rejection from an `Envelope` above the density."""
         if n < 0:
             raise ValueError(f"n must not be negative, got {n}")
         events = np.empty((n, 4))
@@ -148,7 +131,7 @@ class LeadingOrderTopPair:
         events[:, 3] = rng.uniform(-np.pi, np.pi, n)
         return events
 
-    def _try(self, trials: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _try(self, trials: int, rng: np.random.Generator) -> Floats:
         """Accepted events (m, Y, cos theta*), shape (accepted, 3)."""
         points, height = self._envelope.sample(trials, rng)
         threshold = rng.random(trials) * height
@@ -163,7 +146,7 @@ class LeadingOrderTopPair:
         accepted = density > threshold[allowed]
         return np.stack([m, Y, c], axis=1)[accepted]
 
-    def integrals(self, regions: Intervals) -> NDArray[np.float64]:
+    def integrals(self, regions: Intervals) -> Floats:
         """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,).
 
         By quadrature, to about 1e-6 of each probability, 1e-5 in pT where `m_max` is next to the threshold.
@@ -185,9 +168,9 @@ class LeadingOrderTopPair:
 
     @cached_property
     def _envelope(self) -> Envelope:
-        return Envelope.around(self._densities, self.energy, self.top_mass, self.coordinates.m_max)
+        return Envelope.around(self._densities, self.coordinates)
 
-    def _density(self, m: NDArray[np.float64], Y: NDArray[np.float64], z: NDArray[np.float64]) -> ByChannel:
+    def _density(self, m: Floats, Y: Floats, z: Floats) -> ByChannel:
         """Of both channels, d sigma / dm dY dcos theta* in pb/GeV at (beta cos theta*)² = z."""
         Q = 0.5 * m * np.sqrt(1 - z)
         # x above 1 is rounding: callers ask inside the allowed ranges only
@@ -197,5 +180,5 @@ class LeadingOrderTopPair:
 
     def _cross_section(self, name: str, low: float, high: float, nodes: int = NODES) -> ByChannel:
         """Cross sections in pb with an observable from low to high."""
-        at = points(name, low, high, self.coordinates, nodes)
+        at = self.coordinates.quadrature(name, low, high, nodes)
         return ByChannel(*(np.dot(at.weight, density) for density in self._density(at.m, at.Y, at.z)))

@@ -8,13 +8,13 @@ to 1e-4 where top quarks are made.
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import NdBSpline, make_interp_spline
 
+from gampl.basics import Floats
 from gampl.store.artifacts import Artifact, Store
 
 # the last axis of all arrays of densities: the gluon, d u s c b and their antiparticles
@@ -28,13 +28,9 @@ _NODES_X, _NODES_Q, _DEGREE = 320, 24, 3
 
 @dataclass(frozen=True, eq=False)
 class PartonDensities:
-    """x f(x, Q) of the proton's partons: bicubic splines in ln x and ln Q, and zero where these are negative.
+    """x f(x, Q) of the proton's partons: bicubic splines in ln x and ln Q, and zero where these are negative."""
 
-    Args:
-        table: x f at the nodes, shape (x, Q, partons).
-    """
-
-    table: NDArray[np.float64]
+    table: Floats  #: x f at the `nodes`, shape (x, Q, partons)
 
     @classmethod
     def of_pythia(cls, pdf_set: str = "13", store: Store | None = None) -> "PartonDensities":
@@ -54,13 +50,10 @@ class PartonDensities:
             "x": ["even in ln x + 4 x", X_MIN, 1.0, _NODES_X],
             "Q": ["even in ln Q", Q_MIN, Q_MAX, _NODES_Q],
         }
+        stored = (store or Store()).get_or_make(key, lambda _: Artifact({"table": _tabulate(pdf_set)}, {}))
+        return cls(stored.arrays["table"])
 
-        def make(_: Path) -> Artifact:
-            return Artifact({"table": _tabulate(pdf_set)}, {})
-
-        return cls((store or Store()).get_or_make(key, make).arrays["table"])
-
-    def __call__(self, x: ArrayLike, Q: ArrayLike) -> NDArray[np.float64]:
+    def __call__(self, x: ArrayLike, Q: ArrayLike) -> Floats:
         """Densities x f(x, Q) at fractions x and scales Q in GeV of the same shape (...), shape (..., partons).
 
         They are NaN outside of X_MIN <= x <= 1, Q_MIN <= Q <= Q_MAX.
@@ -76,13 +69,11 @@ class PartonDensities:
         return NdBSpline((along_x.t, along_q.t), coefficients, _DEGREE, extrapolate=False)
 
     @property
-    def log_x_edges(self) -> NDArray[np.float64]:
+    def log_x_edges(self) -> Floats:
         """Ends of the intervals in ln x on which the splines are polynomials."""
         return np.asarray(self._spline.t[0][_DEGREE:-_DEGREE])
 
-    def upper_bounds(
-        self, interval: NDArray[np.intp], q_low: NDArray[np.float64], q_high: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def upper_bounds(self, interval: NDArray[np.intp], q_low: Floats, q_high: Floats) -> Floats:
         """What x f does not exceed in the given intervals in ln x, for q_low <= Q <= q_high: (k,) to (k, partons)."""
         edges = self._spline.t[1][_DEGREE:-_DEGREE]
         first, last = (
@@ -94,14 +85,14 @@ class PartonDensities:
         return bounds
 
     @cached_property
-    def _largest(self) -> NDArray[np.float64]:
+    def _largest(self) -> Floats:
         """Upper bounds between knots: there a spline is an average of the coefficients that act there."""
         window = (_DEGREE + 1, _DEGREE + 1)
         overlapping = np.lib.stride_tricks.sliding_window_view(self._spline.c, window, axis=(0, 1))
         return np.maximum(overlapping.max(axis=(-2, -1)), 0.0)
 
 
-def nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def nodes() -> tuple[Floats, Floats]:
     """Values of x and of Q in GeV that the table holds, shapes (x,) and (Q,)."""
     # densities are smooth in ln x at small x and in x towards 1
     fine = np.linspace(np.log(X_MIN), 0.0, 100_001)
@@ -111,7 +102,7 @@ def nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return x, np.geomspace(Q_MIN, Q_MAX, _NODES_Q)
 
 
-def luminosities(f1: NDArray[np.float64], f2: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def luminosities(f1: Floats, f2: Floats) -> tuple[Floats, Floats]:
     """x1 f(x1) x2 f(x2) of two gluons, and of a quark and its antiquark both ways round: (..., partons) to (...)."""
     quarks, antiquarks = slice(1, 6), slice(6, 11)
     return f1[..., 0] * f2[..., 0], np.asarray(
@@ -127,14 +118,13 @@ def _pythia_version() -> str:
         return PINNED_PYTHIA
 
 
-def _tabulate(pdf_set: str) -> NDArray[np.float64]:
+def _tabulate(pdf_set: str) -> Floats:
     """Asks Pythia for x f at the nodes, shape (x, Q, partons)."""
     try:
         import pythia8mc
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "the parton densities are tabulated from Pythia on first use, and it is not installed:"
-            " pip install 'gampl[simulation]'",
+            "parton densities are tabulated from Pythia, which is not installed: pip install 'gampl[simulation]'",
             name="pythia8mc",
         ) from error
     pythia = pythia8mc.Pythia("", False)

@@ -12,64 +12,76 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl import files
+from gampl.basics import Floats
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
-from gampl.particles.observables import Observable, observable
+from gampl.particles.observables import NamedObservable, observable
 from gampl.regions import Intervals
 from gampl.store.provenance import checkout
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Cuts:
     """Phase-space cuts on jets.
 
+    Generated events can be cut alike: ``Cuts(eta_max=2.5)`` is a `keep` of `gampl.distances.Comparison`.
+
     Args:
-        pt_min: Smallest transverse momentum in GeV.
-        eta_max: Largest absolute value of eta.
-        delta_r_min: Smallest distance of two jets; None if there is no cut on it.
-        n_b: Number of b-jets; None if it does not matter.
+        pt_min: Transverse momenta must be above this, in GeV.
+        eta_max: The absolute value of eta must be below this.
+        delta_r_min: The distance of any two jets must be above this, if it is not 0.
     """
 
-    pt_min: float
-    eta_max: float
-    delta_r_min: float | None = None
-    n_b: int | None = None
+    pt_min: float = 0.0
+    eta_max: float = np.inf
+    delta_r_min: float = 0.0
+
+    def __call__(self, jets: ArrayLike) -> NDArray[np.bool_]:
+        """Which events, shape (n, jets, 4) to (n,), have only jets that pass; absent jets do, NaN does not."""
+        momenta = np.asarray(jets, dtype=np.float64)
+        absent = momenta[..., 0] == 0
+        passed = (absent | (momenta[..., 0] > self.pt_min) & (np.abs(momenta[..., 2]) < self.eta_max)).all(axis=1)
+        if self.delta_r_min > 0:
+            for a, b in combinations(range(momenta.shape[1]), 2):
+                passed &= absent[:, a] | absent[:, b] | (delta_r(momenta[:, a], momenta[:, b]) > self.delta_r_min)
+        return np.asarray(passed)
 
 
 class FileProcess(ABC):
     """What is the same for all processes that are known by files of events.
 
     Attributes:
+        others: Names of the particles that are not jets; they come first.
         composites: Sums of particles that have names.
         cuts: The cuts on jets that all events have passed.
     """
 
+    others: ClassVar[tuple[str, ...]] = ()
     composites: ClassVar[Mapping[str, tuple[str, ...]]]
     cuts: ClassVar[Cuts]
 
     @property
     @abstractmethod
-    def particles(self) -> tuple[str, ...]:
-        """Names of the particles, in the order of the rows of an event."""
-
-    @property
-    @abstractmethod
     def jets(self) -> tuple[str, ...]:
-        """Those of the particles that are jets, which come last."""
+        """Names of the jets, in the order of the rows of an event."""
 
     @property
     @abstractmethod
     def bundled(self) -> str:
         """Name of the file that comes with the project."""
 
-    def observable(self, name: str) -> Observable:
-        """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; HT and n_jets are about jets.
+    @property
+    def particles(self) -> tuple[str, ...]:
+        """Names of the particles, in the order of the rows of an event."""
+        return self.others + self.jets
 
-        Raises:
-            ValueError: If there is none of that name; says where, and what there is.
-        """
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The particles that files have, of which an event may be a part."""
+        return self.particles
+
+    def observable(self, name: str) -> NamedObservable:
+        """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; see `gampl.particles.observable`."""
         return observable(name, self.particles, self.composites, self.jets)
 
     def region(self, low: float, high: float, observable: str) -> Intervals:
@@ -80,7 +92,14 @@ class FileProcess(ABC):
         self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
     ) -> Iterator[Events]:
         """Events of a file, a batch at a time; arguments and errors are those of `load`."""
-        return self._batches(self.particles, sample, path, batch)
+        file = default_folder() / self.bundled if path is None else Path(path)
+        if not file.exists():  # which is said immediately, not when the first batch is asked for
+            folder = "the folder of the bundled files in the environment variable GAMPL_DATA"
+            raise FileNotFoundError(
+                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name "
+                + (folder if path is None else "another")
+            )
+        return _checked(file, sample, self.stored, batch)
 
     def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
         """All events of one sample of a file, with their weights if they have some.
@@ -101,47 +120,17 @@ class FileProcess(ABC):
     ) -> Floats:
         """Draw ``n`` different events of equal weight in random order, shape (n, particles, 4); see `draw`.
 
-        `path` and `sample` are those of `load`.
-
-        Raises:
-            ValueError: If the file has fewer.
-            FileNotFoundError: As for `load`.
+        `path` and `sample` are those of `load`, and so are errors; a ValueError if the file has fewer events.
         """
         return draw(self.load(sample, path), n, rng)
 
-    def select(
-        self,
-        events: Events,
-        *,
-        pt_min: float | None = None,
-        eta_max: float | None = None,
-        delta_r_min: float | None = None,
-    ) -> Events:
-        """Events all of whose jets pass tighter cuts; see `passes`.
-
-        Raises:
-            ValueError: If the particles are not those of this process.
-        """
+    def select(self, events: Events, cuts: Cuts) -> Events:
+        """Events that pass tighter cuts than those of the process; a ValueError if their particles are others."""
         if events.particles != self.particles:
             raise ValueError(
                 f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
             )
-        jets = events.momenta[:, len(self.particles) - len(self.jets) :]
-        return events[passes(jets, pt_min=pt_min, eta_max=eta_max, delta_r_min=delta_r_min)]
-
-    def _batches(
-        self, particles: tuple[str, ...], sample: str | None, path: Path | str | None, batch: int
-    ) -> Iterator[Events]:
-        """Events of a file that must hold these particles; that there is such a file is checked immediately."""
-        file = default_folder() / self.bundled if path is None else Path(path)
-        if not file.exists():
-            hint = (
-                "the folder of the bundled files in the environment variable GAMPL_DATA" if path is None else "another"
-            )
-            raise FileNotFoundError(
-                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name {hint}"
-            )
-        return _checked(file, sample, particles, batch)
+        return events[cuts(events.momenta[:, len(self.others) :])]
 
 
 def numbered_jets(n: int) -> tuple[str, ...]:
@@ -150,11 +139,7 @@ def numbered_jets(n: int) -> tuple[str, ...]:
 
 
 def default_folder() -> Path:
-    """Where the bundled files are: the environment variable GAMPL_DATA, else `data` in the project's checkout.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-    """
+    """Where the bundled files are: GAMPL_DATA, else `data` in the checkout; a FileNotFoundError if there is neither."""
     if chosen := os.environ.get("GAMPL_DATA"):
         return Path(chosen)
     if project := checkout():
@@ -166,34 +151,26 @@ def default_folder() -> Path:
 
 
 def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: int) -> Iterator[Events]:
-    n_events = 0
+    is_empty = True
     for events in files.batches(file, sample=sample, batch=batch):
-        n_events += len(events)
+        is_empty = is_empty and len(events) == 0
         if events.particles != particles:
             raise files.EventFileError(
                 f"{file}: expected the particles {', '.join(particles)}, got {', '.join(events.particles)}"
             )
         yield events
-    if n_events == 0:
+    if is_empty:
         raise files.EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
 
 
 def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
-    """Draws different events in random order, all with the same weight.
+    """Draws different events in random order, all with the same weight: momenta of shape (n, particles, 4).
 
     Where the column ``weight`` differs from event to event, an event is first kept with a probability of its weight
     over the largest one; this leaves fewer events.
 
-    Args:
-        events: What is drawn from.
-        n: How many.
-        rng: Source of randomness.
-
-    Returns:
-        Momenta, shape (n, particles, 4).
-
     Raises:
-        ValueError: If there are fewer, or a weight is negative or not finite.
+        ValueError: If there are fewer than `n`, or a weight is negative or not finite.
     """
     rows = np.arange(len(events))
     weights = events.columns.get("weight")
@@ -208,33 +185,3 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
             "`gampl events make` makes more"
         )
     return np.asarray(events.momenta[rng.choice(rows, n, replace=False)])
-
-
-def passes(
-    jets: ArrayLike, *, pt_min: float | None = None, eta_max: float | None = None, delta_r_min: float | None = None
-) -> NDArray[np.bool_]:
-    """Which events have only jets that pass the cuts that are given; absent jets pass, NaN does not.
-
-    Generated events can be cut alike: ``functools.partial(passes, eta_max=2.5)`` is a `keep` of
-    `gampl.distances.Comparison`.
-
-    Args:
-        jets: (pT, phi, eta, m), shape (n, jets, 4).
-        pt_min: Transverse momenta must be above this, in GeV.
-        eta_max: The absolute value of eta must be below this.
-        delta_r_min: The distance of any two jets must be above this.
-
-    Returns:
-        Mask of shape (n,).
-    """
-    momenta = np.asarray(jets, dtype=np.float64)
-    absent = momenta[..., 0] == 0
-    passed = np.ones(len(momenta), dtype=np.bool_)
-    if pt_min is not None:
-        passed &= (absent | (momenta[..., 0] > pt_min)).all(axis=1)
-    if eta_max is not None:
-        passed &= (absent | (np.abs(momenta[..., 2]) < eta_max)).all(axis=1)
-    if delta_r_min is not None:
-        for a, b in combinations(range(momenta.shape[1]), 2):
-            passed &= absent[:, a] | absent[:, b] | (delta_r(momenta[:, a], momenta[:, b]) > delta_r_min)
-    return passed

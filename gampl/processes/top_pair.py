@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from gampl.particles.events import Events
 from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 from gampl.regions import Intervals
 
@@ -16,7 +15,7 @@ COMPOSITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"t1": DECAY_JETS[:3], "t2": DECAY_JETS[3:], "W1": DECAY_JETS[1:3], "W2": DECAY_JETS[4:], "tt": DECAY_JETS}
 )
 
-CUTS = Cuts(pt_min=22.0, eta_max=5.0, delta_r_min=0.5, n_b=2)  # Eq. (38)
+CUTS = Cuts(pt_min=22.0, eta_max=5.0, delta_r_min=0.5)  # Eq. (38), which asks for two b-jets, too
 
 M_TT_REGION = (2000.0, 2200.0)  # GeV, Eq. (43)
 
@@ -27,13 +26,12 @@ class TopPair(FileProcess):
 
     An event is (pT, phi, eta, m) of ``b1 q1 q2 b2 q3 q4 j1 ...``: b1, q1 and q2 make the top t1, q1 and q2 its W boson
     W1, likewise t2 and W2; b1 is the b-jet with the larger pT, and jets of one kind come by falling pT. The sum tt
-    leaves out the additional jets. All events have passed the cuts of Eq. (38).
+    leaves out the additional jets. All events have passed the cuts of Eq. (38). In many events with a large m_tt a
+    forward jet, radiated off the initial state, was taken for one of a decay: ``select(events, Cuts(eta_max=2.5))``
+    removes them, and so does ``events[events.columns["chi2"] < 100]``, chi² of the assignment of jets to tops.
 
     Args:
         extra_jets: Jets besides the six of the decays, 0 to 4. Files for 0 and 4 are bundled, as in Eq. (39).
-
-    Raises:
-        ValueError: If ``extra_jets`` is outside its range.
     """
 
     composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
@@ -46,14 +44,9 @@ class TopPair(FileProcess):
             raise ValueError(f"extra_jets must be 0 to {MAX_EXTRA_JETS}, got {self.extra_jets}")
 
     @property
-    def particles(self) -> tuple[str, ...]:
-        """Names of the jets, in the order of the rows of an event."""
-        return DECAY_JETS + numbered_jets(self.extra_jets)
-
-    @property
     def jets(self) -> tuple[str, ...]:
-        """All of the particles."""
-        return self.particles
+        """Names of the jets, which are all of the particles."""
+        return DECAY_JETS + numbered_jets(self.extra_jets)
 
     @property
     def bundled(self) -> str:
@@ -63,25 +56,3 @@ class TopPair(FileProcess):
     def region(self, low: float = M_TT_REGION[0], high: float = M_TT_REGION[1], observable: str = "m_tt") -> Intervals:
         """The events with an observable in [low, high); without arguments the region of Eq. (43)."""
         return super().region(low, high, observable)
-
-    def select(self, events: Events, *, chi2_max: float | None = None, **cuts: float | None) -> Events:
-        """Events that pass tighter cuts than those of Eq. (38).
-
-        In many events with a large m_tt a forward jet, radiated off the initial state, was taken for one of a decay:
-        `eta_max` and `chi2_max` remove them.
-
-        Args:
-            events: What to choose from.
-            chi2_max: Largest chi² of the assignment of jets to tops, the column ``chi2``.
-            cuts: ``pt_min``, ``eta_max`` and ``delta_r_min`` for all jets, see `gampl.processes.samples.passes`.
-
-        Raises:
-            ValueError: If the particles are not those of this process, or ``chi2`` is needed and missing.
-        """
-        chosen = super().select(events, **cuts)
-        if chi2_max is None:
-            return chosen
-        if "chi2" not in events.columns:
-            columns = ", ".join(events.columns) or "none"
-            raise ValueError(f"chi2_max needs the column 'chi2' of the events, whose columns are: {columns}")
-        return chosen[chosen.columns["chi2"] < chi2_max]

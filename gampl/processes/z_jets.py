@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.particles.events import Events
 from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 
@@ -30,26 +31,20 @@ class ZJets(FileProcess):
     weight.
 
     Args:
-        n_jets: Only events with exactly so many jets, and only their rows; all events if left out.
-
-    Raises:
-        ValueError: If ``n_jets`` is outside its range.
+        n_jets: Only events with exactly so many jets, 0 to 8, and only their rows; all events if left out.
     """
 
+    others: ClassVar[tuple[str, ...]] = MUONS
     composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
     cuts: ClassVar[Cuts] = CUTS
     bundled: ClassVar[str] = "z_jets.h5"
+    stored: ClassVar[tuple[str, ...]] = MUONS + numbered_jets(MAX_JETS)
 
     n_jets: int | None = None
 
     def __post_init__(self) -> None:
         if self.n_jets is not None and self.n_jets not in range(MAX_JETS + 1):
             raise ValueError(f"n_jets must be 0 to {MAX_JETS} or None, got {self.n_jets}")
-
-    @property
-    def particles(self) -> tuple[str, ...]:
-        """Names of the particles, in the order of the rows of an event."""
-        return MUONS + self.jets
 
     @property
     def jets(self) -> tuple[str, ...]:
@@ -60,27 +55,26 @@ class ZJets(FileProcess):
         self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
     ) -> Iterator[Events]:
         """Events of a file, read a batch at a time; arguments and errors are those of `load`."""
-        stored = self._batches(ZJets().particles, sample, path, batch)
-        return stored if self.n_jets is None else (_with_jets(events, self.n_jets) for events in stored)
+        return map(self._of_n_jets, super().batches(sample, path, batch))
+
+    def _of_n_jets(self, events: Events) -> Events:
+        """The events with `n_jets` jets, without the rows of the others."""
+        if self.n_jets is None:
+            return events
+        size = len(self.particles)
+        chosen = events[events.multiplicity == size]
+        return Events(chosen.momenta[:, :size], self.particles, chosen.columns, chosen.about)
 
 
 @dataclass(frozen=True, eq=False)
 class Staircase:
-    """How often there are how many jets.
+    """How often there are how many jets, and statistical uncertainties."""
 
-    Args:
-        n_jets: 0 to the largest number of jets found, shape (k,).
-        probability: P(n), the share of events with n jets, shape (k,).
-        error: Its statistical uncertainty.
-        ratio: R(n+1/n) = P(n+1) / P(n), shape (k - 1,); NaN where there are no events with n or n + 1 jets.
-        ratio_error: Its statistical uncertainty.
-    """
-
-    n_jets: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    error: NDArray[np.float64]
-    ratio: NDArray[np.float64]
-    ratio_error: NDArray[np.float64]
+    n_jets: NDArray[np.int64]  #: 0 to the largest number of jets that there is, shape (k,)
+    probability: Floats  #: P(n), the share of events with n jets, shape (k,)
+    error: Floats  #: of P(n)
+    ratio: Floats  #: R(n+1/n) = P(n+1) / P(n), shape (k - 1,); NaN where there are no events with n or n + 1 jets
+    ratio_error: Floats  #: of R(n+1/n)
 
 
 def staircase(events: Events) -> Staircase:
@@ -112,10 +106,3 @@ def staircase(events: Events) -> Staircase:
         ratio = np.where(rates[:-1] > 0, ratio, np.nan)
         ratio_error = ratio * np.sqrt(relative[1:] + relative[:-1])
     return Staircase(np.arange(rates.size), share, error, ratio, ratio_error)
-
-
-def _with_jets(events: Events, n_jets: int) -> Events:
-    """The events with exactly so many jets, without the rows of the others."""
-    chosen = events[events.multiplicity == len(MUONS) + n_jets]
-    particles = events.particles[: len(MUONS) + n_jets]
-    return Events(chosen.momenta[:, : len(particles)], particles, chosen.columns, chosen.about)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gampl.basics import Floats
 from gampl.generators.settings import Architecture
-from gampl.particles.quoting import quoted
+from gampl.particles.grammar import quoted
 from gampl.report.process import Process, first_repeated
 from gampl.report.samples import Batch, Numbers, Progress, true_sample
 from gampl.report.study import Study, analyse_streams

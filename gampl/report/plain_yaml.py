@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
 
 import msgspec
 
-from gampl.particles.quoting import MOST_SHOWN, quoted
+from gampl.particles.grammar import MOST_SHOWN, quoted
 
 MOST_BYTES = 100_000  # PyYAML needs a few seconds for so many
 MOST_NESTED = 20

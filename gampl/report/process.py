@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
-from gampl.particles.quoting import quoted
+from gampl.particles.grammar import quoted
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from msgspec import Meta
 from gampl.files.layout import Layout
 from gampl.generators.settings import Architecture
 from gampl.particles.expressions import ExpressionError, expression
-from gampl.particles.quoting import quoted
+from gampl.particles.grammar import quoted
 from gampl.report.generated import SPLINE_ONLY, GeneratorSettings
 from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, check_keys, inside, load, shown, take
 from gampl.report.process import Definition, Process, Region, SampleFiles

@@ -167,7 +167,7 @@ def array_digest(array: NDArray[Any]) -> str:
 
 
 def default_root() -> Path:
-    """The environment variable GAMPL_STORE, else `.store` in the checkout, else the user's cache folder."""
+    """The environment variable GAMPL_STORE, else ``.store`` in the checkout, else the user's cache folder."""
     if chosen := os.environ.get("GAMPL_STORE"):
         return Path(chosen)
     if project := checkout():

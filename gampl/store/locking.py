@@ -14,15 +14,8 @@ except ImportError:  # not a POSIX system
 def locked(path: Path, wait: bool = True, unable: Callable[[OSError], object] = lambda _: None) -> Iterator[bool]:
     """Holds the lock of a file, which is made if it is missing and else left as it is.
 
-    On systems and file systems without locks everybody holds every lock: callers must bear that.
-
-    Args:
-        path: The file.
-        wait: Whether to wait while another process holds the lock.
-        unable: Called with the reason if the file system cannot lock.
-
-    Yields:
-        Whether the lock is held; False only if it was not to wait.
+    On systems and file systems without locks everybody holds every lock: callers must bear that, and ``unable`` is
+    called with the reason. Yields whether the lock is held: False only without ``wait``, if another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

@@ -13,13 +13,8 @@ SECONDS_BETWEEN_LINES = 20.0
 class Progress:
     """Tells on standard error how much is done; use it as a context and call it.
 
-    It tells nothing if the environment variable TQDM_DISABLE is set.
-
-    Args:
-        unit: What is counted, in the plural.
-        total: How many there are, if that is known.
-        start: How many were done before.
-        quiet: Whether to tell nothing.
+    It tells nothing if it is to be quiet or the environment variable TQDM_DISABLE is set. The unit is what is counted,
+    in the plural; of the total, if it is known, ``start`` were done before.
     """
 
     def __init__(self, unit: str, *, total: int | None = None, start: int = 0, quiet: bool = False) -> None:

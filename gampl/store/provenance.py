@@ -44,7 +44,6 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
         Absolute paths, sorted, `entry` among them.
 
     Raises:
-        FileNotFoundError: If there is no such file.
         SyntaxError: If one of the files is not Python; the error names it.
         ImportError: If a relative import leads out of the package.
     """
@@ -61,13 +60,10 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
 
 
 def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -> dict[str, str]:
-    """The third-party distributions that these files import and all that those need in turn.
+    """The third-party distributions that files import and all that those need: sorted normalized names -> versions.
 
     Optional extras are left out unless a file imports them itself. A module that is imported but not installed is
     listed as such, so that installing it is a change.
-
-    Returns:
-        Normalized distribution name -> installed version, sorted by name.
     """
     packages = [Path(package) for package in packages]
     top_level = {module.partition(".")[0] for file in files for module in _imported_modules(Path(file), packages)}
@@ -89,10 +85,8 @@ def digest(files: Iterable[Path]) -> str:
     """SHA-256 over the contents of files; the same on every machine, in every order and wherever they are.
 
     The content of a Python file is its syntax tree without docstrings and imports. So what was trained stays right
-    when a comment or docstring is reworded, or a file moves and is imported from elsewhere.
-
-    Raises:
-        SyntaxError: If one of the files is named like Python but is not Python; the error names it.
+    when a comment or docstring is reworded, or a file moves and is imported from elsewhere. A SyntaxError names a file
+    that is named like Python but is not Python.
     """
     contents = {_digest_of_content(Path(file).read_bytes(), Path(file).name) for file in files}
     return hashlib.sha256(" ".join(sorted(contents)).encode()).hexdigest()

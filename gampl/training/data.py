@@ -29,7 +29,7 @@ class Data:
     """What a generator is trained on.
 
     Args:
-        events: In (n, *event_shape); see `Training.n_events`.
+        events: In ``(n, *event_shape)``; see `Training.n_events`.
         weights: Of the events in the loss, (n,), not negative.
         condition: What the generator is told of each event, (n, c).
     """

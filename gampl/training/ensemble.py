@@ -62,7 +62,7 @@ class Trained:
     def stream(
         self, n: int, seed: int, batch_size: int | None = None, condition: ArrayLike | None = None
     ) -> Iterator[NDArray[Any]]:
-        """Yields n events in batches of at most (batch_size, *event_shape); LHC events are in GeV.
+        """Yields n events in batches of at most ``(batch_size, *event_shape)``; LHC events are in GeV.
 
         The events depend on seed, member, condition and chunk only, of rings on the batch size: a longer stream begins
         with the shorter one. Events that a flow's solver lost are NaN or infinite.
@@ -92,7 +92,7 @@ class Trained:
                 yield events[start : start + size]
 
     def sample(self, n: int, seed: int, condition: ArrayLike | None = None) -> NDArray[Any]:
-        """The first n events: (n, *event_shape)."""
+        """The first n events: ``(n, *event_shape)``."""
         return np.concatenate(list(self.stream(n, seed, condition=condition)))
 
     def lost(self, n: int, seed: int) -> int:
@@ -105,7 +105,7 @@ class Trained:
         return int(self.store.get_or_make(self._key(seed) | {"lost of": n}, count).about["lost"])
 
     def log_prob(self, events: ArrayLike, condition: ArrayLike | None = None) -> Floats:
-        """Log density of events, (n, *event_shape), and (c,) or (n, c) -> (n,).
+        """Log density of events, ``(n, *event_shape)``, and (c,) or (n, c) -> (n,).
 
         Raises:
             ValueError: If the events or the condition have another shape.
@@ -136,7 +136,7 @@ class Trained:
         return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
 
     def _chunk(self, k: int, seed: int, conditions: Floats | None) -> Floats:
-        """Events number k chunk and following, (chunk, *event_shape), with the conditions of all that are asked for."""
+        """Events number k chunk and following, ``(chunk, *event_shape)``; conditions are those of all events."""
         rows, key = None, self._key(seed) | {"number": k}
         if conditions is not None:
             own = conditions[k * self.chunk : (k + 1) * self.chunk]
@@ -259,11 +259,11 @@ class Ensemble:
         yield from self.members[member].stream(n, seed, batch_size, condition)
 
     def sample(self, member: int, n: int, seed: int, condition: ArrayLike | None = None) -> NDArray[Any]:
-        """The first n events of a member: (n, *event_shape)."""
+        """The first n events of a member: ``(n, *event_shape)``."""
         return self.members[member].sample(n, seed, condition)
 
     def log_prob(self, events: ArrayLike, member: int | None = None, condition: ArrayLike | None = None) -> Floats:
-        """Log density of events under each member, or only one: (n, *event_shape) -> (members, n) or (n,)."""
+        """Log density of events under each member, or only one: ``(n, *event_shape)`` -> (members, n) or (n,)."""
         if member is not None:
             return self.members[member].log_prob(events, condition)
         return np.stack([one.log_prob(events, condition) for one in self.members])

@@ -73,7 +73,7 @@ def train_members(
 
     Args:
         training: What to train.
-        data: The training events, (n_events, *event_shape), or these with weights and conditions; for independent
+        data: The training events, ``(n_events, *event_shape)``, or these with weights and conditions; for independent
             members a function that returns those of a member from its number.
         store: Where to look and to keep it; by default the project's store, see `gampl.store.artifacts.default_root`.
             A "kde" is made anew and not stored.

@@ -199,6 +199,29 @@ def test_one_dimensional_events_may_be_plain_numbers(learn):
     np.testing.assert_array_equal(columns(generated), plain(generated[:, 0]))
 
 
+class OfPairs(Centre):
+    """Takes events of two particles with three numbers each."""
+
+    def fit(self, X, y):
+        super().fit(X.reshape(-1, 6), y)
+
+    def predict_proba(self, X):
+        assert X.shape[1:] == (2, 3)
+        return super().predict_proba(X.reshape(-1, 6))
+
+
+@BOTH
+def test_events_of_several_particles_have_the_values_of_their_rows(learn):
+    rng = np.random.default_rng(38)
+    pairs = rng.normal(size=(60, 2, 3)), rng.normal(0.5, 1, size=(80, 2, 3))
+    ratio = learn(*pairs, 4, make_classifier=lambda _: OfPairs())
+    of_rows = learn(*(events.reshape(-1, 6) for events in pairs), 4, make_classifier=centre)
+    np.testing.assert_array_equal(ratio.reference_events.reshape(-1, 6), of_rows.reference_events)
+    np.testing.assert_array_equal(ratio(pairs[1]), of_rows(pairs[1].reshape(-1, 6)))
+    pairs[1][7, 1, 2] = np.nan
+    assert np.flatnonzero(np.isnan(ratio(pairs[1]))).tolist() == [7]
+
+
 @BOTH
 def test_events_that_are_not_finite_are_lost_and_not_an_error(learn):
     reference, generated = gaussians(200, 16)
@@ -257,9 +280,9 @@ def test_default_is_calibrated_on_events_that_it_did_not_see(learn):
         (np.zeros((9, 2)), np.zeros((3, 2)), "generated: 3 events are too few"),
         (np.array([[0.0, np.nan]] * 9), np.zeros((9, 2)), "reference: 9 of 9 are not finite"),
         (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 8 + [[0.0, np.inf]]), "generated: 1 of 9 are not finite"),
-        (np.zeros((9, 2)), np.zeros((9, 3)), "generated events have 3 coordinates, those of the reference 2"),
-        (np.zeros((9, 2, 1)), np.zeros((9, 2)), r"reference must hold events, shape \(n, dim\) or \(n,\)"),
-        (np.zeros((9, 0)), np.zeros((9, 0)), "reference must hold events"),
+        (np.zeros((9, 2)), np.zeros((9, 3)), r"a generated event has shape \(3,\), one of the reference \(2,\)"),
+        (np.zeros((9, 2, 1)), np.zeros((9, 2)), r"has shape \(2,\), one of the reference \(2, 1\)"),
+        (np.zeros((9, 0)), np.zeros((9, 0)), r"reference must hold events, shape \(n, ...\) or \(n,\)"),
         (1.0, np.zeros((9, 2)), "reference: 1 events are too few"),
     ],
 )

@@ -9,7 +9,7 @@ from scipy import stats
 
 from gampl.calibration import null_values
 from gampl.distances import summarise
-from gampl.particles.event_classifier import LARGEST, event_classifier, features, flattened, held_out_events, of_events
+from gampl.particles.event_classifier import LARGEST, event_classifier, features, held_out_events
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
 from gampl.ratio import cross_fit
@@ -99,14 +99,14 @@ def test_events_with_absent_jets_have_features():
 
 
 def test_shapes_are_checked(true):
-    for wrong in (true[:, :5], true[0], flattened(true[:3], PROCESS)):
+    for wrong in (true[:, :5], true[0], true[:3].reshape(3, -1)):
         with pytest.raises(ValueError, match=r"momenta of b1, q1, q2, b2, q3, q4 must have shape \(n, 6, 4\), got"):
             features(wrong, PROCESS)
-        with pytest.raises(ValueError, match=r"must have shape \(n, 6, 4\), got"):
-            flattened(wrong, PROCESS)
     ratio = held_out_events(PROCESS, true[:200], true[200:400], 1)
-    with pytest.raises(ValueError, match=r"must have shape \(n, 6, 4\), got"):
-        ratio(flattened(true[:3], PROCESS))
+    with pytest.raises(ValueError, match=r"must have shape \(n, 6, 4\) as in the training, got \(3, 24\)"):
+        ratio(true[:3].reshape(3, -1))
+    with pytest.raises(ValueError, match=r"must have shape \(n, 6, 4\), got \(200, 5, 4\)"):
+        held_out_events(PROCESS, true[:200, :5], true[:200, :5], 1)
 
 
 def test_a_perfect_generator_is_not_told_apart(true):
@@ -162,8 +162,7 @@ def test_the_ratio_is_a_summary_of_events(true):
 
 
 def test_it_serves_cross_fitting_and_null_values(true):
-    rows = [flattened(events, PROCESS) for events in (true[:150], true[150:300])]
-    ratio = of_events(cross_fit(*rows, 7, folds=2, make_classifier=event_classifier(PROCESS)), PROCESS)
+    ratio = cross_fit(true[:150], true[150:300], 7, folds=2, make_classifier=event_classifier(PROCESS))
     np.testing.assert_array_equal(ratio.reference_events, true[:150])
     np.testing.assert_array_equal(ratio(true[:150]), ratio.reference)
 

@@ -36,14 +36,6 @@ def test_momenta_are_those_of_vector():
     assert (np.abs(phi) <= np.pi).all()
 
 
-def test_from_momenta_undoes_momenta():
-    x = some_events()
-    np.testing.assert_allclose(SPACE.from_momenta(SPACE.momenta(x)), x, rtol=1e-9, atol=1e-12)
-    rounded = SPACE.momenta(x).astype(np.float32)  # as files keep them
-    np.testing.assert_allclose(SPACE.from_momenta(rounded), x, rtol=2e-4, atol=2e-4)
-    assert SPACE.from_momenta(SPACE.momenta(x.reshape(5, 100, 4))).shape == (5, 100, 4)
-
-
 def test_tops_along_the_beam_and_at_rest():
     x = np.array([[400.0, 0.3, 1.0, 0.5], [400.0, 0.3, -1.0, 0.5], [2 * TOP, 0.0, 0.2, 0.1]])
     p = SPACE.momenta(x)
@@ -91,23 +83,6 @@ def test_jacobians_are_as_documented(x):
     step = np.array([0, 1e-5, 0, 0])  # moves the rapidity of the top and nothing else of it
     slope = (pseudorapidity(x + step) - pseudorapidity(x - step)) / 2e-5
     assert 1 / slope == pytest.approx(np.linalg.norm(p) / energy, rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda p: p[:, 0], r"must have shape \(\.\.\., 2, 4\), got \(3, 4\)"),
-        (
-            lambda p: p + np.array([0, 0, 0, 1.0]),
-            r"entry 0: expected two tops of 173.0 GeV back to back, got masses \[174",
-        ),
-        (lambda p: p + np.eye(3)[:, 2, None, None] * [0, 0.1, 0, 0] * [[1], [0]], "entry 2: .* transverse momentum"),
-        (lambda p: p * [np.nan, 1, 1, 1], "entry 0"),
-    ],
-)
-def test_other_momenta_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        SPACE.from_momenta(change(SPACE.momenta(some_events(3))))
 
 
 @pytest.mark.parametrize("function", [SPACE.momenta, SPACE.unbounded, SPACE.from_unbounded, TopTransverseMomentum(TOP)])

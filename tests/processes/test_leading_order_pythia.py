@@ -12,9 +12,9 @@ import pythia8mc
 from numpy.typing import NDArray
 from scipy import stats
 
+from gampl.processes.leading_order_cross_section import alpha_s
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.processes.parton_densities import PARTONS, PartonDensities
-from gampl.processes.top_pair_matrix_element import alpha_s
 from gampl.regions import Intervals
 
 PROCESS = LeadingOrderTopPair()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, interpolate, stats
 
-from gampl.processes.leading_order_envelope import Envelope
+from gampl.processes.leading_order_cross_section import Envelope
 from gampl.processes.leading_order_top_pair import BATCH, LeadingOrderTopPair
 from gampl.processes.parton_densities import PARTONS, PartonDensities, nodes
 from gampl.regions import Intervals
@@ -215,7 +215,7 @@ def test_the_envelope_is_as_low_as_it_can_be():
 def test_an_envelope_that_is_too_low_does_not_pass_unseen():
     process = LeadingOrderTopPair()
     right = process._envelope
-    process.__dict__["_envelope"] = Envelope(right.corner, right.size, 0.7 * right.height, right._cumulative)
+    process.__dict__["_envelope"] = Envelope(right.corner, right.size, 0.7 * right.height)
     with pytest.raises(RuntimeError, match="exceeds its upper bound"):
         process.sample(10_000, np.random.default_rng(6))
 

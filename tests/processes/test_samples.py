@@ -1,7 +1,5 @@
 """What processes known by files share: finding the files, drawing events, cuts on jets."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -113,14 +111,14 @@ def test_cuts_agree_with_a_loop(cuts):
         passed = all(jet[0] > cuts.get("pt_min", 0) and abs(jet[2]) < cuts.get("eta_max", np.inf) for jet in jets)
         pairs = [delta_r(a, b) for k, a in enumerate(jets) for b in jets[:k]]
         expected.append(passed and all(distance > cuts.get("delta_r_min", -1) for distance in pairs))
-    mask = partial(samples.passes, **cuts)(events)
+    mask = samples.Cuts(**cuts)(events)
     assert mask.tolist() == expected
     assert 0 < mask.sum() < 300
 
 
 def test_without_cuts_all_pass_and_with_cuts_nan_does_not():
     events = random_jets(10, 3)
-    assert samples.passes(events).all()
+    assert samples.Cuts()(events).all()
     events[:] = [30, 0, 1, 5]
     events[:, 1, 1] = 2
     events[:, 2, 1] = -2
@@ -132,4 +130,4 @@ def test_without_cuts_all_pass_and_with_cuts_nan_does_not():
     ):
         broken = events.copy()
         broken[3, 1, coordinate] = np.nan
-        assert np.flatnonzero(~samples.passes(broken, **cut)).tolist() == [3]
+        assert np.flatnonzero(~samples.Cuts(**cut)(broken)).tolist() == [3]

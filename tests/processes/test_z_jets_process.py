@@ -6,6 +6,7 @@ import vector
 
 from gampl.files import EventFileError, hdf5
 from gampl.particles.events import Events
+from gampl.processes.samples import Cuts
 from gampl.processes.z_jets import ZJets, staircase
 
 KEPT = np.array([0.1, 0.5, 1, 1, 1, 1, 1, 1, 1])  # fractions of events that are kept, by number of jets
@@ -107,12 +108,12 @@ def test_regions_and_cuts():
     region = process.region(80.0, 100.0, "m_mumu")
     m = process.observable("m_mumu")(events.momenta)
     assert region.count(events.momenta).inside.tolist() == [np.count_nonzero((m >= 80) & (m < 100))]
-    chosen = process.select(events, eta_max=1.0)
+    chosen = process.select(events, Cuts(eta_max=1.0))
     jets, muons = chosen.momenta[:, 2:], chosen.momenta[:, :2]
     assert (np.abs(jets[..., 2]) < 1).all()
     assert (np.abs(muons[..., 2]) > 1).any()  # the cut is on jets
     assert (chosen.multiplicity == 2).sum() == (events.multiplicity == 2).sum()
-    assert (process.select(events, pt_min=30.0).momenta[:, 2:, 0] != 0).any()
+    assert (process.select(events, Cuts(pt_min=30.0)).momenta[:, 2:, 0] != 0).any()
     assert process.cuts.pt_min == 20
 
 
@@ -157,7 +158,7 @@ def test_errors_of_weighted_events_cover_the_truth():
         (lambda _: ZJets(9), ValueError, "n_jets must be 0 to 8 or None, got 9"),
         (lambda folder: ZJets().load(path=folder / "x.h5"), FileNotFoundError, "no .*x.h5: make it"),
         (lambda _: ZJets().load("test"), EventFileError, "z_jets.h5.*test"),
-        (lambda _: ZJets(2).select(random_events(3)), ValueError, "expected events of mu-, mu\\+, j1, j2, got"),
+        (lambda _: ZJets(2).select(random_events(3), Cuts()), ValueError, "expected events of mu-, mu\\+, j1, j2, got"),
         (lambda _: staircase(Events(np.ones((2, 1, 4)), ("j1",))), ValueError, "expected events of mu-, mu\\+ and"),
         (lambda _: staircase(random_events(10)[:0]), ValueError, "got 0 events"),
         (
