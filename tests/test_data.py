@@ -13,7 +13,6 @@ from gampl.files import hdf5
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
 from gampl.simulation.production import RECIPES
-from gampl.simulation.recipes import describe
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
@@ -70,7 +69,7 @@ def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, s
     if not same_versions(path):
         pytest.skip("the bundled events were made with other versions of Pythia or FastJet")
     sources = hdf5.read_about(path)["sources"]
-    assert describe(recipe) | {"events_per_shard": 20_000} in [source["recipe"] for source in sources]
+    assert recipe.describe() | {"events_per_shard": 20_000} in [source["recipe"] for source in sources]
     assert RECIPES[plans.shards("bundled")[folder].recipe] is type(recipe)
     shards = hdf5.read_shards(path, "train")
     start = shards[: shards[:, 0].tolist().index(seed), 2].sum()

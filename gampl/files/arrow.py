@@ -1,10 +1,10 @@
 """Tables that Arrow reads: Parquet, and numbers as text, such as CSV, compressed or not."""
 
-import gzip
 import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice, takewhile
 from typing import Any, cast
 
 import numpy as np
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from gampl.files.checks import EventFileError
-from gampl.files.layout import OpenFile
+from gampl.files.source import OpenFile
 from gampl.files.tables import Column, Table
 
 BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
 _SEPARATORS = (",", ";", "\t", " ")
-_MOST_BEFORE_ROWS = 1000  # lines of comments
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
+_MOST_BEFORE_ROWS = 1000  # lines, comments and a header
 
 
 @contextmanager
@@ -57,22 +57,22 @@ def text_table(source: OpenFile) -> Iterator[Table]:
     comments, header, first = _first_lines(source)
     row = first or header
     if row is None:
-        raise EventFileError(f"{path}: holds no rows of numbers, expected at least one")
+        raise source.error("holds no rows of numbers, expected at least one")
     separator = max(_SEPARATORS, key=row.strip().count)
     if separator == " " and "  " in row.strip():
-        raise EventFileError(f"{path}: has several spaces between two numbers, expected one comma, tab or space")
-    own = () if header is None or _has_numbers(_fields(header, separator)) else _fields(header, separator)
+        raise source.error("has several spaces between two numbers, expected one comma, tab or space")
+    own = _fields(header or "", separator)
+    if any(_NUMBER.fullmatch(field) for field in own):
+        own = ()
     if own and first is None:
-        raise EventFileError(f"{path}: holds no rows of numbers below the header {header!r}, expected at least one")
+        raise source.error(f"holds no rows of numbers below the header {header!r}, expected at least one")
     if source.names and own and source.names != own:
-        raise EventFileError(f"{path}: says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
+        raise source.error(f"says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
     n = len(_fields(row, separator))
     above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
-    columns = source.names or own or (above if len(above) == n else ()) or tuple(f"x{k + 1}" for k in range(n))
-    if len(columns) != n:
-        raise EventFileError(f"{path}: has {n} columns, expected {len(columns)}: {', '.join(columns)}")
+    columns = source.column_names(n, own or (above if len(above) == n else ()))
     if len(set(columns)) < n:
-        raise EventFileError(f"{path}: expected columns with different names, got {', '.join(columns)}")
+        raise source.error(f"expected columns with different names, got {', '.join(columns)}")
 
     def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
         types = {name: pa.string() if name in source.labels else pa.float64() for name in names}
@@ -86,38 +86,23 @@ def text_table(source: OpenFile) -> Iterator[Table]:
             ) as reader:
                 for part in reader:
                     if sum(part.column(name).null_count for name in names):
-                        raise EventFileError(f"{path}: has empty fields, expected a number in each")
+                        raise source.error("has empty fields, expected a number in each")
                     yield {name: Column(part.column(name).to_numpy(zero_copy_only=False)) for name in names}
         except pa.ArrowInvalid as error:
             reason = re.sub(r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error))
-            raise EventFileError(
-                f"{path}: {reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers"
-            ) from None
+            raise source.error(f"{reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers") from None
 
     yield Table(dict.fromkeys(columns, False), read)
 
 
 def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     """Comments at the top, the line after them, and the line after that."""
-    comments: list[str] = []
-    try:
-        with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig") as text:
-            for line in text:
-                if not line.startswith("#"):
-                    return comments, line.rstrip("\r\n"), text.readline().rstrip("\r\n") or None
-                comments.append(line.rstrip("\r\n"))
-                if len(comments) > _MOST_BEFORE_ROWS:
-                    break
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise EventFileError(f"{source.path}: cannot be read as text, expected a table of numbers ({error})") from None
-    return comments, None, None
+    with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="replace") as text:
+        lines = [line.rstrip("\r\n") for line in islice(text, _MOST_BEFORE_ROWS)]
+    comments = list(takewhile(lambda line: line.startswith("#"), lines))
+    header, first, *_ = *lines[len(comments) :], None, None
+    return comments, header, first or None
 
 
 def _fields(line: str, separator: str) -> tuple[str, ...]:
     return tuple(field.strip().strip('"') for field in line.strip().split(separator))
-
-
-def _has_numbers(fields: Sequence[str]) -> bool:
-    """Whether one of them is a number, so that the line is not a header."""
-    number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
-    return any(number.fullmatch(field) for field in fields)

@@ -1,17 +1,16 @@
-"""What files of events must fulfil, the same for every kind, and the one error that says where one does not."""
+"""What files of events must fulfil, the same for every kind."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.layout import CARTESIAN, UNITS
+from gampl.files.source import EventFileError, guarded
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical, wrapped
 
@@ -26,64 +25,19 @@ LARGEST_ETA = 30.0
 LARGEST_PHI = 2 * np.pi + 0.01
 
 Floats = NDArray[np.float64]
-Part = TypeVar("Part")
 Refuse = Callable[[Any, str], None]
-
-
-class EventFileError(ValueError):
-    """A file of events is not what it should be; says which file, which entry and what was expected."""
-
-
-@contextmanager
-def library_calls(path: Path, task: str) -> Iterator[None]:
-    """Turns what a library says about a file into one sentence, and its warnings into nothing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
-            yield
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path}: files of its kind are read with {error.name}, which is not installed: pip install 'gampl[events]'"
-        ) from error
-    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({reason})") from error
-
-
-def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
-    """Yields the same parts of a file, which have some entries each; they are read within `library_calls`."""
-    first = 0
-    while True:
-        with library_calls(path, f"read the {what} from number {first} on"):
-            part = next(parts, None)
-        if part is None:
-            return
-        yield part
-        first += length(part)
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some events as a file has them, before any check.
+    """Some events as a file has them, before any check."""
 
-    Args:
-        values: Shape (n, particles, 4), in the type that the file has.
-        particles: Their names.
-        coordinates: What the four numbers are, one of `COORDINATE_SETS` in any order.
-        unit: Of energies, momenta and masses.
-        columns: Further numbers of each event, shape (n,).
-        about: What the file says about its events.
-    """
-
-    values: NDArray[Any]
+    values: NDArray[Any]  # shape (n, particles, 4), in the type that the file has
     particles: tuple[str, ...]
-    coordinates: Sequence[str]
-    unit: str = "GeV"
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: Sequence[str]  # what the four numbers are, one of `COORDINATE_SETS` in any order
+    unit: str = "GeV"  # of energies, momenta and masses
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # further numbers of each event, shape (n,)
+    about: Mapping[str, Any] = field(default_factory=dict)  # what the file says about its events
 
     def __len__(self) -> int:
         return len(self.values)
@@ -91,19 +45,13 @@ class Chunk:
 
 @np.errstate(all="ignore")
 def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
-    """Events of a chunk in the project's coordinates.
-
-    Args:
-        path: File, for the error.
-        first: Number of the chunk's first event in the file.
-        chunk: What was read.
-        absent: Whether rows of zeros stand for absent particles.
-        check_unit: Whether the typical transverse momentum must lie in `TYPICAL_PT`.
+    """Events of a chunk in the project's coordinates; `first` is the number of its first event, for errors.
 
     Raises:
-        EventFileError: If an event is not one of physical momenta; names it and the particle.
+        EventFileError: If an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
+            unless they may stand for `absent` particles, and with `check_unit` a median pT outside `TYPICAL_PT`.
     """
-    values = _numbers(path, "momenta", chunk.values)
+    values = _numbers(path, "momenta are", chunk.values)
     if values.shape[1:] != (len(chunk.particles), 4):
         raise EventFileError(
             f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
@@ -130,12 +78,19 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
     # wrapped only where it must be, so that what was written as -pi...pi comes back unchanged
     outside = np.abs(phi) > np.pi * (1 + 4 * precision)
     momenta[..., 1][outside] = wrapped(phi[outside])
-    columns = {name: _column(path, first, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
+    columns = {name: one_per_event(path, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
+    for name, numbers in columns.items():
+        if not np.isfinite(numbers).all():
+            event = int(np.argmin(np.isfinite(numbers)))
+            raise EventFileError(
+                f"{path}: event {first + event} (counted from 0), column {name!r}: {numbers[event]},"
+                " expected a finite number"
+            )
     return Events(momenta, chunk.particles, columns, chunk.about)
 
 
 def _cylindrical(values: Floats, coordinates: Sequence[str], refuse: Refuse, precision: float) -> Floats:
-    """(pT, phi, eta, m) of any set of coordinates, once they are known to be those of a momentum.
+    """(pT, phi, eta, m) of any set of coordinates, which are first seen to be those of a momentum.
 
     Massless particles come out spacelike by rounding. With numbers rounded to a relative precision epsilon / 2, m² is
     wrong by at most 2 epsilon E², and by (1 + |eta|) times as much if |p| is pT cosh(eta); a few roundings more may
@@ -196,22 +151,16 @@ def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
         )
 
 
-def _column(path: Path, first: int, name: str, numbers: NDArray[Any], n: int) -> Floats:
-    values = _numbers(path, f"column {name!r}", numbers)
+def one_per_event(path: Path, name: str, values: NDArray[Any], n: int) -> Floats:
+    """A column of n events as float64; raises EventFileError if it holds something else."""
     if values.shape != (n,):
         raise EventFileError(f"{path}: column {name!r} has shape {values.shape}, expected one number per event, ({n},)")
-    if not np.isfinite(values).all():
-        event = int(np.argmin(np.isfinite(values)))
-        raise EventFileError(
-            f"{path}: event {first + event} (counted from 0), column {name!r}: {values[event]},"
-            " expected a finite number"
-        )
-    return values
+    return _numbers(path, f"column {name!r} is", values)
 
 
-def _numbers(path: Path, what: str, values: NDArray[Any]) -> Floats:
+def _numbers(path: Path, what_is: str, values: NDArray[Any]) -> Floats:
     if values.dtype.kind not in "fiub":
-        raise EventFileError(f"{path}: {what} are of type {values.dtype}, expected numbers")
+        raise EventFileError(f"{path}: {what_is} of type {values.dtype}, expected numbers")
     return values.astype(np.float64)
 
 

@@ -4,27 +4,28 @@ The decompressors of hdf5plugin and the parser of HepMC follow sizes and numbers
 of them, and take Python with them where these are wrong. Here only the process that reads is lost, and the error says
 so.
 
-The other process writes, for each chunk, a line of JSON and the bytes of its arrays. Nothing is pickled.
+The other process writes messages of MessagePack, their sizes before them; nothing is pickled.
 """
 
 import contextlib
 import importlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from gampl.files.checks import Chunk, EventFileError, guarded
-from gampl.files.layout import Layout, OpenFile
+from gampl.files.checks import Chunk
+from gampl.files.layout import Layout
+from gampl.files.source import EventFileError, OpenFile, guarded
 
-VALUES = "values"
+SIZE = 8  # bytes of a message's size
+Message = Chunk | str | None  # what was read, what is wrong, or the end
+Task = tuple[str, str, str, str | None, Layout, int]  # module, function, path, sample, layout, rows
 
 
 def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
@@ -33,78 +34,53 @@ def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Ite
     Raises:
         EventFileError: What the other process raised, or that it crashed.
     """
-    task = {
-        "module": read.__module__,
-        "function": read.__name__,
-        "path": str(source.path),
-        "sample": source.sample,
-        "layout": asdict(source.layout),
-        "rows": source.rows,
-    }
+    task: Task = read.__module__, read.__name__, str(source.path), source.sample, source.layout, source.rows
+    command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
+    command.append(msgspec.json.encode(task).decode())
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])", json.dumps(task)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
         stream = cast("IO[bytes]", process.stdout)
         try:
-            has_ended = False
-            while line := stream.readline():
-                message = json.loads(line)
-                if "error" in message:
-                    raise EventFileError(message["error"])
-                has_ended = "end" in message
-                if not has_ended:
-                    yield _receive(source.path, message, stream)
-            if not has_ended:
-                raise EventFileError(
-                    f"{source.path}: the process that read it crashed (status {process.wait()}),"
-                    " expected an undamaged file"
+            while (content := stream.read(int.from_bytes(stream.read(SIZE)))) and (message := _decoded(content)):
+                if isinstance(message, str):
+                    raise EventFileError(message)
+                yield message
+            if not content:
+                raise source.error(
+                    f"the process that read it crashed (status {process.wait()}), expected an undamaged file"
                 )
         finally:
             process.kill()
 
 
-def _receive(path: Path, message: dict[str, Any], stream: IO[bytes]) -> Chunk:
-    arrays = {}
-    for name, (dtype, shape) in message["arrays"].items():
-        size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-        content = stream.read(size)
-        if len(content) != size:
-            raise EventFileError(f"{path}: the process that read it crashed, expected {size} bytes of {name}")
-        arrays[name] = np.frombuffer(content, dtype=dtype).reshape(shape)
-    values = arrays.pop(VALUES)
-    return Chunk(values, tuple(message["particles"]), message["coordinates"], message["unit"], arrays, message["about"])
+def _decoded(content: bytes) -> Message:
+    def array(_: type, parts: tuple[str, list[int], bytes]) -> object:
+        dtype, shape, numbers = parts
+        return np.frombuffer(numbers, dtype=dtype).reshape(shape)
+
+    return msgspec.msgpack.decode(content, type=Message, dec_hook=array)
 
 
-def _send(chunk: Chunk, stream: IO[bytes]) -> None:
-    arrays: dict[str, NDArray[Any]] = {VALUES: chunk.values, **chunk.columns}
-    message = {
-        "particles": chunk.particles,
-        "coordinates": list(chunk.coordinates),
-        "unit": chunk.unit,
-        "about": dict(chunk.about),
-        "arrays": {name: (values.dtype.str, values.shape) for name, values in arrays.items()},
-    }
-    stream.write(json.dumps(message).encode() + b"\n")
-    for values in arrays.values():
-        stream.write(np.ascontiguousarray(values).data)
+def _send(message: Message, stream: IO[bytes]) -> None:
+    content = msgspec.msgpack.encode(message, enc_hook=lambda array: (array.dtype.str, array.shape, array.tobytes()))
+    stream.write(len(content).to_bytes(SIZE) + content)
     stream.flush()
 
 
 def main(text: str) -> None:
     """The other process's work."""
-    task = json.loads(text)
-    path = Path(task["path"])
+    module, function, name, sample, layout, rows = msgspec.json.decode(text, type=Task)
     # what the libraries print on their own is for nobody: the channel is moved away from standard output first
     with os.fdopen(os.dup(1), "wb") as stream, open(os.devnull, "wb") as nothing:
         for descriptor in (1, 2):
             os.dup2(nothing.fileno(), descriptor)
         try:
-            read = getattr(importlib.import_module(task["module"]), task["function"])
-            with path.open("rb") as file:
-                source = OpenFile(path, file, task["sample"], Layout(**task["layout"]), rows=task["rows"])
+            read = getattr(importlib.import_module(module), function)
+            with (path := Path(name)).open("rb") as file:
+                source = OpenFile(path, file, sample, layout, rows=rows)
                 for chunk in guarded(path, read(source), len):
                     _send(chunk, stream)
-            stream.write(b'{"end": true}\n')
+            _send(None, stream)
         except (ValueError, OSError, ImportError) as error:
             with contextlib.suppress(BrokenPipeError):
-                stream.write(json.dumps({"error": str(error)}).encode() + b"\n")
+                _send(str(error), stream)

@@ -23,9 +23,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files.arrays import table_of
-from gampl.files.checks import Chunk, EventFileError, check, library_calls
-from gampl.files.layout import OpenFile
+from gampl.files.arrays import array_chunks, table_of
+from gampl.files.checks import Chunk, check
+from gampl.files.source import EventFileError, OpenFile, chosen, library_calls
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
@@ -134,40 +134,29 @@ def _attribute(name: str, value: Any) -> Any:
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
-    path = source.path
-    with h5py.File(path, "r", locking=False) as file:
-        about = _about(path, file)
-        group = _sample(path, file, source.sample)
-        where = f"{path}: sample {group.name[1:]!r}"
+    with _our_file(source.path) as (file, about):
+        group = _group(source.path, source.sample, file)
+        where = f"{source.path}: sample {group.name[1:]!r}"
         momenta = group.get(MOMENTA)
         if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
             raise EventFileError(f"{where}: expected a dataset {MOMENTA!r} of shape (events, particles, 4)")
-        particles = _words(where, momenta, "particles")
+        words = {name: _words(where, momenta, name) for name in ("particles", "coordinates", "units")}
         for attribute, expected in (("coordinates", COORDINATES), ("units", UNITS)):
-            if (words := _words(where, momenta, attribute)) != expected:
-                raise EventFileError(f"{where} has the {attribute} {', '.join(words)}, expected {', '.join(expected)}")
+            if words[attribute] != expected:
+                listed = ", ".join(words[attribute])
+                raise EventFileError(f"{where} has the {attribute} {listed}, expected {', '.join(expected)}")
         columns = {name: group[name] for name in group if name not in (MOMENTA, SHARDS)}
-        for name, column in columns.items():
-            if not isinstance(column, h5py.Dataset) or column.shape != momenta.shape[:1]:
-                raise EventFileError(f"{where}: expected {name!r} to be a dataset of shape ({len(momenta)},)")
-        for start in range(0, max(len(momenta), 1), source.rows):
-            part = slice(start, start + source.rows)
-            numbers = {name: column[part] for name, column in columns.items()}
-            yield Chunk(momenta[part], particles, COORDINATES, columns=numbers, about=about)
+        yield from array_chunks(source, momenta, words["particles"], COORDINATES, columns, about)
 
 
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
-    path, sample = source.path, source.sample
-    with h5py.File(path, "r", locking=False) as file:
-        if sample is None and len(file) == 1 and isinstance(file[next(iter(file))], h5py.Group):
-            sample = next(iter(file))
-        if sample is not None and sample not in file:
-            raise EventFileError(f"{path}: holds {', '.join(file) or 'nothing'}, not {sample!r}; expected one of them")
-        item = file if sample is None else file[sample]
+    with h5py.File(source.path, "r", locking=False) as file:
+        is_one_group = len(file) == 1 and all(isinstance(part, h5py.Group) for part in file.values())
+        item = file if source.sample is None and not is_one_group else file[chosen(source.path, source.sample, file)]
         if isinstance(item, h5py.Dataset):
-            yield table_of(source, {str(sample): item})
+            yield table_of(source, {str(source.sample): item})
         else:
             datasets = {name: part for name, part in item.items() if isinstance(part, h5py.Dataset)}
             yield table_of(replace(source, sample=None), datasets)
@@ -181,44 +170,34 @@ def is_ours(path: Path) -> bool:
 
 def read_about(path: Path | str) -> dict[str, Any]:
     """What a file says about its events: process, settings, versions."""
-    with _our_file(path, "attributes") as file:
-        return _about(Path(path), file)
+    with library_calls(Path(path), "read its attributes"), _our_file(Path(path)) as (_, about):
+        return about
 
 
 def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
     """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
-    with _our_file(path, "shards") as file:
-        group = _sample(Path(path), file, sample)
+    path = Path(path)
+    with library_calls(path, "read its shards"), _our_file(path) as (file, _):
+        group = _group(path, sample, file)
         return np.asarray(group[SHARDS][...], dtype=np.int64) if SHARDS in group else None
 
 
 @contextmanager
-def _our_file(path: Path | str, what: str) -> Iterator[Any]:
-    path = Path(path)
-    with library_calls(path, f"read its {what}"), h5py.File(path, "r", locking=False) as file:
-        _about(path, file)
-        yield file
+def _our_file(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The open file, and what it says about its events."""
+    with h5py.File(path, "r", locking=False) as file:
+        about = {name: _decoded(value) for name, value in file.attrs.items()}
+        name, version = about.pop("format", None), about.pop("format_version", None)
+        if name != FORMAT or version != VERSION:
+            raise EventFileError(f"{path}: has format {name!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
+        yield file, about
 
 
-def _sample(path: Path, file: Any, sample: str | None) -> Any:
-    names = sorted(file)
-    if sample is None and len(names) == 1:
-        sample = names[0]
-    if sample is None or sample not in names:
-        asked = "" if sample is None else f", not {sample!r}"
-        raise EventFileError(f"{path}: holds the samples {', '.join(names)}{asked}; expected sample= to be one of them")
-    group = file[sample]
+def _group(path: Path, sample: str | None, file: Any) -> Any:
+    group = file[chosen(path, sample, sorted(file))]
     if not isinstance(group, h5py.Group):
-        raise EventFileError(f"{path}: expected {sample!r} to be a group with a dataset {MOMENTA!r}")
+        raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group with a dataset {MOMENTA!r}")
     return group
-
-
-def _about(path: Path, file: Any) -> dict[str, Any]:
-    about = {name: _decoded(value) for name, value in file.attrs.items()}
-    name, version = about.pop("format", None), about.pop("format_version", None)
-    if name != FORMAT or version != VERSION:
-        raise EventFileError(f"{path}: has format {name!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
-    return about
 
 
 def _decoded(value: Any) -> Any:

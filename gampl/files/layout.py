@@ -1,35 +1,18 @@
-"""What must be said about a file: how it names its particles, and which part of it is read."""
+"""What must be said about a file: how it names its particles."""
 
-import gzip
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Literal, cast
+from typing import Literal
 
 from gampl.particles.kinematics import COORDINATES
 
 CARTESIAN = ("E", "px", "py", "pz")
 WITH_ENERGY = ("pT", "phi", "eta", "E")
 COORDINATE_SETS: tuple[tuple[str, ...], ...] = (COORDINATES, CARTESIAN, WITH_ENERGY)
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-TOP_PAIR_FILE = re.compile(r"ttbar_(\d+)j\w*\.npy")  # says the number of additional jets
 UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 _SPELLINGS = {"pt": "pT", "phi": "phi", "eta": "eta", "m": "m", "mass": "m", "e": "E", "energy": "E"} | {
     name: name for name in ("px", "py", "pz")
 }
-
-
-class LayoutError(ValueError):
-    """A field of a layout is not one of its choices.
-
-    Attributes:
-        field: Its name.
-    """
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field} {problem}")
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -56,7 +39,7 @@ class Layout:
         check_unit: Whether typical transverse momenta outside `checks.TYPICAL_PT` are refused as a wrong unit.
 
     Raises:
-        LayoutError: If a field is not one of its choices, or particles and sources differ in number.
+        ValueError: If a field is not one of its choices, or particles and sources differ in number.
     """
 
     particles: Sequence[str] = ()
@@ -74,18 +57,18 @@ class Layout:
     def __post_init__(self) -> None:
         for name in ("particles", "sources", "keep"):
             if isinstance(getattr(self, name), str):
-                raise LayoutError(name, f"must be a list of names, got the text {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be a list of names, got the text {getattr(self, name)!r}")
         if len(set(self.particles)) < len(self.particles):
-            raise LayoutError("particles", f"must have different names, got {', '.join(self.particles)}")
+            raise ValueError(f"particles must have different names, got {', '.join(self.particles)}")
         if self.particles and self.sources and len(self.particles) != len(self.sources):
             n, n_sources = len(self.particles), len(self.sources)
-            raise LayoutError("sources", f"must say where each of the {n} particles is found, got {n_sources}")
+            raise ValueError(f"sources must say where each of the {n} particles is found, got {n_sources}")
         if self.unit is not None and self.unit not in UNITS:
-            raise LayoutError("unit", f"must be one of {', '.join(UNITS)}, got {self.unit!r}")
+            raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {self.unit!r}")
         if self.order not in ("pT", "file"):
-            raise LayoutError("order", f"must be 'pT' or 'file', got {self.order!r}")
+            raise ValueError(f"order must be 'pT' or 'file', got {self.order!r}")
         if any(part not in self.column for part in ("{particle}", "{coordinate}")):
-            raise LayoutError("column", f"must contain {{particle}} and {{coordinate}}, got {self.column!r}")
+            raise ValueError(f"column must contain {{particle}} and {{coordinate}}, got {self.column!r}")
         _ = self.coordinate_names
 
     @property
@@ -96,44 +79,8 @@ class Layout:
         names = tuple(coordinate(text.strip()) or text for text in self.coordinates.split(","))
         if sorted(names) not in [sorted(choice) for choice in COORDINATE_SETS]:
             choices = " or ".join(",".join(choice) for choice in COORDINATE_SETS)
-            raise LayoutError("coordinates", f"must be {choices}, in any order, got {self.coordinates!r}")
+            raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
         return names
-
-
-@dataclass(frozen=True, eq=False)
-class OpenFile:
-    """An open file, and what its reader is told.
-
-    Args:
-        path: Where it is, for errors and for libraries that open it themselves.
-        stream: Its bytes.
-        sample: Which of its samples to read; None for the only one.
-        layout: How it names its particles.
-        names: Names of its columns, if it does not say them.
-        labels: Columns that may hold texts.
-        rows: Most events to read at a time.
-    """
-
-    path: Path
-    stream: IO[bytes]
-    sample: str | None = None
-    layout: Layout = Layout()
-    names: tuple[str, ...] = ()
-    labels: Collection[str] = ()
-    rows: int = 100_000
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether it is compressed with gzip."""
-        self.stream.seek(0)
-        return self.stream.read(2) == b"\x1f\x8b"
-
-    def unpacked(self) -> IO[bytes]:
-        """Its bytes from the start, decompressed if need be; closing them leaves the file open."""
-        is_packed = self.is_packed
-        content = open(self.stream.fileno(), "rb", closefd=False)  # noqa: SIM115
-        content.seek(0)
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
 
 def coordinate(text: str) -> str | None:
@@ -148,17 +95,16 @@ _PDG_NAMES |= dict(enumerate(("e-", "nu_e", "mu-", "nu_mu", "tau-", "nu_tau"), s
 _PDG_NAMES |= dict(enumerate(("g", "gamma", "Z", "W+", "H"), start=21))
 
 
-def pdg_name(pdg_id: int) -> str:
-    """A name for a PDG id: ``mu-``, ``t~``; ``pdg211`` where there is none."""
+def pdg_names(pdg_ids: Sequence[int]) -> tuple[str, ...]:
+    """Different names for PDG ids, such as ``mu-`` and ``t~``, or ``pdg211``; those that repeat are numbered."""
+    names = [_pdg_name(k) for k in pdg_ids]
+    return tuple(
+        name if names.count(name) == 1 else f"{name}{names[: i + 1].count(name)}" for i, name in enumerate(names)
+    )
+
+
+def _pdg_name(pdg_id: int) -> str:
     name = _PDG_NAMES.get(abs(pdg_id), f"pdg{abs(pdg_id)}")
     if pdg_id > 0:
         return name
     return name.translate(str.maketrans("+-", "-+")) if name[-1] in "+-" else f"{name}~"
-
-
-def pdg_names(pdg_ids: Sequence[int]) -> tuple[str, ...]:
-    """Different names for a list of PDG ids, those that repeat numbered."""
-    names = [pdg_name(k) for k in pdg_ids]
-    return tuple(
-        name if names.count(name) == 1 else f"{name}{names[: i + 1].count(name)}" for i, name in enumerate(names)
-    )

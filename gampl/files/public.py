@@ -14,123 +14,92 @@ from typing import Any
 
 import numpy as np
 
-from gampl.files import elsewhere
-from gampl.files.checks import Chunk, EventFileError
-from gampl.files.layout import CARTESIAN, HDF5_MAGIC, TOP_PAIR_FILE, OpenFile
+from gampl.files.arrays import array_chunks
+from gampl.files.checks import Chunk
+from gampl.files.layout import CARTESIAN
+from gampl.files.source import EventFileError, OpenFile, chosen
+from gampl.particles.events import Events
 from gampl.store.atomic import write_bytes
 
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+FILE = re.compile(r"ttbar_(\d+)j\w*\.npy")  # says the number of additional jets
 TOP_DECAYS = ("b1", "q1", "q2", "b2", "q3", "q4")
 _SAMPLE = re.compile(r"ttbar\+(\d+)jet")
 
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
-    """Momenta of either kind of file."""
+    """Momenta of either kind of file; a damaged HDF5 file may crash the process."""
     path = source.path
-    source.stream.seek(0)
-    if source.stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
-        return elsewhere.chunks(hdf5_chunks_here, source)
-    name = TOP_PAIR_FILE.fullmatch(path.name)
-    if name is None or source.sample is not None:
-        raise EventFileError(
-            f"{path}: expected a name like ttbar_0j.npy, which says the number of jets, and sample=None"
-        )
-    return _chunks(source, np.load(path, mmap_mode="r", allow_pickle=False), int(name[1]))
+    if source.start(len(HDF5_MAGIC)) != HDF5_MAGIC:
+        name = FILE.fullmatch(path.name)
+        if name is None or source.sample is not None:
+            raise source.error("expected a name like ttbar_0j.npy, which says the number of jets, and sample=None")
+        yield from _chunks(source, np.load(path, mmap_mode="r", allow_pickle=False), name)
+        return
 
-
-def hdf5_chunks_here(source: OpenFile) -> Iterator[Chunk]:
-    """Those of an HDF5 file in this process, which a damaged file may crash."""
     import h5py
     import hdf5plugin  # noqa: F401  registers the filters that the file is compressed with
 
-    path, sample = source.path, source.sample
     with h5py.File(path, "r", locking=False) as file:
-        names = sorted(name for name in file if _SAMPLE.fullmatch(name))
-        if not names:
-            raise EventFileError(
-                f"{path}: has neither the format 'gampl events' nor datasets of the public top-pair file, but"
+        jets = {name: match for name in sorted(file) if (match := _SAMPLE.fullmatch(name))}
+        if not jets:
+            raise source.error(
+                f"has neither the format 'gampl events' nor datasets of the public top-pair file, but"
                 f" {', '.join(sorted(file)) or 'none'}; expected ttbar+0jet, ttbar+1jet and so on"
             )
-        if sample is None and len(names) == 1:
-            sample = names[0]
-        jets = _SAMPLE.fullmatch(sample or "")
-        if jets is None or sample not in names:
-            asked = "" if sample is None else f", not {sample!r}"
-            raise EventFileError(
-                f"{path}: holds the samples {', '.join(names)}{asked}; expected sample= to be one of them"
-            )
-        dataset = file[sample]
-        if not isinstance(dataset, h5py.Dataset):
-            raise EventFileError(f"{path}: {sample!r} is a group, expected a dataset")
-        yield from _chunks(source, dataset, int(jets[1]))
+        sample = chosen(source.path, source.sample, jets)
+        if not isinstance(file[sample], h5py.Dataset):
+            raise source.error(f"{sample!r} is a group, expected a dataset")
+        yield from _chunks(source, file[sample], jets[sample])
 
 
-def _chunks(source: OpenFile, array: Any, extra_jets: int) -> Iterator[Chunk]:
-    particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, extra_jets + 1))
-    if len(array.shape) != 2 or array.shape[1] != 4 * len(particles):
-        raise EventFileError(
-            f"{source.path}: top pairs with {extra_jets} jets have shape {array.shape},"
-            f" expected (events, {4 * len(particles)}): E, px, py, pz of {', '.join(particles)}"
-        )
-    for start in range(0, array.shape[0], source.rows):
-        values = np.asarray(array[start : start + source.rows]).reshape(-1, len(particles), 4)
-        yield Chunk(values, particles, CARTESIAN, about={"process": "top_pair"})
+def _chunks(source: OpenFile, array: Any, name: re.Match[str]) -> Iterator[Chunk]:
+    particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, int(name[1]) + 1))
+    if len(array.shape) != 2:
+        raise source.error(f"top pairs have shape {array.shape}, expected (events, {4 * len(particles)})")
+    return array_chunks(source, array, particles, CARTESIAN, about={"process": "top_pair"})
 
 
-def verify(path: Path, folder: Path | str | None = None) -> bool:
-    """Compares a file with the SHA-256 that was recorded at its first use.
+def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> Iterator[Events]:
+    """Yields the same events of a file, whose SHA-256 must be the one that was recorded at its first use.
 
-    Args:
-        path: The file.
-        folder: Where the record is kept, as ``<name>.sha256`` that ``sha256sum -c`` understands; next to the file if
-            left out.
-
-    Returns:
-        Whether there is a record.
+    The record is ``<name>.sha256``, which ``sha256sum -c`` understands, in a folder or next to the file. It is made
+    once the first events have been read: no damaged download is remembered.
 
     Raises:
-        EventFileError: If the file is not the one that was recorded, or the record cannot be read.
+        EventFileError: If the file is not the one that was recorded, or the record cannot be read or written.
     """
-    record = _record(path, folder)
+    record = (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
+    status = path.stat()
+    digest = _sha256(path, (status.st_size, status.st_mtime_ns, status.st_ino))
     try:
-        recorded = record.read_text(encoding="ascii").split()
+        recorded = next(iter(record.read_text(encoding="ascii").split()), "")
     except FileNotFoundError:
-        return False
+        recorded = None
     except (OSError, ValueError) as error:
         raise EventFileError(f"{record}: cannot be read, expected the SHA-256 of {path.name} ({error})") from error
-    if not recorded or re.fullmatch("[0-9a-f]{64}", recorded[0]) is None:
+    if recorded is not None and re.fullmatch("[0-9a-f]{64}", recorded) is None:
         raise EventFileError(f"{record}: expected the SHA-256 of {path.name}, 64 hexadecimal digits")
-    digest = _sha256(path, _state(path))
-    if recorded[0] != digest:
+    if recorded not in (None, digest):
         raise EventFileError(
-            f"{path}: has changed since its first use, its SHA-256 is {digest}, expected {recorded[0]} (delete {record}"
+            f"{path}: has changed since its first use, its SHA-256 is {digest}, expected {recorded} (delete {record}"
             " if the new file is wanted)"
         )
-    return True
+    for events in parts:
+        if recorded is None:
+            recorded = digest
+            _remember(path, record, digest)
+        yield events
 
 
-def remember(path: Path, folder: Path | str | None = None) -> None:
-    """Records the SHA-256 of a file, once its first events have been read: no damaged download is remembered.
-
-    Raises:
-        EventFileError: If the record cannot be written.
-    """
-    record = _record(path, folder)
+def _remember(path: Path, record: Path, digest: str) -> None:
     try:
-        write_bytes(record, f"{_sha256(path, _state(path))}  {path.name}\n".encode())
+        write_bytes(record, f"{digest}  {path.name}\n".encode())
     except OSError as error:
         raise EventFileError(
             f"{path}: its checksum cannot be recorded in {record.parent} ({error.strerror}),"
             " expected checksums= to be a folder that can be written to"
         ) from error
-
-
-def _record(path: Path, folder: Path | str | None) -> Path:
-    return (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 @functools.lru_cache(maxsize=64)

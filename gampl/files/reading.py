@@ -2,42 +2,74 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from gampl.files import public, tables
-from gampl.files.checks import Chunk, EventFileError, checked, guarded
-from gampl.files.layout import HDF5_MAGIC, TOP_PAIR_FILE, Layout, OpenFile
-from gampl.files.tables import Batch, Table
+from gampl.files import arrays, public, tables
+from gampl.files.checks import Chunk, checked
+from gampl.files.layout import Layout
+from gampl.files.public import HDF5_MAGIC
+from gampl.files.source import EventFileError, OpenFile, guarded
+from gampl.files.tables import Batch
 from gampl.particles.events import Events
 
-# kind: endings of the files' names
-KINDS: dict[str, tuple[str, ...]] = {
-    "csv": tuple(f"{ending}{packed}" for ending in (".csv", ".tsv", ".txt", ".dat") for packed in ("", ".gz")),
-    "numpy": (".npy", ".npz"),
-    "parquet": (".parquet", ".pq"),
-    "root": (".root",),
-    "hdf5": (),
-    "gampl": (),
-    "top_pair": (),
-    "lhe": (".lhe", ".lhe.gz"),
-    "hepmc": (".hepmc", ".hepmc2", ".hepmc3", ".hepmc.gz", ".hepmc2.gz", ".hepmc3.gz"),
-}
-PARTICLES = ("gampl", "top_pair", "lhe", "hepmc")  # kinds that hold particles even if no layout says so
-SELF_DESCRIBING = ("gampl", "top_pair", "hdf5")
-WITHOUT_SAMPLES = ("csv", "parquet", "lhe", "hepmc")
-MAGIC = {
-    HDF5_MAGIC: "hdf5",
-    b"\x93NUMPY": "numpy",
-    b"PK\x03\x04": "numpy",
-    b"PK\x05\x06": "numpy",
-    b"PAR1": "parquet",
-    b"root": "root",
+
+class Kind(NamedTuple):
+    """How files of a kind are known and read."""
+
+    magic: tuple[bytes, ...] = ()  # how they begin
+    endings: tuple[str, ...] = ()  # of their names, which count where their first bytes say nothing
+    table: str = ""  # name of the function that opens their columns; without it they always hold particles
+    chunks: str = ""  # name of the function that yields their momenta; without it these are columns of the table
+    has_layout: bool = True  # whether there is something that they do not say themselves
+    has_samples: bool = True
+    may_crash: bool = False  # whether a damaged file can crash the library that yields their momenta
+
+
+def _packed(*endings: str) -> tuple[str, ...]:
+    return tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
+
+
+KINDS = {
+    "csv": Kind(endings=_packed(".csv", ".tsv", ".txt", ".dat"), table="text_table", has_samples=False),
+    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="table", chunks="chunks"),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="parquet_table", has_samples=False),
+    "root": Kind((b"root",), (".root",), table="table"),
+    "hdf5": Kind((HDF5_MAGIC,), table="table", has_layout=False),
+    "gampl": Kind(chunks="chunks", has_layout=False),
+    "top_pair": Kind(chunks="chunks", has_layout=False, may_crash=True),
+    "lhe": Kind(endings=_packed(".lhe"), chunks="lhe_chunks", has_samples=False),
+    "hepmc": Kind(
+        endings=_packed(".hepmc", ".hepmc2", ".hepmc3"), chunks="hepmc_chunks", has_samples=False, may_crash=True
+    ),
 }
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
 ROWS = 250_000  # of columns that are read at a time
+
+
+def _reader(kind: str) -> ModuleType:
+    """The module that reads a kind; its libraries are imported only where they are needed."""
+    if kind in ("csv", "parquet"):
+        from gampl.files import arrow
+
+        return arrow
+    if kind in ("hdf5", "gampl"):
+        from gampl.files import hdf5
+
+        return hdf5
+    if kind in ("lhe", "hepmc"):
+        from gampl.files import records
+
+        return records
+    if kind == "root":
+        from gampl.files import root
+
+        return root
+    return {"numpy": arrays, "top_pair": public}[kind]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,21 +91,16 @@ class EventFile(OpenFile):
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
         if checksums is not None and kind != "top_pair":
-            raise EventFileError(
-                f"{path}: files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'"
-            )
-        is_new = kind == "top_pair" and not public.verify(path, checksums)
-        chunks = _chunks(kind, replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED)))
+            raise self.error(f"files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'")
+        chunks = _chunks(replace(self, kind=kind, rows=max(batch, FEWEST_EVENTS_CHECKED)))
+        parts = regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch)
         n_events = 0
-        for events in regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch):
+        for events in public.verified(path, checksums, parts) if kind == "top_pair" else parts:
             n_events += len(events)
-            if is_new:
-                public.remember(path, checksums)
-                is_new = False
             if n_events or kind == "gampl":
                 yield events
         if n_events == 0 and kind != "gampl":
-            raise EventFileError(f"{path}: holds no events, expected at least one")
+            raise self.error("holds no events, expected at least one")
 
     def columns(self, names: Sequence[str], labels: Sequence[str] = ()) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
@@ -88,17 +115,13 @@ class EventFile(OpenFile):
         Raises:
             EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
         """
-        names = list(dict.fromkeys(names))
-        if self.kind in PARTICLES:
-            parts = _further_numbers(self.path, self.events(ROWS), names)
-        else:
-            parts = _numbers(self.kind, replace(self, labels=labels, rows=ROWS), names)
+        parts = _columns(replace(self, labels=labels, rows=ROWS), list(dict.fromkeys(names)))
         n_events = 0
         for part in guarded(self.path, parts, _length, "rows"):
             n_events += _length(part)
             yield part
         if n_events == 0:
-            raise EventFileError(f"{self.path}: holds no events, expected at least one")
+            raise self.error("holds no events, expected at least one")
 
 
 @contextmanager
@@ -130,9 +153,9 @@ def open_file(
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     with path.open("rb") as stream:
         kind = kind or _recognise(OpenFile(path, stream), has_layout=layout is not None)
-        if layout is not None and kind in SELF_DESCRIBING:
+        if layout is not None and not KINDS[kind].has_layout:
             raise EventFileError(f"{path}: files of kind {kind!r} say themselves what they hold, expected no layout")
-        if sample is not None and kind in WITHOUT_SAMPLES:
+        if sample is not None and not KINDS[kind].has_samples:
             raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
         yield EventFile(
             path=path,
@@ -141,28 +164,20 @@ def open_file(
             layout=layout or Layout(),
             names=tuple(names),
             kind=kind,
-            holds_particles=layout is not None or kind in PARTICLES,
+            holds_particles=layout is not None or not KINDS[kind].table,
         )
 
 
 def batches(
-    path: Path | str,
-    *,
-    kind: str | None = None,
-    sample: str | None = None,
-    layout: Layout | None = None,
-    checksums: Path | str | None = None,
-    batch: int = 100_000,
+    path: Path | str, *, checksums: Path | str | None = None, batch: int = 100_000, **options: Any
 ) -> Iterator[Events]:
     """Events of a file, a batch at a time, so that the file may be larger than memory.
 
     Args:
         path: The file.
-        kind: See `open_file`.
-        sample: See there.
-        layout: See there.
         checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
         batch: Events in each batch but the last.
+        options: ``kind``, ``sample`` and ``layout``, see `open_file`.
 
     Yields:
         Batches, each checked before it is handed out; momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl``
@@ -170,70 +185,39 @@ def batches(
 
     Raises:
         EventFileError: If the file is damaged, or not what it should be; says which file, which entry, and what was
-            expected.
-        FileNotFoundError: If there is no such file.
-        ValueError: If there is no such kind.
+            expected. Other errors are those of `open_file`.
     """
-    with open_file(path, kind=kind, sample=sample, layout=layout) as file:
+    with open_file(path, **options) as file:
         yield from file.events(batch, checksums)
 
 
-def read(
-    path: Path | str,
-    *,
-    kind: str | None = None,
-    sample: str | None = None,
-    layout: Layout | None = None,
-    checksums: Path | str | None = None,
-) -> Events:
-    """All events of a file; arguments and errors are those of `batches`."""
-    return Events.concatenate(list(batches(path, kind=kind, sample=sample, layout=layout, checksums=checksums)))
+def read(path: Path | str, **options: Any) -> Events:
+    """All events of a file; options and errors are those of `batches`."""
+    return Events.concatenate(list(batches(path, **options)))
 
 
-def _chunks(kind: str, source: OpenFile) -> Iterator[Chunk]:
-    """Momenta; the libraries for each kind are imported where they are needed."""
-    if kind == "gampl":
-        from gampl.files.hdf5 import chunks
-    elif kind == "top_pair":
-        chunks = public.chunks
-    elif kind == "numpy":
-        from gampl.files.arrays import chunks
-    elif kind == "lhe":
-        from gampl.files.records import lhe_chunks as chunks
-    elif kind == "hepmc":
-        from gampl.files.records import hepmc_chunks as chunks
+def _chunks(file: EventFile) -> Iterator[Chunk]:
+    kind, module = KINDS[file.kind], _reader(file.kind)
+    if not kind.chunks:
+        with getattr(module, kind.table)(file) as table:
+            yield from tables.chunks(file, table)
+    elif kind.may_crash:
+        from gampl.files import elsewhere
+
+        yield from elsewhere.chunks(getattr(module, kind.chunks), file)
     else:
-        with _table(kind, source) as table:
-            yield from tables.chunks(source, table)
+        yield from getattr(module, kind.chunks)(file)
+
+
+def _columns(file: EventFile, names: Sequence[str]) -> Iterator[Batch]:
+    if table := KINDS[file.kind].table:
+        with getattr(_reader(file.kind), table)(file) as opened:
+            yield from tables.numbers(file, opened, names)
         return
-    yield from chunks(source)
-
-
-def _table(kind: str, source: OpenFile) -> AbstractContextManager[Table]:
-    if kind == "csv":
-        from gampl.files.arrow import text_table as table
-    elif kind == "numpy":
-        from gampl.files.arrays import table
-    elif kind == "parquet":
-        from gampl.files.arrow import parquet_table as table
-    elif kind == "root":
-        from gampl.files.root import table
-    else:
-        from gampl.files.hdf5 import table
-    return table(source)
-
-
-def _numbers(kind: str, source: OpenFile, names: Sequence[str]) -> Iterator[Batch]:
-    with _table(kind, source) as table:
-        yield from tables.numbers(source, table, names)
-
-
-def _further_numbers(path: Path, parts: Iterator[Events], names: Sequence[str]) -> Iterator[Batch]:
-    for events in parts:
-        missing = [name for name in names if name not in events.columns]
-        if missing:
+    for events in file.events(file.rows):
+        if missing := [name for name in names if name not in events.columns]:
             existing = ", ".join(events.columns) or "none"
-            raise EventFileError(f"{path}: has no column {missing[0]!r} besides its particles; it has {existing}")
+            raise file.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
         yield {name: events.columns[name] for name in names}
 
 
@@ -244,48 +228,42 @@ def _length(batch: Batch) -> int:
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
     """The same events in batches of a given size, only the last one smaller; one empty batch if there are no events."""
     waiting: list[Events] = []
-    n_waiting, n_yielded = 0, 0
+    n_waiting, is_first = 0, True
     for part in parts:
         waiting.append(part)
         n_waiting += len(part)
-        if n_waiting < batch:
-            continue
-        joined = Events.concatenate(waiting) if len(waiting) > 1 else part
-        for start in range(0, n_waiting - batch + 1, batch):
-            yield joined[start : start + batch]
-            n_yielded += 1
-        n_waiting %= batch
-        waiting = [joined[len(joined) - n_waiting :]] if n_waiting else []
-    if n_waiting or (waiting and not n_yielded):
+        if n_waiting >= batch:
+            joined = Events.concatenate(waiting) if len(waiting) > 1 else part
+            n_waiting %= batch
+            is_first, n_whole = False, len(joined) - n_waiting
+            yield from (joined[start : start + batch] for start in range(0, n_whole, batch))
+            waiting = [joined[n_whole:]]
+    if n_waiting or (waiting and is_first):
         yield Events.concatenate(waiting)
 
 
 def _recognise(source: OpenFile, has_layout: bool) -> str:
     """The kind of a file, by its first bytes or, where these say nothing, its ending."""
-    path = source.path
-    start = source.stream.read(1024)
+    path, start = source.path, source.start(1024)
     if not start:
-        raise EventFileError(f"{path}: is empty (0 bytes), expected events")
-    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+        raise source.error("is empty (0 bytes), expected events")
+    kind = next((name for name, kind in KINDS.items() if start.startswith(kind.magic)), None)
     if kind == "hdf5":
-        from gampl.files.hdf5 import is_ours
-
-        return "gampl" if is_ours(path) else "hdf5"
+        return "gampl" if _reader(kind).is_ours(path) else kind
     if kind is not None:
-        is_public = not has_layout and TOP_PAIR_FILE.fullmatch(path.name)
-        return "top_pair" if is_public else kind
+        return "top_pair" if not has_layout and public.FILE.fullmatch(path.name) else kind
     if source.is_packed:
         try:
             start = zlib.decompressobj(wbits=31).decompress(start, 1024)
         except zlib.error as error:
-            raise EventFileError(f"{path}: cannot be decompressed, expected a gzip file ({error})") from error
+            raise source.error(f"cannot be decompressed, expected a gzip file ({error})") from error
     if b"<LesHouchesEvents" in start:
         return "lhe"
     if b"HepMC::" in start:
         return "hepmc"
-    for kind, endings in KINDS.items():
-        if path.name.lower().endswith(endings):
-            return kind
-    raise EventFileError(
-        f"{path}: neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
+    for name, known in KINDS.items():
+        if path.name.lower().endswith(known.endings):
+            return name
+    raise source.error(
+        f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
     )

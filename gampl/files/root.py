@@ -7,15 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
 
-from gampl.files.checks import EventFileError
-from gampl.files.layout import OpenFile
+from gampl.files.source import OpenFile, chosen
 from gampl.files.tables import Column, Table
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
@@ -26,51 +24,37 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
-    path = source.path
-    with uproot.open({path: None}, object_cache=None, array_cache=None) as file:
-        tree = _tree(path, file, source.sample)
+    with uproot.open({source.path: None}, object_cache=None, array_cache=None) as file:
+        trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
+        tree = file[chosen(source.path, source.sample, trees, "trees")]
         contents = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
             if hasattr(tree, "page_link_list"):
-                _check_sizes(path, tree)
+                _check_sizes(source, tree)
+            n = tree.num_entries
             for name in names:
                 # fields of an RNTuple do not count their own
-                if getattr(tree[name], "num_entries", tree.num_entries) != tree.num_entries:
-                    raise EventFileError(
-                        f"{path}: branch {name!r} has {tree[name].num_entries} entries, expected {tree.num_entries}"
-                    )
-            for start in range(0, tree.num_entries, source.rows):
-                stop = min(start + source.rows, tree.num_entries)
-                yield {name: _column(path, tree[name], start, stop) for name in names}
+                if getattr(tree[name], "num_entries", n) != n:
+                    raise source.error(f"branch {name!r} has {tree[name].num_entries} entries, expected {n}")
+            for rows in source.slices(n):
+                yield {name: _column(source, tree[name], rows) for name in names}
 
         yield Table({name: has_lists for name, has_lists in contents.items() if has_lists is not None}, read)
 
 
-def _tree(path: Path, file: Any, sample: str | None) -> Any:
-    """The tree with a name, or the only one."""
-    names = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
-    if sample is None and len(names) == 1:
-        sample = names[0]
-    if sample not in names:
-        held = f"holds the trees {', '.join(names)}" if names else "holds no tree"
-        asked = "" if sample is None else f", not {sample!r}"
-        raise EventFileError(f"{path}: {held}{asked}; expected one, or sample= to be one of them")
-    return file[sample]
-
-
-def _check_sizes(path: Path, tree: Any) -> None:
+def _check_sizes(source: OpenFile, tree: Any) -> None:
     """Refuses an RNTuple that says it has more numbers than its file has bits: memory would be set aside for them all.
 
     Its list of pages is the one part of which the library does not verify the checksum.
     """
-    most = 8 * path.stat().st_size
+    most = 8 * source.path.stat().st_size
     sizes: Counter[int] = Counter()
     for cluster in tree.page_link_list:
         for column, pages in enumerate(cluster):
             sizes[column] += sum(page.num_elements for page in pages.pages)
     if sizes and max(sizes.values()) > most:
-        raise EventFileError(f"{path}: a list of pages says {max(sizes.values())} numbers, expected {most} at the most")
+        raise source.error(f"a list of pages says {max(sizes.values())} numbers, expected {most} at the most")
 
 
 def _has_lists(branch: Any) -> bool | None:
@@ -87,10 +71,10 @@ def _has_lists(branch: Any) -> bool | None:
     return None
 
 
-def _column(path: Path, branch: Any, start: int, stop: int) -> Column:
-    array = branch.array(entry_start=start, entry_stop=stop)
-    if len(array) != stop - start:
-        raise EventFileError(f"{path}: branch {branch.name!r} has {len(array)} entries, expected {stop - start}")
+def _column(source: OpenFile, branch: Any, rows: slice) -> Column:
+    array = branch.array(entry_start=rows.start, entry_stop=rows.stop)
+    if len(array) != rows.stop - rows.start:
+        raise source.error(f"branch {branch.name!r} has {len(array)} entries, expected {rows.stop - rows.start}")
     if array.ndim == 1:
         return Column(np.asarray(array))
     return Column(np.asarray(ak.flatten(array)), np.asarray(ak.num(array)).astype(np.intp))

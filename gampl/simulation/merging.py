@@ -1,13 +1,12 @@
 """Shards joined, in the order of their seeds, into one file of a training sample and a holdout."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gampl import files
 from gampl.files import hdf5
@@ -19,23 +18,12 @@ PARTS = ("train", "holdout")
 DIVIDING = {"pt_slice", "min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
 
 
-@dataclass(frozen=True)
-class Source:
-    """Shards of one folder, split by seed.
-
-    Args:
-        folder: Where they are.
-        train: Seeds of the training sample.
-        holdout: Seeds of the holdout.
-    """
+class Source(NamedTuple):
+    """Shards of one folder, split by seed into those of the training sample and of the holdout."""
 
     folder: Path
     train: Sequence[int]
     holdout: Sequence[int]
-
-    def seeds(self, part: str) -> list[int]:
-        """Seeds of ``train`` or ``holdout``, in order."""
-        return sorted(self.train if part == "train" else self.holdout)
 
 
 def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int]:
@@ -63,17 +51,16 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
     kinds = [recipe for k, recipe in enumerate(recipes) if recipe not in recipes[:k]]
     _check_recipes(kinds)
     contents: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]
-    samples: dict[str, Events] = {}
-    origin: dict[str, NDArray[np.int64]] = {}
+    samples, origin = {}, {}
     versions: list[dict[str, str]] = []
     for part in PARTS:
         rows, events = [], []
         for about in contents:
+            folders = [source for source, recipe in zip(sources, recipes, strict=True) if recipe == about["recipe"]]
             members = [
                 (source.folder, shard)
-                for source, recipe in zip(sources, recipes, strict=True)
-                if recipe == about["recipe"]
-                for shard in shards.read_all(source.folder, source.seeds(part))
+                for source in folders
+                for shard in shards.read_all(source.folder, sorted(getattr(source, part)))
             ]
             if not members:
                 continue
@@ -88,10 +75,7 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
                 versions.append(shard.versions)
         if events:
             samples[part], origin[part] = Events.concatenate(events), np.array(rows, dtype=np.int64)
-    differing = {
-        name for one in versions for name in one.keys() | versions[0] if one.get(name) != versions[0].get(name)
-    }
-    if differing:
+    if differing := {name for one in versions for name, _ in one.items() ^ versions[0].items()}:
         raise ValueError(f"the shards were made with different versions of {', '.join(sorted(differing))}")
     if len(kinds) > 1 and any("weight" not in events.columns for events in samples.values()):
         raise ValueError("events without weights can be merged from one recipe only")
@@ -103,14 +87,12 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
 def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
     """Refuses recipes of which both could make the same event, or which are not of the same process and cuts."""
     for a, b in combinations(kinds, 2):
-        differing = {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
-        if differing - DIVIDING:
-            names = ", ".join(sorted(differing - DIVIDING))
+        if differing := {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)} - DIVIDING:
+            names = ", ".join(sorted(differing))
             raise ValueError(f"recipes that differ in {names} cannot be merged: their events do not go together")
-        jets_overlap = a["min_jets"] <= b["max_jets"] and b["min_jets"] <= a["max_jets"]
-        slices = [(0.0, np.inf) if recipe["pt_slice"] is None else recipe["pt_slice"] for recipe in (a, b)]
-        slices_overlap = slices[0][0] < slices[1][1] and slices[1][0] < slices[0][1]
-        if jets_overlap and slices_overlap:
+        jets = [(recipe["min_jets"], recipe["max_jets"] + 1) for recipe in (a, b)]
+        slices = [recipe["pt_slice"] or (0.0, np.inf) for recipe in (a, b)]
+        if _overlap(*jets) and _overlap(*slices):
             raise ValueError(
                 "recipes whose events overlap cannot be merged, their cross sections would count twice: jets"
                 f" {a['min_jets']} to {a['max_jets']} and {b['min_jets']} to {b['max_jets']},"
@@ -118,13 +100,17 @@ def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
             )
 
 
+def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two intervals, without their upper ends, have something in common."""
+    return a[0] < b[1] and b[0] < a[1]
+
+
 def _check_seeds(sources: Sequence[Source]) -> None:
-    used = [seed for source in sources for part in PARTS for seed in source.seeds(part)]
+    used = Counter(seed for source in sources for seed in (*source.train, *source.holdout))
     if not used:
         raise ValueError("sources must name at least one seed")
-    repeated = sorted({seed for seed in used if used.count(seed) > 1})
-    if repeated:
-        raise ValueError(f"seed {repeated[0]} is named more than once: its events would not be independent")
+    if repeated := [seed for seed, times in used.items() if times > 1]:
+        raise ValueError(f"seed {min(repeated)} is named more than once: its events would not be independent")
 
 
 def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit: float) -> Events:
@@ -137,5 +123,5 @@ def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit:
         raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")
     if "weight" not in events.columns:
         return events
-    columns = dict(events.columns) | {"weight": events.columns["weight"] * unit}
+    columns = {**events.columns, "weight": events.columns["weight"] * unit}
     return Events(events.momenta, events.particles, columns, events.about)

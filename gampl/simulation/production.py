@@ -3,19 +3,18 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from gampl.simulation import shards
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import Recipe
-from gampl.simulation.shards import EVENTS_PER_SHARD, Shard
+from gampl.simulation.shards import EVENTS_PER_SHARD, Progress, Shard
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
@@ -51,33 +50,30 @@ def make_shards(
         raise ValueError("seeds must name at least one seed")
     EventRecord(recipe.pythia_settings(), seeds[0])  # what Pythia does not like is said before anything is written
     shards.prepare(folder, recipe, n_events)
-    total = n_events * len(seeds)
-    with tqdm(total=total, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress) as bar:
+    missing = [seed for seed in seeds if shards.find(folder, seed) is None]
+    total, there = n_events * len(seeds), n_events * (len(seeds) - len(missing))
+    with tqdm(
+        total=total, initial=there, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress
+    ) as bar:
         # first what nobody else is making, then wait for the others
-        for wait_for_others in (False, True):
-            missing = [seed for seed in seeds if wait_for_others or shards.find(folder, seed) is None]
-            if not wait_for_others:
-                bar.update(n_events * (len(seeds) - len(missing)))
-            made = _run(folder, recipe, missing, n_events, processes, wait_for_others, bar)
-            if all(made):
-                break
+        made = _make_missing(folder, recipe, missing, n_events, processes, bar.update)
+        for seed in [seed for seed, is_made in zip(missing, made, strict=True) if not is_made]:
+            shards.make(folder, recipe, seed, n_events, bar.update)
     return shards.read_all(folder, seeds)
 
 
-def _run(
-    folder: Path, recipe: Recipe, seeds: Sequence[int], n_events: int, processes: int, wait_for_others: bool, bar: Any
+def _make_missing(
+    folder: Path, recipe: Recipe, seeds: Sequence[int], n_events: int, processes: int, report: Progress
 ) -> list[bool]:
-    """Goes through the seeds once; says which shards are there afterwards."""
-    # a shard that was found complete moves the bar, too; in the second round it has done so already
-    report: Callable[[int], object] = (lambda _: None) if wait_for_others else bar.update
-    if processes == 1 or len(seeds) == 1:
-        return [shards.make(folder, recipe, s, n_events, report, wait_for_others) is not None for s in seeds]
+    """Goes through the seeds once; says which shards are there afterwards, the others are being made elsewhere."""
+    if processes == 1 or len(seeds) <= 1:
+        return [shards.make(folder, recipe, seed, n_events, report, wait=False) is not None for seed in seeds]
     context = get_context("spawn")
     counter = context.Value("q", 0)
     # the workers ignore the interrupt key: the pool ends them once this process has heard it
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(counter,))
     try:
-        jobs = [pool.submit(_work, folder, recipe, s, n_events, wait_for_others) for s in seeds]
+        jobs = [pool.submit(_work, folder, recipe, seed, n_events) for seed in seeds]
         seen, waiting = 0, set[Future[bool]](jobs)
         while waiting:
             done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -112,10 +108,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(folder: Path, recipe: Recipe, seed: int, n_events: int, wait_for_others: bool) -> bool:
+def _work(folder: Path, recipe: Recipe, seed: int, n_events: int) -> bool:
     def report(size: int) -> None:
         if _counter is not None:
             with _counter.get_lock():
                 _counter.value += size
 
-    return shards.make(folder, recipe, seed, n_events, report, wait_for_others) is not None
+    return shards.make(folder, recipe, seed, n_events, report, wait=False) is not None

@@ -10,22 +10,22 @@ A shard counts as made when its JSON file is there; the events are written first
 """
 
 import hashlib
-import json
 import platform
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 import gampl
 from gampl.files import hdf5
 from gampl.particles.events import Events
 from gampl.simulation.pythia import EventRecord
-from gampl.simulation.recipes import Recipe, describe
+from gampl.simulation.recipes import Recipe
 from gampl.store.atomic import write_bytes
 from gampl.store.locking import locked
 
@@ -33,15 +33,17 @@ EVENTS_PER_SHARD = 20_000
 DETECTOR_STREAM = 38  # sets the detector's random numbers apart from others of the same seed
 PACKAGES = ("pythia8mc", "fastjet", "awkward", "numpy", "h5py")
 
+Progress = Callable[[int], object]  # called with the number of events that have been made since the last call
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Shard:
+
+class Shard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of a shard besides its events.
 
-    Args:
+    Attributes:
         seed: Of Pythia and of the detector.
         sha256: Checksum of the file of events.
-        passed: Numbers of events after each step of the selection.
+        passed: Numbers of events after each step of the selection, the first being ``generated``.
         cross_section: In pb.
         cross_section_error: Of the Monte Carlo integration, in pb.
         versions: Of the packages it was made with.
@@ -57,6 +59,10 @@ class Shard:
     versions: dict[str, str]
     seconds: float
     machine: str
+
+    def __post_init__(self) -> None:
+        if "generated" not in self.passed:
+            raise ValueError("passed must say how many events were generated")
 
     @property
     def generated(self) -> int:
@@ -75,15 +81,13 @@ def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> N
     Raises:
         ValueError: If the folder has shards of another recipe, or of another number of events.
     """
-    new = describe(recipe) | {"events_per_shard": n_events}
-    path = folder / "recipe.json"
+    new = recipe.describe() | {"events_per_shard": n_events}
     with locked(folder / ".recipe.lock"):
-        if not path.exists():
-            write_bytes(path, json.dumps(new, indent=1).encode())
+        if not _recipe_path(folder).exists():
+            _write(_recipe_path(folder), new)
             return
-    old = _read_json(path)
-    differing = [name for name in (*new, *old) if old.get(name) != new.get(name)]
-    if differing:
+    old = read_recipe(folder)
+    if differing := [name for name in (*new, *old) if old.get(name) != new.get(name)]:
         name = differing[0]
         raise ValueError(
             f"{folder} holds shards with {name} = {old.get(name)!r}, not {new.get(name)!r}:"
@@ -92,23 +96,15 @@ def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> N
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
-    """What the shards of a folder are made by, as `prepare` has written it.
-
-    Raises:
-        ValueError: If the folder is not one of shards.
-    """
-    path = folder / "recipe.json"
+    """What the shards of a folder are made by; raises ValueError if it is not a folder of shards."""
+    path = _recipe_path(folder)
     if not path.exists():
         raise ValueError(f"{folder} is not a folder of shards: it has no {path.name}")
-    return _read_json(path)
+    return _read(path, dict[str, Any], "a recipe")
 
 
 def seeds(folder: Path) -> list[int]:
-    """The seeds whose shards are in a folder, in order.
-
-    Raises:
-        ValueError: If the folder is not one of shards, or has none.
-    """
+    """The seeds whose shards are in a folder, in order; raises ValueError if there are none."""
     read_recipe(folder)
     numbers = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
     if not numbers:
@@ -121,32 +117,66 @@ def make(
     recipe: Recipe,
     seed: int,
     n_events: int = EVENTS_PER_SHARD,
-    progress: Callable[[int], object] = lambda _: None,
+    progress: Progress = lambda _: None,
     wait: bool = True,
 ) -> Shard | None:
-    """Makes the shard of one seed, or finds it.
-
-    Args:
-        folder: Where the shards are; see `prepare`.
-        recipe: What to make.
-        seed: Of Pythia and of the detector.
-        n_events: Events before any cut.
-        progress: Called with the number of events that have been made since its last call.
-        wait: Whether to wait for another process that is making the same shard.
+    """Makes the shard of one seed, of so many events before any cut, in a folder that `prepare` has made; or finds it.
 
     Returns:
-        The shard, or None if another process is making it and `wait` is false.
+        The shard, or None if another process is making it and it is not to `wait`.
     """
     with locked(folder / "locks" / f"{seed}.lock", wait) as is_mine:
         if not is_mine:
             return None
-        shard = find(folder, seed)
-        if shard is not None:
+        if shard := find(folder, seed):
             progress(n_events)
             return shard
         for leftover in folder.glob(f".seed_{seed:09d}.*.part"):  # of a process that was killed
             leftover.unlink()
-        return _make(folder, recipe, seed, n_events, progress)
+        started = time.process_time()
+        samples, passed, (cross_section, error) = generate(recipe, seed, n_events, progress)
+        versions = {"gampl": gampl.__version__} | {name: metadata.version(name) for name in PACKAGES}
+        about = {
+            "recipe": recipe.describe(),
+            "seed": seed,
+            "passed": passed,
+            "cross_section_pb": cross_section,
+            "cross_section_error_pb": error,
+            "versions": versions,
+        }
+        path = events_path(folder, seed)
+        hdf5.write(path, samples, recipe.name, about)
+        shard = Shard(
+            seed=seed,
+            sha256=_sha256(path),
+            passed=passed,
+            cross_section=cross_section,
+            cross_section_error=error,
+            versions=versions,
+            seconds=round(time.process_time() - started, 2),
+            machine=f"{platform.machine()}, Python {platform.python_version()}",
+        )
+        _write(path.with_suffix(".json"), shard)
+        return shard
+
+
+def generate(
+    recipe: Recipe, seed: int, n_events: int, progress: Progress = lambda _: None
+) -> tuple[dict[str, Events], dict[str, int], tuple[float, float]]:
+    """Events of a seed: samples by name, cut flow, cross section and its error in pb."""
+    record = EventRecord(recipe.pythia_settings(), seed)
+    rng = np.random.default_rng([seed, DETECTOR_STREAM])
+    parts: dict[str, list[Events]] = defaultdict(list)
+    passed: Counter[str] = Counter()
+    for start in range(0, n_events, recipe.batch):
+        size = min(recipe.batch, n_events - start)
+        particles = record.batch(size)
+        samples, steps = recipe.make(particles, rng)
+        for name, events in samples.items():
+            parts[name].append(events)
+        passed.update({"generated": particles.n_events} | {step: int(left.sum()) for step, left in steps.items()})
+        progress(size)
+    return {name: Events.concatenate(batches) for name, batches in parts.items()}, dict(passed), record.cross_section
 
 
 def find(folder: Path, seed: int) -> Shard | None:
@@ -155,90 +185,22 @@ def find(folder: Path, seed: int) -> Shard | None:
     Raises:
         ValueError: If its description cannot be read, or its events are not there.
     """
-    path = events_path(folder, seed).with_suffix(".json")
+    events = events_path(folder, seed)
+    path = events.with_suffix(".json")
     if not path.exists():
         return None
-    content = _read_json(path)
-    # the annotations are types or, for dictionaries, have one as their origin
-    kinds = {field.name: get_origin(field.type) or field.type for field in fields(Shard)}
-    is_shard = {name: type(value) for name, value in content.items()} == kinds and "generated" in content["passed"]
-    if not is_shard:
-        raise ValueError(f"{path} does not describe a shard; delete it to make the shard anew")
-    shard = Shard(**content)
+    shard = _read(path, Shard, "a shard")
     if shard.seed != seed:
         raise ValueError(f"{path} describes the shard of seed {shard.seed}, not of {seed}: it was copied or renamed")
-    if not events_path(folder, seed).exists():
-        raise ValueError(f"{events_path(folder, seed)} is missing; delete {path} to make it anew")
-    return shard
-
-
-def verify(folder: Path, shard: Shard) -> None:
-    """Compares the events of a shard with its checksum.
-
-    Raises:
-        ValueError: If they differ.
-    """
-    path = events_path(folder, shard.seed)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != shard.sha256:
-        raise ValueError(f"{path} does not agree with its checksum; delete it and its .json file to make it anew")
-
-
-def generate(
-    recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object] = lambda _: None
-) -> tuple[dict[str, Events], dict[str, int], tuple[float, float]]:
-    """Events of a seed: samples by name, cut flow, cross section and its error in pb."""
-    record = EventRecord(recipe.pythia_settings(), seed)
-    rng = np.random.default_rng([seed, DETECTOR_STREAM])
-    parts: dict[str, list[Events]] = {}
-    passed: dict[str, int] = {}
-    for start in range(0, n_events, recipe.batch):
-        size = min(recipe.batch, n_events - start)
-        made = recipe.make(record.batch(size), rng)
-        for name, events in made.samples.items():
-            parts.setdefault(name, []).append(events)
-        for name, number in made.passed.items():
-            passed[name] = passed.get(name, 0) + number
-        progress(size)
-    return {name: Events.concatenate(batches) for name, batches in parts.items()}, passed, record.cross_section
-
-
-def _make(folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Callable[[int], object]) -> Shard:
-    started = time.process_time()
-    samples, passed, (cross_section, error) = generate(recipe, seed, n_events, progress)
-    versions = {"gampl": gampl.__version__} | {name: metadata.version(name) for name in PACKAGES}
-    about: dict[str, Any] = {
-        "recipe": describe(recipe),
-        "seed": seed,
-        "passed": passed,
-        "cross_section_pb": cross_section,
-        "cross_section_error_pb": error,
-        "versions": versions,
-    }
-    path = events_path(folder, seed)
-    hdf5.write(path, samples, recipe.name, about)
-    shard = Shard(
-        seed=seed,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        passed=passed,
-        cross_section=cross_section,
-        cross_section_error=error,
-        versions=versions,
-        seconds=round(time.process_time() - started, 2),
-        machine=f"{platform.machine()}, Python {platform.python_version()}",
-    )
-    write_bytes(path.with_suffix(".json"), json.dumps(asdict(shard), indent=1).encode())
+    if not events.exists():
+        raise ValueError(f"{events} is missing; delete {path} to make it anew")
     return shard
 
 
 def read_all(folder: Path, seeds: Sequence[int]) -> list[Shard]:
-    """The shards of some seeds, all of which must have been made.
-
-    Raises:
-        ValueError: If some are missing.
-    """
+    """The shards of some seeds; raises ValueError if some have not been made."""
     made = {seed: find(folder, seed) for seed in seeds}
-    missing = [seed for seed, shard in made.items() if shard is None]
-    if missing:
+    if missing := [seed for seed, shard in made.items() if shard is None]:
         raise ValueError(
             f"{folder} lacks {len(missing)} of {len(seeds)} shards, the first of seed {missing[0]}:"
             " make them with gampl events make"
@@ -246,11 +208,27 @@ def read_all(folder: Path, seeds: Sequence[int]) -> list[Shard]:
     return [shard for shard in made.values() if shard is not None]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def verify(folder: Path, shard: Shard) -> None:
+    """Compares the events of a shard with its checksum; raises ValueError if they differ."""
+    path = events_path(folder, shard.seed)
+    if _sha256(path) != shard.sha256:
+        raise ValueError(f"{path} does not agree with its checksum; delete it and its .json file to make it anew")
+
+
+def _recipe_path(folder: Path) -> Path:
+    return folder / "recipe.json"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write(path: Path, content: object) -> None:
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(content), indent=1))
+
+
+def _read(path: Path, kind: type[T], what: str) -> T:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not readable as JSON ({error}); delete it to start over") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a JSON object; delete it to start over")
-    return content
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} does not describe {what} ({error}); delete it to make it anew") from None

@@ -15,13 +15,13 @@ from gampl.processes.top_pair import CUTS, DECAY_JETS, MAX_EXTRA_JETS, TopPair
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.calorimeter import Towers
 from gampl.simulation.pythia import Particles
-from gampl.simulation.recipes import Made, check_numbers, on_off
+from gampl.simulation.recipes import Made, Recipe
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TopPairRecipe:
+class TopPairRecipe(Recipe):
     """Exclusive samples of t tbar + 0, 1, ... jets from one run, named ``extra_jets_0`` and so on.
 
     Args:
@@ -59,8 +59,7 @@ class TopPairRecipe:
     batch: int = 200
 
     def __post_init__(self) -> None:
-        check_numbers(self, ("energy", "radius", "raw_pt_min", "pt_min", "eta_max", "batch"))
-        check_numbers(self, ("delta_r_min", "w_mass", "w_sigma", "top_sigma"))
+        super().__post_init__()
         if self.raw_pt_min > self.pt_min:
             raise ValueError(f"raw_pt_min must not be above pt_min = {self.pt_min}, got {self.raw_pt_min}")
         if self.max_extra_jets not in range(MAX_EXTRA_JETS + 1):
@@ -74,7 +73,7 @@ class TopPairRecipe:
             "Top:qqbar2ttbar = on",
             "24:onMode = off",
             "24:onIfAny = 1 2 3 4 5",
-            f"PartonLevel:MPI = {on_off(self.multiple_interactions)}",
+            f"PartonLevel:MPI = {'on' if self.multiple_interactions else 'off'}",
         )
 
     def detect(self, particles: Particles, rng: np.random.Generator) -> tuple[Towers, Array]:
@@ -92,21 +91,16 @@ class TopPairRecipe:
         six_jets = number >= len(DECAY_JETS)
         apart = six_jets & (jets.smallest_delta_r(selected) > self.delta_r_min)
         two_tags = apart & (tagged.sum(axis=1) == 2)
-        passed = {
-            "generated": particles.n_events,
-            "6 or more jets": int(six_jets.sum()),
-            "jets apart": int(apart.sum()),
-            "2 b-tags": int(two_tags.sum()),
-        }
+        steps = {"6 or more jets": six_jets, "jets apart": apart, "2 b-tags": two_tags}
         samples = {}
         for extra in range(self.max_extra_jets + 1):
-            chosen = two_tags & (number == len(DECAY_JETS) + extra)
-            width = len(DECAY_JETS) + extra
+            name, width = f"extra_jets_{extra}", len(DECAY_JETS) + extra
+            steps[name] = chosen = two_tags & (number == width)
             ordered, chi2 = np.zeros((0, width, 4)), np.zeros(0)
             if chosen.any():
                 ordered, chi2 = top_reconstruction.reconstruct(
                     selected[chosen, :width], tagged[chosen, :width], self.w_mass, self.w_sigma, self.top_sigma
                 )
             columns = {"chi2": chi2, "m_hat": particles.m_hat[chosen]}
-            samples[f"extra_jets_{extra}"] = Events(ordered, TopPair(extra).particles, columns)
-        return Made(samples, passed | {name: len(events) for name, events in samples.items()})
+            samples[name] = Events(ordered, TopPair(extra).particles, columns)
+        return Made(samples, steps)

@@ -15,7 +15,7 @@ from gampl.particles.kinematics import cylindrical
 from gampl.processes.z_jets import CUTS, MAX_JETS, ZJets
 from gampl.simulation import jets
 from gampl.simulation.pythia import Particles
-from gampl.simulation.recipes import Made, as_numbers, check_numbers, on_off
+from gampl.simulation.recipes import Made, Recipe, is_number
 
 MUON, MUON_MASS = 13, 0.10566  # PDG code, GeV
 NEUTRINOS = (12, 14, 16)
@@ -23,7 +23,7 @@ HADRON_DECAYS = 90  # Pythia's status codes of what hadrons decay to begin here
 
 
 @dataclass(frozen=True)
-class ZJetsRecipe:
+class ZJetsRecipe(Recipe):
     """One sample, ``events``, of two muons and `min_jets` to `max_jets` jets.
 
     Args:
@@ -65,20 +65,19 @@ class ZJetsRecipe:
     batch: int = 1000
 
     def __post_init__(self) -> None:
-        check_numbers(self, ("energy", "start_scale", "mass_min", "mass_max", "radius", "pt_min", "eta_max", "batch"))
+        super().__post_init__()
         if not 0 <= self.min_jets <= self.max_jets <= MAX_JETS:
             raise ValueError(
                 f"expected 0 <= min_jets <= max_jets <= {MAX_JETS}, got {self.min_jets} and {self.max_jets}"
             )
-        kept = as_numbers("kept", self.kept)
-        if len(kept) > MAX_JETS + 1 or not all(0 < fraction <= 1 for fraction in kept):
-            raise ValueError(f"kept must be up to {MAX_JETS + 1} fractions in (0, 1], got {self.kept}")
-        object.__setattr__(self, "kept", kept)
+        kept, limits = self.kept, (1.0, 2.0) if self.pt_slice is None else self.pt_slice
+        if not _are_numbers(kept) or len(kept) > MAX_JETS + 1 or not all(0 < fraction <= 1 for fraction in kept):
+            raise ValueError(f"kept must be up to {MAX_JETS + 1} fractions in (0, 1], in brackets, got {kept!r}")
+        if not _are_numbers(limits) or len(limits) != 2 or not 0 < limits[0] < limits[1]:
+            raise ValueError(f"pt_slice must be 2 numbers in brackets, 0 < low < high, got {self.pt_slice!r}")
+        object.__setattr__(self, "kept", tuple(map(float, kept)))
         if self.pt_slice is not None:
-            low, high = as_numbers("pt_slice", self.pt_slice, length=2)
-            if not 0 < low < high:
-                raise ValueError(f"pt_slice must have 0 < low < high, got {self.pt_slice}")
-            object.__setattr__(self, "pt_slice", (low, high))
+            object.__setattr__(self, "pt_slice", tuple(map(float, limits)))
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia; muons do not radiate, since a photon would make a massless jet."""
@@ -87,7 +86,7 @@ class ZJetsRecipe:
             "23:onMode = off",
             f"23:onIfMatch = {MUON} -{MUON}",
             "TimeShower:QEDshowerByL = off",
-            f"PartonLevel:MPI = {on_off(self.multiple_interactions)}",
+            f"PartonLevel:MPI = {'on' if self.multiple_interactions else 'off'}",
         )
         if self.pt_slice is None:
             return (
@@ -139,12 +138,14 @@ class ZJetsRecipe:
         width = min(MAX_JETS, selected.shape[1])
         padded[:, :width] = selected[:, :width]
         momenta = np.concatenate([muons, padded], axis=1)[chosen]
-        passed = {"generated": particles.n_events, "two muons": int(has_muons.sum())}
         # all of them, those that are dropped, too: the rates are needed to check the slices against each other
-        passed |= {f"{n} jets": int((has_muons & (number == n)).sum()) for n in range(MAX_JETS + 1)}
-        passed["more jets"] = int((has_muons & (number > MAX_JETS)).sum())
-        passed["kept"] = int(chosen.sum())
-        return Made({"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, passed)
+        steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
+        steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
+        return Made({"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps)
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, tuple | list) and all(map(is_number, values))
 
 
 def _from_z(final: Particles, pdg: int) -> NDArray[np.int64]:

@@ -59,9 +59,9 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
         (["--seeds", "1", "--set", "colour=1"], "got 'colour=1'"),
         (["--seeds", "1", "--set", "pt_min=high"], "--set pt_min: expected a value as JSON, such as 20.0; got 'high'"),
         (["--seeds", "1", "--set", "pt_min=true"], "--set pt_min: expected something like 20.0, got true"),
-        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], got (2.0,)"),
-        (["--seeds", "1", "--set", 'kept=["a"]'], "kept must be numbers in brackets"),
-        (["--seeds", "1", "--set", "pt_slice=20"], "pt_slice must be 2 numbers in brackets, got 20"),
+        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], in brackets, got (2.0,)"),
+        (["--seeds", "1", "--set", 'kept=["a"]'], "kept must be up to 9 fractions in (0, 1], in brackets"),
+        (["--seeds", "1", "--set", "pt_slice=20"], "pt_slice must be 2 numbers in brackets, 0 < low < high, got 20"),
         (["--seeds", "1-99999999999"], "seeds must be a range of numbers from 1 to 900000000"),
         (["--seeds", "1-9999999"], "expected at most 1000000 seeds"),
     ],
@@ -87,7 +87,7 @@ def test_other_bad_input(folder, tmp_path, capsys):
     (broken := tmp_path / "broken").mkdir()
     (broken / "recipe.json").write_text(json.dumps([1]))
     assert run("verify", broken) == 1
-    assert "must hold a JSON object" in capsys.readouterr().err
+    assert "does not describe a recipe" in capsys.readouterr().err
 
 
 def test_without_the_simulation_s_packages(monkeypatch, tmp_path, capsys):

@@ -171,7 +171,7 @@ def test_not_finite_numbers_pass(tmp_path):
         (b"x,x\n1,2\n", "different names"),
         (b"x,y\n1,2\n\xff\xfe,3\n", "a.csv"),
         (b"x,y\n\x00\x00\x00\n", "a.csv"),
-        (b"\xff\xfe\x00", "cannot be read as text"),
+        (b"\xff\xfe\x00", "holds no rows of numbers below the header"),
         (b"NA,1\n2,3\n", "has no column 'x'; it has x1, x2"),
         (b"x  y\n1  2\n", "several spaces"),
     ],

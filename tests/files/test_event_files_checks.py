@@ -8,7 +8,8 @@ import pytest
 from event_samples import momenta
 from hypothesis import given, settings, strategies as st
 
-from gampl.files.checks import Chunk, EventFileError, check
+from gampl.files import EventFileError
+from gampl.files.checks import Chunk, check
 from gampl.particles.kinematics import COORDINATES, cartesian
 
 FILE = Path("some.file")

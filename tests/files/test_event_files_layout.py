@@ -1,5 +1,6 @@
 """What users say of their files, what is guessed, and which entries of a list become which particle."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import given, strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading
-from gampl.files.layout import LayoutError, pdg_names
-from gampl.files.tables import Lists, gather
+from gampl.files.layout import pdg_names
+from gampl.files.source import OpenFile
+from gampl.files.tables import Column, gathered
 from gampl.particles.kinematics import COORDINATES, cartesian
 
 
@@ -32,15 +34,22 @@ from gampl.particles.kinematics import COORDINATES, cartesian
     ],
 )
 def test_bad_layouts_are_named(arguments, message):
-    with pytest.raises(LayoutError, match=message) as raised:
+    with pytest.raises(ValueError, match=f"^{message}"):
         Layout(**arguments)
-    assert raised.value.field in arguments
 
 
 def test_names_of_pdg_ids():
     ids = (13, -13, 21, 21, 5, -5, 24, -24, 23, 22, -12, 211, 211)
     names = ("mu-", "mu+", "g1", "g2", "b", "b~", "W+", "W-", "Z", "gamma", "nu_e~", "pdg2111", "pdg2112")
     assert pdg_names(ids) == names
+
+
+def gathered_one(layout, n, some):
+    """What n particles of one source are of a list."""
+    file = OpenFile(Path("a"), io.BytesIO(), layout=layout)
+    particles = tuple(f"x{k}" for k in range(n))
+    (chunk,) = gathered(file, particles, ["x"] * n, COORDINATES, iter([({"x": some}, {})]))
+    return chunk.values
 
 
 lists = st.lists(st.lists(st.floats(1, 100, allow_subnormal=False), max_size=5), min_size=1, max_size=8)
@@ -52,7 +61,7 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
     entries = np.stack([pt, np.arange(len(pt)), -pt, 2 * pt], axis=-1)
     counts = np.array([len(event) for event in events])
     layout = Layout(order=order, absent=True, further=True)
-    found = gather(Path("a"), 0, ["x"] * wanted, {"x": Lists("x", entries, counts)}, COORDINATES, layout)
+    found = gathered_one(layout, wanted, Column(entries, counts))
     ends = np.cumsum(counts)
     for event, (n, end) in enumerate(zip(counts, ends, strict=True)):
         rows = list(range(end - n, end))
@@ -65,8 +74,8 @@ def test_taking_from_lists_is_what_a_loop_does(events, wanted, order):
 
 def test_what_is_not_a_number_is_not_hidden_at_the_end_of_a_list():
     pt = np.array([50.0, np.nan, 40.0])
-    lists = Lists("x", np.stack([pt] * 4, axis=-1), np.array([3]))
-    found = gather(Path("a"), 0, ["x"], {"x": lists}, COORDINATES, Layout(further=True))
+    lists = Column(np.stack([pt] * 4, axis=-1), np.array([3]))
+    found = gathered_one(Layout(further=True), 1, lists)
     assert np.isnan(found).all()
 
 

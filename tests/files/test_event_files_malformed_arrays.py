@@ -54,7 +54,7 @@ FILES = {
         "a.h5",
         ours(lambda f: replace(f, np.ones((N, 5, 4)))),
         {},
-        r"expected \(events, 6, 4\)",
+        r"shape \(40, 5, 4\), that is 5 particles, expected 6",
     ),
     "ours, text": (
         "a.h5",
@@ -66,7 +66,7 @@ FILES = {
         "a.h5",
         ours(lambda f: replace(f, np.ones(3), "chi2")),
         {},
-        r"expected 'chi2' to be .*shape \(40,\)",
+        r"column 'chi2' has shape \(3,\), expected .*\(40,\)",
     ),
     "ours, newer": (
         "a.h5",
@@ -87,7 +87,7 @@ FILES = {
         "a.hdf5",
         public(np.ones((5, 28))),
         {},
-        r"shape \(5, 28\), expected \(events, 24\): E, px",
+        r"shape \(5, 28\), that is 7 particles, expected 6",
     ),
     "public, not flat": ("a.hdf5", public(np.ones((5, 6, 4))), {}, r"shape \(5, 6, 4\), expected \(events, 24\)"),
     "public, no events": ("a.hdf5", public(np.ones((0, 24))), {}, "^{file}: holds no events"),
@@ -120,7 +120,7 @@ FILES = {
         "ttbar_1j.npy",
         kind("public_npy"),
         {},
-        r"shape \(40, 24\), expected \(events, 28\)",
+        r"shape \(40, 24\), that is 6 particles, expected 7 with different names: b1",
     ),
     # arrays
     "npy, truncated": (
@@ -141,7 +141,7 @@ FILES = {
         "a.npy",
         npy(MOMENTA),
         {"layout": Layout(particles=("a", "b"))},
-        "that is 4 particles, expected a, b",
+        "that is 4 particles, expected 2 with different names: a, b",
     ),
     "npy, empty": ("a.npy", npy(MOMENTA[:0]), {}, "^{file}: holds no events, expected at least one"),
     "npy, degrees": ("a.npy", npy(np.rad2deg(MOMENTA)), {}, r"event \d+ .*expected phi in radians"),

@@ -6,8 +6,7 @@ import pytest
 import vector
 
 from gampl import averaging
-from gampl.files import hdf5
-from gampl.files.checks import EventFileError
+from gampl.files import EventFileError, hdf5
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cartesian
 from gampl.processes.samples import Cuts

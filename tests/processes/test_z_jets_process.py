@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import vector
 
-from gampl.files import hdf5
-from gampl.files.checks import EventFileError
+from gampl.files import EventFileError, hdf5
 from gampl.particles.events import Events
 from gampl.processes.samples import Cuts
 from gampl.processes.z_jets import ZJets, staircase

@@ -7,7 +7,6 @@ from scipy import stats
 from gampl.particles.kinematics import delta_r, total
 from gampl.processes.top_pair import TopPair
 from gampl.simulation.pythia import EventRecord
-from gampl.simulation.recipes import describe
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import MUON_MASS, ZJetsRecipe
@@ -124,11 +123,11 @@ def test_same_seed_same_events():
 
 
 def test_describe_says_everything():
-    said = describe(ZJetsRecipe(pt_slice=(100.0, 200.0)))
+    said = ZJetsRecipe(pt_slice=(100.0, 200.0)).describe()
     assert said["recipe"] == "z_jets"
     assert said["pt_slice"] == [100.0, 200.0]
     assert said["kept"] == [0.05, 0.2, 0.7]
-    assert describe(TopPairRecipe())["top_sigma"] == 8.8
+    assert TopPairRecipe().describe()["top_sigma"] == 8.8
 
 
 @pytest.mark.parametrize(
@@ -136,9 +135,9 @@ def test_describe_says_everything():
     [
         (ZJetsRecipe, {"kept": (0.0, 0.5)}, r"kept must be up to 9 fractions in \(0, 1\]"),
         (ZJetsRecipe, {"kept": (0.5,) * 10}, "up to 9 fractions"),
-        (ZJetsRecipe, {"kept": (0.5, "a")}, "kept must be numbers in brackets"),
+        (ZJetsRecipe, {"kept": (0.5, "a")}, r"kept must be up to 9 fractions in \(0, 1\], in brackets, got"),
         (ZJetsRecipe, {"pt_slice": (100.0, 50.0)}, "0 < low < high"),
-        (ZJetsRecipe, {"pt_slice": 20}, "pt_slice must be 2 numbers in brackets, got 20"),
+        (ZJetsRecipe, {"pt_slice": 20}, "pt_slice must be 2 numbers in brackets, .*got 20"),
         (ZJetsRecipe, {"pt_slice": (20.0,)}, "pt_slice must be 2 numbers"),
         (ZJetsRecipe, {"max_jets": 9}, "0 <= min_jets <= max_jets <= 8"),
         (ZJetsRecipe, {"min_jets": 3, "max_jets": 2}, "min_jets <= max_jets"),

@@ -16,7 +16,6 @@ from gampl import files
 from gampl.simulation import shards
 from gampl.simulation.merging import Source, merge
 from gampl.simulation.production import make_shards
-from gampl.simulation.recipes import describe
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
@@ -48,8 +47,8 @@ def test_a_shard_says_what_it_is(made):
     assert shard.generated == N_EVENTS
     (events,) = files.batches(shards.events_path(made, 3), sample="events")
     assert len(events) == shard.passed["kept"]
-    assert events.about["recipe"] == describe(RECIPE)
-    assert shards.read_recipe(made) == describe(RECIPE) | {"events_per_shard": N_EVENTS}
+    assert events.about["recipe"] == RECIPE.describe()
+    assert shards.read_recipe(made) == RECIPE.describe() | {"events_per_shard": N_EVENTS}
     assert shards.seeds(made) == [1, 2, 3, 4]
     assert shard.versions["pythia8mc"] == "8.317.2"
     assert shard.seconds > 0
@@ -92,7 +91,7 @@ def test_damage_is_found(copy):
     with pytest.raises(ValueError, match=r"seed_000000003.h5 is missing"):
         shards.find(copy, 3)
     (copy / "seed_000000004.json").write_text("{half")
-    with pytest.raises(ValueError, match=r"seed_000000004.json is not readable as JSON"):
+    with pytest.raises(ValueError, match=r"seed_000000004.json does not describe a shard"):
         shards.find(copy, 4)
     described = json.loads((copy / "seed_000000001.json").read_text())
     for damaged in ({}, described | {"passed": {}}, described | {"passed": []}, described | {"colour": 1}):
