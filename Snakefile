@@ -212,6 +212,7 @@ rule book:
         "_config.yml",
         "_toc.yml",
         sources("gampl_book/site.py"),
+        [path for path in files("gampl") if path.endswith((".py", ".pyi"))],  # their docstrings
         f"{BUILD}/run_report.html",
     output:
         touch(f"{BUILD}/book.done"),
