@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.report import figures, html as report, outputs, words
+from gampl.report import figures, html as report, outputs
 from gampl.report.generated import analyse_generated, train
 from gampl.report.process_file import read
 from gampl.report.study import Estimate, analyse
@@ -121,7 +121,7 @@ page.figure(
 
 # %% tags=["hide-input"]
 for finding in study.findings:
-    display(Markdown(f"- {html.escape(words.answer(finding), quote=False)}"))
+    display(Markdown(f"- {html.escape(outputs.answer(finding), quote=False)}"))
 
 # %% [markdown]
 # ## Weak spots

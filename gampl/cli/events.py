@@ -26,13 +26,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     make.add_argument("--seeds", required=True, help="a number or a range such as 1-74: one shard for each")
     make.add_argument("--events", type=int, help="generated events in each shard (default: 20000)")
     make.add_argument("--cores", type=int, help="processes at a time (default: all cores)")
-    make.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON",
-    )
+    how = "change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON"
+    make.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=how)
     make.add_argument("--quiet", action="store_true", help="no progress bar")
     make.set_defaults(run=_make, extra="simulation")
 
@@ -41,15 +36,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="join shards into one file of a training sample and a holdout",
         epilog="example: gampl events merge --from shards 1-37 38-74 --sample extra_jets_0 --output top_pair_0j.h5",
     )
-    merge.add_argument(
-        "--from",
-        dest="sources",
-        nargs=3,
-        action="append",
-        required=True,
-        metavar=("FOLDER", "TRAIN", "HOLDOUT"),
-        help="a folder of shards, the seeds of the training sample and those of the holdout; may be repeated",
-    )
+    how = "a folder of shards, the seeds of the training sample and those of the holdout; may be repeated"
+    parts = ("FOLDER", "TRAIN", "HOLDOUT")
+    merge.add_argument("--from", dest="sources", nargs=3, action="append", required=True, metavar=parts, help=how)
     merge.add_argument("--sample", default="events", help="extra_jets_0, extra_jets_1, ... of top pairs")
     merge.add_argument("--output", type=Path, required=True)
     merge.set_defaults(run=_merge, extra="simulation")
@@ -79,9 +68,8 @@ def _make(options: argparse.Namespace) -> int:
     )
     seconds = sum(shard.seconds for shard in made)
     generated = sum(shard.generated for shard in made)
-    print(
-        f"{len(made)} shards, {generated} generated events, {seconds:.0f} s of one core ({generated / seconds:.0f}/s)"
-    )
+    rate = f"{seconds:.0f} s of one core ({generated / seconds:.0f}/s)"
+    print(f"{len(made)} shards, {generated} generated events, {rate}")
     for step in made[0].passed:
         number = sum(shard.passed[step] for shard in made)
         print(f"  {step:20} {number:12} {number / generated:10.4%}")
@@ -91,10 +79,7 @@ def _make(options: argparse.Namespace) -> int:
 def _merge(options: argparse.Namespace) -> int:
     from gampl.simulation import merging
 
-    sources = [
-        merging.Source(Path(folder), parse_seeds(train), parse_seeds(holdout))
-        for folder, train, holdout in options.sources
-    ]
+    sources = [merging.Source(Path(folder), *map(parse_seeds, seeds)) for folder, *seeds in options.sources]
     sizes = merging.merge(sources, options.sample, options.output)
     content = options.output.read_bytes()
     print(f"{options.output}: {', '.join(f'{number} {part}' for part, number in sizes.items())}")
@@ -127,7 +112,7 @@ def _recipe(kind: type[Any], changes: list[str]) -> Any:
             raise ValueError(f"--set {name}: expected a value as JSON, such as {example}; got {text!r}") from None
         if isinstance(value, list):
             value = tuple(value)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(default, float) and type(value) is int:
             value = float(value)
         if default is not None and type(value) is not type(default):
             raise ValueError(f"--set {name}: expected something like {example}, got {text}")

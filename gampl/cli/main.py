@@ -1,20 +1,41 @@
 """The command line: amplification of your own samples, and making LHC events."""
 
 import argparse
+import json
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gampl.files import Layout
+from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
+from gampl.store.atomic import write_bytes
 
 # which module adds a command to the parser; only that of the command at hand is imported
-COMMANDS = {
-    "averaging": "samples",
-    "differential": "samples",
-    "report": "samples",
-    "plan": "plan",
-    "events": "events",
-}
-
+COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan", "events": "events"}
 EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
+AVERAGING = """examples:
+  # ten files with a column x, in a region and in ten quantiles of the training sample
+  gampl averaging --n-train 1000 --members 'samples/member_*.csv' --region '0 <= x < 0.5'
+  gampl averaging --n-train 1000 --members 'samples/member_*.csv' --train train.csv --quantiles 'x: 10'
+  # one file with a column that tells the members; a unit; an HTML page
+  gampl averaging --n-train 50000 --members all.parquet --member-column seed --define 'm_tt = mtt / 1000' \\
+      --region '2 <= m_tt < 2.2' --report report.html
+  # momenta of particles
+  gampl averaging --n-train 60000 --members 'gen_*.npy' --particles b1,q1,q2,b2,q3,q4 --region 'm(b1+q1+q2) < 150'"""
+DIFFERENTIAL = """examples:
+  gampl differential --n-train 1000 --members generated.csv --holdout holdout.csv --summary x
+  gampl differential --n-train 1000 --members 'gen_*.npz' --holdout true.npz --classifier x,y --summary 'hypot(x, y)'
+  gampl differential --n-train 60000 --members 'gen_*.h5::events' --holdout top_pair_0j.h5::holdout --summary m_tt \\
+      --region 'm_tt > 1000'"""
+REPORT = """example:
+  gampl report process.yml --output report.html
+
+The process file says what the options of the other commands do: see the book's page on your own process.
+The status is 1 if an estimate could not be made; all others are printed and written all the same."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,3 +71,239 @@ def _missing(error: ModuleNotFoundError, extra: str | None) -> str:
     name = (error.name or str(error)).partition(".")[0]
     extra = extra or EXTRAS.get(name, "events")
     return f"this needs the package {name}, which is not installed: pip install 'gampl[{extra}]'"
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands about samples to those of the command line."""
+    averaging = commands.add_parser(
+        "averaging",
+        help="G in regions, from how much the members of an ensemble disagree",
+        description="Estimates how many true events an unlimited generated sample is worth in regions of phase\n"
+        "space, from the spread of several members (networks trained alike). No holdout is needed.",
+        epilog=AVERAGING,
+    )
+    differential = commands.add_parser(
+        "differential",
+        help="G of whole distributions, from a comparison with true events",
+        description="Estimates how many true events an unlimited generated sample is worth, from the\n"
+        "Kolmogorov-Smirnov distance of a number of each event to that of true events that the generator\n"
+        "was not trained on.",
+        epilog=DIFFERENTIAL,
+    )
+    report = commands.add_parser(
+        "report",
+        help="both estimates of a process file, as an HTML page",
+        description="Makes all estimates that a process file asks for and writes them as one HTML page.",
+        epilog=REPORT,
+    )
+    _add_samples(averaging)
+    _add_samples(differential)
+
+    regions = averaging.add_argument_group("regions, at least one")
+    _add_repeated(regions, "--region", "CONDITION", "'2000 <= m < 2200'")
+    _add_repeated(regions, "--edges", "EXPRESSION:NUMBERS", "adjacent regions: 'm: 60, 80, 100'")
+    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'"
+    _add_repeated(regions, "--quantiles", "EXPRESSION:NUMBER", how)
+    averaging.set_defaults(process=None, averaging=True, summary=(), classifier=())
+
+    summaries = differential.add_argument_group("what is compared, at least one")
+    _add_repeated(summaries, "--summary", "EXPRESSION", "a number of each event")
+    how = "compare likelihood ratios that a classifier of these learns"
+    summaries.add_argument("--classifier", type=_names, default=(), metavar="NAMES", help=how)
+    _add_repeated(summaries, "--region", "CONDITION", "also only the events that are in")
+    differential.set_defaults(process=None, averaging=False, edges=(), quantiles=())
+
+    report.add_argument("process", type=Path, metavar="PROCESS.yml")
+    for command in (averaging, differential, report):
+        _add_outputs(command, is_report=command is report)
+        command.set_defaults(run=_run)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _add_repeated(group: "argparse._ArgumentGroup", option: str, metavar: str, text: str) -> None:
+    group.add_argument(option, action="append", default=[], metavar=metavar, help=f"{text}; may be repeated")
+
+
+def _add_samples(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("samples")
+    more = "; FILE::SAMPLE names a tree, group or array of it"
+    how = f"generated events, one file per member{more}"
+    group.add_argument("--n-train", type=int, required=True, help="events that the generator was trained on")
+    group.add_argument("--members", nargs="+", required=True, metavar="FILE", help=how)
+    group.add_argument("--member-column", metavar="NAME", help="column that says which member an event is of")
+    group.add_argument("--holdout", nargs=1, metavar="FILE", help=f"true events that the generator has not seen{more}")
+    group.add_argument("--train", nargs=1, metavar="FILE", help=f"the events that it was trained on{more}")
+    group.add_argument("--n-gen", type=int, help="generated events to use of each member (default: all)")
+    group.add_argument("--level", type=float, default=0.683, help="confidence level (default: 0.683)")
+    how = "tolerated share of events that are not finite (default: 0.001)"
+    group.add_argument("--max-lost", type=float, default=1e-3, help=how)
+    group.add_argument("--seed", type=int, default=1, help="of unweighting and of a classifier (default: 1)")
+    group.add_argument("--title", default="Amplification", help="of the report")
+
+    group = command.add_argument_group("how files are read")
+    names: dict[str, Any] = {"type": _names, "default": (), "metavar": "NAMES"}
+    how = "csv, numpy, parquet, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)"
+    group.add_argument("--kind", help=how)
+    group.add_argument("--columns", help="of arrays and of text without a header: x,y", **names)
+    group.add_argument("--weight", metavar="NAME", help="column with the weights of generated events")
+    how = "column with the weights of true events; makes them events of equal weight"
+    group.add_argument("--unweight", metavar="NAME", help=how)
+    how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000"
+    _add_repeated(group, "--define", "NAME=EXPRESSION", how)
+    group.add_argument("--particles", help="the files hold momenta of these: b1,q1,q2", **names)
+    group.add_argument("--coordinates", metavar="NAMES", help="of momenta: pT,phi,eta,m or E,px,py,pz")
+    group.add_argument("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
+    _add_repeated(group, "--composite", "NAME=PARTICLES", "a sum of particles: Z = mu-,mu+")
+
+
+def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
+    group = command.add_argument_group("output")
+    if is_report:
+        group.add_argument("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
+    else:
+        group.add_argument("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
+    group.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
+    group.add_argument("--csv", type=Path, metavar="FILE", help="write a line per estimate")
+    group.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from gampl.report import outputs
+    from gampl.report.study import Failure
+
+    study = _study(options)
+    print(outputs.table(study), end="")
+    command = shlex.join(["gampl", *sys.argv[1:]])
+    if options.json is not None:
+        content = json.dumps(outputs.to_json(study, command), indent=1, allow_nan=False)
+        write_bytes(options.json, (content + "\n").encode())
+    if options.csv is not None:
+        write_bytes(options.csv, outputs.to_csv(study).encode())
+    if options.figures is not None:
+        from gampl.report import figures
+
+        figures.write(study, options.figures)
+    if options.report is not None:
+        from gampl.report.html import html
+
+        write_bytes(options.report, html(study, command).encode())
+        print(f"report: {options.report}")
+    failures = [finding for finding in study.findings if isinstance(finding, Failure)]
+    for failure in failures:
+        print(f"gampl: {failure.what}: {failure.problem}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _study(options: argparse.Namespace) -> Any:
+    """The analysis of what the options say, or of a process file."""
+    from gampl.report.study import analyse
+    from gampl.store.progress import Progress
+
+    if options.process is None:
+        process, generator = _process(options), None
+    else:
+        from gampl.report.process_file import read
+
+        file = read(options.process)
+        process, generator = file.process, file.generator
+    _check_outputs(options)
+    if generator is None:
+        with Progress("events", quiet=options.quiet) as progress:
+            return analyse(process, progress)
+    from gampl.report.generated import analyse_generated, train
+
+    if options.quiet:
+        os.environ["TQDM_DISABLE"] = "1"  # where trainings look
+    ensemble = train(process, generator, process.title)
+    with Progress("events", quiet=options.quiet) as progress:
+        return analyse_generated(process, generator, ensemble, progress)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Before hours of reading: can the results be written?"""
+    figures: Path | None = options.figures
+    if figures is not None and figures.exists() and not figures.is_dir():
+        raise ValueError(f"{figures}: cannot hold figures, is not a folder")
+    for path in filter(None, (options.report, options.json, options.csv)):
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            where = "is a folder" if path.is_dir() else f"there is no folder {path.absolute().parent}"
+            raise ValueError(f"{path}: cannot be written, {where}")
+
+
+def _process(options: argparse.Namespace) -> Process:
+    """What the options say."""
+    members, holdout, train = (_files(options, name) for name in ("members", "holdout", "train"))
+    layout = None
+    if options.particles:
+        layout = Layout(options.particles, coordinates=options.coordinates, unit=options.unit)
+    elif options.coordinates or options.unit:
+        raise ValueError("--coordinates and --unit are about momenta: expected --particles, too")
+    observables = {name: Definition(text) for name, text in _pairs(options, "define", "=")}
+    for name, definition in observables.items():
+        try:
+            _ = definition.expression
+        except ValueError as error:
+            raise ValueError(f"--define {name}: {error}") from None
+    return Process(
+        members=members,
+        holdout=holdout,
+        train=train,
+        **{name: getattr(options, name) for name in ("n_train", "title", "level", "n_gen", "max_lost", "seed")},
+        observables=observables,
+        regions=_regions(options),
+        averaging=options.averaging,
+        summaries=tuple(options.summary),
+        classifier=options.classifier,
+        layout=layout,
+        composites={name: _names(parts) for name, parts in _pairs(options, "composite", "=")},
+    )
+
+
+def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
+    if getattr(options, name) is None:
+        return None
+    parts = [text.partition("::") for text in getattr(options, name)]
+    samples = {sample or None for _, _, sample in parts}
+    if len(samples) > 1:
+        raise ValueError(f"--{name}: expected the same ::SAMPLE for all files, got {sorted(map(str, samples))}")
+    try:
+        paths = [path for text, _, _ in parts for path in named_files(text)]
+    except ValueError as error:
+        raise ValueError(f"--{name}: {error}") from None
+    how: dict[str, Any] = {"sample": samples.pop(), "kind": options.kind, "columns": options.columns}
+    if name == "members":
+        how |= {"weight": options.weight, "member": options.member_column}
+    elif options.unweight is not None:
+        how |= {"weight": options.unweight, "unweight": True}
+    return SampleFiles(tuple(paths), **how)
+
+
+def _regions(options: argparse.Namespace) -> tuple[Region, ...]:
+    regions = [Region(text, condition=text) for text in options.region]
+    for name, numbers in _pairs(options, "edges", ":"):
+        try:
+            edges = tuple(float(number) for number in numbers.split(","))
+        except ValueError:
+            raise ValueError(f"--edges {name}: expected numbers such as 60, 80, 100, got {numbers!r}") from None
+        regions.append(Region(observable=name, edges=edges))
+    for name, number in _pairs(options, "quantiles", ":"):
+        if not number.isdecimal():
+            raise ValueError(f"--quantiles {name}: expected a number of regions such as 10, got {number!r}")
+        regions.append(Region(observable=name, quantiles=int(number)))
+    return tuple(regions)
+
+
+def _pairs(options: argparse.Namespace, option: str, mark: str) -> list[tuple[str, str]]:
+    """Both parts of each text of an option."""
+    pairs = []
+    for text in getattr(options, option):
+        name, _, value = (part.strip() for part in text.partition(mark))
+        if not (name and value):
+            raise ValueError(f"--{option}: expected two parts with {mark!r} between them, got {text!r}")
+        pairs.append((name, value))
+    return pairs
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

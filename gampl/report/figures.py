@@ -48,8 +48,8 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         ax: Where to draw; returned.
         ratio: Where to draw the same relative to the true events, if there are any.
     """
-    mean, spread = h.band
-    _draw(ax, h, mean, spread, h.true, h.true_error)
+    _draw(ax, h)
+    mean, _ = h.band
     filled = np.concatenate([mean, [] if h.true is None else h.true])
     filled = filled[filled > 0]
     if filled.size and filled.max() > MANY_DECADES * filled.min():
@@ -62,7 +62,7 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
     if ratio is not None and h.true is not None:
         # a bin without true events has no ratio
         unit = np.where(h.true > 0, h.true, np.nan)
-        _draw(ratio, h, mean / unit, spread / unit, h.true / unit, h.true_error / unit)
+        _draw(ratio, h, unit)
         away = np.nanmax(np.abs(np.append(mean / unit - 1, 0.0)))
         reach = float(np.clip(1.2 * away, 0.1, 1.0))
         ratio.set(ylim=(1 - reach, 1 + reach), ylabel="ratio to true")
@@ -171,7 +171,8 @@ def _new_figure(width: float, height: float) -> Iterator[Figure]:
         yield figure
 
 
-def _draw(ax: Axes, h: Histogram, mean: Floats, spread: Floats, true: Floats | None, true_error: Floats) -> None:
+def _draw(ax: Axes, h: Histogram, unit: Floats | float = 1.0) -> None:
+    mean, spread = (shares / unit for shares in h.band)
     members = len(h.members)
     if members > 1:
         ax.stairs(
@@ -181,11 +182,11 @@ def _draw(ax: Axes, h: Histogram, mean: Floats, spread: Floats, true: Floats | N
     ax.stairs(
         mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=f"mean of {members} members" if members > 1 else "generated"
     )
-    if true is not None:
+    if h.true is not None:
         centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
-        ax.errorbar(
-            centres, true, true_error, halves, color=plots.TRUE, fmt=".", ms=3, lw=0.9, label=f"{h.n_true} true events"
-        )
+        error = np.sqrt(h.true * (1 - h.true) / max(h.n_true, 1))
+        look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
+        ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
     for k, mark in enumerate(h.marks):
         ax.axvline(mark, color=plots.MODEL, ls="--", lw=1, label=None if k else "ends of regions")
     ax.set_xlim(h.edges[0], h.edges[-1])

@@ -1,6 +1,6 @@
 """Members that are trained here, on the training sample of a process file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ import numpy as np
 from gampl.basics import Floats
 from gampl.generators.settings import Architecture
 from gampl.particles.grammar import quoted
-from gampl.report.process import Process, first_repeated
-from gampl.report.samples import Batch, Numbers, Progress, true_sample
+from gampl.report.process import Process, check_different
+from gampl.report.samples import Batch, Numbers, Progress, TrueSample
 from gampl.report.study import Study, analyse_streams
 from gampl.training.settings import Fit, Table, Training
 from gampl.training.train import train_or_load
@@ -27,22 +27,15 @@ LEAST = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "tra
 class GeneratorSettings:
     """An ensemble of generators that is trained on the training sample, see `gampl.training.settings.Training`.
 
-    Args:
-        kind: "spline" or "kde".
-        members: How many.
-        columns: Columns or observables that it learns; all regions and summaries must be made of these.
-        n_gen: Events to generate with each member.
-        steps, batch_size, learning_rate: How a spline is fitted, see `gampl.training.settings.Fit`.
-        width, transforms, bins: Size of a spline.
-
     Raises:
         ValueError: If the kind is unknown or a number out of range.
     """
 
-    kind: str
-    members: int
-    columns: tuple[str, ...]
-    n_gen: int = 100_000
+    kind: str  #: "spline" or "kde"
+    members: int  #: how many
+    columns: tuple[str, ...]  #: columns or observables that it learns; all regions and summaries must be made of these
+    n_gen: int = 100_000  #: events to generate with each member
+    # how a spline is fitted, and its size
     steps: int = Fit.steps
     batch_size: int = Fit.batch_size
     learning_rate: float = Fit.learning_rate
@@ -53,8 +46,9 @@ class GeneratorSettings:
     def __post_init__(self) -> None:
         if self.kind not in GENERATORS:
             raise ValueError(f"kind must be one of {', '.join(GENERATORS)}, got {quoted(self.kind)}")
-        if not self.columns or first_repeated(self.columns) is not None:
-            raise ValueError(f"columns must be different names, at least one, got {quoted(', '.join(self.columns))}")
+        if not self.columns:
+            raise ValueError("columns must name at least one column or observable")
+        check_different("columns", self.columns)
         if small := [name for name, least in LEAST.items() if not getattr(self, name) >= least]:
             name = small[0]
             raise ValueError(f"{name} must be at least {LEAST[name]}, got {getattr(self, name)}")
@@ -69,7 +63,7 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
         ValueError: If there is no training sample, or it has fewer events that are finite.
     """
     expressions = [process.number(name) for name in generator.columns]
-    sample = true_sample(process, "train", Numbers(process, expressions))
+    sample = TrueSample.read(process, "train", Numbers(process, expressions))
     if sample is None:
         raise ValueError("train: expected a training sample for the generator")
     events = np.stack([sample.values[e].values for e in expressions], axis=-1)
@@ -114,15 +108,11 @@ def analyse_generated(
         if unknown := [name for name in names if name not in generator.columns]:
             made = ", ".join(generator.columns)
             raise ValueError(f"{unknown[0]!r} is not among the columns that the generator makes: {made}")
+        columns = {name: generator.columns.index(name) for name in names}
         for member in range(len(ensemble)):
             events = ensemble.stream(member, generator.n_gen, process.seed)
-            yield f"member {member}", _batches(events, {name: generator.columns.index(name) for name in names})
+            yield f"member {member}", (Batch({name: rows[:, k] for name, k in columns.items()}) for rows in events)
 
     study = analyse_streams(process, streams, progress, learned=generator.columns)
     excluded = [f"one trained member is left out: {why}" for why in ensemble.excluded.values()]
     return replace(study, warnings=(*excluded, *study.warnings))
-
-
-def _batches(events: Iterable[Floats], columns: Mapping[str, int]) -> Iterator[Batch]:
-    for rows in events:
-        yield Batch({name: rows[:, k] for name, k in columns.items()}, None, None)

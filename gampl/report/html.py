@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
-from gampl.report import figures, words
+from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
 from gampl.report.study import Estimate, Study
 from gampl.sharpening import sharpen
@@ -22,27 +22,14 @@ LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as
 FILES_SHOWN = 6
 
 
-class Image(NamedTuple):
-    """An image that is part of the page; sizes are in pixels of the screen."""
-
-    source: str
-    width: int
-    height: int
-
-
 def html(study: Study, command: str = "") -> str:
-    """The page as text, to be written as UTF-8.
-
-    Args:
-        study: What to report.
-        command: What it was made with, for the settings.
-    """
+    """The page as text, to be written as UTF-8; the command is what the study was made with, for the settings."""
     return _template().render(
         study=study,
         command=command,
         overview=_image(figures.of_all(study.findings)) if study.estimates else None,
-        time=words.now().replace("T", " ").replace("+00:00", " UTC"),
-        versions=words.versions(),
+        time=outputs.now().replace("T", " ").replace("+00:00", " UTC"),
+        versions=outputs.versions(),
     )
 
 
@@ -57,14 +44,12 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        name: getattr(words, name) for name in ("answer", "count", "percent", "short", "where", "whole")
-    }
+    names = ("answer", "count", "interval", "percent", "short", "where", "whole")
+    environment.filters |= {name: getattr(outputs, name) for name in names}
     environment.filters |= {
         "advice": sharpen,
         "files": _files,
-        "interval": words.interval,
-        "interval_of_counts": lambda ends: words.interval(ends, words.count),
+        "interval_of_counts": lambda ends: outputs.interval(ends, outputs.count),
         "sentence": _sentence,
     }
     environment.tests["finite"] = math.isfinite
@@ -76,12 +61,14 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _image(figure: Figure) -> Image:
+def _image(figure: Figure) -> dict[str, Any]:
+    """An image that is part of the page; sizes are in pixels of the screen."""
     content, kind = figures.content(figure, "svg"), "svg+xml"
     if len(content) > LARGEST_SVG:
         content, kind = figures.content(figure, "png"), "png"
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    return Image(f"data:image/{kind};base64,{base64.b64encode(content).decode()}", width, height)
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return {"source": source, "width": width, "height": height}
 
 
 def _files(files: SampleFiles | None, names: Iterable[str] = ()) -> str:

@@ -1,31 +1,30 @@
-"""What is computed of each generated event, and what is kept of each member while its events pass by."""
+"""What is kept of each member while its events pass by, and the weak spots of the samples that it shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy import stats
 
 from gampl.basics import Floats
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed, Tally
-from gampl.report.histograms import Filling
 from gampl.report.process import Process, Region
-from gampl.report.samples import Batch, Numbers, TrueSample, Truth, Values
+from gampl.report.samples import Batch, Numbers, Progress, Rows, TrueSample, Truth, Values
 
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
-MOST_MEMBERS = 1_000
+FEW = 10  # events of which a Poisson fluctuation is a third
+FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
+HALF = 0.5
+
+# makes, for names of columns, the name and the batches of each member
+Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 
 
 class Placement:
-    """One region, or several that are added up, with the edges that quantiles have.
-
-    Args:
-        region: What the user asks for.
-        process: Names of observables.
-        truth: Where quantiles are taken from.
+    """One region, or several that are added up, with the edges that quantiles of true events have.
 
     Raises:
         ValueError: If quantiles cannot be taken.
@@ -62,65 +61,67 @@ class Placement:
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """One Kolmogorov-Smirnov test of the members: a summary, of all events or of those in a region.
+    """One Kolmogorov-Smirnov test of the members: a summary, of all events or of those in a region."""
 
-    Attributes:
-        name: Of the summary.
-        summary: Its values for the numbers of a batch, (n,).
-        region: Where, as its number in the job; None for all events.
-        reference: Values of the true events there, (n_ref,).
-        n_train: Training events there, which may be an expectation.
-        skipped: Events at the beginning of each member that must not be tested, since a classifier was trained on them.
-    """
-
-    name: str
-    summary: Callable[[Values], Floats]
-    region: int | None
-    reference: Floats
-    n_train: float
+    name: str  #: of the summary
+    summary: Callable[[Values], Floats]  #: its values for the numbers of a batch, (n,)
+    region: int | None  #: where, as its number in the job; None for all events
+    reference: Floats  #: values of the true events there, (n_ref,)
+    n_train: float  #: training events there, which may be an expectation
+    #: events at the beginning of each member that must not be tested, since a classifier was trained on them
     skipped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is computed of each generated event, and what becomes of it.
+    """What is computed of each generated event, and what becomes of it."""
 
-    Attributes:
-        numbers: All expressions.
-        regions: Where events are counted.
-        tests: What they are tested on.
-        histograms: Bins by expression.
-        n_gen: Events to use of each member, all if None.
-    """
+    process: Process  #: what is asked for
+    truth: Truth  #: what members are compared with
+    numbers: Numbers  #: all expressions
+    regions: Sequence[Placement]  #: where events are counted
+    tests: Sequence[Test]  #: what they are tested on
+    histograms: Mapping[Expression, Floats]  #: bins by expression
 
-    numbers: Numbers
-    regions: Sequence[Placement]
-    tests: Sequence[Test]
-    histograms: Mapping[Expression, Floats]
-    n_gen: int | None = None
+    def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
+        """All members, after their events have passed.
+
+        Raises:
+            ValueError: If a file cannot be used, or a member has fewer events than are to be used.
+        """
+        n_gen, members = self.process.n_gen, dict[str, Member]()
+        for name, stream in streams(self.numbers.needed):
+            for batch in stream:
+                for label, part in batch.by_member(name):
+                    if label not in members:
+                        members[label] = Member(label, self)
+                    members[label].update(part)
+                    if progress is not None:
+                        progress(label, members[label].n_gen)
+                if batch.members is None and n_gen is not None and members[name].n_gen >= n_gen:
+                    break
+            if name in members:  # its events came from one file
+                members[name].close()
+        if short := [member for member in members.values() if n_gen is not None and member.n_gen < n_gen]:
+            raise ValueError(f"{short[0].name}: holds {short[0].n_gen} usable events, expected n_gen = {n_gen}")
+        return list(members.values())
 
 
 class Member:
-    """Accumulates the events of one member.
-
-    Args:
-        name: How to call it.
-        job: What to keep.
-    """
+    """Accumulates the events of one member, as far as they are to be used."""
 
     def __init__(self, name: str, job: Job) -> None:
         self.name, self.job = name, job
-        self.n_gen = 0
+        self.n_gen, self.weight = 0, 0.0
         self.tallies = [Tally(len(region), name=name) for region in job.regions]
         self.distances = [Distances(test.reference, name=name) for test in job.tests]
-        self.fillings = {e: Filling(edges) for e, edges in job.histograms.items()}
+        self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self._raw: list[Floats] = []
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether there are as many events as are to be used."""
-        return self.job.n_gen is not None and self.n_gen >= self.job.n_gen
+    def shares(self, region: int) -> Floats:
+        """Share of the events in a region or its parts, (regions,); a ValueError if there are too few, see `Tally`."""
+        return self.tallies[region].shares.integrals
 
     @property
     def first_events(self) -> Floats:
@@ -128,81 +129,145 @@ class Member:
         return np.concatenate(self._raw) if self._raw else np.empty((0, len(self.job.numbers.needed)))
 
     def update(self, batch: Batch) -> None:
-        """Add the events of a batch, as far as they are to be used."""
-        left = len(batch) if self.job.n_gen is None else self.job.n_gen - self.n_gen
-        rows = slice(0, min(left, len(batch)))
-        columns = {name: values[rows] for name, values in batch.columns.items()}
-        weights = None if batch.weights is None else batch.weights[rows]
-        self._keep(columns)
-        values = self.job.numbers(columns)
+        """Add the events of a batch."""
+        if (most := self.job.process.n_gen) is not None:
+            batch = batch.rows(slice(most - self.n_gen))
+        if self.n_gen < KEPT:
+            self._raw.append(np.stack([values[: KEPT - self.n_gen] for values in batch.columns.values()], axis=-1))
+        values = self.job.numbers(batch.columns)
         placed = [region.place(values) for region in self.job.regions]
         for tally, where in zip(self.tallies, placed, strict=True):
-            tally.update(where, weights)
+            tally.update(where, batch.weights)
         for test, distances in zip(self.job.tests, self.distances, strict=True):
-            self._test(test, distances, values, placed, weights)
-        for e, filling in self.fillings.items():
-            filling.update(values[e][0], weights)
+            tested = np.arange(len(batch)) >= test.skipped - self.n_gen
+            if test.region is not None:
+                tested &= placed[test.region].region >= 0
+            if tested.any():
+                distances.update(test.summary(values)[tested], None if batch.weights is None else batch.weights[tested])
+        for e, edges in self.job.histograms.items():
+            self.counts[e] += counts(values[e].values, edges, batch.weights)
         if placed:
             inside = np.array([where.region >= 0 for where in placed], dtype=np.float64)
             self.overlaps += inside @ inside.T
-        self.n_gen += rows.stop
+        self.n_gen += len(batch)
+        self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
 
     def close(self) -> None:
         """All events have been seen: let go of the memory that further ones would need."""
         for distances in self.distances:
             distances.close()
 
-    def _test(
-        self, test: Test, distances: Distances, values: Values, placed: Sequence[Placed], weights: Floats | None
-    ) -> None:
-        summary = test.summary(values)
-        if test.region is not None:
-            inside = placed[test.region].region >= 0
-            summary, weights = summary[inside], None if weights is None else weights[inside]
-        rest = slice(max(test.skipped - self.n_gen, 0), None)
-        if summary[rest].size:
-            distances.update(summary[rest], None if weights is None else weights[rest])
 
-    def _keep(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        missing = KEPT - sum(map(len, self._raw))
-        if missing > 0 and columns:
-            self._raw.append(np.stack([values[:missing] for values in columns.values()], axis=-1))
+def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floats:
+    """Events in each bin, or sums of their weights, (bins,)."""
+    finite = np.isfinite(values)
+    kept = None if weights is None else weights[finite]
+    return np.asarray(np.histogram(values[finite], edges, weights=kept)[0], dtype=np.float64)
 
 
-def by_member(name: str, batch: Batch) -> list[tuple[str, Batch]]:
-    """A batch, or its parts if a column says which member each event is of.
-
-    Raises:
-        ValueError: If a label is missing, or there are so many that the column can hardly be one of labels.
-    """
-    if batch.members is None:
-        return [(name, batch)]
-    if missing := _missing(batch.members):
-        raise ValueError(f"{name}: {missing} events do not say which member they are of")
-    labels, which = np.unique(batch.members, return_inverse=True)
-    if labels.size > MOST_MEMBERS:
-        raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {MOST_MEMBERS}")
-    parts = []
-    for k, label in enumerate(labels):
-        rows = which == k
-        columns = {column: values[rows] for column, values in batch.columns.items()}
-        weights = None if batch.weights is None else batch.weights[rows]
-        parts.append((f"member {_text(label)}", Batch(columns, weights, None)))
-    return parts
+def weak_spots(job: Job, members: Sequence[Member]) -> tuple[str, ...]:
+    """What a user should know before believing an estimate, for members whose events have passed."""
+    spots = [_sizes, _repeats, _reference, _regions]
+    if job.process.averaging:
+        spots += [_overlaps, _pulls]
+    return tuple(text for spot in spots for text in spot(job, members))
 
 
-def _missing(labels: NDArray[Any]) -> int:
-    """Number of empty labels."""
-    if labels.dtype.kind == "f":
-        return int(np.isnan(labels).sum())
-    if labels.dtype.kind in "iub":
-        return 0
-    return sum(
-        label is None or label in ("", b"") or (isinstance(label, float) and np.isnan(label)) for label in labels
-    )
+def _sizes(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    process, train = job.process, job.truth.train
+    if process.averaging and job.regions and len(members) < 5:
+        yield (
+            f"{len(members)} members: the averaging estimate rests on how they scatter; the interval is honest but "
+            "wide, and whether they scatter normally cannot be seen"
+        )
+    if train is not None and len(train) != process.n_train:
+        yield (
+            f"the training sample has {len(train)} events, but n_train is {process.n_train}: G is in units of n_train"
+        )
 
 
-def _text(label: Any) -> str:
-    if isinstance(label, float):
-        return str(int(label)) if label.is_integer() else repr(float(label))
-    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
+    truth = job.truth
+    first = [Rows.of(member.first_events) for member in members]
+    if truth.train is not None:
+        train = Rows.of(truth.train.raw)
+        if truth.holdout is not None and train.has_more_than_chance(known := Rows.of(truth.holdout.raw)):
+            yield (
+                f"{100 * train.share_of(known):.3g} % of the holdout's events are also in the training sample: a "
+                "reference that was used in the training makes G too large"
+            )
+        copied = [m.name for m, rows in zip(members, first, strict=True) if train.has_more_than_chance(rows)]
+        if copied and truth.train.names == job.numbers.needed:
+            yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
+    same = [
+        f"{members[a].name} and {members[b].name}"
+        for a, b in combinations(range(len(members)), 2)
+        if first[a].share_of(first[b]) > HALF and first[a].has_more_than_chance(first[b])
+    ]
+    if same:
+        yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
+
+
+def _reference(job: Job, _: Sequence[Member]) -> Iterator[str]:
+    if job.tests and job.truth.reference_is == "training":
+        yield (
+            "the differential estimates compare with the events that the generator was trained on, which makes even a "
+            "poor one look good: keep a holdout"
+        )
+
+
+def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    """Regions in which a generator can have learned little, by the training sample or else the members."""
+    for k, placement in enumerate(job.regions):
+        try:
+            train = job.truth.train
+            shares = np.mean([m.shares(k) for m in members], axis=0) if train is None else placement.shares(train)
+        except ValueError:  # there are no events
+            continue
+        if (fewest := job.process.n_train * float(shares.min())) < FEW:
+            part = " in one of its parts" if len(placement) > 1 else ""
+            yield (
+                f"region {placement.region.name}: about {fewest:.1f} training events are expected{part}; "
+                "no generator has learned much from so few"
+            )
+
+
+def _overlaps(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    shared = np.sum([member.overlaps for member in members], axis=0)
+    single = [k for k, placement in enumerate(job.regions) if placement.region.condition]
+    for a, b in combinations(single, 2):
+        both, least = shared[a, b], min(shared[a, a], shared[b, b])
+        if both > 0:
+            names = " and ".join(repr(job.regions[k].region.name) for k in (a, b))
+            yield (
+                f"regions {names} overlap: they share {100 * both / least:.3g} % of the smaller one's events, so that "
+                "their estimates are not independent"
+            )
+
+
+def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    """Regions in which the members agree with each other better than with the holdout."""
+    holdout = job.truth.holdout
+    if holdout is None or len(members) < 2:
+        return
+    for k, placement in enumerate(job.regions):
+        shares = np.stack([member.shares(k) for member in members])
+        true, mean = placement.shares(holdout), shares.mean(axis=0)
+        spread = shares.var(axis=0, ddof=1)
+        # the members' common centre is as uncertain as one of them: all were trained on the same events
+        error = np.sqrt(spread * (1 + 1 / len(members)) + mean * (1 - mean) / len(holdout))
+        pulls = np.divide(mean - true, error, out=np.zeros_like(true), where=error > 0)
+        p = 2 * stats.t.sf(np.abs(pulls).max(), len(members) - 1) * pulls.size
+        if p < 2 * stats.norm.sf(FAR):
+            worst = int(np.abs(pulls).argmax())
+            part = f" (part {worst + 1})" if pulls.size > 1 else ""
+            yield (
+                f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
+                f"{abs(pulls[worst]):.1f} of their own uncertainties from the holdout's {true[worst]:.3g}: they share "
+                "a bias that averaging cannot see, and the averaging G is too large"
+            )
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,35 +1,269 @@
-"""What programs read of an analysis: JSON and CSV."""
+"""An analysis as text: numbers as people read them, answers as sentences, the table of the terminal, JSON and CSV."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import platform
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from enum import Enum
+from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+import scipy
 
-from gampl.report.study import Estimate, Failure, Finding, Study
-from gampl.report.words import answer, now, versions
+import gampl
+from gampl.basics import Interval, NoteCode, in_digits, significant
+from gampl.report.process import Region
+from gampl.report.study import EVERYWHERE, Estimate, Failure, Finding, Study
+from gampl.result import Amplification, State
 
+SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
+LARGE = {" billion": 1e9, " million": 1e6}
+WIDTH = 100  # characters of a line in the terminal
+NAME_WIDTH = 32
+HEADS = ("share", "n_train", "G", "interval of G")
+LAST_HEAD = {"averaging": "pooled worth", "differential": "n_equiv"}
+WIDTHS = (7, 10, 9, 20, 12)
+GAP = "  "
+POOLED = (
+    "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
+    "posterior this wide is worth on average over training sets"
+)
+UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
     "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
 )  # fmt: skip
 
 
+def short(number: float) -> str:
+    """Three digits, whole from 100 on, without an exponent as long as that is readable."""
+    return in_digits(number, 3)
+
+
+def events(number: float) -> str:
+    """A number of events with two digits: 31 000, 3.1 million."""
+    rounded = significant(number, 2)
+    if not rounded < 1e12:
+        return f"{rounded:g}"
+    for name, unit in LARGE.items():
+        if rounded >= unit:
+            return f"{rounded / unit:g}{name}"
+    return whole(round(rounded)) if rounded >= 10 else f"{rounded:g}"
+
+
+def count(number: float) -> str:
+    """A number of events with three digits, in groups where it has many."""
+    rounded = significant(number, 3)
+    return whole(round(rounded)) if 100 <= rounded < 1e12 else f"{rounded:g}"
+
+
+def whole(number: int) -> str:
+    """A whole number in groups of three digits."""
+    return f"{number:,}".replace(",", SPACE) if number >= 10_000 else str(number)
+
+
+def percent(share: float) -> str:
+    """A share, such as a confidence level, in percent."""
+    return f"{100 * share:.3g}{SPACE}%"
+
+
+def interval(ends: Interval, text: Callable[[float], str] = short) -> str:
+    """Both ends, or the lower one if there is no upper end."""
+    low, high = ends
+    return f"{text(low)} to {text(high)}" if np.isfinite(high) else f"at least {text(low)}"
+
+
+def where(region: Region | None) -> str:
+    """A region, with what defines it where the name does not; None for all events."""
+    if region is None or region.condition == region.name:
+        return EVERYWHERE if region is None else region.name
+    if region.condition:
+        return f"{region.name} ({region.condition})"
+    pieces = region.quantiles or len(region.edges) - 1
+    kind = "quantiles" if region.quantiles else "intervals" if pieces > 1 else "interval"
+    span = "" if region.quantiles else f" from {region.edges[0]:g} to {region.edges[-1]:g}"
+    return f"{region.name} ({pieces} {kind} of {region.observable}{span}{', added up' if pieces > 1 else ''})"
+
+
+def answer(finding: Finding) -> str:
+    """What was estimated, in a few sentences."""
+    if isinstance(finding, Failure):
+        return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
+    sentences = [*(_differential(finding) if finding.summary else _averaging(finding))]
+    if any(note.code is NoteCode.REUSED for note in finding.result.notes):
+        sentences.append("The numbers are too large: these true events were used to train the generator.")
+    return " ".join(sentences)
+
+
+def _averaging(estimate: Estimate) -> Iterator[str]:
+    result = estimate.result
+    pooled, single = result.pooled, result.single
+    if pooled is None or single is None:
+        raise ValueError(f"{estimate.what}: expected an averaging estimate, got a {result.method} one")
+    yield (
+        f"For the share of events in the region {where(estimate.region)}, the pooled sample of your "
+        f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
+        f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
+        f"({percent(result.level)} confidence). "
+        f"One of the members alone is worth at least {events(single.n_equiv_at_least)}."
+    )
+    low, high = result.interval
+    average = "On average over training sets, a posterior this wide is worth"
+    if result.state is not State.VALUE:
+        yield f"{average} at least {_factor(low)} times its training sample."
+        yield _open_end(result, "the members differ from each other no more than their counting of events explains")
+        return
+    less = "less than its training sample, " if high < 1 else ""
+    yield f"{average} {less}{_times(result)} times {'as much' if less else 'its training sample'}."
+    if low < 1 <= high:
+        yield UNDECIDED
+
+
+def _differential(estimate: Estimate) -> Iterator[str]:
+    result, everywhere = estimate.result, estimate.region is None
+    judged = f"Judged by {estimate.summary}" + ("" if everywhere else f" in the region {estimate.where}")
+    n_train = whole(result.n_train)
+    training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
+    confidence = f"({percent(result.level)} confidence)"
+    low, high = result.interval
+    if result.state is not State.VALUE:
+        yield (
+            f"{judged}, generated events cannot be told from {events(result.n_equiv_interval.low)} true events or "
+            f"more: an unlimited sample is worth at least {_factor(low)} times {training} {confidence}."
+        )
+        yield _open_end(result, "the generated events are as close to the true ones as further true events would be")
+        return
+    less = f"less than {training}, {_times(result)} times as much"
+    yield (
+        f"{judged}, generated events cannot be told from about {events(result.n_equiv)} true events: an unlimited "
+        f"sample is worth {less if high < 1 else f'{_times(result)} times {training}'} {confidence}."
+    )
+    if low < 1 <= high:
+        yield UNDECIDED
+
+
+def _open_end(result: Amplification, why: str) -> str:
+    """Why there is no upper end, and what else is known."""
+    undecided = f" {UNDECIDED}" if result.interval.low < 1 else ""
+    if result.state is State.UNBOUNDED and np.isfinite(result.G):
+        return (
+            f"The best estimate is {_factor(result.G)} times. There is no upper end: a perfect generator is not "
+            f"excluded.{undecided}"
+        )
+    return f"There is no upper end: {why}.{undecided}"
+
+
+def _times(result: Amplification) -> str:
+    """G and its interval, with as many digits as tell them apart: 3.1 (2.2–4.9)."""
+    low, high = result.interval
+    width = high / low
+    digits = 2 + (width < 1.3) + (width < 1.03)
+    g, bottom, top = (_factor(number, digits) for number in (result.G, low, high))
+    return f"{g} ({bottom}–{top})"
+
+
+def _factor(number: float, digits: int = 2) -> str:
+    return events(number) if significant(number, digits) >= 1000 else in_digits(number, digits)
+
+
+def table(study: Study) -> str:
+    """All estimates for a terminal, then their notes and the warnings, each once; no line is longer than 100."""
+    lines = [_printable(study.process.title), ""]
+    for method in ("averaging", "differential"):
+        findings = [finding for finding in study.findings if finding.method == method]
+        if findings:
+            what = "region" if method == "averaging" else "summary, region"
+            heads = _cells((*HEADS, LAST_HEAD[method]))
+            lines += [f"{method} amplification", f"{what:{NAME_WIDTH}}{GAP}{heads}"]
+            lines += [line for finding in findings for line in _rows(finding)] + [""]
+    level = f"intervals and limits at {100 * study.process.level:.3g} % confidence"
+    lines.append(f"n_train = {study.process.n_train}, {level}")
+    if any(finding.method == "averaging" for finding in study.findings):
+        lines += textwrap.wrap(POOLED, WIDTH)
+    texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
+    texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings)]
+    for text in texts:
+        lines += textwrap.wrap(_printable(text), WIDTH, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def notes(study: Study) -> dict[str, str]:
+    """Notes of the estimates, each once, with what they are about; with nothing if they hold for all."""
+    about: dict[str, list[str]] = {}
+    for estimate in study.estimates:
+        for note in dict.fromkeys(map(str, estimate.result.notes)):
+            about.setdefault(note, []).append(estimate.what)
+    return {note: "" if len(whose) == len(study.estimates) else "; ".join(whose) for note, whose in about.items()}
+
+
+def _rows(finding: Finding) -> Iterator[str]:
+    """Name and numbers; a long name goes on in further lines."""
+    names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
+    if isinstance(finding, Failure):
+        cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
+    else:
+        cells = [_cells((f"{100 * finding.share:.3g} %", *_numbers(finding.result)))]
+    for name, cell in zip_longest(names, cells, fillvalue=""):
+        yield f"{name:{NAME_WIDTH}}{GAP}{cell}".rstrip()
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return GAP.join(text.rjust(width) for text, width in zip(texts, WIDTHS, strict=True))
+
+
+def _numbers(result: Amplification) -> tuple[str, str, str, str]:
+    """n_train, G, its interval and what the members are worth or n_equiv; where G is infinite, limits."""
+    is_finite = np.isfinite(result.G)
+    n_equiv = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
+    if result.pooled is not None:
+        n_equiv = f"≥ {short(result.pooled.n_equiv_at_least)}"
+    n_train = str(result.n_train) if result.n_train < 10 ** WIDTHS[1] else short(result.n_train)
+    ends = interval(result.interval).replace("at least", "≥")
+    return n_train, short(result.G) if is_finite else "-", ends, n_equiv
+
+
+def _printable(text: str) -> str:
+    """Without what would move a terminal's cursor or change its colours."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the numbers."""
+    return {
+        "gampl": gampl.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def now() -> str:
+    """Date and time, such as 2026-01-31T12:34:56+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def to_json(study: Study, command: str = "") -> dict[str, Any]:
     """Everything about an analysis in plain types, fit for `json.dumps` with ``allow_nan=False``.
 
-    Numbers that JSON does not know are texts: "inf", "-inf", "nan".
-
-    Args:
-        study: The outcome.
-        command: What it was made with.
+    Numbers that JSON does not know are texts: "inf", "-inf", "nan". The command is what the study was made with.
     """
     content = {
         "title": study.process.title,
-        "findings": [_finding(finding) for finding in study.findings],
+        "findings": [
+            {
+                "method": finding.method,
+                "region": finding.where,
+                "summary": finding.summary,
+                "share": finding.share,
+                "words": answer(finding),
+                "problem": finding.problem if isinstance(finding, Failure) else "",
+                "result": finding.result.to_dict() if isinstance(finding, Estimate) else None,
+            }
+            for finding in study.findings
+        ],
         "warnings": study.warnings,
         "samples": {
             "members": [{"name": name, "n_gen": n} for name, n in zip(study.members, study.n_gen, strict=True)],
@@ -46,44 +280,31 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
     return {name: _plain(entry) for name, entry in content.items()}
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "method": finding.method,
-        "region": finding.where,
-        "summary": finding.summary,
-        "share": finding.share,
-        "words": answer(finding),
-        "problem": finding.problem if isinstance(finding, Failure) else "",
-        "result": finding.result.to_dict() if isinstance(finding, Estimate) else None,
-    }
-
-
 def to_csv(study: Study) -> str:
     """One row for each finding, with a line of names above; infinite ends are written inf."""
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for finding in study.findings:
-        row: dict[str, Any] = {"method": finding.method, "region": finding.where, "summary": finding.summary}
-        row |= {"share": finding.share}
+        row: dict[str, Any] = {"method": finding.method, "region": finding.where}
+        row |= {"summary": finding.summary, "share": finding.share}
         if isinstance(finding, Failure):
-            writer.writerow(row | {"problem": finding.problem})
-            continue
-        result = finding.result
-        row |= {name: getattr(result, name) for name in ("G", "n_equiv", "level", "state", "n_train", "n_members")}
-        row["G_low"], row["G_high"] = result.interval
-        row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
-        for name in ("pooled", "single"):
-            worth = getattr(result, name)
-            row[f"{name}_at_least"] = "" if worth is None else worth.n_equiv_at_least
-        writer.writerow(row | {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))})
+            row["problem"] = finding.problem
+        else:
+            result = finding.result
+            row |= {name: getattr(result, name) for name in ("G", "n_equiv", "level", "state", "n_train", "n_members")}
+            row["G_low"], row["G_high"] = result.interval
+            row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
+            for name in ("pooled", "single"):
+                worth = getattr(result, name)
+                row[f"{name}_at_least"] = "" if worth is None else worth.n_equiv_at_least
+            row |= {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))}
+        writer.writerow(row)
     return text.getvalue()
 
 
 def _plain(value: Any) -> Any:
     """Dictionaries, lists, texts and finite numbers only."""
-    if isinstance(value, Enum):
-        return str(value.value)
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

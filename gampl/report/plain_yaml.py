@@ -13,14 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-try:
-    import yaml
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "process files are read with PyYAML, which is not installed: pip install 'gampl[events]'", name=error.name
-    ) from None
-
 import msgspec
+import yaml
 
 from gampl.particles.grammar import MOST_SHOWN, quoted
 
@@ -51,12 +45,9 @@ MSGSPEC = (
 
 
 class ProcessFileError(ValueError):
-    """A process file that cannot be used, in one sentence.
+    """A process file that cannot be used, in one sentence: what was expected and what is there.
 
-    Args:
-        file: The file.
-        place: The key, such as ``regions[2].edges``, or the line; empty for all of the file.
-        problem: What was expected and what is there.
+    Its ``place`` is a key, such as ``regions[2].edges``, or a line; empty for all of the file.
     """
 
     def __init__(self, file: Path, place: str, problem: str) -> None:
@@ -64,12 +55,11 @@ class ProcessFileError(ValueError):
         super().__init__(": ".join(filter(None, (str(file), place, problem))))
 
 
-class _RefusedError(Exception):
+class _RefusedError(yaml.MarkedYAMLError):
     """What YAML would allow, at a place in the text."""
 
     def __init__(self, problem: str, mark: yaml.Mark | None) -> None:
-        super().__init__(problem)
-        self.problem, self.mark = problem, mark
+        super().__init__(problem=problem, problem_mark=mark)
 
 
 class _Loader(yaml.SafeLoader):
@@ -106,23 +96,19 @@ def load(path: Path) -> Any:
     if len(content) > MOST_BYTES:
         raise ProcessFileError(path, "", f"expected a process file of at most {MOST_BYTES} bytes, got more")
     try:
-        loader = _Loader(content.decode("utf-8-sig"))
-        try:
-            node = loader.get_single_node()
-            return None if node is None else _content(node)
-        finally:
-            loader.dispose()
+        node = _Loader(content.decode("utf-8-sig")).get_single_node()
+        return None if node is None else _content(node)
     except UnicodeDecodeError as error:
         raise ProcessFileError(path, "", f"expected text in UTF-8, byte {error.start} is not") from None
-    except (_RefusedError, yaml.YAMLError, ValueError, OverflowError) as error:
-        mark = getattr(error, "mark", None) or getattr(error, "problem_mark", None)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
         raise ProcessFileError(path, line, _reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, _RefusedError):
-        return error.problem
+        return str(error.problem)
     if isinstance(error, yaml.composer.ComposerError):  # anchors and aliases never get there
         return "expected a single YAML document, got several"
     if isinstance(error, yaml.reader.ReaderError):
@@ -183,13 +169,7 @@ def shown(content: Any) -> str:
 
 
 def take(file: Path, kind: Any, content: Any, key: str = "") -> Any:
-    """A part of a file as what it should be, be it a mapping with the keys of a class or a simple type.
-
-    Args:
-        file: For errors.
-        kind: Anything that msgspec can make.
-        content: What stands in the file.
-        key: Where, such as ``regions[2].edges``; empty for all of the file.
+    """The content of a file at a key as what it should be: anything that msgspec can make, such as a class.
 
     Raises:
         ProcessFileError: If it is something else.

@@ -1,47 +1,44 @@
 """What is to be analysed: samples, definitions, regions and sizes, from the command line or a process file."""
 
+import glob
+import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
 from gampl.particles.grammar import quoted
 
+MOST_FILES = 10_000  # that a pattern may stand for
+
 
 @dataclass(frozen=True)
 class SampleFiles:
     """Files of events, and how they are read.
 
-    Args:
-        files: One or several, which are read one after the other; for members one per member.
-        sample: Group or dataset of HDF5, tree of ROOT, array of ``.npz``; may be left out where there is only one.
-        kind: See `gampl.files`; left out, the file decides.
-        columns: Names of the columns of files that do not say them.
-        weight: Column with the events' weights.
-        unweight: Whether to keep each event with a probability proportional to its weight, so that all weigh the same.
-        member: Column that says which member an event is of, where one file holds several.
-
     Raises:
         ValueError: If there are no files, or something of them is not as described.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[Path, ...]  #: one or several, which are read one after the other; for members one per member
+    #: group or dataset of HDF5, tree of ROOT, array of ``.npz``; may be left out where there is only one
     sample: str | None = None
-    kind: str | None = None
-    columns: tuple[str, ...] = ()
-    weight: str | None = None
+    kind: str | None = None  #: see `gampl.files`; left out, the file decides
+    columns: tuple[str, ...] = ()  #: names of the columns of files that do not say them
+    weight: str | None = None  #: column with the events' weights
+    #: whether to keep each event with a probability proportional to its weight, so that all weigh the same
     unweight: bool = False
-    member: str | None = None
+    member: str | None = None  #: column that says which member an event is of, where one file holds several
 
     def __post_init__(self) -> None:
         if not self.files:
             raise ValueError("files: expected at least one")
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {quoted(self.kind)}")
-        if (name := first_repeated(self.columns)) is not None:
-            raise ValueError(f"columns must have different names, {quoted(name)} comes twice")
+        check_different("columns", self.columns)
         if self.unweight and self.weight is None:
             raise ValueError("unweight needs the name of the column with the weights, expected weight, too")
 
@@ -50,10 +47,8 @@ class SampleFiles:
 class Definition:
     """A number of each event that has a name.
 
-    Args:
-        text: An expression of the files' columns, of observables of particles, and of definitions above this one.
-        label: For axes; the name if left out.
-        unit: For axes.
+    Its text is an expression of the files' columns, of observables of particles, and of definitions above it. Label and
+    unit are for axes; the name is the label if there is none.
     """
 
     text: str
@@ -70,24 +65,21 @@ class Definition:
 class Region:
     """One region V of Eq. (9), or several that are added up as in Eq. (19).
 
-    Args:
-        name: How to call it.
-        condition: Which events are in; empty if the region is given by an observable instead.
-        observable: Name or expression, together with ``edges`` or ``quantiles``.
-        edges: Of adjacent intervals [low, high) of the observable.
-        quantiles: So many intervals that hold equal shares of the training or holdout sample.
-
     Raises:
         ValueError: If it is not given in exactly one of the three ways.
     """
 
-    name: str
-    condition: str = ""
-    observable: str = ""
-    edges: tuple[float, ...] = ()
-    quantiles: int = 0
+    name: str = ""  #: how to call it; made from what it is if left out
+    condition: str = ""  #: which events are in; empty if the region is given by an observable instead
+    observable: str = ""  #: name or expression, together with ``edges`` or ``quantiles``
+    edges: tuple[float, ...] = ()  #: of adjacent intervals [low, high) of the observable
+    quantiles: int = 0  #: so many intervals that hold equal shares of the training or holdout sample
 
     def __post_init__(self) -> None:
+        if not self.name:
+            cut = f"{self.quantiles} quantiles" if self.quantiles else f"{len(self.edges) - 1} intervals"
+            name = self.condition or f"{self.observable}: {cut}"
+            object.__setattr__(self, "name", " ".join(name.split()))
         ways = [bool(self.condition), bool(self.edges), self.quantiles != 0]
         if sum(ways) != 1 or bool(self.observable) == bool(self.condition):
             raise ValueError(
@@ -104,44 +96,27 @@ class Region:
 class Process:
     """Everything that an analysis is made of.
 
-    Args:
-        n_train: Training events of the generator.
-        members: Its samples; left out if a generator is to be trained here.
-        train: The events that it was trained on.
-        holdout: True events that it was not trained on.
-        observables: Numbers of each event by name.
-        regions: For the averaging estimate; the differential one is made in each that is a condition, too.
-        averaging: Whether to make the averaging estimate.
-        summaries: Names or expressions of numbers for the differential estimate.
-        classifier: Observables that a classifier makes one more summary of, see `gampl.ratio`.
-        layout: How momenta are read, for files of particles.
-        composites: Names of sums of particles.
-        title: For the report.
-        level: Confidence level.
-        n_gen: Generated events to use of each member, all if left out.
-        max_lost: Tolerated share of events whose numbers are not finite.
-        seed: Of unweighting and of the classifier.
-
     Raises:
         ValueError: If something is missing or does not fit together.
     """
 
-    n_train: int
-    members: SampleFiles | None = None
-    train: SampleFiles | None = None
-    holdout: SampleFiles | None = None
-    observables: Mapping[str, Definition] = field(default_factory=dict)
+    n_train: int  #: training events of the generator
+    members: SampleFiles | None = None  #: its samples; left out if a generator is to be trained here
+    train: SampleFiles | None = None  #: the events that it was trained on
+    holdout: SampleFiles | None = None  #: true events that it was not trained on
+    observables: Mapping[str, Definition] = field(default_factory=dict)  #: numbers of each event by name
+    #: for the averaging estimate; the differential one is made in each that is a condition, too
     regions: tuple[Region, ...] = ()
-    averaging: bool = True
-    summaries: tuple[str, ...] = ()
-    classifier: tuple[str, ...] = ()
-    layout: Layout | None = None
-    composites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    title: str = "Amplification"
-    level: float = 0.683
-    n_gen: int | None = None
-    max_lost: float = 1e-3
-    seed: int = 1
+    averaging: bool = True  #: whether to make the averaging estimate
+    summaries: tuple[str, ...] = ()  #: names or expressions of numbers for the differential estimate
+    classifier: tuple[str, ...] = ()  #: observables that a classifier makes one more summary of, see `gampl.ratio`
+    layout: Layout | None = None  #: how momenta are read, for files of particles
+    composites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names of sums of particles
+    title: str = "Amplification"  #: for the report
+    level: float = 0.683  #: confidence level
+    n_gen: int | None = None  #: generated events to use of each member, all if left out
+    max_lost: float = 1e-3  #: tolerated share of events whose numbers are not finite
+    seed: int = 1  #: of unweighting and of the classifier
 
     def __post_init__(self) -> None:
         if not (isinstance(self.n_train, int) and self.n_train >= 1):
@@ -163,23 +138,24 @@ class Process:
         names |= {"summaries": [*self.summaries], "classifier": [*self.classifier]}
         names |= {f"composites.{name}": [*parts] for name, parts in self.composites.items()}
         for what, several in names.items():
-            if (name := first_repeated(several)) is not None:
-                raise ValueError(f"{what} must have different names, {quoted(name)} comes twice")
+            check_different(what, several)
         self._check_files()
         if self.layout is not None:
             self._check_composites(self.layout.particles)
 
     def _check_composites(self, particles: Collection[str]) -> None:
-        """Raises ValueError if a sum of particles is of others, or has the name of one."""
+        """Sums of particles are of those that the files have, and have names of their own."""
         if taken := [name for name in self.composites if name in particles]:
             raise ValueError(f"composites: {quoted(taken[0])} is a particle, expected a name of its own")
-        for name, parts in self.composites.items():
-            if others := [part for part in parts if part not in particles]:
-                listed = ", ".join(particles)
-                raise ValueError(f"composites.{name}: expected particles out of {listed}, got {quoted(others[0])}")
+        others = [(name, part) for name, parts in self.composites.items() for part in parts if part not in particles]
+        if others:
+            (name, part), listed = others[0], ", ".join(particles)
+            raise ValueError(f"composites.{name}: expected particles out of {listed}, got {quoted(part)}")
 
     def _check_files(self) -> None:
-        """Raises ValueError if a file is given twice, whatever its name, or true events keep their weights."""
+        """No file is given twice, whatever its name, and true events do not keep their weights."""
+        if self.members is not None and self.members.unweight:
+            raise ValueError("members: unweight is for true events only, expected it left out")
         seen: dict[tuple[Path, str | None], str] = {}
         for name, files in (("train", self.train), ("holdout", self.holdout), ("members", self.members)):
             if files is None:
@@ -190,9 +166,8 @@ class Process:
                     where = f"twice in {name}" if seen[key] == name else f"in {seen[key]} and in {name}"
                     raise ValueError(f"{path} is given {where}, expected different samples")
                 seen[key] = name
-            if files.unweight if name == "members" else files.member is not None:
-                option, whose = ("unweight", "true events") if name == "members" else ("member", "generated events")
-                raise ValueError(f"{name}: {option} is for {whose} only, expected it left out")
+            if name != "members" and files.member is not None:
+                raise ValueError(f"{name}: member is for generated events only, expected it left out")
             if name != "members" and files.weight is not None and not files.unweight:
                 raise ValueError(
                     f"{name}: true events must have equal weights, the laws of the estimates hold for these only; "
@@ -214,11 +189,26 @@ class Process:
         return f"{known.label or text} [{known.unit}]" if known.unit else known.label or text
 
 
-def first_repeated(names: Iterable[str]) -> str | None:
-    """The first name that comes a second time; None if all are different."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
+def named_files(text: str, folder: Path = Path()) -> list[Path]:
+    """The file of this name in a folder, or all that fit it as a pattern, sorted.
+
+    Raises:
+        ValueError: If there are none or too many.
+    """
+    names = [text]
+    if glob.has_magic(text) and not os.path.lexists(folder / text):
+        fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))
+        names = sorted(islice(fitting, MOST_FILES + 1))
+        if not names:
+            raise ValueError(f"expected files, none fits {quoted(text)} in {quoted(str(folder))}")
+        if len(names) > MOST_FILES:
+            raise ValueError(f"expected at most {MOST_FILES} files, more fit {quoted(text)}")
+    elif not os.path.isfile(folder / text):
+        raise ValueError(f"expected a file, there is no {quoted(str(folder / text))}")
+    return [folder / name for name in names]
+
+
+def check_different(what: str, names: Iterable[str]) -> None:
+    """Raises a ValueError if a name comes twice."""
+    if repeated := [name for name, n in Counter(names).items() if n > 1]:
+        raise ValueError(f"{what} must have different names, {quoted(repeated[0])} comes twice")

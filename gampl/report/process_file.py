@@ -28,11 +28,9 @@ Names of files are relative to the folder of the process file. Where a list of f
 of a classifier is expected, one of them will do. What is a text and what a number: see `gampl.report.plain_yaml`.
 """
 
-import glob
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Required, TypedDict
 
@@ -40,16 +38,14 @@ from msgspec import Meta
 
 from gampl.files.layout import Layout
 from gampl.generators.settings import Architecture
-from gampl.particles.expressions import ExpressionError, expression
+from gampl.particles.expressions import expression
 from gampl.particles.grammar import quoted
 from gampl.report.generated import SPLINE_ONLY, GeneratorSettings
 from gampl.report.plain_yaml import MOST_WHOLE, ProcessFileError, check_keys, inside, load, shown, take
-from gampl.report.process import Definition, Process, Region, SampleFiles
+from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
 from gampl.training.settings import Table, Training
 
 __all__ = ["ProcessFile", "ProcessFileError", "read"]
-
-MOST_FILES = 10_000  # that a pattern may stand for
 
 Line = Annotated[str, Meta(pattern=r"^[^\n\t]*\S[^\n\t]*$")]
 Names = Annotated[tuple[Line, ...], Meta(min_length=1)]
@@ -98,13 +94,7 @@ class _Definition(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ProcessFile:
-    """What a process file says.
-
-    Attributes:
-        process: What is to be analysed.
-        generator: What is to be trained, if the process has no members.
-        path: The file.
-    """
+    """What a process file says: what is to be analysed, and what is to be trained if there are no members."""
 
     process: Process
     generator: GeneratorSettings | None
@@ -153,7 +143,8 @@ class _Reader:
             name: take(self.path, Names, parts, inside("composites", name))
             for name, parts in document.get("composites", {}).items()
         }
-        process = self.build("", Process, **arguments)
+        with self.at(""):
+            process = Process(**arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
         return ProcessFile(process, generator, self.path)
 
@@ -161,12 +152,13 @@ class _Reader:
         """The error to raise."""
         return ProcessFileError(self.path, key, problem)
 
-    def build(self, key: str, kind: Any, /, **fields: Any) -> Any:
-        """An object of a class that checks its fields."""
+    @contextmanager
+    def at(self, key: str, hint: str = "") -> Iterator[None]:
+        """Turns a ValueError into an error that names the key."""
         try:
-            return kind(**fields)
+            yield
         except ValueError as error:
-            raise self.error(key, str(error)) from None
+            raise self.error(key, f"{error}{hint}") from None
 
     def each(self, key: str, content: Any) -> list[tuple[str, Any]]:
         """The entries of a list with their keys, or the only one where there is not a list."""
@@ -184,26 +176,14 @@ class _Reader:
             raise self.error(key, f"expected either file or files, got {'both' if 'file' in fields else 'neither'}")
         name = "file" if "file" in fields else "files"
         named = self.each(f"{key}.{name}" if fields is content else key, fields[name])
-        files = [path for place, item in named for path in self.paths(place, take(self.path, Line, item, place))]
+        files: list[Path] = []
+        for place, item in named:
+            text = take(self.path, Line, item, place)
+            with self.at(place, " ('::' is for the shell, here it is {file: ..., sample: ...})" * ("::" in text)):
+                files += named_files(text, self.path.parent)
         others = {other: value for other, value in fields.items() if other != name}
         sample: SampleFiles = take(self.path, SampleFiles, others | {"files": files}, key)
         return sample
-
-    def paths(self, key: str, text: str) -> Iterator[Path]:
-        """The file that a text names, or those that fit it as a pattern."""
-        folder, names = self.path.parent, [text]
-        if glob.has_magic(text) and not os.path.lexists(folder / text):
-            fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))
-            names = sorted(islice(fitting, MOST_FILES + 1))
-            if not names:
-                raise self.error(key, f"expected files, none fits {quoted(text)} in {quoted(str(folder))}")
-            if len(names) > MOST_FILES:
-                raise self.error(key, f"expected at most {MOST_FILES} files, more fit {quoted(text)}")
-        for name in names:
-            if not os.path.isfile(folder / name):
-                hint = " ('::' is for the shell, here it is {file: ..., sample: ...})" if "::" in name else ""
-                raise self.error(key, f"expected a file, there is no {quoted(str(folder / name))}{hint}")
-            yield folder / name
 
     def define(self, definitions: Mapping[str, Any]) -> None:
         """The observables, which may use those above them."""
@@ -213,9 +193,9 @@ class _Reader:
             fields = take(self.path, _Definition, fields, key)
             text = self.expression(key, fields.pop("expression"), is_name=False)
             definition = Definition(text, **fields)
-            below = [used for used in definition.expression.names if used in definitions]
-            if below := [used for used in below if used not in self.observables and used != name]:
-                raise self.error(key, f"uses the observable {quoted(below[0])}, expected it above this one")
+            below = definitions.keys() - self.observables.keys() - {name}
+            if early := [used for used in definition.expression.names if used in below]:
+                raise self.error(key, f"uses the observable {quoted(early[0])}, expected it above this one")
             self.observables[name] = definition
 
     def expression(self, key: str, content: Any, *, condition: bool = False, is_name: bool = True) -> str:
@@ -225,27 +205,21 @@ class _Reader:
             raise self.error(key, f"expected {what}, got {shown(content)}")
         text = content.strip()
         if condition or not is_name or text not in self.observables:
-            try:
+            with self.at(key):
                 expression(text, condition=condition)
-            except ExpressionError as error:
-                raise self.error(key, str(error)) from None
         return text
 
     def region(self, key: str, content: Any) -> Region:
         """A condition, or an observable with edges or quantiles."""
         fields = dict(content) if isinstance(content, dict) else {"condition": content}
-        name = ""
         if "condition" in fields:
             where = f"{key}.condition" if isinstance(content, dict) else key
-            name = fields["condition"] = self.expression(where, fields["condition"], condition=True)
+            fields["condition"] = self.expression(where, fields["condition"], condition=True)
         elif "observable" in fields:
-            name = fields["observable"] = self.expression(f"{key}.observable", fields["observable"])
-            edges = fields.get("edges")
-            cut = f"{len(edges) - 1} intervals" if isinstance(edges, list) else f"{fields.get('quantiles')} quantiles"
-            name += f": {cut}"
+            fields["observable"] = self.expression(f"{key}.observable", fields["observable"])
         if "name" in fields:
             take(self.path, Line, fields["name"], f"{key}.name")
-        region: Region = take(self.path, Region, {"name": " ".join(name.split())} | fields, key)
+        region: Region = take(self.path, Region, fields, key)
         return region
 
     def layout(self, fields: dict[str, Any]) -> Layout:
@@ -257,8 +231,8 @@ class _Reader:
         column = fields.get("column", "")
         if any(brace in column.replace("{particle}", "").replace("{coordinate}", "") for brace in "{}"):
             raise self.error("column", f"expected a text with {{particle}} and {{coordinate}}, got {quoted(column)}")
-        layout: Layout = self.build("", Layout, **fields)
-        return layout
+        with self.at(""):
+            return Layout(**fields)
 
     def generator(self, content: Any, process: Process, keys: Mapping[str, str]) -> GeneratorSettings:
         """What is to be trained; all numbers and conditions, with their keys, must be made of what it learns."""
@@ -276,7 +250,8 @@ class _Reader:
         if process.n_gen is not None and process.n_gen > settings.n_gen:
             raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
         architecture, table = Architecture(settings.kind), Table(settings.columns)
-        self.build("generator", Training, process=table, n_train=process.n_train, architecture=architecture)
+        with self.at("generator"):
+            Training(process=table, n_train=process.n_train, architecture=architecture)
         learned = set(settings.columns)
         for name, definition in self.observables.items():
             if learned.issuperset(definition.expression.names):

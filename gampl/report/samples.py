@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.files import EventFile, EventFileError, open_file
+from gampl.files import EventFileError, open_file
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -21,55 +21,83 @@ Progress = Callable[[str, int], None]
 # of files that say which process they are of
 COMPOSITES = {"top_pair": top_pair.COMPOSITES, "z_jets": z_jets.COMPOSITES}
 ROWS = 100_000
+MOST_MEMBERS = 1_000
+CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 
 
 class Batch(NamedTuple):
     """Some events."""
 
     columns: Mapping[str, Floats]  # each (n,)
-    weights: Floats | None  # (n,)
-    members: NDArray[Any] | None  # (n,), which member each event is of, where a column says it
+    weights: Floats | None = None  # (n,)
+    members: NDArray[Any] | None = None  # (n,), which member each event is of, where a column says it
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def rows(self, which: slice | NDArray[np.bool_]) -> "Batch":
+        """Some of the events, of one member."""
+        columns = {name: values[which] for name, values in self.columns.items()}
+        return Batch(columns, None if self.weights is None else self.weights[which])
 
-def batches(process: Process, files: SampleFiles, names: Sequence[str], path: Path | None = None) -> Iterator[Batch]:
-    """Events of all files, one after the other, or of one of them.
+    def by_member(self, name: str) -> Iterator[tuple[str, "Batch"]]:
+        """The batch under this name, or its parts if a column says which member each event is of.
 
-    Args:
-        process: Says how particles are read.
-        files: Which files.
-        names: Of columns, or of observables of particles where the files hold these.
-        path: The only file to read.
+        Raises:
+            ValueError: If a label is missing, or there are so many that the column can hardly be one of labels.
+        """
+        if self.members is None:
+            yield name, self
+            return
+        if self.members.dtype.kind in "fiub":
+            missing = int(np.isnan(self.members).sum())
+        else:
+            missing = sum(label is None or label in ("", b"") or label != label for label in self.members)
+        if missing:
+            raise ValueError(f"{name}: {missing} events do not say which member they are of")
+        labels, which = np.unique(self.members, return_inverse=True)
+        if labels.size > MOST_MEMBERS:
+            raise ValueError(
+                f"{name}: the column of the members has {labels.size} values, expected at most {MOST_MEMBERS}"
+            )
+        for k, label in enumerate(labels):
+            yield f"member {_text(label)}", self.rows(which == k)
+
+
+def _text(label: Any) -> str:
+    if isinstance(label, float):
+        return str(int(label)) if label.is_integer() else repr(float(label))
+    return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+
+
+def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
+    """Columns of these names of all files, one after the other, or observables of particles where they hold these.
 
     Raises:
         EventFileError: If a file is not what it should be, or has no column or observable of a name.
         FileNotFoundError: If there is no such file.
     """
     further = tuple(name for name in (files.weight, files.member) if name is not None)
+    labels = () if files.member is None else (files.member,)
     layout = process.layout
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
-    for one in files.files if path is None else (path,):
-        with open_file(one, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
-            for numbers in _numbers(process, files, file, (*names, *further)):
+    for path in files.files:
+        with open_file(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+            parts: Iterable[Mapping[str, NDArray[Any]]]
+            if file.holds_particles:
+                parts = (
+                    {name: _number(process, path, events, name) for name in (*names, *further)}
+                    for events in file.events(ROWS)
+                )
+            else:
+                parts = file.columns((*names, *further), labels)
+            for numbers in parts:
                 weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
                 if weights is not None and not np.isfinite(weights).all():
-                    raise EventFileError(f"{one}: column {files.weight!r} has weights that are not finite")
+                    raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
                 members = None if files.member is None else numbers[files.member]
                 yield Batch({name: numbers[name] for name in names}, weights, members)
-
-
-def _numbers(
-    process: Process, files: SampleFiles, file: EventFile, names: Sequence[str]
-) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """Columns, or numbers of the particles, of an open file."""
-    if not file.holds_particles:
-        yield from file.columns(names, labels=() if files.member is None else (files.member,))
-        return
-    for events in file.events(ROWS):
-        yield {name: _number(process, file.path, events, name) for name in names}
 
 
 def _number(process: Process, path: Path, events: Events, name: str) -> Floats:
@@ -119,20 +147,48 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class TrueSample:
-    """Numbers of true events.
+    """Numbers of true events."""
 
-    Attributes:
-        values: Of each expression the values and which of them are lost, both (n,).
-        raw: Columns as the files have them, (n, columns), to recognise events that are in two samples.
-        names: Of these columns.
-    """
-
-    values: Values
-    raw: Floats
-    names: tuple[str, ...]
+    values: Values  #: of each expression the values and which of them are lost, both (n,)
+    raw: Floats  #: columns as the files have them, (n, columns), to recognise events that are in two samples
+    names: tuple[str, ...]  #: of these columns
 
     def __len__(self) -> int:
         return len(self.raw)
+
+    @classmethod
+    def read(
+        cls, process: Process, name: Literal["train", "holdout"], numbers: Numbers, progress: Progress | None = None
+    ) -> "TrueSample | None":
+        """All events of the training sample or the holdout; None if there are none.
+
+        Raises:
+            ValueError: If a file cannot be used, it cannot be unweighted, or the numbers of too many events are not
+                finite.
+        """
+        files: SampleFiles | None = getattr(process, name)
+        if files is None:
+            return None
+        parts: list[Batch] = []
+        n = 0
+        for batch in batches(process, files, numbers.needed):
+            parts.append(batch)
+            n += len(batch)
+            if progress is not None:
+                progress(name, n)
+        raw = {column: np.concatenate([part.columns[column] for part in parts]) for column in numbers.needed}
+        if files.unweight:
+            rng = np.random.default_rng([process.seed, ("train", "holdout").index(name)])
+            kept = _unweighted(np.concatenate([np.asarray(part.weights) for part in parts]), rng, name)
+            raw = {column: values[kept] for column, values in raw.items()}
+        values = numbers(raw)
+        for e, (_, lost) in values.items():
+            if lost.sum() > process.max_lost * lost.size:
+                raise ValueError(
+                    f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, tolerated are "
+                    f"max_lost = {process.max_lost:g}"
+                )
+        return cls(values, np.stack(list(raw.values()), axis=-1), numbers.needed)
 
     def first(self, n: int) -> "TrueSample":
         """The first n events, or all if there are fewer."""
@@ -140,30 +196,28 @@ class TrueSample:
         return TrueSample(values, self.raw[:n], self.names)
 
 
+def _unweighted(weights: Floats, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
+    """Which events are kept if each is with a probability of its weight over the largest one, (n,)."""
+    if not ((weights >= 0).all() and weights.max(initial=0) > 0):
+        raise ValueError(f"{name}: events can be unweighted if no weight is negative and not all are zero")
+    return np.asarray(rng.random(weights.size) * weights.max() < weights)
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The training sample and the holdout, as far as they are given.
-
-    Attributes:
-        train: Events that the generator was trained on.
-        holdout: Events that it has not seen.
-    """
+    """True events: those that the generator was trained on, and those that it has not seen."""
 
     train: TrueSample | None
     holdout: TrueSample | None
 
     @classmethod
     def of(cls, process: Process, expressions: Iterable[Expression], progress: Progress | None = None) -> "Truth":
-        """Read both samples.
-
-        Raises:
-            ValueError: If a file cannot be used, or the numbers of too many events are not finite.
-        """
+        """Read both samples, as far as the process has them; errors are those of `TrueSample.read`."""
         numbers = Numbers(process, expressions)
-        train = true_sample(process, "train", numbers, progress)
+        train = TrueSample.read(process, "train", numbers, progress)
         if process.members is None and train is not None:  # trained here, on the first events
             train = train.first(process.n_train)
-        return cls(train, true_sample(process, "holdout", numbers, progress))
+        return cls(train, TrueSample.read(process, "holdout", numbers, progress))
 
     @property
     def reference(self) -> TrueSample | None:
@@ -175,51 +229,37 @@ class Truth:
         """Which of the two it is."""
         return "training" if self.holdout is None and self.train is not None else "holdout"
 
-    @property
-    def n_holdout(self) -> int:
-        """Events that the generator has not seen."""
-        return 0 if self.holdout is None else len(self.holdout)
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Events as one number each, the same for equal ones."""
 
-def true_sample(
-    process: Process, name: Literal["train", "holdout"], numbers: Numbers, progress: Progress | None = None
-) -> TrueSample | None:
-    """All events of the training sample or the holdout; None if there are none.
+    hashes: NDArray[np.uint64]  #: sorted, (n,)
+    repeats: float  #: share of events that the sample has twice
 
-    Raises:
-        ValueError: See `Truth.of`.
-    """
-    files: SampleFiles | None = getattr(process, name)
-    if files is None:
-        return None
-    parts: list[Batch] = []
-    n = 0
-    for batch in batches(process, files, numbers.needed):
-        parts.append(batch)
-        n += len(batch)
-        if progress is not None:
-            progress(name, n)
-    raw = {column: np.concatenate([part.columns[column] for part in parts]) for column in numbers.needed}
-    if files.unweight:
-        rng = np.random.default_rng([process.seed, ("train", "holdout").index(name)])
-        kept = unweighted(np.concatenate([np.asarray(part.weights) for part in parts]), rng, name)
-        raw = {column: values[kept] for column, values in raw.items()}
-    values = numbers(raw)
-    for e, (_, lost) in values.items():
-        if lost.sum() > process.max_lost * lost.size:
-            raise ValueError(
-                f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, tolerated are "
-                f"max_lost = {process.max_lost:g}"
-            )
-    return TrueSample(values, np.stack(list(raw.values()), axis=-1), numbers.needed)
+    @classmethod
+    def of(cls, rows: Floats) -> "Rows":
+        """Of events, (n, columns), by a random linear hash of their bits."""
+        if not rows.size:
+            return cls(np.empty(0, dtype=np.uint64), 1.0)
+        odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
+        mixed = (bits ^ (bits >> np.uint64(32))) * odd
+        hashes = np.sort((mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64))
+        return cls(hashes, float((hashes[1:] == hashes[:-1]).mean()) if len(hashes) > 1 else 0.0)
 
+    def share_of(self, others: "Rows") -> float:
+        """Share of other events that are among these."""
+        if not (self.hashes.size and others.hashes.size):
+            return 0.0
+        nearest = np.searchsorted(self.hashes, others.hashes).clip(max=self.hashes.size - 1)
+        return float((self.hashes[nearest] == others.hashes).mean())
 
-def unweighted(weights: Floats, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
-    """Which events are kept if each is with a probability of its weight over the largest one, (n,).
-
-    Raises:
-        ValueError: If a weight is negative, or all are zero.
-    """
-    if not ((weights >= 0).all() and weights.max(initial=0) > 0):
-        raise ValueError(f"{name}: events can be unweighted if no weight is negative and not all are zero")
-    return np.asarray(rng.random(weights.size) * weights.max() < weights)
+    def has_more_than_chance(self, others: "Rows") -> bool:
+        """Whether more of the others are among these than two samples of rounded numbers have in common."""
+        n = others.hashes.size
+        if not (n and self.hashes.size):
+            return False
+        # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
+        expected = 2 * max(self.repeats * n, others.repeats * self.hashes.size)
+        return self.share_of(others) * n > expected + 5 * np.sqrt(expected) + CHANCE

@@ -2,40 +2,32 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
-from gampl.report.diagnosis import weak_spots
-from gampl.report.histograms import Filling, Histogram, edges_of
-from gampl.report.learned import learn
-from gampl.report.members import Job, Member, Placement, Test, by_member
+from gampl.ratio import held_out
+from gampl.report.histograms import Histogram, edges_of, histogram
+from gampl.report.members import Job, Member, Placement, Streams, Test, weak_spots
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batches
 from gampl.result import Amplification
 from gampl.spread import RegionError
 
-Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What an estimate is about.
+    """What an estimate is about."""
 
-    Attributes:
-        region: Of the events; None for all of them.
-        summary: Name of the summary of a differential estimate; empty for averaging.
-        share: Mean share of the generated events in the region.
-    """
-
-    region: Region | None
-    summary: str = ""
-    share: float = 1.0
+    region: Region | None  #: of the events; None for all of them
+    summary: str = ""  #: name of the summary of a differential estimate; empty for averaging
+    share: float = 1.0  #: mean share of the generated events in the region
 
     @property
     def method(self) -> str:
@@ -55,22 +47,14 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate(Target):
-    """One estimate; its ``n_train`` are the training events that its G refers to, those in the region if there is one.
-
-    Attributes:
-        result: The estimate.
-    """
+    """One estimate; its ``n_train`` are the training events that its G refers to: those in a region if there is one."""
 
     result: Amplification
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure(Target):
-    """An estimate that could not be made.
-
-    Attributes:
-        problem: Why not.
-    """
+    """An estimate that could not be made, and why not."""
 
     problem: str
 
@@ -80,29 +64,18 @@ Finding = Estimate | Failure
 
 @dataclass(frozen=True)
 class Study:
-    """The outcome of an analysis.
+    """The outcome of an analysis."""
 
-    Attributes:
-        process: What was analysed.
-        findings: All estimates, and those that could not be made.
-        warnings: Weak spots of the samples, in words; those of an estimate are its own notes.
-        histograms: Distributions of summaries and of the observables of regions, generated and true.
-        members: Names of the members.
-        n_gen: Generated events that were used of each, (members,).
-        n_holdout: True events that the generator did not see; 0 if there are none.
-        reference_is: ``"holdout"`` or ``"training"``, what the differential estimates compare with.
-        seconds: Wall time.
-    """
-
-    process: Process
-    findings: tuple[Finding, ...]
-    warnings: tuple[str, ...]
+    process: Process  #: what was analysed
+    findings: tuple[Finding, ...]  #: all estimates, and those that could not be made
+    warnings: tuple[str, ...]  #: weak spots of the samples, in words; those of an estimate are its own notes
+    #: distributions of summaries and of the observables of regions, generated and true
     histograms: tuple[Histogram, ...]
-    members: tuple[str, ...]
-    n_gen: tuple[int, ...]
-    n_holdout: int
-    reference_is: str
-    seconds: float = field(compare=False)
+    members: tuple[str, ...]  #: names of the members
+    n_gen: tuple[int, ...]  #: generated events that were used of each, (members,)
+    n_holdout: int  #: true events that the generator did not see; 0 if there are none
+    reference_is: str  #: ``"holdout"`` or ``"training"``, what the differential estimates compare with
+    seconds: float = field(compare=False)  #: wall time
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -124,12 +97,13 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
     files = process.members
     if files is None:
         raise ValueError("members: expected files with the generator's events")
-    short = [path.name for path in files.files]
-    names = short if len(set(short)) == len(short) else [str(path) for path in files.files]
+    names = [path.name for path in files.files]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in files.files]
 
     def streams(columns: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:
         for name, path in zip(names, files.files, strict=True):
-            yield name, batches(process, files, columns, path)
+            yield name, batches(process, replace(files, files=(path,)), columns)
 
     return analyse_streams(process, streams, progress)
 
@@ -149,29 +123,26 @@ def analyse_streams(
     expressions = _expressions(process)
     truth = Truth.of(process, expressions, progress)
     numbers = Numbers(process, expressions, learned)
-    placements = [Placement(region, process, truth) for region in process.regions]
-    tests = list(_tests(process, truth, placements))
+    regions = [Placement(region, process, truth) for region in process.regions]
+    tests = list(_tests(process, truth, regions))
     if process.classifier:
-        tests.append(learn(process, truth, numbers, streams))
-    bins = {}
-    if truth.reference is not None:
-        bins = {e: edges_of(values) for e, (values, _) in truth.reference.values.items() if not e.is_condition}
-    job = Job(numbers, placements, [test for test in tests if isinstance(test, Test)], bins, process.n_gen)
-    members = _pass(job, streams, progress)
+        tests.append(_learn(process, truth, numbers, streams))
+    true = {} if truth.reference is None else truth.reference.values
+    bins = {e: edges_of(values) for e, (values, _) in true.items() if not e.is_condition}
+    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
+    members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
-        findings += [_averaging(process, placement, k, members) for k, placement in enumerate(placements)]
-    findings += [
-        test if isinstance(test, Failure) else _differential(process, truth, job, test, members) for test in tests
-    ]
+        findings += [_finding(job, members, k) for k in range(len(regions))]
+    findings += [test if isinstance(test, Failure) else _finding(job, members, test.region, test) for test in tests]
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=weak_spots(process, truth, job, members),
-        histograms=tuple(_histograms(process, truth, job, members)),
+        warnings=weak_spots(job, members),
+        histograms=tuple(histogram(job, members, e) for e in bins),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
-        n_holdout=truth.n_holdout,
+        n_holdout=0 if truth.holdout is None else len(truth.holdout),
         reference_is=truth.reference_is,
         seconds=time.monotonic() - start,
     )
@@ -187,13 +158,13 @@ def _expressions(process: Process) -> list[Expression]:
     return list(dict.fromkeys(expressions))
 
 
-def _tests(process: Process, truth: Truth, placements: Sequence[Placement]) -> Iterator[Test | Failure]:
+def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iterator[Test | Failure]:
     """Each summary for all events, and in each region that is a condition."""
     reference, name = truth.reference, truth.reference_is
     if reference is None:
         return
     where: list[tuple[int | None, Placement | None]] = [(None, None)]
-    where += [(k, placement) for k, placement in enumerate(placements) if placement.region.condition]
+    where += [(k, placement) for k, placement in enumerate(regions) if placement.region.condition]
     for text in process.summaries:
         e = process.number(text)
         for k, placement in where:
@@ -218,89 +189,72 @@ def _value_of(e: Expression) -> Callable[[Values], Floats]:
     return lambda values: values[e].values
 
 
-def _pass(job: Job, streams: Streams, progress: Progress | None) -> list[Member]:
-    """All members, after their events have passed."""
-    members: dict[str, Member] = {}
-    for name, stream in streams(job.numbers.needed):
-        for batch in stream:
-            for label, part in by_member(name, batch):
-                member = members.setdefault(label, Member(label, job))
-                member.update(part)
-                if progress is not None:
-                    progress(label, member.n_gen)
-            if batch.members is None and members[name].is_complete:
-                break
-        if name in members:  # its events came from one file
-            members[name].close()
-    for member in members.values():
-        if job.n_gen is not None and not member.is_complete:
-            raise ValueError(f"{member.name}: holds {member.n_gen} usable events, expected n_gen = {job.n_gen}")
-    return list(members.values())
+def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -> Test:
+    """Train a classifier on half of the true events and as many generated ones, the first of each member.
+
+    The other half is the reference of the test. If members have few events, half of these are left for the test.
+
+    Raises:
+        ValueError: If a column tells the members, events have weights, or there are too few.
+        ModuleNotFoundError: If scikit-learn is not installed.
+    """
+    files, reference = process.members, truth.reference
+    if files is not None and files.member is not None:
+        raise ValueError("classifier: needs a file for each member, not a column that says which member an event is of")
+    if files is not None and files.weight is not None:
+        raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
+    if reference is None:
+        raise ValueError("classifier: needs true events, expected a holdout or a training sample")
+    expressions = [process.number(text) for text in process.classifier]
+
+    def features(values: Values) -> Floats:
+        return np.stack([values[e][0] for e in expressions], axis=-1)
+
+    true = features(reference.values)
+    true = true[np.isfinite(true).all(axis=1)]
+    most = 2 * len(true) if process.n_gen is None else process.n_gen
+    samples = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
+    each = min(-(-len(true) // len(samples)), min(map(len, samples)) // 2)
+    generated = np.concatenate([events[:each] for events in samples])
+    generated = generated[np.isfinite(generated).all(axis=1)]
+    ratio = held_out(true, generated, process.seed)
+    return Test(
+        name=f"classifier of {', '.join(process.classifier)}",
+        summary=lambda values: np.asarray(ratio(features(values)), dtype=np.float64),
+        region=None,
+        reference=np.asarray(ratio.reference),
+        n_train=process.n_train,
+        skipped=each,
+    )
 
 
-def _averaging(process: Process, placement: Placement, k: int, members: Sequence[Member]) -> Finding:
-    region, share = placement.region, 0.0
+def _first(stream: Iterable[Batch], numbers: Numbers, features: Callable[[Values], Floats], n: int) -> Floats:
+    """Features of the first n events of a stream, or of all if there are fewer."""
+    parts: list[Floats] = []
+    for batch in stream:
+        parts.append(features(numbers(batch.columns))[: n - sum(map(len, parts))])
+        if sum(map(len, parts)) >= n:
+            break
+    return np.concatenate(parts)
+
+
+def _finding(job: Job, members: Sequence[Member], k: int | None, test: Test | None = None) -> Finding:
+    """The averaging estimate in a region or, with a test, the differential one there."""
+    process, region = job.process, None if k is None else job.regions[k].region
+    summary, share = "" if test is None else test.name, 1.0 if k is None else 0.0
+    options = {"level": process.level, "max_lost": process.max_lost}
     try:
-        share = _share(members, k)
-        result = averaging.from_tallies(
-            [member.tallies[k] for member in members],
-            process.n_train,
-            level=process.level,
-            max_lost=process.max_lost,
-        )
-        return Estimate(region=region, share=share, result=result)
+        if k is not None:
+            share = float(np.mean([member.shares(k).sum() for member in members]))
+        if test is not None:
+            distances = [member.distances[job.tests.index(test)] for member in members]
+            n_train = max(round(test.n_train), 1)
+            result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
+        elif k is not None:
+            result = averaging.from_tallies([member.tallies[k] for member in members], process.n_train, **options)
+        return Estimate(region=region, summary=summary, share=share, result=result)
     except RegionError as error:
-        problem = str(error) if len(placement) > 1 else error.problem
-        return Failure(region=region, share=share, problem=problem)
+        problem = error.problem if k is None or len(job.regions[k]) == 1 else str(error)
     except ValueError as error:
-        return Failure(region=region, share=share, problem=str(error))
-
-
-def _differential(process: Process, truth: Truth, job: Job, test: Test, members: Sequence[Member]) -> Finding:
-    region = None if test.region is None else job.regions[test.region].region
-    share, k = 1.0, job.tests.index(test)
-    try:
-        if test.region is not None:
-            share = _share(members, test.region)
-        result = differential.from_tallies(
-            [member.distances[k] for member in members],
-            max(round(test.n_train), 1),
-            level=process.level,
-            reference_is=truth.reference_is,
-            max_lost=process.max_lost,
-        )
-        return Estimate(region=region, summary=test.name, share=share, result=result)
-    except ValueError as error:
-        return Failure(region=region, summary=test.name, share=share, problem=str(error))
-
-
-def _share(members: Sequence[Member], region: int) -> float:
-    """Mean share of the members' events in a region."""
-    return float(np.mean([member.tallies[region].shares.integrals.sum() for member in members]))
-
-
-def _histograms(process: Process, truth: Truth, job: Job, members: Sequence[Member]) -> Iterator[Histogram]:
-    names = {process.number(text): text for text in (*process.observables, *process.summaries, *process.classifier)}
-    for e, edges in job.histograms.items():
-        marks: list[float] = []
-        for placement in job.regions:
-            interval = placement.expression.interval() if placement.region.condition else None
-            if interval is not None and interval.inner == e:
-                marks += interval[1:]
-            elif placement.intervals is not None and placement.expression == e:
-                marks += [*placement.intervals.low, *placement.intervals.high]
-        true = None
-        if truth.reference is not None:
-            filling = Filling(edges)
-            filling.update(truth.reference.values[e].values)
-            true = filling.shares
-        name = names.get(e, e.text)
-        yield Histogram(
-            name=name,
-            label=process.label(name),
-            edges=edges,
-            members=np.stack([member.fillings[e].shares for member in members]),
-            true=true,
-            n_true=0 if truth.reference is None else len(truth.reference),
-            marks=tuple(sorted({mark for mark in marks if np.isfinite(mark)})),
-        )
+        problem = str(error)
+    return Failure(region=region, summary=summary, share=share, problem=problem)

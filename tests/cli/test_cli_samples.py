@@ -211,9 +211,9 @@ def files(tmp_path):
 AVERAGING = "averaging --n-train 1000 --members {f}/m0.csv {f}/m1.csv {f}/m2.csv"
 DIFFERENTIAL = "differential --n-train 1000 --members {f}/m0.csv --holdout {f}/h.csv"
 BAD = {
-    "averaging --n-train 1000 --members {f}/none.csv {f}/m1.csv --region x>0": "there is no file",
-    "averaging --n-train 1000 --members {f}/none_*.csv --region x>0": "no file fits",
-    "averaging --n-train 1000 --members {f} --region x>0": "there is no file",
+    "averaging --n-train 1000 --members {f}/none.csv {f}/m1.csv --region x>0": "expected a file, there is no",
+    "averaging --n-train 1000 --members {f}/none_*.csv --region x>0": "expected files, none fits",
+    "averaging --n-train 1000 --members {f} --region x>0": "expected a file, there is no",
     f"{AVERAGING} --region y>0": "has no column 'y'; it has x",
     f"{AVERAGING} --region x>": "'x>'",
     f"{AVERAGING} --region x": "'x'",

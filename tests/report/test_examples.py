@@ -8,8 +8,8 @@ import pytest
 
 from gampl.report import html as report
 from gampl.report.generated import analyse_generated, train, training_events
+from gampl.report.outputs import table
 from gampl.report.process_file import read
-from gampl.report.words import table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from gampl.basics import Interval, NoteCode
 from gampl.report import figures, outputs
+from gampl.report.outputs import WIDTH, answer, events, table, where
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Estimate, Failure
-from gampl.report.words import WIDTH, answer, events, table, where
 from gampl.result import State
 
 HOSTILE = "\x1b[31m$x_{$ & <b>\n" + 300 * "long" + " tail 'n' \"more\""

@@ -240,7 +240,7 @@ def test_no_file(folder, path, reason):
 
 
 def test_a_pattern_does_not_stand_for_endless_files(folder, read_text, monkeypatch):
-    monkeypatch.setattr("gampl.report.process_file.MOST_FILES", 2)
+    monkeypatch.setattr("gampl.report.process.MOST_FILES", 2)
     with pytest.raises(ProcessFileError, match="members: expected at most 2 files"):
         read_text(FULL)
 
@@ -260,7 +260,7 @@ def test_a_pattern_does_not_stand_for_endless_files(folder, read_text, monkeypat
 def test_generator_settings_made_in_python_are_checked(change, key):
     good = {"kind": "spline", "members": 2, "columns": ("x",)}
     GeneratorSettings(**good)
-    with pytest.raises(ValueError, match=f"^{key} must be"):
+    with pytest.raises(ValueError, match=f"^{key} must "):
         GeneratorSettings(**good | change)
 
 
