@@ -125,7 +125,7 @@ def null_values(
         n_test: Fresh generated events of the test.
         repetitions: How often to repeat; p-values cannot be below 1 / (1 + repetitions).
         seed: Of all draws and trainings.
-        learn: `cross_fit`, `held_out`, or either with settings, by ``functools.partial``.
+        learn: `gampl.ratio.cross_fit`, `gampl.ratio.held_out`, or either with settings, by ``functools.partial``.
 
     Raises:
         ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.

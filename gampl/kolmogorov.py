@@ -248,7 +248,7 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     the reference. The mean over several references scatters less by the root of their number; the second factor of the
     bound is left out.
 
-    Measured (`benchmarks/differential_coverage.py`, 1000 reference events, levels from 68.3 to 95 %): no coverage is
+    Measured (``benchmarks/differential_coverage.py``, 1000 reference events, levels from 68.3 to 95 %): no coverage is
     below nominal, and for D > 1 / sqrt(n_ref) that of the least favourable shape is at most 4 % above. Smaller D are
     covered in 80 to 99 % of cases at 68.3 %, since no less than the sensitivity is claimed.
 

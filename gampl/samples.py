@@ -52,7 +52,7 @@ def draw(generator: Any, n: int) -> Floats:
     """Draw events, (n, dim) or (n,).
 
     Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
-    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's `gaussian_kde` with one column
+    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one column
     per event, ``rvs(n)`` of SciPy's distributions.
 
     Raises:

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     command("status", "status:status", "Say how far the book's work is.", "laptop")
 
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
-    notebook.add_argument("source", type=Path, help="py:percent notebook, e.g. notebooks/averaging.py")
+    notebook.add_argument("source", type=Path, help="py:percent notebook, such as notebooks/gaussian_line.py")
     notebook.add_argument("--profile", required=True, help="such as smoke or laptop")
     notebook.add_argument("--seed", type=int, required=True)
     notebook.add_argument("-p", "--parameter", dest="others", action="append", default=[], metavar="NAME=VALUE")

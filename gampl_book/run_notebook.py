@@ -1,6 +1,6 @@
 r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
 
-    python -m gampl_book notebook notebooks/averaging.py --profile smoke --seed 1 --folder out
+    python -m gampl_book notebook notebooks/gaussian_line.py --profile smoke --seed 1 --folder out
 
 The notebook writes ``results.json`` and ``figures/*`` into the folder that the variable GAMPL_OUTPUT names.
 """

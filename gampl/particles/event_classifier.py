@@ -67,7 +67,7 @@ def _numbers(p: Floats) -> Floats:
 
 
 def event_classifier(process: EventProcess) -> MakeClassifier:
-    """Makes classifiers of events, shape (n, particles, 4), for `held_out` and `cross_fit`. They need scikit-learn.
+    """Makes classifiers of events, shape (n, particles, 4), for `gampl.ratio`. They need scikit-learn.
 
     Five times, gradient boosting of small trees (Friedman 2001) learns from four fifths of the events and stops when
     a part of these no longer gains; a logistic function, fitted to the other fifth, turns its scores into

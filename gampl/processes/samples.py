@@ -24,7 +24,7 @@ from gampl.store.provenance import checkout
 class Cuts:
     """Phase-space cuts on jets.
 
-    Generated events can be cut alike: ``Cuts(eta_max=2.5)`` is a `keep` of `gampl.distances.Comparison`.
+    Generated events can be cut alike: ``Cuts(eta_max=2.5)`` is a ``keep`` of `gampl.distances.Comparison`.
 
     Args:
         pt_min: Transverse momenta must be above this, in GeV.

@@ -6,7 +6,7 @@ An artifact lies in a folder named by the SHA-256 of its key, the canonical JSON
     <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
 
 Nothing is ever unpickled, so that a store from somebody else is safe to open. Some networks are kept with the project,
-in ``data/trainings``, where only `make reference` writes: those that the references of the tests are made with. They
+in ``data/trainings``, where only ``make reference`` writes: those that the references of the tests are made with. They
 are looked for first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder;
 if it is empty, everything is trained.
 """
@@ -177,7 +177,7 @@ def default_root() -> Path:
 
 
 def kept_root() -> Path | None:
-    """The environment variable GAMPL_KEPT, else `data/trainings` in the checkout; None without such a folder."""
+    """The environment variable GAMPL_KEPT, else ``data/trainings`` in the checkout; None without such a folder."""
     chosen, project = os.environ.get("GAMPL_KEPT"), checkout()
     folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
     return folder if folder and folder.is_dir() else None
