@@ -76,9 +76,9 @@ def test_equal_weights_cost_no_events():
             100,
             r"the \d\d different events of equal weight that there are, got 100",
         ),
-        (numbered(2, np.array([1.0, -1.0])), 1, "weights that are finite and not negative"),
-        (numbered(2, np.array([1.0, np.nan])), 1, "weights that are finite and not negative"),
-        (numbered(2, np.array([1.0, np.inf])), 1, "weights that are finite and not negative"),
+        (numbered(2, np.array([1.0, -1.0])), 1, "weights are finite and not negative"),
+        (numbered(2, np.array([1.0, np.nan])), 1, "weights are finite and not negative"),
+        (numbered(2, np.array([1.0, np.inf])), 1, "weights are finite and not negative"),
     ],
 )
 def test_what_cannot_be_drawn(events, n, message):
