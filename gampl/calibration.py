@@ -1,4 +1,4 @@
-"""Is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says? Checks by repetition."""
+"""Checks by repetition: is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says?"""
 
 from collections.abc import Callable, Sequence
 
@@ -119,7 +119,7 @@ def null_values(
     repeating everything then gives the law that holds, for any way to learn a summary.
 
     Args:
-        draw: Makes that many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
+        draw: Makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
         n_ref: Events given to ``learn`` as reference.
         n_generated: Events given to ``learn`` as generated.
         n_test: Fresh generated events of the test.

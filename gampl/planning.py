@@ -1,4 +1,4 @@
-"""How many members and events it takes to know G to some precision, before any is made.
+"""How many members and events it takes to know G to some precision, before any of them is made.
 
 G is known to a factor f if the interval that is reported around an estimate lies within estimate / f and estimate * f:
 intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a given G
@@ -172,7 +172,7 @@ def averaging(
         raise ArgumentError("probability", text)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
-        """With the expected total variance, Eq. (15), times a quantile of its fluctuation."""
+        """The spread with the expected total variance, Eq. (15), times a quantile of its fluctuation."""
         binomial, nu = regions * probability * (1 - probability), members - 1
         model = binomial / (G * n_train)
         expected = model * (1 - 1 / n_gen) + binomial / n_gen
@@ -278,7 +278,7 @@ def _smallest(works: Callable[[int], bool], least: int) -> int | None:
 
 
 def _rounded_up(number: int) -> int:
-    """To two digits."""
+    """A whole number, rounded up to two digits."""
     unit = 10 ** max(len(str(number)) - 2, 0)
     return -(-number // unit) * unit
 

@@ -125,7 +125,7 @@ class LearnedRatio:
         return auc(self.reference, self.generated, level)
 
     def calibration(self, bins: int = 10, level: float = 0.683) -> Calibration:
-        """Is the predicted probability of a true event its frequency? See `gampl.roc`."""
+        """Compare the predicted probability of a true event with its frequency; see `gampl.roc`."""
         return calibration(self.reference, self.generated, bins, level)
 
 

@@ -46,7 +46,7 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
 
 
 def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: float = 0.683) -> Calibration:
-    """Is the probability of a true event that follows from the log ratio its frequency? In bins of equal numbers.
+    """Compare the probability of a true event, by the log ratio, with its frequency, in bins of equal numbers.
 
     The probability is that for the classes as mixed here. Intervals are those of Clopper and Pearson (1934). Equal
     values share a bin, so that there may be fewer bins.

@@ -52,8 +52,8 @@ def draw(generator: Any, n: int) -> Floats:
     """Draw events, (n, dim) or (n,).
 
     Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
-    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one column
-    per event, ``rvs(n)`` of SciPy's distributions.
+    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one
+    column per event, ``rvs(n)`` of SciPy's distributions.
 
     Raises:
         ValueError: If the generator does not return n events.
@@ -136,7 +136,7 @@ def _are_vectors(parts: Sequence[Any]) -> bool:
 def weighted_streams(
     members: Any, weights: Weights = None, n_gen: int | None = None
 ) -> Iterator[Iterator[tuple[Floats, Floats | None]]]:
-    """For each member its batches with the weights of their events, None if there are none.
+    """The batches of each member with the weights of their events, None if there are none.
 
     Raises:
         ValueError: If ``members`` is not a list of samples, or the weights do not fit.
@@ -281,8 +281,8 @@ class Accumulator:
             name = self.name or f"member {member}"
             share = "" if self.n_lost > max_lost * self.n_gen else f", but {weight:.3g} of the weight,"
             raise ValueError(
-                f"{name}: {self.n_lost} of {self.n_gen} events{share} have a non-finite {what}, tolerated is a share "
-                f"of max_lost = {max_lost:g}; dropping them would bias the tails"
+                f"{name}: {self.n_lost} of {self.n_gen} events{share} have a non-finite {what}, more than the "
+                f"tolerated share max_lost = {max_lost:g}; dropping them would bias the tails"
             )
 
 

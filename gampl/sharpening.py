@@ -101,7 +101,7 @@ def _more_events(n_gen: float, n_equiv: Interval) -> _Change:
 
 
 def _is_shorter(new: Interval, now: Interval) -> bool:
-    """By a share that matters; an open one is so if its lower end is higher."""
+    """Whether an interval is shorter by a share that matters; an open one is if its lower end is higher."""
     (is_open, length), (was_open, before) = _length(new), _length(now)
     if is_open != was_open:
         return was_open

@@ -139,7 +139,7 @@ class Judged:
     answers: Mapping[str, Answer]
 
     def verdict(self, profile: str) -> Verdict:
-        """Of a run; *not attempted* where it has no number."""
+        """The verdict of a run; *not attempted* where it has no number."""
         return self.answers[profile].verdict if profile in self.answers else Verdict.NOT_ATTEMPTED
 
     def as_expected(self, profile: str) -> bool:
@@ -158,7 +158,7 @@ class Judged:
 
 
 def load(ledger: Path) -> list[Claim]:
-    """Read the ledger; raises BookError for an entry that is not a `Claim`, a doubled id, a premise that is none."""
+    """Read the ledger; raises BookError for an entry that is not a `Claim`, a repeated id or a missing premise."""
     import yaml
 
     claims: dict[str, Claim] = {}

@@ -60,7 +60,7 @@ def check_toc(toc: Path, notebooks: list[str]) -> None:
     pages = {page.removesuffix(".ipynb") for page in parse_toc_yaml(toc)}
     forgotten = [notebook for notebook in notebooks if notebook not in pages]
     if forgotten:
-        raise BookError(f"notebook {forgotten[0]} is in no place of {toc}: add a line `- file: {forgotten[0]}`")
+        raise BookError(f"notebook {forgotten[0]} is not in {toc}: add a line `- file: {forgotten[0]}`")
 
 
 def add_notebook(executed: Path, stage: Path) -> None:

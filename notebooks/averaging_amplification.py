@@ -277,7 +277,7 @@ page.figure(figure, "rings_sets", columns)
 #
 # *Is the estimate honest?* In the bulk the ratio of estimated to true $G$ is {glue:text}`averaging_amplification_ratio_ring2d_bayesian_combined` (2D) and
 # {glue:text}`averaging_amplification_ratio_ring4d_bayesian_combined` (4D) for the Bayesian network, and {glue:text}`averaging_amplification_ratio_ring2d_deep_combined` and
-# {glue:text}`averaging_amplification_ratio_ring4d_deep_combined` for the deep ensemble, whose members scatter less than they should ({ref}`sec-members`). A factor of about 1.5 would be no fault of the posterior, as the next section derives.
+# {glue:text}`averaging_amplification_ratio_ring4d_deep_combined` for the deep ensemble, whose members scatter less than they should ({ref}`sec-members`). A factor of about 1.5 would not be a fault of the posterior, as the next section derives.
 #
 # *The tail.* In region 20 the true $G$ of the Bayesian network is {glue:text}`averaging_amplification_Gtrue_ring2d_bayesian_region20` in 2D and
 # {glue:text}`averaging_amplification_Gtrue_ring4d_bayesian_region20` in 4D, the estimate {glue:text}`averaging_amplification_G_ring2d_bayesian_region20` and

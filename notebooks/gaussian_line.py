@@ -318,7 +318,7 @@ for members in (10, 50):
 # :class: dropdown
 # For large $a$ the integral is $I \approx \varphi(a)/a$ and the slope is $\varphi(a)$. So $G \approx I/\varphi(a)^2 = 1/(a\varphi(a))$, which
 # grows without bound: true events are so rare there that even a slightly misplaced Gaussian knows the tail better than
-# any count. It is no free lunch because the fit *assumes* the tail. If the truth is not a Gaussian, all fits are wrong together,
+# any count. It is not a free lunch, because the fit *assumes* the tail. If the truth is not a Gaussian, all fits are wrong together,
 # and the spread of the members does not know it.
 # ````
 

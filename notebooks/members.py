@@ -59,7 +59,7 @@ page.record("held_back", f, digits=1)
 # : One split, but a term in the loss pushes the members apart as functions {cite}`repulsive`.
 #
 # independent
-# : Each member has a training set of its own. Nobody would spend $N$ times the events on it, and it is no posterior; but it shows what the spread of the others is meant to stand for.
+# : Each member has a training set of its own. Nobody would spend $N$ times the events on it, and it is not a posterior; but it shows what the spread of the others is meant to stand for.
 #
 # ## How they scatter, and what they are worth
 #
@@ -299,7 +299,7 @@ page.figure(figure, "members_line", data)
 # %% [markdown]
 # ## Networks that learn the ring
 #
-# Networks are no efficient fits. They have more than one minimum, stop early, and are pulled to smooth densities. So the closed form is a guide only, and the truth decides. Here are ensembles of {glue:text}`members_ring_members` networks of the {ref}`2D ring <sec-rings>` for {glue:text}`members_ring_samples` training sets of {glue:text}`members_ring_n_train` events; regions 2 to 19 of the radius are
+# Networks are not efficient fits. They have more than one minimum, stop early, and are pulled to smooth densities. So the closed form is a guide only, and the truth decides. Here are ensembles of {glue:text}`members_ring_members` networks of the {ref}`2D ring <sec-rings>` for {glue:text}`members_ring_samples` training sets of {glue:text}`members_ring_n_train` events; regions 2 to 19 of the radius are
 # integrated exactly and combined, as in {ref}`sec-averaging`. What the closed form says about *ratios* does not depend on $G_0$, and stands in brackets.
 
 

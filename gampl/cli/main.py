@@ -238,7 +238,7 @@ def _process(options: argparse.Namespace) -> Process:
     if options.particles:
         layout = Layout(options.particles, coordinates=options.coordinates, unit=options.unit)
     elif options.coordinates or options.unit:
-        raise ValueError("--coordinates and --unit are about momenta: expected --particles, too")
+        raise ValueError("--coordinates and --unit are about momenta: give --particles, too")
     observables = {name: Definition(text) for name, text in _pairs(options, "define", "=")}
     for name, definition in observables.items():
         try:

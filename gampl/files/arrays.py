@@ -29,7 +29,7 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         name = source.sample or _momenta_name(arrays)
         further = further_columns(layout, arrays)
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
-            raise source.error(f"has the arrays {', '.join(arrays)}, expected also {missing[0]!r}")
+            raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
         words = arrays[PARTICLES][:].ravel() if PARTICLES in arrays else ()
         particles = tuple(layout.particles) or tuple(str(word) for word in words)
         columns = {column: arrays[array] for column, array in further.items()}

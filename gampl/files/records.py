@@ -144,7 +144,7 @@ def _weights(source: OpenFile, event: int, named: dict[str, Any], nominal: float
     if missing:
         raise source.error(
             f"event {event} (counted from 0) has the weights"
-            f" {', '.join(islice(named, 12)) or '(without names)'}, expected also {missing[0]!r}"
+            f" {', '.join(islice(named, 12)) or '(without names)'}, also expected {missing[0]!r}"
         )
     kept = {name: float(named[name]) for name in layout.keep}
     return {WEIGHT: float(nominal if layout.weight is None else named[layout.weight]), **kept}

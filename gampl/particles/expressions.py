@@ -115,7 +115,7 @@ class Expression:
         An event is lost if the number is not finite. A comparison of numbers that are not finite is neither true nor
         false, and a condition is lost if that leaves it open: not in ``n_jets > 0 and pT(j1) > 50`` for events without
         jets. A condition is False for lost events, behind ``not``, too: they are in no region, as in `gampl.regions`.
-        The values of a mere name are the column itself, no copy. An ExpressionError if a column is missing, does not
+        The values of a mere name are the column itself, not a copy. An ExpressionError if a column is missing, does not
         hold real numbers or has another shape than (n,).
         """
         with np.errstate(all="ignore"):

@@ -171,7 +171,7 @@ class LeadingOrderTopPair:
         return Envelope.around(self._densities, self.coordinates)
 
     def _density(self, m: Floats, Y: Floats, z: Floats) -> ByChannel:
-        """Of both channels, d sigma / dm dY dcos theta* in pb/GeV at (beta cos theta*)² = z."""
+        """Both channels' d sigma / dm dY dcos theta* in pb/GeV at (beta cos theta*)² = z."""
         Q = 0.5 * m * np.sqrt(1 - z)
         # x above 1 is rounding: callers ask inside the allowed ranges only
         f1, f2 = (self._densities(np.minimum(m / self.energy * np.exp(y), 1.0), Q) for y in (Y, -Y))

@@ -34,7 +34,7 @@ class PartonDensities:
 
     @classmethod
     def of_pythia(cls, pdf_set: str = "13", store: Store | None = None) -> "PartonDensities":
-        """Those of Pythia's setting ``PDF:pSet``, out of the store or, the first time, out of Pythia.
+        """Parton densities of Pythia's setting ``PDF:pSet``, from the store or, the first time, from Pythia.
 
         Set 13, Pythia's default, is NNPDF2.3 QCD+QED LO with alpha_s(m_Z) = 0.130 (arXiv:1308.0598).
 

@@ -176,7 +176,7 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
     weights = events.columns.get("weight")
     if weights is not None and weights.size and weights.min() != weights.max():
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise ValueError("events can be drawn with weights that are finite and not negative only")
+            raise ValueError("events can only be drawn if their weights are finite and not negative")
         rows = rows[rng.random(rows.size) * weights.max() < weights]
     if not 0 <= n <= rows.size:
         of_equal = " of equal weight" if rows.size < len(events) else ""

@@ -29,7 +29,7 @@ Kind = Literal["png", "pdf", "svg"]
 OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
 STYLE: dict[Any, Any] = plots.STYLE | {
-    "text.usetex": False,  # names of regions are no TeX
+    "text.usetex": False,  # names of regions are not TeX
     "svg.fonttype": "path",
     "svg.hashsalt": "gampl",  # the same figure makes the same file
     "pdf.fonttype": 42,

@@ -98,7 +98,7 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
 def analyse_generated(
     process: Process, generator: GeneratorSettings, ensemble: "Ensemble", progress: Progress | None = None
 ) -> Study:
-    """Analyse what an ensemble generates, as `gampl.report.study.analyse` does samples in files.
+    """Analyse what an ensemble generates, as `gampl.report.study.analyse` does with samples in files.
 
     Raises:
         ValueError: If a region or summary needs a column that the generator does not make.

@@ -226,7 +226,7 @@ def _numbers(result: Amplification) -> tuple[str, str, str, str]:
 
 
 def _printable(text: str) -> str:
-    """Without what would move a terminal's cursor or change its colours."""
+    """A text without what would move a terminal's cursor or change its colours."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

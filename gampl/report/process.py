@@ -40,7 +40,7 @@ class SampleFiles:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {quoted(self.kind)}")
         check_different("columns", self.columns)
         if self.unweight and self.weight is None:
-            raise ValueError("unweight needs the name of the column with the weights, expected weight, too")
+            raise ValueError("unweight needs the name of the column with the weights: give weight, too")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Definition:
 
     @property
     def expression(self) -> Expression:
-        """Made to be computed."""
+        """Its text as an expression that can be computed."""
         return expression(self.text, condition=False)
 
 
@@ -155,7 +155,7 @@ class Process:
     def _check_files(self) -> None:
         """No file is given twice, whatever its name, and true events do not keep their weights."""
         if self.members is not None and self.members.unweight:
-            raise ValueError("members: unweight is for true events only, expected it left out")
+            raise ValueError("members: unweight is for true events only: leave it out")
         seen: dict[tuple[Path, str | None], str] = {}
         for name, files in (("train", self.train), ("holdout", self.holdout), ("members", self.members)):
             if files is None:
@@ -167,10 +167,10 @@ class Process:
                     raise ValueError(f"{path} is given {where}, expected different samples")
                 seen[key] = name
             if name != "members" and files.member is not None:
-                raise ValueError(f"{name}: member is for generated events only, expected it left out")
+                raise ValueError(f"{name}: member is for generated events only: leave it out")
             if name != "members" and files.weight is not None and not files.unweight:
                 raise ValueError(
-                    f"{name}: true events must have equal weights, the laws of the estimates hold for these only; "
+                    f"{name}: true events must have equal weights, as the laws of the estimates assume; "
                     "unweight: true keeps each event with a probability proportional to its weight"
                 )
 

@@ -225,7 +225,7 @@ class _Reader:
     def layout(self, fields: dict[str, Any]) -> Layout:
         """How files of particles are read."""
         if "particles" not in fields:
-            raise self.error(next(iter(fields)), "is about files of momenta, expected particles, too")
+            raise self.error(next(iter(fields)), "is about files of momenta: give particles, too")
         if isinstance(fields.get("coordinates"), tuple):
             fields["coordinates"] = ",".join(fields["coordinates"])
         column = fields.get("column", "")
@@ -238,7 +238,7 @@ class _Reader:
         """What is to be trained; all numbers and conditions, with their keys, must be made of what it learns."""
         settings: GeneratorSettings = take(self.path, GeneratorSettings, content, "generator")
         if settings.kind != "spline" and (names := [name for name in SPLINE_ONLY if name in content]):
-            problem = f"is about a spline, expected it left out with kind {settings.kind}"
+            problem = f"is for a spline only: leave it out with kind {settings.kind}"
             raise self.error(f"generator.{names[0]}", problem)
         for k, name in enumerate(settings.columns):
             key = f"generator.columns[{k}]"
@@ -246,7 +246,7 @@ class _Reader:
                 problem = f"expected the name of a column or an observable, got the expression {quoted(name)}"
                 raise self.error(key, problem)
         if process.train is None:
-            raise self.error("generator", "needs events to be trained on, expected train, too")
+            raise self.error("generator", "needs events to train on: give train, too")
         if process.n_gen is not None and process.n_gen > settings.n_gen:
             raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
         architecture, table = Architecture(settings.kind), Table(settings.columns)

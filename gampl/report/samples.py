@@ -185,8 +185,8 @@ class TrueSample:
         for e, (_, lost) in values.items():
             if lost.sum() > process.max_lost * lost.size:
                 raise ValueError(
-                    f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, tolerated are "
-                    f"max_lost = {process.max_lost:g}"
+                    f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, more than "
+                    f"the tolerated share max_lost = {process.max_lost:g}"
                 )
         return cls(values, np.stack(list(raw.values()), axis=-1), numbers.needed)
 
@@ -239,7 +239,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Floats) -> "Rows":
-        """Of events, (n, columns), by a random linear hash of their bits."""
+        """The rows of events, (n, columns), by a random linear hash of their bits."""
         if not rows.size:
             return cls(np.empty(0, dtype=np.uint64), 1.0)
         odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)

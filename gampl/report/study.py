@@ -111,7 +111,7 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
 def analyse_streams(
     process: Process, streams: Streams, progress: Progress | None = None, *, learned: Sequence[str] = ()
 ) -> Study:
-    """As `analyse`, for members that need not be files.
+    """Analyse as `analyse` does, for members that need not be files.
 
     Args:
         process: What to do.

@@ -168,7 +168,7 @@ class Trained:
 
     @property
     def _name(self) -> str:
-        """For messages."""
+        """What messages call it."""
         return f"{self.training.architecture.kind} {self.number}, artifact {self.artifact[:12]}"
 
     @cached_property

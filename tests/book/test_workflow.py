@@ -161,7 +161,7 @@ def test_a_warning_fails_the_book(checkout):
 
 def test_a_notebook_that_the_toc_forgets(checkout):
     checkout.edit("_toc.yml", "- file: beta\n", "")
-    with pytest.raises(BookError, match=r"notebook beta is in no place of .*_toc\.yml: add a line `- file: beta`"):
+    with pytest.raises(BookError, match=r"notebook beta is not in .*_toc\.yml: add a line `- file: beta`"):
         site.check_toc(checkout.root / "_toc.yml", ["alpha", "beta"])
 
 

@@ -86,7 +86,7 @@ def test_too_many_lost_events_are_an_error():
     events = np.random.default_rng(2).normal(size=1000)
     events[:11] = np.nan
     comparison = Comparison(coordinate, [0.0, 1.0])
-    message = r"member 5: 11 of 1000 events have a non-finite summary, tolerated is a share of max_lost = 0.01"
+    message = r"member 5: 11 of 1000 events have a non-finite summary, more than the tolerated share max_lost = 0.01"
     with pytest.raises(ValueError, match=message):
         trace([events], [comparison], 1000, max_lost=0.01, member=5)
     assert trace([events], [comparison], 1000, max_lost=0.011).n_lost.tolist() == [11]

@@ -174,8 +174,8 @@ FILES = {
         "'momenta' holds Python objects, which are never unpickled",
     ),
     "npz, infinite": ("a.npz", npz(x=altered(np.inf).momenta), {}, r"event 7 .*particle p3, pT = inf.*expected finite"),
-    "npz, which": ("a.npz", npz(x=MOMENTA, y=MOMENTA), {}, "has the arrays x, y, expected also 'momenta'"),
-    "npz, no weight": ("a.npz", npz(x=MOMENTA), {"layout": Layout(weight="w")}, "has the arrays x, expected also 'w'"),
+    "npz, which": ("a.npz", npz(x=MOMENTA, y=MOMENTA), {}, "has the arrays x, y, also expected 'momenta'"),
+    "npz, no weight": ("a.npz", npz(x=MOMENTA), {"layout": Layout(weight="w")}, "has the arrays x, also expected 'w'"),
     "npz, short weight": (
         "a.npz",
         npz(x=MOMENTA, weight=np.ones(5)),

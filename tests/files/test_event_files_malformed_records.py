@@ -175,7 +175,7 @@ FILES = {
         "a.lhe",
         lhe(),
         {"layout": Layout(sources=(13,), weight="down")},
-        "event 0 .*has the weights up, expected also 'down'",
+        "event 0 .*has the weights up, also expected 'down'",
     ),
     "lhe, no init": (
         "a.lhe",

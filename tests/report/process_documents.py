@@ -137,7 +137,7 @@ BAD = {
     "columns twice": (members("{file: x.csv, columns: [x, x]}"), "members: columns", "'x' comes twice"),
     "columns number": (members("{file: x.csv, columns: [0]}"), "members.columns[0]: ", "number 0"),
     "weight": (SMALL + "train: {file: data/train.csv, weight: w}", "train: ", "unweight: true"),
-    "no weight": (SMALL + "train: {file: data/train.csv, unweight: true}", "train: unweight", "expected weight, too"),
+    "no weight": (SMALL + "train: {file: data/train.csv, unweight: true}", "train: unweight", "give weight, too"),
     "unweight": (SMALL + "train: {file: data/train.csv, unweight: yes}", "train.unweight: ", "true or false", "'yes'"),
     # observables, regions, summaries
     "observables list": (SMALL + "observables: [m]", "observables: ", "a mapping", "a list of 1"),
@@ -185,7 +185,7 @@ BAD = {
     # particles
     "particles text": (SMALL + "particles: mu-, mu+", "particles: ", "a list"),
     "particles twice": (SMALL + "particles: [j, j]", "particles must have different names"),
-    "no particles": (SMALL + "unit: GeV", "unit: ", "expected particles, too"),
+    "no particles": (SMALL + "unit: GeV", "unit: ", "give particles, too"),
     "sources fewer": (SMALL + "particles: [a, b]\nsources: [1]", "sources must say", "2 particles"),
     "sources": (SMALL + "particles: [a]\nsources: [1.5]", "sources[0]: ", "a whole number or a text or a list", "1.5"),
     "sources true": (SMALL + "particles: [a]\nsources: [[true]]", "sources[0][0]: ", "a whole number", "true"),
@@ -205,8 +205,8 @@ BAD = {
     "generator alone": (changed(TRAINED, "members: 5", "members: 1"), "generator: members must be at least 2"),
     "generator steps": (changed(TRAINED, "steps: 2000", "steps: many"), "generator.steps: ", "'many'"),
     "generator rate": (changed(TRAINED, "1e-3", "-1e-3"), "generator: learning_rate", "between 0 and 1", "-0.001"),
-    "generator kde": (changed(TRAINED, "spline", "kde"), "generator.steps: ", "left out with kind kde"),
-    "generator no train": (changed(TRAINED, "\ntrain:", "\nholdout:"), "generator: ", "expected train, too"),
+    "generator kde": (changed(TRAINED, "spline", "kde"), "generator.steps: ", "leave it out with kind kde"),
+    "generator no train": (changed(TRAINED, "\ntrain:", "\nholdout:"), "generator: ", "give train, too"),
     "generator few": (changed(TRAINED, "5000", "20"), "generator: ", "n_train must be at least 50"),
     "generator n_gen": (TRAINED + "n_gen: 200_000", "n_gen: ", "at most generator.n_gen, 100000"),
     "generator columns": (changed(TRAINED, "[m, pT]", "[m, 2 * pT]"), "generator.columns[1]: ", "'2 * pT'"),

@@ -165,7 +165,7 @@ def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:
     The axes are the beam, the momentum's direction across the beam, and the vector normal to both. In the laboratory
     no jet is along the beam, and nothing here is nearly singular. Where a particle is, no equivariant axes exist that
     change smoothly: then the last two axes become shorter, in proportion to the transverse momentum below `SHORTEST`.
-    The matrix is no Lorentz transformation there, but all that it makes of an event is as invariant as before.
+    The matrix is not a Lorentz transformation there, but all that it makes of an event is as invariant as before.
 
     Shapes:
         momenta, time, beam: (n, P, 4), (n, 1, 4), (n, 1, 4) -> (n, P, 4, 4)
