@@ -34,7 +34,8 @@ DIFFERENTIAL = """examples:
 REPORT = """example:
   gampl report process.yml --output report.html
 
-The process file says what the options of the other commands do: see the book's page on your own process.
+The process file says what the options of the other commands say, and can have the generator trained, too: see the
+book's page Your own samples.
 The status is 1 if an estimate could not be made; all others are printed and written all the same."""
 
 
