@@ -22,7 +22,7 @@ from gampl.processes import GaussianRing
 from gampl.ratio import LearnedRatio, held_out
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.ensemble import Ensemble
+from gampl.training import Ensemble
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section

@@ -25,7 +25,7 @@ from scipy import integrate, stats
 from gampl import plots
 from gampl.processes import GaussianRing
 from gampl.regions import radius
-from gampl.training.settings import POSTERIORS
+from gampl.training import POSTERIORS
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_ensembles import train_or_load, training_events

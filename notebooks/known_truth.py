@@ -23,7 +23,7 @@ from gampl.kolmogorov import MEAN, KolmogorovSmirnov, distance_to_density
 from gampl.processes.leading_order_coordinates import m_tt
 from gampl.ratio import exact_log_ratio
 from gampl.regions import Intervals
-from gampl.training.settings import LeadingOrder
+from gampl.training import LeadingOrder
 from gampl_book import event_ensembles, event_studies
 from gampl_book.pages import Page, markdown_table, rounded
 

@@ -17,10 +17,10 @@ import pythia8mc
 from scipy import interpolate, stats
 
 from gampl import averaging, plots
+from gampl.processes import LeadingOrderTopPair, PartonDensities
 from gampl.processes.leading_order_coordinates import velocity
 from gampl.processes.leading_order_cross_section import d_sigma_dcos
-from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
-from gampl.processes.parton_densities import PartonDensities, luminosities
+from gampl.processes.parton_densities import luminosities
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.regions import Intervals
 from gampl_book.pages import Page, markdown_table, rounded

@@ -20,12 +20,11 @@ from matplotlib.patches import Circle
 
 from gampl import plots
 from gampl.files import hdf5
-from gampl.particles.kinematics import delta_r
-from gampl.processes.top_pair import TopPair
-from gampl.simulation import jets
+from gampl.particles import delta_r
+from gampl.processes import TopPair
+from gampl.simulation import TopPairRecipe, jets
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.shards import generate
-from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.top_reconstruction import reconstruct
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table, rounded

@@ -22,8 +22,9 @@ from scipy import stats
 from gampl import plots
 from gampl.processes import GaussianRing
 from gampl.regions import Intervals
+from gampl.training import LeadingOrder
 from gampl.training.repulsive import log_kernel_sum
-from gampl.training.settings import LeadingOrder, held_back
+from gampl.training.settings import held_back
 from gampl_book import event_ensembles, event_studies
 from gampl_book.integrals import shell_integrals
 from gampl_book.pages import Page, markdown_table, rounded

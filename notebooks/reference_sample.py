@@ -20,7 +20,7 @@ from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import Observable, radius
 from gampl.result import Amplification
-from gampl.training.ensemble import Ensemble
+from gampl.training import Ensemble
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import compare_members, true_log_ratio
 from gampl_book.ring_ensembles import train_or_load, training_events

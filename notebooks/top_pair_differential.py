@@ -18,7 +18,7 @@ from scipy import stats
 
 from gampl import differential, kolmogorov, plots
 from gampl.distances import Comparison, trace
-from gampl.particles.event_classifier import held_out_events
+from gampl.particles import held_out_events
 from gampl.ratio import LearnedRatio
 from gampl_book.event_studies import TITLES
 from gampl_book.kept_results import beside, same_events

@@ -17,8 +17,9 @@ import numpy as np
 from scipy import stats
 
 from gampl import plots
-from gampl.particles.kinematics import delta_r
-from gampl.processes.top_pair import M_TT_REGION, TopPair
+from gampl.particles import delta_r
+from gampl.processes import TopPair
+from gampl.processes.top_pair import M_TT_REGION
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.studies import event_file

@@ -19,9 +19,9 @@ import torch
 from scipy import stats
 
 from gampl import averaging, plots
-from gampl.generators.settings import DENSITIES, Solver
-from gampl.particles.event_classifier import held_out_events
-from gampl.particles.kinematics import delta_r
+from gampl.generators import Solver
+from gampl.generators.settings import DENSITIES
+from gampl.particles import delta_r, held_out_events
 from gampl_book import event_studies
 from gampl_book.event_studies import TITLES
 from gampl_book.pages import Page, markdown_table, rounded
@@ -375,7 +375,7 @@ for kind in ("transformer", SHOWN):
 # :::
 
 # %% tags=["hide-input"]
-from gampl.generators.base import Normal
+from gampl.generators import Normal
 
 flow = ensembles[0, "transformer"].members[0].generator
 x = flow.coordinates.to_network(torch.from_numpy(train[0][:2000]))

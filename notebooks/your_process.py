@@ -26,11 +26,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.report import figures, html as report, outputs
+from gampl.report import Estimate, analyse, figures, html as report, outputs, read
 from gampl.report.generated import analyse_generated, train
-from gampl.report.process_file import read
-from gampl.report.study import Estimate, analyse
-from gampl.store.atomic import write_bytes
+from gampl.store import write_bytes
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table
 

@@ -18,8 +18,9 @@ import numpy as np
 from scipy import stats
 
 from gampl import plots
-from gampl.particles.events import Events
-from gampl.processes.z_jets import MAX_JETS, ZJets, staircase
+from gampl.particles import Events
+from gampl.processes import ZJets, staircase
+from gampl.processes.z_jets import MAX_JETS
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table
 from gampl_book.studies import event_file

@@ -3,4 +3,4 @@ from .leading_order_top_pair import LeadingOrderTopPair as LeadingOrderTopPair
 from .parton_densities import PartonDensities as PartonDensities
 from .samples import Cuts as Cuts
 from .top_pair import TopPair as TopPair
-from .z_jets import ZJets as ZJets
+from .z_jets import Staircase as Staircase, ZJets as ZJets, staircase as staircase

@@ -1,3 +1,4 @@
+from .plain_yaml import ProcessFileError as ProcessFileError
 from .process import Definition as Definition, Process as Process, Region as Region, SampleFiles as SampleFiles
 from .process_file import ProcessFile as ProcessFile, read as read
 from .study import (

@@ -49,14 +49,14 @@ class Target:
 class Estimate(Target):
     """One estimate; its ``n_train`` are the training events that its G refers to: those in a region if there is one."""
 
-    result: Amplification
+    result: Amplification  #: G with its interval
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure(Target):
     """An estimate that could not be made, and why not."""
 
-    problem: str
+    problem: str  #: in words
 
 
 Finding = Estimate | Failure
