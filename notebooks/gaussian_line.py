@@ -311,7 +311,7 @@ for members in (10, 50):
 # ```{exercise}
 # :label: ex-line-tail
 # Show that deep in the upper tail, for $V=[a,\infty)$ with $a \gg 1$, the closed form {eq}`eq-line-g` tends to
-# $G \approx 1/(a\,\varphi(a))$ with $\varphi$ the unit Gaussian, so that $G$ explodes. Why is this no free lunch?
+# $G \approx 1/(a\,\varphi(a))$ with $\varphi$ the unit Gaussian, so that $G$ explodes. Why is this not a free lunch?
 # ```
 #
 # ````{solution} ex-line-tail

@@ -308,7 +308,7 @@ page.record("chi2_crossing", column["chi2"][order][np.flatnonzero(running < PAPE
 # | $\chi^2<3000$ | {glue:text}`top_pair_events_kept_chi2_3000` | {glue:text}`top_pair_events_region_chi2_3000` ({glue:text}`top_pair_events_region_chi2_3000_low` to {glue:text}`top_pair_events_region_chi2_3000_high`) |
 #
 # Central jets alone bring the share down to the paper's 8 and below, and so does a cut on $\chi^2$ below about {glue:text}`top_pair_events_chi2_crossing`. Whether the published chain has one of the two, or its matrix elements with additional partons (MadGraph) make softer forward jets than Pythia's shower, we cannot tell: the paper's cuts are
-# those of Eq. (38), without either. So this book does not claim to have the paper's sample. It keeps Eq. (38) as printed and offers both cuts: `TopPair().select(events, eta_max=2.5, chi2_max=1000)`.
+# those of Eq. (38), without either. So this book does not claim to have the paper's sample. It keeps Eq. (38) as printed and offers both cuts: `TopPair().select(events, Cuts(eta_max=2.5))` and `events[events.columns["chi2"] < 1000]`.
 #
 # What this means for amplification: the estimates compare a generator with *its* training sample. They can be made with any sample, and the region of Eq. (43) holds {glue:text}`top_pair_events_inside_0j` events here.
 #

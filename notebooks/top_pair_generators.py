@@ -50,7 +50,7 @@ page.record("fewer_events_seen", 200_000 * 2048 / (fit.steps * fit.batch_size), 
 # In training the way from an event $x_0$ to a noise event $x_1$ is straight, $x_t=x_0+t\,(x_1-x_0)$, and the network learns $v_\theta\approx x_1-x_0$ by least squares; the mean over all ways through one point is the velocity that carries the density as a whole {cite}`flow_matching`.
 #
 # - **Coordinates** of a jet are $\ln(p_T-22\ \mathrm{GeV})$, $\phi$, $\eta$ and $\ln(m^2+1\ \mathrm{GeV}^2)$, the first and last standardised with the training events. Ways in $\phi$ go round the shorter side.
-# - **Noise.** The paper prints $\mathcal N(0,1)$ in Eq. (41). The public code {cite}`lgatr_events` draws momenta, $p_x$, $p_y$ and $p_z$ normal with a width of 206.6 GeV, and again where the cuts of Eq. (38) are not passed, and so do we; the printed one is `Generator(base="normal")`.
+# - **Noise.** The paper prints $\mathcal N(0,1)$ in Eq. (41). The public code {cite}`lgatr_events` draws momenta, $p_x$, $p_y$ and $p_z$ normal with a width of 206.6 GeV, and again where the cuts of Eq. (38) are not passed, and so do we; the printed one is `Architecture(base="normal")`.
 # - **Networks.** Each jet is a token. The equivariant networks see four-momenta, and the directions of the beams and of time, which leave of the Lorentz group the rotations about the beam. What they return as a vector turns $\phi$ and $\eta$; $p_T$ and $m$ change by scalars.
 # - **Time** enters as sines and cosines with frequencies of order 1. The public code has frequencies thirty times as high, with which a network learns slowly, and the equation needs many steps.
 #

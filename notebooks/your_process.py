@@ -11,7 +11,7 @@
 #     --folder mine
 # ```
 #
-# The process of this run has nothing to do with particles.
+# `gampl report my_process.yml --output report.html` makes the report alone, at the sizes that the file asks for. The process of this run has nothing to do with particles.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"

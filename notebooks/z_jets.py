@@ -173,8 +173,8 @@ page.figure(
 # %% [markdown]
 # With one jet the slices must fall short, as they begin at 20 GeV. With two jets they give {glue:text}`z_jets_agreement_2` ({glue:text}`z_jets_agreement_2_low` to {glue:text}`z_jets_agreement_2_high`) of the rate, significantly more. From four jets to seven, $\chi^2$ = {glue:text}`z_jets_agreement_chi2` for {glue:text}`z_jets_agreement_dof` multiplicities, $p$ = {glue:text}`z_jets_agreement_p`.
 #
-# This agreement is not by itself. With Pythia's default settings the slices give distinctly less. Two things repair it. The hard process takes the coupling that the shower takes for its first branching, at the same scale. And the shower behind it starts higher than at the
-# transverse momentum: the inclusive shower goes on below the evolution variable of its first branching, which is $p_T^2\,(1+\hat t/\hat u)$, between $p_T^2$ and $2p_T^2$. A factor 1.2 on $p_T$ is the middle of that, `start_scale` in `gampl.simulation.z_jets.ZJetsRecipe`.
+# This agreement does not come by itself. With Pythia's default settings the slices give distinctly less. Two things repair it. The hard process takes the coupling that the shower takes for its first branching, at the same scale. And the shower behind it starts higher than at the
+# transverse momentum: the inclusive shower goes on below the evolution variable of its first branching, which is $p_T^2\,(1+\hat t/\hat u)$, between $p_T^2$ and $2p_T^2$. A factor 1.2 on $p_T$ is the middle of that, `start_scale` in `gampl.simulation.ZJetsRecipe`.
 # It was chosen on other seeds than these. Two and three jets were its guide; from four jets on the comparison is a test.
 #
 # Rates are not all. Do the events look alike, too? The tests below compare the leading jet and $H_T$, with the weights of the slices.

@@ -31,7 +31,7 @@ def store(tmp_path):
 
 
 def members(training, store, chunk=40, **options):
-    """Trained ones, hardly; whether they are any good is no matter here."""
+    """Trained ones, hardly; whether they are any good does not matter here."""
     trained = train_members(training, data_of(training), store, chunk=chunk, solver=COARSE, **options)
     return [replace(one, failure="") for one in trained]
 
