@@ -108,7 +108,7 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if interval.is_wide:
             return Verdict.NOT_TESTED, "the interval is too wide to tell"
         if self.says in (Says.BELOW, Says.ABOVE):
-            return Verdict.NOT_EXCLUDED, "the interval reaches to both sides of the bound"
+            return Verdict.NOT_EXCLUDED, "the interval lies on both sides of the bound"
         return Verdict.CONSISTENT, ""
 
 

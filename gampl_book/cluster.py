@@ -66,7 +66,7 @@ def left_behind() -> list[str]:
     """Slurm's numbers of jobs that an earlier build of this checkout has sent and that have not ended."""
     queue = _run("squeue", "--me", "-h", "-o", "%A %j")
     if queue.returncode:
-        raise BookError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; does the cluster run?")
+        raise BookError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; is the cluster running?")
     jobs = (line.split(maxsplit=1) for line in queue.stdout.splitlines())
     return sorted({job[0] for job in jobs if len(job) == 2 and job[1].startswith(job_prefix())})
 

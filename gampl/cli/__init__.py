@@ -1,1 +1,1 @@
-"""Shell words: the commands of ``gampl``."""
+"""The commands of ``gampl`` in a shell."""

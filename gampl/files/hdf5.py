@@ -65,7 +65,7 @@ def write(
     path = Path(path)
     shards = shards or {}
     if not samples or not shards.keys() <= samples.keys():
-        raise ValueError(f"samples must be at least one, and those of shards among them, got {list(samples)}")
+        raise ValueError(f"samples must name at least one sample, and include those of shards, got {list(samples)}")
     if bad := [name for name in samples if not _is_name(name)]:
         raise ValueError(f"samples must have names without '/' that do not begin with '.', got {bad[0]!r}")
     attributes = {"format": FORMAT, "format_version": VERSION, "process": process}

@@ -1,4 +1,4 @@
-"""From samples that somebody has to words, figures, a page, JSON and CSV."""
+"""Samples that somebody has become words, figures, a page, JSON and CSV."""
 
 import lazy_loader
 

@@ -114,7 +114,7 @@ def _averaging(estimate: Estimate) -> Iterator[str]:
     average = "On average over training sets, a posterior this wide is worth"
     if result.state is not State.VALUE:
         yield f"{average} at least {_factor(low)} times its training sample."
-        yield _open_end(result, "the members differ from each other no more than their counting of events explains")
+        yield _open_end(result, "the members differ from each other no more than the counting of their events explains")
         return
     less = "less than its training sample, " if high < 1 else ""
     yield f"{average} {less}{_times(result)} times {'as much' if less else 'its training sample'}."

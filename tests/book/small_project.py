@@ -1,4 +1,4 @@
-"""A small copy of the project: our Snakefile and code of the book, two notebooks, one training, and stubs for the package."""
+"""A small copy of the project: our Snakefile and book code, two notebooks, one training, and stubs for the package."""
 
 import os
 import re

@@ -148,7 +148,7 @@ GOOD = {"train": top_pairs(20)}
         ({"samples": altered(negative_pt)}, r"event 3 .*, particle q1, pT = -5, .*expected pT of at least 0"),
         ({"samples": altered(overflowing)}, r"event 3 .*, particle q1, .*expected finite"),
         ({"samples": altered(in_mev)}, "the median pT is .*unit='MeV' would fit"),
-        ({"samples": {}}, "samples must be at least one"),
+        ({"samples": {}}, "samples must name at least one sample"),
         ({"samples": {"a/b": top_pairs(2)}}, "without '/'"),
         ({"samples": {"train": Events(top_pairs(1).momenta, TOP_PAIR, {"momenta": np.ones(1)})}}, "columns must"),
         ({"about": {"x": "a" * 70_000}}, r"about\['x'\] must be at most 60000 bytes"),
