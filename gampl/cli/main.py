@@ -222,7 +222,7 @@ def _study(options: argparse.Namespace) -> Any:
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    """Before hours of reading: can the results be written?"""
+    """Raises a ValueError, before hours of reading, if the results cannot be written."""
     figures: Path | None = options.figures
     if figures is not None and figures.exists() and not figures.is_dir():
         raise ValueError(f"{figures}: cannot hold figures, is not a folder")

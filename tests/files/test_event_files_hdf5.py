@@ -156,7 +156,7 @@ GOOD = {"train": top_pairs(20)}
         ({"about": {"x": {"y": float("nan")}}}, r"about\['x'\] must be text, a number or JSON"),
         ({"about": {"x": "a\0"}}, r"about\['x'\] must be"),
         ({"about": {"process": "z_jets"}}, r"about\['process'\] must be left out or 'top_pair'"),
-        ({"shards": {"holdout": np.array([[1, 2, 3]])}}, "those of shards among them"),
+        ({"shards": {"holdout": np.array([[1, 2, 3]])}}, "include those of shards"),
         ({"shards": {"train": np.array([[1, 2]])}}, r"shards must be integers of shape \(k, 3\)"),
         ({"shards": {"train": np.array([[1, 2, 3.0]])}}, r"shards must be integers of shape \(k, 3\)"),
         ({"shards": {"train": np.array([[1, 30, 19]])}}, "shards must account for all 20 events, got 19"),
