@@ -53,6 +53,15 @@ def test_a_door_that_opens_the_wrong_way_is_seen(copy, file, planted, contract):
     assert any("BROKEN" in line for line in broken), done.stdout
 
 
+@pytest.mark.parametrize(
+    "modules", ["gampl.averaging, gampl.differential, gampl.planning", "gampl.cli.main, gampl.report.process_file"]
+)
+def test_reports_need_no_torch(modules):
+    """Who has samples installs neither PyTorch nor the libraries of simulations."""
+    code = f"import sys, {modules}; sys.exit(bool(sys.modules.keys() & {{'torch', 'zuko', 'pythia8mc', 'fastjet'}}))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_few_flat_modules():
     flat = {path.stem for path in (ROOT / "gampl").glob("*.py")} - {"__init__", "__main__"}
     assert len(flat) <= MOST_FLAT, sorted(flat)

@@ -13,7 +13,6 @@ from gampl.report.process import Process, check_different
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample
 from gampl.report.study import Study, analyse_streams
 from gampl.training.settings import Fit, Table, Training
-from gampl.training.train import train_or_load
 
 if TYPE_CHECKING:
     from gampl.training.ensemble import Ensemble
@@ -75,6 +74,8 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
 
 def train(process: Process, generator: GeneratorSettings, label: str = "generator") -> "Ensemble":
     """Trains the ensemble of a process file, or finds it in the store."""
+    from gampl.training.train import train_or_load  # needs torch, which most reports do not
+
     events = training_events(process, generator)
     fit = Fit(
         steps=generator.steps,

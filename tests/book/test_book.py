@@ -197,3 +197,16 @@ def test_a_planted_fault_is_found(reader, tmp_path, complaint, fault):
     assert reader.complaints(page) == []
     page.write_text(f"<!doctype html><html><body><article>{SOUND}{fault}</article></body></html>")
     assert re.match(rf"page.html: ({complaint})", reader.complaints(page)[0])
+
+
+ROOMS = [stub.parent.name for stub in sorted((SITE.parents[2] / "gampl").glob("*/__init__.pyi"))]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_is_in_the_reference(pages, room):
+    del pages  # only whether they are there
+    names = re.findall(r" as (\w+)", (SITE.parents[2] / "gampl" / room / "__init__.pyi").read_text())
+    text = (SITE / "api" / f"{room}.html").read_text(encoding="utf-8")
+    constants = {name for name in names if name.isupper()}  # which have no docstring
+    assert len(names) > 2
+    assert [name for name in names if name not in constants and f'id="gampl.{room}.{name}"' not in text] == []
