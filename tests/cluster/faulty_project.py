@@ -117,7 +117,7 @@ def copy_of_the_project(folder: Path, faulty: bool = True) -> Project:
     if not faulty:
         return project
     project.edit("gampl_book/profiles.toml", "components = 4\nsteps = 60\n", "components = 4\nsteps = 600\n")
-    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 0.2")
+    project.edit("gampl/training/settings.py", "checkpoint_seconds: float = 30.0", "checkpoint_seconds: float = 0.2")
     project.edit("gampl/simulation/shards.py", "EVENTS_PER_SHARD = 20_000", "EVENTS_PER_SHARD = 1_000")
     return project
 

@@ -72,7 +72,7 @@ def test_killed_training(project, undisturbed):
 
 def test_training_asked_to_stop(project, undisturbed):
     """SIGTERM, as a batch system sends it: it writes a checkpoint first, however young the last one is."""
-    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
+    project.edit("gampl/training/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
     project.slow_down(0.05)
     build = project.start(TRAINING)
     log = project.root / "_build/smoke/logs/train/ring2d/bayesian/1-2.log"
@@ -163,7 +163,7 @@ def test_two_builds_at_once(project, undisturbed):
 
 def test_one_training_twice_at_once(project, undisturbed):
     """Without the workflow: one trains, the other waits for it, both have the same."""
-    command = project.command("-m", "gampl", "train", "ring2d/bayesian/1", "--profile", "smoke")
+    command = project.command("-m", "gampl_book", "train", "ring2d/bayesian/1", "--profile", "smoke")
     both = [subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said

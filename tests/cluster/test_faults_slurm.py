@@ -109,7 +109,7 @@ def test_time_limit(project, undisturbed, slurm):
     """A job over its time limit writes a checkpoint when it is told to stop; the next goes on from there."""
     profile = "workflow/profiles/slurm/config.yaml"
     project.edit(profile, "    runtime: 10\n    together: 1\n  shard:", "    runtime: 1\n    together: 1\n  shard:")
-    project.edit("gampl/generators/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
+    project.edit("gampl/training/settings.py", "checkpoint_seconds: float = 0.2", "checkpoint_seconds: float = 1e9")
     project.slow_down(0.07)
     build = project.start(TRAINING)
     project.wait_for_checkpoint(240)  # nothing but the signal to stop makes it write one
