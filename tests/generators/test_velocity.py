@@ -90,6 +90,20 @@ def test_depends_on_the_time(kind):
         assert ((v(X, T) - v(X, T + 0.3)).square().mean() > 1e-4 * v(X, T).square().mean()).item()
 
 
+@kinds
+def test_depends_on_each_condition_of_its_own_event_only(kind):
+    settings, condition = Architecture(kind, **SIZES.get(kind, {})), random(EVENTS, 2, seed=8, normal=True)
+    v = make_velocity(settings, COORDINATES, X, seed=1, member=0, conditions=2).double()
+    with torch.no_grad():
+        rates = v(X, T, condition)
+        for k in range(2):
+            other = condition.clone()
+            other[3, k] += 1
+            changed = (v(X, T, other) - rates).abs().amax(-1)
+            assert changed[3] > 1e-4 * rates[3].abs().amax()
+            assert changed[torch.arange(EVENTS) != 3].max() < 1e-9 * rates.abs().max()
+
+
 def test_other_kinds_are_refused():
     with pytest.raises(ValueError, match="spline"):
         network("spline")
