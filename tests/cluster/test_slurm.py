@@ -69,6 +69,9 @@ def test_each_member_has_a_job(slurm: Slurm, tmp_path):
     targets = [str(path.relative_to(project.root)) for path in receipts]
     done = project.build("--profile", "laptop", "--cluster", "slurm", "--target", *targets)
     assert done.returncode == 0, done.stderr
-    assert [name for path in receipts for name in json.loads(path.read_text())] == names
+    trained = [list(json.loads(path.read_text())) for path in receipts]
+    assert trained[:2] == [[names[0]], [names[1]]]
+    assert len(trained[2]) > 1, "the members of a ring's ensemble are trained together"
+    assert {name.rpartition("/")[0] for name in trained[2]} == {names[2]}
     ended = sorted(f"{state} {comment.partition('_wildcards')[0]}" for state, comment in slurm.jobs().values())
     assert ended == ["COMPLETED rule_train", "COMPLETED rule_train_events", "COMPLETED rule_train_events"]
