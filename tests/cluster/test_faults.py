@@ -76,7 +76,7 @@ def test_training_asked_to_stop(project, undisturbed):
     project.slow_down(0.05)
     build = project.start(TRAINING)
     log = project.root / "_build/smoke/logs/train/ring2d/bayesian/1-2.log"
-    wait_for(lambda: log.exists() and "step " in log.read_text(), 120)  # said after 20 s
+    wait_for(lambda: log.exists() and " steps, " in log.read_text(), 120)  # said after 20 s
     project.kill(TRAIN, signal.SIGTERM)
     end_of(build)
     assert list(project.root.glob(".store/unfinished/*/checkpoint*")), log.read_text()
