@@ -98,7 +98,7 @@ def _training(profile: str, seed: int, ensemble: str) -> Training:
     posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
     here = settings[process]
     size: dict[str, Any] = dict(settings["generators"][kind])
-    own = {name: size.pop(name) for name in ("batch_size", "learning_rate", "precision", "compile") if name in size}
+    own = {name: size.pop(name) for name in ("batch_size", "learning_rate") if name in size}
     source: TopPairJets | LeadingOrder
     if process == "leading_order":
         source, n_train = LeadingOrder(), int(ensemble.split("/")[0].rpartition("_")[2])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.generator import Generator
+from gampl.generators.gpu import sums_in_order
 from gampl.generators.randomness import global_stream
 from gampl.generators.settings import Architecture
 from gampl.particles.coordinates import Coordinates, wrapped
@@ -52,18 +53,20 @@ class Spline(nn.Module):
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Exact log density, Eq. (8)."""
-        log_density: Tensor = self.flow(condition).log_prob(x)
+        with sums_in_order(x):
+            log_density: Tensor = self.flow(condition).log_prob(x)
         return log_density
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
-        """Draws normal numbers, (n, d), on the CPU: a GPU draws the same events."""
-        device = next(self.parameters()).device
-        return (torch.randn(n, self.features, generator=generator).to(device).float(),)
+        """Draws normal numbers, (n, d)."""
+        normal = torch.randn(n, self.features, generator=generator, device=generator.device)
+        return (normal.to(next(self.parameters()).device),)
 
     @torch.no_grad()
     def transform(self, normal: Tensor, condition: Tensor | None = None) -> Tensor:
         """Turns standard normal numbers into events: (n, d), (n, c) -> (n, d)."""
-        x: Tensor = self.flow(condition).transform.inv(normal)
+        with sums_in_order(normal):
+            x: Tensor = self.flow(condition).transform.inv(normal)
         return x
 
 

@@ -27,7 +27,10 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         said = f'device "{name}" (argument device or GAMPL_DEVICE) cannot be used: {error}{_left(name)}'
         raise ValueError(said) from error
-    return torch.device(name)
+    picked = torch.device(name)
+    if picked.type == "cuda" and not asked_deterministic():
+        torch.set_float32_matmul_precision("high")  # products in TF32
+    return picked
 
 
 def _left(name: str | torch.device) -> str:

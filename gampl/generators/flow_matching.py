@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torchdiffeq import odeint
 
 from gampl.generators.generator import Generator
+from gampl.generators.gpu import Compiled, plain_attention
 from gampl.generators.settings import Solver
 from gampl.particles.coordinates import Coordinates, wrapped
 
@@ -42,6 +43,7 @@ class FlowMatching(Generator):
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster
+    gpu_batch_size = 32768
     log_prob_batch = 1000  # all evaluations of them are remembered
 
     def __init__(
@@ -58,7 +60,7 @@ class FlowMatching(Generator):
 
     def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draws n times and latent events: (n,), (n, d)."""
-        t = torch.rand(n, generator=generator, dtype=torch.float64)
+        t = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
         latent = self.base.sample(n, generator)
         return t.to(latent.device), latent
 
@@ -67,13 +69,8 @@ class FlowMatching(Generator):
         t, latent = noise
         difference = wrapped(latent - x, self.coordinates.angles)
         path = wrapped(x + t.unsqueeze(-1) * difference, self.coordinates.angles)
-        error = self._rate(path, t, self.standardised_condition(condition)) - difference
+        error = rate(self.velocity, path, t, self.standardised_condition(condition)) - difference
         return 0.5 * error.square().mean(-1)
-
-    def _rate(self, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
-        """dx/dt in the type of x, which is double: an event's kinematics must not be lost to round-off."""
-        rate: Tensor = self.velocity(x, t) if context is None else self.velocity(x, t, context)
-        return rate.to(x.dtype)
 
     @torch.no_grad()
     def transport(self, x: Tensor, solver: Solver | None = None, condition: Tensor | None = None) -> Tensor:
@@ -81,10 +78,10 @@ class FlowMatching(Generator):
         solver, context = solver or self.solver, self.standardised_condition(condition)
         times = torch.tensor([1.0, 0.0], dtype=x.dtype, device=x.device)
 
-        def rate(t: Tensor, x: Tensor) -> Tensor:
-            return self._rate(wrapped(x, self.coordinates.angles), t.expand(len(x)), context)
+        def rate_at(t: Tensor, x: Tensor) -> Tensor:
+            return _compiled_rate(self.velocity, wrapped(x, self.coordinates.angles), t.expand(len(x)), context)
 
-        end = odeint(rate, x, times, method=solver.method, options=_steps(solver))[-1]
+        end = odeint(rate_at, x, times, method=solver.method, options=_steps(solver))[-1]
         return wrapped(end, self.coordinates.angles)
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
@@ -132,18 +129,28 @@ class FlowMatching(Generator):
             directions = (2 * signs - 1).to(x.device)
         weight = 1.0 if probes is None else 1.0 / probes
 
-        def rate(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        def rate_at(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
-                v = self._rate(here, t.expand(len(here)), context)
+                v = rate(self.velocity, here, t.expand(len(here)), context)
                 divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
             return v.detach(), weight * divergence.detach()
 
         times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
         start = (x, torch.zeros_like(x[:, 0]))
-        path, change = odeint(rate, start, times, method=solver.method, options=_steps(solver))
+        path, change = odeint(rate_at, start, times, method=solver.method, options=_steps(solver))
         latent = wrapped(path[-1], self.coordinates.angles)
         return self.base.log_prob(latent) + change[-1] + self.coordinates.log_jacobian(x)
+
+
+def rate(velocity: nn.Module, x: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
+    """dx/dt in the type of x, which is double: an event's kinematics must not be lost to round-off."""
+    with plain_attention(x):
+        out: Tensor = velocity(x, t) if context is None else velocity(x, t, context)
+    return out.to(x.dtype)
+
+
+_compiled_rate = Compiled(rate)
 
 
 def _steps(solver: Solver) -> dict[str, Any]:

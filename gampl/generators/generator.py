@@ -21,6 +21,7 @@ class Generator(nn.Module):
     """
 
     batch_size: int  # of `stream` by default
+    gpu_batch_size = 65536  # which keeps a GPU busy
     log_prob_batch: int  # events whose density is worked out together
     condition_mean: Tensor
     condition_std: Tensor
@@ -101,7 +102,11 @@ class Generator(nn.Module):
             raise ValueError(f"condition must have a row for each of {n} events, got {len(condition)}")
         divider = divider or Divider("generating")
         for start in range(0, n, size):
-            latent = [part[: n - start] for part in self.latent(size, generator)]
+            latent = self.latent(size, generator)
+            if condition is None and latent[0].is_cuda:  # whole, as what is compiled is for one number of events
+                yield divider.map(self.generate, *latent)[: n - start]
+                continue
+            latent = tuple(part[: n - start] for part in latent)
             if condition is None:
                 yield divider.map(self.generate, *latent)
             else:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gampl.generators.gpu import running_sum
+
 # Bounds of log sigma. Below, a component could sit on one training event and make its density arbitrarily
 # high (e^-5 is far narrower than anything in standardised events); above, exp could overflow.
 LOG_SIGMA_RANGE = (-5.0, 3.0)
@@ -50,7 +52,7 @@ class Mixture(NamedTuple):
         The uniform number chooses the component, the normal one the place in it. The mixtures are (n, K), or
         (1, K) for one mixture that all samples share.
         """
-        below = self.log_weights.exp().cumsum(-1)  # (n or 1, K)
+        below = running_sum(self.log_weights.exp())  # (n or 1, K)
         component = (uniform.unsqueeze(-1) > below).sum(-1, keepdim=True)  # (n, 1)
         component = component.clamp_max(below.shape[-1] - 1)  # a cumulated weight may round to below 1
         mean, log_sigma = (

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 
-def torch_generator(seed: int, *path: int | str) -> torch.Generator:
-    """Returns the random stream that belongs to `path` under `seed`.
+def torch_generator(seed: int, *path: int | str, device: torch.device | None = None) -> torch.Generator:
+    """Returns the random stream that belongs to `path` under `seed`; that of a GPU draws other numbers than the CPU's.
 
     Streams of different paths are independent, so that member 7 draws the same numbers whether it is
     trained alone or next to others: `torch_generator(seed, "batches", 7)`.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
     state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]))
+    return torch.Generator(device or "cpu").manual_seed(int(state[0]))
 
 
 @contextmanager

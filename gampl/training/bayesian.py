@@ -47,6 +47,9 @@ def draw(model: BayesianModel, member: int, seed: int) -> Generator:
 class Variational(Member):
     """A generator whose variational posterior is trained; all events are trained on, none held back."""
 
+    graphable = False  # each step has a seed for zuko's noise
+    compiled = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         training = self.training

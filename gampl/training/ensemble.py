@@ -64,8 +64,8 @@ class Trained:
     ) -> Iterator[NDArray[Any]]:
         """Yields n events in batches of at most ``(batch_size, *event_shape)``; LHC events are in GeV.
 
-        The events depend on seed, member, condition and chunk only, of rings on the batch size: a longer stream begins
-        with the shorter one. Events that a flow's solver lost are NaN or infinite.
+        The events depend on seed, member, condition, chunk and whether a GPU makes them, of rings on the batch size: a
+        longer stream begins with the shorter one. Events that a flow's solver lost are NaN or infinite.
 
         Args:
             n: How many.
@@ -147,10 +147,11 @@ class Trained:
             return torch.cat(list(self.generator.stream(self.chunk, rng, condition=rows))).numpy()
 
         def make(_: Path) -> Artifact:
-            stream = torch_generator(seed, "generated", self.number, k)
             with self._on_device() as (generator, device):
+                stream = torch_generator(seed, "generated", self.number, k, device=device)
+                size = generator.gpu_batch_size if device.type == "cuda" else None
                 conditions = None if rows is None else rows.to(device)
-                batches = generator.stream(self.chunk, stream, divider=self._divider, condition=conditions)
+                batches = generator.stream(self.chunk, stream, size, self._divider, conditions)
                 made = np.concatenate([batch.cpu().numpy() for batch in batches])
             return Artifact({"events": made.astype(np.float32)}, {"device": str(device)})
 

@@ -4,11 +4,9 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,45 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gampl.generators.memory import Divider, split
+from gampl.generators.memory import Divider
 from gampl.store.atomic import write_bytes
 from gampl.store.progress import Progress
 from gampl.training.settings import Fit
+from gampl.training.step import Step, Trainable
 from gampl.training.stopping import DeferredSignals
-
-LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
-
-
-class Trainable(Protocol):
-    """M models that are trained side by side without seeing each other, unless their losses make them."""
-
-    @property
-    def members(self) -> int:
-        """M."""
-
-    @property
-    def parameters(self) -> Mapping[str, Tensor]:
-        """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
-
-    @property
-    def learning_rates(self) -> Mapping[str, float]:
-        """Highest learning rate of the parameters that have one of their own."""
-
-    @property
-    def streams(self) -> Sequence[torch.Generator]:
-        """Everything random that `draw` uses, so that a checkpoint can hold it."""
-
-    def draw(self) -> tuple[Tensor, ...]:
-        """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
-
-        Where the memory does not suffice, their rows are divided. A batch that can't be is one row for all its events.
-        """
-
-    def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
-
-    def validation_losses(self, divider: Divider) -> Tensor | None:
-        """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -129,60 +94,38 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
-    progress = Progress("steps", total=settings.steps, start=run.done)
+    step = run.step
+    progress = Progress("steps", total=settings.steps, start=step.done)
     with progress, DeferredSignals() as signals:
         while not run.finished:
-            run.step()
-            if run.done % settings.validate_every == 0 or run.done == settings.steps:
+            step()
+            if step.done % settings.validate_every == 0 or step.done == settings.steps:
+                step.check()
                 run.record()
             due = signals.waiting or time.monotonic() - saved >= settings.checkpoint_seconds
             if checkpoint is not None and due:
+                step.check()
                 run.save(checkpoint)
                 saved = time.monotonic()
-            progress(label, run.done)
+            progress(label, step.done)
             signals.let_through()
     return run.finish()
 
 
-def learning_rate_factor(step: int, settings: Fit) -> float:
-    """Linear warm-up, then a cosine, as a factor on the highest learning rate; steps count from 0."""
-    warm = min(1.0, (step + 1) / max(1, settings.warmup))
-    cosine = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-    return warm * (LAST_RATE + (1 - LAST_RATE) * cosine)
-
-
 class _Run:
-    """A training on its way: everything that changes from step to step."""
+    """A training on its way: its steps, and what the validations made of them."""
 
     def __init__(self, trainable: Trainable, settings: Fit, label: str = "training") -> None:
         self.trainable, self.settings = trainable, settings
-        self.members, self.parameters = trainable.members, dict(trainable.parameters)
-        learning_rates = trainable.learning_rates
-        if unknown := set(learning_rates) - set(self.parameters):
-            raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
-        for name, p in self.parameters.items():
-            if self.members > 1 and (p.ndim == 0 or len(p) != self.members):
-                raise ValueError(f'parameter "{name}": shape {tuple(p.shape)} must begin with {self.members} members')
-        self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
-        self.optimiser = torch.optim.Adam(self._groups(), fused=True)
-        self.device = next(iter(self.parameters.values())).device
-        self.divider, self.validation_divider = Divider(label), Divider(f"{label}, validation")
-        self.done = 0
+        self.step = Step(trainable, settings, label)
+        self.members, self.parameters = self.step.members, self.step.parameters
+        self.validation_divider = Divider(f"{label}, validation")
         self.begun, self.seconds_before = time.monotonic(), 0.0
-        self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
         self.records: list[Tensor] = []  # each (1 + 2 members,): step, train losses, validation losses
         self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self.running_mean = {name: p.clone() for name, p in self.best.items()} if settings.ema else {}
         self.best_loss = torch.full((self.members,), math.inf)
         self.best_step = torch.zeros(self.members, dtype=torch.int64)
         self.stale = torch.zeros(self.members, dtype=torch.int64)  # validations since the best one
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """The parameters by their highest learning rate."""
-        groups: dict[float, list[Tensor]] = {}
-        for name, rate in self.peak_rates.items():
-            groups.setdefault(rate, []).append(self.parameters[name])
-        return [{"params": parameters, "peak_rate": rate} for rate, parameters in groups.items()]
 
     @property
     def stopped(self) -> Tensor:
@@ -191,68 +134,27 @@ class _Run:
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.settings.steps or bool(self.stopped.all())
-
-    def step(self) -> None:
-        """One gradient step of all members."""
-        drawn = self.trainable.draw()
-        losses = self.divider.attempt(len(drawn[0]), partial(self._gradients, drawn))
-        norms = self._clip_gradients()
-        if not bool((losses + norms).isfinite().all()):
-            member = int((losses + norms).isfinite().logical_not().nonzero()[0])
-            who = f"member {member}: " if self.members > 1 else ""
-            raise FloatingPointError(
-                f"{who}loss {losses[member]:g} with gradient norm {norms[member]:g} in step {self.done}; "
-                "a smaller learning rate may help, and the training events should be finite and of order 1"
-            )
-        factor = learning_rate_factor(self.done, self.settings)
-        for group in self.optimiser.param_groups:
-            group["lr"] = factor * group["peak_rate"]
-        self.optimiser.step()
-        decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))  # at first the mean forgets quickly
-        for name, mean in self.running_mean.items():
-            mean.lerp_(self.parameters[name].detach(), 1 - decay)
-        self.loss_sum += losses.cpu()
-        self.done += 1
-
-    def _gradients(self, drawn: tuple[Tensor, ...], size: int) -> Tensor:
-        """Finds the gradients of the losses of what was drawn, `size` rows at a time; returns the losses: (M,)."""
-        self.optimiser.zero_grad()
-        parts = []
-        for part in split(drawn, size):
-            losses = self.trainable.losses(part) * (len(part[0]) / len(drawn[0]))
-            losses.sum().backward()  # type: ignore[no-untyped-call]
-            parts.append(losses.detach())
-        return torch.stack(parts).sum(0)
-
-    def _clip_gradients(self) -> Tensor:
-        """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
-        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        squares = [g.reshape(self.members, -1).square().sum(1) for g in gradients]
-        norms = torch.stack(squares).sum(0).sqrt()
-        scale = (self.settings.clip / norms).clamp_max(1.0)
-        for g in gradients:
-            g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
-        return norms
+        return self.step.done >= self.settings.steps or bool(self.stopped.all())
 
     @torch.no_grad()
     def record(self) -> None:
         """Writes the losses down and keeps the weights of members that are better than before."""
+        done = self.step.done
         steps_before = int(self.records[-1][0]) if self.records else 0
-        train = self.loss_sum / (self.done - steps_before)
+        train = self.step.loss_sum.cpu() / (done - steps_before)
         self._swap_running_mean()
         held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
-        self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
-        self.loss_sum.zero_()
+        self.records.append(torch.cat([torch.tensor([float(done)]), train, validation]).double())
+        self.step.loss_sum.zero_()
         if held_back is None:  # the last weights are the best
             better = torch.ones(self.members, dtype=torch.bool)
         else:
             better = (validation < self.best_loss) & ~self.stopped
             self.best_loss = torch.where(better, validation.float(), self.best_loss)
             self.stale = torch.where(better, 0, self.stale + 1)
-        self.best_step[better] = self.done
-        where = better.to(self.device)
+        self.best_step[better] = done
+        where = better.to(self.step.device)
         for name, p in self.parameters.items():
             mask = where.view(-1, *[1] * (p.ndim - 1))
             self.best[name] = torch.where(mask, p.detach(), self.best[name])
@@ -260,7 +162,7 @@ class _Run:
 
     def _swap_running_mean(self) -> None:
         """Exchanges the weights and their running mean, if there is one."""
-        for name, mean in self.running_mean.items():
+        for name, mean in self.step.running_mean.items():
             p, last = self.parameters[name], mean.clone()
             mean.copy_(p)
             p.copy_(last)
@@ -272,35 +174,27 @@ class _Run:
             p.copy_(self.best[name])
         records = torch.stack(self.records).numpy()
         train, validation = np.split(records[:, 1:], 2, axis=1)
-        seconds = self.seconds_before + time.monotonic() - self.begun
         steps = records[:, 0].astype(np.int64)
-        return History(steps, train, validation, self.best_step.numpy(), seconds, str(self.device))
+        return History(steps, train, validation, self.best_step.numpy(), self._seconds, self.step.how)
+
+    @property
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.begun
 
     def _fingerprint(self) -> str:
         """What a checkpoint must agree on with the training that goes on from it."""
         settings = {key: value for key, value in asdict(self.settings).items() if key != "checkpoint_seconds"}
         shapes = {name: list(p.shape) for name, p in self.parameters.items()}
-        return json.dumps([settings, self.peak_rates, self.members, shapes], sort_keys=True)
+        return json.dumps([settings, self.step.peak_rates, self.members, shapes], sort_keys=True)
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint."""
-        seconds = self.seconds_before + time.monotonic() - self.begun
-        tensors = {
-            "loss_sum": self.loss_sum,
-            "records": torch.stack(self.records) if self.records else torch.empty(0),
-            "best_loss": self.best_loss,
-            "best_step": self.best_step,
-            "stale": self.stale,
-        }
-        tensors |= {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
-        for name, p in self.parameters.items():
-            tensors |= {f"weights {name}": p.detach(), f"best {name}": self.best[name]}
-            tensors |= {f"adam {key} {name}": value for key, value in self.optimiser.state[p].items()}
-        tensors |= {f"mean {name}": mean for name, mean in self.running_mean.items()}
-        about = {"fingerprint": self._fingerprint(), "done": str(self.done), "seconds": repr(seconds)}
+        tensors = self.step.tensors() | {f"best {name}": best for name, best in self.best.items()}
+        tensors |= {"best_loss": self.best_loss, "best_step": self.best_step, "stale": self.stale}
+        tensors["records"] = torch.stack(self.records) if self.records else torch.empty(0)
+        about = {"fingerprint": self._fingerprint(), "done": str(self.step.done), "seconds": repr(self._seconds)}
         write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}, about))
 
-    @torch.no_grad()
     def restore(self, path: Path) -> None:
         """Goes on from a checkpoint; a damaged one is left alone with a warning."""
         try:
@@ -311,16 +205,8 @@ class _Run:
             return
         if about.get("fingerprint") != self._fingerprint():
             raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
-        self.done, self.seconds_before = int(about["done"]), float(about["seconds"])
-        self.records = list(tensors["records"])
-        self.loss_sum, self.stale = tensors["loss_sum"], tensors["stale"]
+        self.step.restore(tensors, int(about["done"]))
+        self.seconds_before = float(about["seconds"])
+        self.records, self.stale = list(tensors["records"]), tensors["stale"]
         self.best_loss, self.best_step = tensors["best_loss"], tensors["best_step"]
-        for i, stream in enumerate(self.trainable.streams):
-            stream.set_state(tensors[f"stream {i}"])
-        for name, p in self.parameters.items():
-            p.copy_(tensors[f"weights {name}"])
-            self.best[name] = tensors[f"best {name}"].to(self.device)
-            if self.running_mean:
-                self.running_mean[name].copy_(tensors[f"mean {name}"])
-            moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
+        self.best = {name: tensors[f"best {name}"].to(self.step.device) for name in self.best}

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from gampl.generators.generator import Generator
+from gampl.generators.gpu import Compiled
 from gampl.generators.memory import Divider, split
 from gampl.generators.randomness import torch_generator
 from gampl.training.settings import Ring, Training
@@ -30,13 +31,14 @@ class Member:
         generator: On the device to train on.
         x: Network coordinates of the training events, (n, d), on that device.
         split: Which of them it is trained on, with which weights, and which it holds back.
-        training: Batch size, seed, precision and whether to compile.
+        training: Batch size and seed.
         number: Of the member; its batches depend on it and the seed only.
         condition: That of each event, (n, c), if there are any.
         weights: Those of the events when they are held back, (n,), if they have any.
     """
 
     members = 1
+    graphable = True
     learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
@@ -53,13 +55,12 @@ class Member:
         self.condition = x.new_empty(len(x), 0) if condition is None else condition
         self.event_weights = torch.ones(len(x)) if weights is None else weights
         self.parameters = {name: p for name, p in generator.named_parameters() if p.requires_grad}
-        self.streams: Sequence[torch.Generator] = [torch_generator(training.seed, "batches", *own(training, number))]
+        # a GPU draws for itself; noise that zuko draws within a Bayesian network's loss has a seed from the CPU
+        device = torch.device("cpu") if training.posterior == "bayesian" else x.device
+        self.streams = [torch_generator(training.seed, "batches", *own(training, number), device=device)]
+        self.rows, self.row_weights = split.train.to(device), split.weights.to(device)
         # of the rings' losses on held-back events sums are added batch by batch
         self.validation_batch = training.fit.batch_size if isinstance(training.process, Ring) else VALIDATION_BATCH
-        on_gpu = x.device.type == "cuda"
-        self.lower_precision = on_gpu and training.precision == "bfloat16"
-        if on_gpu and training.compile:
-            generator.get_submodule("velocity").compile()
 
     def _drawn(self, rows: Tensor, weights: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
         """Weights, events and conditions of these row numbers, and what is random in their loss: (n, ...) each."""
@@ -67,24 +68,24 @@ class Member:
         weights, rows = weights.to(device), rows.to(device)
         return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
 
-    def autocast(self) -> torch.autocast:
-        """The context of the precision of its arithmetic."""
-        return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision)
-
-    def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
+    def _loss(self, *drawn: Tensor) -> Tensor:
         """The weighted loss of each event, (n,)."""
-        with self.autocast():
-            return weights * self.generator(*drawn).float()
+        return weighted_loss(self.generator, *drawn)
 
     def draw(self) -> tuple[Tensor, ...]:
         """Weights, events and conditions of a batch, (B,), (B, d) and (B, c), and what is random in their loss."""
-        split, stream = self.split, self.streams[0]
-        chosen = torch.randint(len(split.train), (self.training.fit.batch_size,), generator=stream)
-        return self._drawn(split.train[chosen], split.weights[chosen], stream)
+        (stream,), size = self.streams, (self.training.fit.batch_size,)
+        chosen = torch.randint(len(self.rows), size, generator=stream, device=stream.device)
+        return self._drawn(self.rows[chosen], self.row_weights[chosen], stream)
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """Mean of weight times loss, Eq. (8), of what was drawn, or of some rows of it: (1,)."""
-        return self._loss(*drawn).mean().unsqueeze(0)
+        return _compiled_loss(self.generator, *drawn).mean().unsqueeze(0)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether its loss is compiled where it is on a GPU."""
+        return not _compiled_loss.failure
 
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
@@ -95,10 +96,18 @@ class Member:
 
     def validation_batches(self) -> Iterator[tuple[Tensor, ...]]:
         """The held-back events in batches with what is random in their loss, see `draw`."""
-        stream = torch_generator(self.training.seed, "validation", self.number)
+        stream = torch_generator(self.training.seed, "validation", self.number, device=self.x.device)
         rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.architecture.is_flow else 1)
         for part in torch.split(rows, VALIDATION_BATCH):
             yield self._drawn(part, self.event_weights[part], stream)
+
+
+def weighted_loss(generator: Generator, weights: Tensor, *drawn: Tensor) -> Tensor:
+    """The weighted loss of each event, (n,)."""
+    return weights * generator(*drawn).float()
+
+
+_compiled_loss = Compiled(weighted_loss)
 
 
 def own(training: Training, member: int) -> tuple[int, ...]:
@@ -116,6 +125,7 @@ class Stack:
         members: On one device, alike but for weights, splits and streams.
     """
 
+    graphable = True
     learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -158,7 +168,7 @@ class Stack:
             loss: Tensor = functional_call(one, state, drawn, tie_weights=False)
             return loss
 
-        with self.each[0].autocast(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # without a rule for vmap, a CPU's attention is computed for one member after the other
             warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
             axes = (0, *[1] * len(drawn))

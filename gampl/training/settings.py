@@ -12,7 +12,6 @@ POSTERIORS = ("bayesian", "deep", "bootstrap", "repulsive")
 # Poisson numbers of its own ("bootstrap"), holds back a fifth of its own choice ("deep", the paper's way), the same
 # fifth as the others ("same_split"), or has events of its own, which only a known process can provide ("independent").
 RESAMPLINGS = ("bootstrap", "deep", "same_split", "independent")
-PRECISIONS = ("float32", "bfloat16")
 
 
 def held_back(n: int) -> int:
@@ -171,8 +170,6 @@ class Training:
         repulsion: Repulsive only: factor on the repulsion; 1 is the posterior's own strength.
         conditions: Numbers per event, such as a multiplicity or a parameter of the theory, that the generator is told
             and does not generate.
-        precision: Of a velocity network's arithmetic on a GPU: "float32" or "bfloat16". On a CPU always the first.
-        compile: Whether to compile a velocity network on a GPU.
 
     Raises:
         ValueError: If a name is unknown, a number out of range, or two choices do not go together.
@@ -189,8 +186,6 @@ class Training:
     init_logvar: float = -9.0
     repulsion: float = 1.0
     conditions: int = 0
-    precision: str = "float32"
-    compile: bool = False
 
     @property
     def n_seen(self) -> int:
@@ -208,7 +203,6 @@ class Training:
 
     def __post_init__(self) -> None:
         one_of(self, tuple(dict.fromkeys(POSTERIORS + RESAMPLINGS)), "posterior")
-        one_of(self, PRECISIONS, "precision")
         at_least(self, 50 if isinstance(self.process, Table) else 10, "n_train")
         at_least(self, 1, "members")
         at_least(self, 0, "seed", "kl_weight", "repulsion", "conditions")
@@ -224,8 +218,6 @@ class Training:
             raise ValueError('Training.architecture.kind "kde" is for a Table, posterior "bootstrap", no conditions')
         if isinstance(process, LeadingOrder) and is_flow and self.architecture.base != "normal":
             raise ValueError('Architecture.base must be "normal" for LeadingOrder: it has no jets to cut on')
-        if not is_flow and (self.precision != "float32" or self.compile):
-            raise ValueError("Training.precision and compile are for flows, not for explicit densities")
         if isinstance(process, Ring) and process.folds > self.n_train // 2:
             raise ValueError(f"Ring.folds must be at most half of n_train {self.n_train}, got {process.folds}")
         if isinstance(process, Ring) and process.folds > 1 and self.posterior == "independent":

@@ -68,7 +68,7 @@ def train_members(
     A training that diverges is an outcome like any other: it is stored with its reason, and not tried again. If a loss
     of one of several members that are trained side by side is not finite, those of its group are trained one after the
     other, from the beginning. A group that was interrupted goes on where it was, if the same members are still missing.
-    Velocity networks are compiled only where one is trained alone and is not Bayesian. The members of a repulsive
+    On a GPU losses are compiled only where one member is trained alone and is not Bayesian. The members of a repulsive
     ensemble are always trained together, the draws of a Bayesian network are of one training.
 
     Args:
@@ -233,8 +233,6 @@ def train(
     Raises:
         FloatingPointError: If a loss or gradient of one of several is not finite.
     """
-    if len(group) > 1 or training.posterior == "bayesian":
-        training = replace(training, compile=False)
     members = [untrained(training, data_of(number), number, device) for number in group]
     stack: Any = members[0]
     if len(group) > 1:

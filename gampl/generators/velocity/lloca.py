@@ -61,8 +61,8 @@ class LLoCaVelocity(EquivariantVelocity):
         scalars = self.scalars(momenta, labels)  # (n, P, P + 9 + c)
         with torch.autocast(momenta.device.type, enabled=False):
             standing = standing_frames(momenta, *self.axes(momenta))
-            vectors = self.pairs(momenta, self.references, scalars) @ standing.transpose(-1, -2)  # invariants
-            frames = proper(polar_frames(vectors) @ standing)
+            vectors = product(self.pairs(momenta, self.references, scalars), standing.mT)  # invariants
+            frames = proper(product(polar_frames(vectors), standing))
         # Seen from its frame a particle may be fast; asinh is linear for slow and a logarithm for fast ones.
         local = self.transform(momenta, frames).asinh().to(scalars.dtype)  # (n, P, 4)
         out = self.net(torch.cat([local, scalars], -1), proper(frames.matrices.to(scalars.dtype)))
@@ -95,7 +95,7 @@ class VectorTransform(TensorRepsTransform):  # type: ignore[misc]
         """See the class."""
         scalars, vectors = tensor[..., : self.dim_scalars], tensor[..., self.dim_scalars :]
         rows = vectors.reshape(*frames.shape[:-2], -1, 4)  # (..., v, 4)
-        turned = rows @ frames.matrices.to(tensor.dtype).transpose(-1, -2)
+        turned = product(rows, frames.matrices.to(tensor.dtype).mT)
         return torch.cat([scalars, turned.reshape(vectors.shape)], -1)
 
 
@@ -143,8 +143,17 @@ class PairVectors(nn.Module):
         weights = self.weigh(gelu(self.middle(hidden))).double()  # (n, P, P + R, 3)
         itself = _with_itself(log_mass2)
         weights = weights.masked_fill(itself.unsqueeze(-1), -math.inf).softmax(2)
-        vectors = weights.transpose(-1, -2) @ (pairs / (0.5 * log_mass2).exp().unsqueeze(-1))  # (n, P, 3, 4)
+        vectors = product(weights.mT, pairs / (0.5 * log_mass2).exp().unsqueeze(-1))  # (n, P, 3, 4)
         return vectors / invariant_square(vectors).sum(-1).clamp_min(1e-10).sqrt()[..., None, None]
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """The product of many small matrices, for which a GPU's library launches a kernel each; sums can be fused.
+
+    Shapes:
+        (..., i, j), (..., j, k) -> (..., i, k)
+    """
+    return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2) if a.is_cuda else a @ b
 
 
 def _pairs(momenta: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,12 +180,12 @@ def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:
         momenta, time, beam: (n, P, 4), (n, 1, 4), (n, 1, 4) -> (n, P, 4, 4)
     """
     boost = restframe_boost(time)  # (n, 1, 4, 4)
-    z = normalize((boost @ beam.unsqueeze(-1)).squeeze(-1)[..., 1:], dim=-1, eps=SHORTEST)
-    p = (boost @ momenta.unsqueeze(-1)).squeeze(-1)[..., 1:]  # (n, P, 3)
+    z = normalize(product(boost, beam.unsqueeze(-1)).squeeze(-1)[..., 1:], dim=-1, eps=SHORTEST)
+    p = product(boost, momenta.unsqueeze(-1)).squeeze(-1)[..., 1:]  # (n, P, 3)
     z = z.expand_as(p)
     x = normalize(p - (p * z).sum(-1, keepdim=True) * z, dim=-1, eps=SHORTEST)
     axes = torch.stack([z, x, torch.linalg.cross(z, x)], -2)
-    return torch.cat([boost[..., :1, :].expand(*p.shape[:-1], 1, 4), axes @ boost[..., 1:, :]], -2)
+    return torch.cat([boost[..., :1, :].expand(*p.shape[:-1], 1, 4), product(axes, boost[..., 1:, :])], -2)
 
 
 def polar_frames(vectors: Tensor) -> Tensor:
@@ -191,9 +200,9 @@ def polar_frames(vectors: Tensor) -> Tensor:
         (..., 3, 4) -> (..., 4, 4)
     """
     boost = restframe_boost(vectors[..., 0, :])
-    turns = (vectors[..., 1:, :] @ boost.transpose(-1, -2))[..., 1:]  # (..., 2, 3)
+    turns = product(vectors[..., 1:, :], boost.mT)[..., 1:]  # (..., 2, 3)
     axes = orthogonalize_gramschmidt_3d(turned_axes(turns), eps_norm=1e-15)
-    return torch.cat([boost[..., :1, :], axes @ boost[..., 1:, :]], -2)
+    return torch.cat([boost[..., :1, :], product(axes, boost[..., 1:, :])], -2)
 
 
 def turned_axes(turns: Tensor) -> Tensor:

@@ -1,0 +1,110 @@
+"""How a GPU is kept busy: functions compiled for all networks alike, attention in plain products, steps as one graph.
+
+Networks of a few tokens launch hundreds of kernels that each take microseconds; launched from Python, one after the
+other, they leave a GPU idle most of the time.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+WARM_UP = 3  # calls before a graph is captured, in which libraries make their plans
+KINDS = 64  # of networks and batches that one function is compiled for in a process
+
+
+def plain_attention(x: Tensor) -> AbstractContextManager[None]:
+    """A context in which attention on a GPU is two products and a softmax.
+
+    Fused kernels are made for long sequences: six to ten tokens with heads of 13 numbers are slower with them, and
+    `torch.func.vmap` of their gradients fails for some sizes.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if x.is_cuda else nullcontext()
+
+
+def running_sum(x: Tensor) -> Tensor:
+    """Sums over the last axis up to each place; on a GPU as a product, which adds in the same order on each run."""
+    return x @ x.new_ones(x.shape[-1], x.shape[-1]).triu() if x.is_cuda else x.cumsum(-1)
+
+
+class _RunningSums(TorchFunctionMode):
+    """Lets other libraries' `torch.cumsum` over the last axis be `running_sum`."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """See the class."""
+        return running_sum(args[0]) if function is torch.cumsum else function(*args, **(kwargs or {}))
+
+
+def sums_in_order(x: Tensor) -> AbstractContextManager[Any]:
+    """A context for code with `torch.cumsum`, which has no deterministic algorithm on a GPU."""
+    return _RunningSums() if x.is_cuda and torch.are_deterministic_algorithms_enabled() else nullcontext()
+
+
+class Compiled:
+    """A function of a network and tensors that inductor compiles on a GPU, once for all networks alike.
+
+    Where it cannot, the function is called as it is, and a warning says so; so it is where the same bits are wanted on
+    each run.
+
+    Args:
+        function: Takes a module, then tensors of always the same shapes for modules of the same kind and size.
+    """
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        self.function, self.failure = function, ""
+        self._compiled: Callable[..., Tensor] | None = None
+
+    def __call__(self, module: nn.Module, *tensors: Any) -> Tensor:
+        """What the function returns."""
+        if self.failure or not tensors[0].is_cuda or torch.are_deterministic_algorithms_enabled():
+            return self.function(module, *tensors)
+        if self._compiled is None:
+            self._compiled = torch.compile(self.function, dynamic=False)
+            torch._dynamo.config.recompile_limit = KINDS
+        try:
+            return self._compiled(module, *tensors)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            self.failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            warnings.warn(f"inductor could not compile {self.function.__name__}: {self.failure}", stacklevel=2)
+            return self.function(module, *tensors)
+
+
+class Graph:
+    """Work on tensors of always the same shapes as one CUDA graph: a single launch, whatever it consists of.
+
+    Args:
+        work: What is to be done with its inputs; it may change its state in place, and never looks at a number.
+        inputs: Tensors of the shapes to come.
+        state: Returns all tensors that `work` changes, some of which may be made by its first call, beginning at zero.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Tensor]], None],
+        inputs: Sequence[Tensor],
+        state: Callable[[], Iterable[Tensor]],
+    ) -> None:
+        self.inputs = [tensor.clone() for tensor in inputs]
+        before = {id(tensor): tensor.detach().clone() for tensor in state()}
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                work(self.inputs)
+        torch.cuda.current_stream().wait_stream(stream)
+        with torch.no_grad():
+            for tensor in state():
+                tensor.copy_(before[id(tensor)]) if id(tensor) in before else tensor.zero_()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            work(self.inputs)
+
+    def __call__(self, inputs: Sequence[Tensor]) -> None:
+        """Does the work; returns before it is done."""
+        torch._foreach_copy_(self.inputs, list(inputs))
+        self.graph.replay()
