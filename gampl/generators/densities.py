@@ -34,6 +34,7 @@ class Spline(nn.Module):
         generator: Random stream of the initial weights.
     """
 
+    compiles = False  # zuko makes a distribution's objects in each call
     dtype = torch.float32
     numbers = ("normal",)  # that an event is made of, d of them
 
@@ -123,6 +124,7 @@ class Density(Generator):
     ) -> None:
         super().__init__(coordinates, condition)
         self.density, self.standardises = density, x is not None
+        self.compiles = getattr(density, "compiles", True)
         if x is not None:
             self.register_buffer("mean", x.mean(0).double())
             self.register_buffer("std", x.std(0).double())

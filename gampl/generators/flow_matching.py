@@ -49,13 +49,14 @@ class FlowMatching(Generator):
     def __init__(
         self,
         coordinates: Coordinates,
-        velocity: nn.Module,
+        velocity: Any,
         base: Base,
         solver: Solver | None = None,
         condition: Tensor | None = None,
     ) -> None:
         super().__init__(coordinates, condition)
         self.velocity, self.base = velocity, base
+        self.compiles = velocity.compiles
         self.solver = solver or Solver()
 
     def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

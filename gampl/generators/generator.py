@@ -21,6 +21,7 @@ class Generator(nn.Module):
     """
 
     batch_size: int  # of `stream` by default
+    compiles = True  # whether inductor can compile its loss as a whole
     gpu_batch_size = 65536  # which keeps a GPU busy
     log_prob_batch: int  # events whose density is worked out together
     condition_mean: Tensor

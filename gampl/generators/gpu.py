@@ -48,8 +48,8 @@ def sums_in_order(x: Tensor) -> AbstractContextManager[Any]:
 class Compiled:
     """A function of a network and tensors that inductor compiles on a GPU, once for all networks alike.
 
-    Where it cannot, the function is called as it is, and a warning says so; so it is where the same bits are wanted on
-    each run.
+    Where it cannot, the function is called as it is, and a warning says so. It is not tried for a module whose
+    `compiles` is false, nor where the same bits are wanted on each run.
 
     Args:
         function: Takes a module, then tensors of always the same shapes for modules of the same kind and size.
@@ -59,9 +59,14 @@ class Compiled:
         self.function, self.failure = function, ""
         self._compiled: Callable[..., Tensor] | None = None
 
+    def applies_to(self, module: nn.Module, x: Tensor) -> bool:
+        """Whether the function is compiled for a module and tensors on the device of x."""
+        wanted = x.is_cuda and getattr(module, "compiles", True) and not torch.are_deterministic_algorithms_enabled()
+        return bool(wanted and not self.failure)
+
     def __call__(self, module: nn.Module, *tensors: Any) -> Tensor:
         """What the function returns."""
-        if self.failure or not tensors[0].is_cuda or torch.are_deterministic_algorithms_enabled():
+        if not self.applies_to(module, tensors[0]):
             return self.function(module, *tensors)
         if self._compiled is None:
             self._compiled = torch.compile(self.function, dynamic=False)
@@ -74,32 +79,45 @@ class Compiled:
             return self.function(module, *tensors)
 
 
+def warm_up(
+    work: Callable[[Sequence[Tensor]], None], inputs: Sequence[Tensor], state: Callable[[], Iterable[Tensor]]
+) -> None:
+    """Calls `work` a few times, in which libraries make their plans, and puts back what it has changed.
+
+    Args:
+        work: What changes its state in place.
+        inputs: Of `work`.
+        state: Returns all tensors that `work` changes, some of which may be made by its first call, from zeros.
+    """
+    before = {id(tensor): tensor.detach().clone() for tensor in state()}
+    for _ in range(WARM_UP):
+        work(inputs)
+    with torch.no_grad():
+        for tensor in state():
+            if id(tensor) in before:
+                tensor.copy_(before[id(tensor)])
+            else:
+                tensor.zero_()
+
+
 class Graph:
     """Work on tensors of always the same shapes as one CUDA graph: a single launch, whatever it consists of.
 
     Args:
-        work: What is to be done with its inputs; it may change its state in place, and never looks at a number.
+        work: What is to be done with inputs; it may change its state in place, and never looks at a number.
         inputs: Tensors of the shapes to come.
-        state: Returns all tensors that `work` changes, some of which may be made by its first call, beginning at zero.
+        state: See `warm_up`.
     """
 
     def __init__(
-        self,
-        work: Callable[[Sequence[Tensor]], None],
-        inputs: Sequence[Tensor],
-        state: Callable[[], Iterable[Tensor]],
+        self, work: Callable[[Sequence[Tensor]], None], inputs: Sequence[Tensor], state: Callable[[], Iterable[Tensor]]
     ) -> None:
         self.inputs = [tensor.clone() for tensor in inputs]
-        before = {id(tensor): tensor.detach().clone() for tensor in state()}
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                work(self.inputs)
+            warm_up(work, self.inputs, state)
         torch.cuda.current_stream().wait_stream(stream)
-        with torch.no_grad():
-            for tensor in state():
-                tensor.copy_(before[id(tensor)]) if id(tensor) in before else tensor.zero_()
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             work(self.inputs)

@@ -84,8 +84,8 @@ class Member:
 
     @property
     def compiled(self) -> bool:
-        """Whether its loss is compiled where it is on a GPU."""
-        return not _compiled_loss.failure
+        """Whether its loss is compiled."""
+        return _compiled_loss.applies_to(self.generator, self.x)
 
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
@@ -126,6 +126,7 @@ class Stack:
     """
 
     graphable = True
+    compiled = False  # vmap and inductor do not go together for all networks
     learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, members: Sequence[Member]) -> None:

@@ -38,6 +38,10 @@ class Trainable(Protocol):
     def graphable(self) -> bool:
         """Whether its losses never look at a number, so that a step can be a CUDA graph."""
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its losses are compiled."""
+
     def draw(self) -> tuple[Tensor, ...]:
         """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
 
@@ -191,10 +195,10 @@ class Step:
     @property
     def how(self) -> str:
         """Where it works, and how a GPU is kept busy."""
-        if not self.on_gpu:
-            return str(self.device)
-        compiled = getattr(self.trainable, "compiled", False)
-        return f"{self.device}, {'compiled' if compiled else 'not compiled'}, {'one' if self.graph else 'no'} graph"
+        loss = "compiled loss" if self.trainable.compiled else "loss not compiled"
+        return (
+            f"{self.device}, {loss}, {'one graph' if self.graph else 'no graph'}" if self.on_gpu else str(self.device)
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint holds of it, by name."""

@@ -14,8 +14,8 @@ import torch
 from gampl.generators.settings import DENSITIES, FLOWS, Architecture
 from gampl.processes.top_pair import TopPair
 from gampl.training.data import Data, untrained
-from gampl.training.fit import _Run
 from gampl.training.settings import Training
+from gampl.training.step import Step
 from gampl_book import event_studies
 
 ROUND_OFF = 1e-7
@@ -32,16 +32,16 @@ SIZES["lgatr"] = replace(
 EVENTS = np.asarray(TopPair(0).load("train").momenta)
 
 
-def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> _Run:
+def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> Step:
     """A training before its first step, with weights that are perturbed by so much of themselves."""
     member, stream = untrained(training, Data(events).checked(training, ""), 0), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in member.parameters.values():
             p.mul_(1 + perturbed * torch.randn(p.shape, generator=stream))
-    return _Run(member, training.fit)
+    return Step(member, training.fit, "")
 
 
-def distance(one: _Run, other: _Run) -> float:
+def distance(one: Step, other: Step) -> float:
     """Of all weights, relative to their size."""
     pairs = [(a.detach().double(), other.parameters[name].detach().double()) for name, a in one.parameters.items()]
     return (sum((a - b).square().sum() for a, b in pairs) / sum(a.square().sum() for a, _ in pairs)).sqrt().item()
@@ -55,7 +55,7 @@ def test_a_training_does_not_amplify_round_off(kind):
     assert 0.5 * ROUND_OFF < distance(plain, perturbed) < 2 * ROUND_OFF
     untrained = run(training, EVENTS[:1000])
     for step in range(STEPS):
-        plain.step()
-        perturbed.step()
+        plain()
+        perturbed()
         assert distance(plain, perturbed) < LARGEST, f"after step {step + 1}"
     assert distance(plain, untrained) > 0.01, "it does train"

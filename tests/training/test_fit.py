@@ -11,15 +11,17 @@ import pytest
 import torch
 
 from gampl.store import progress
-from gampl.training import fit as fit_module
-from gampl.training.fit import LAST_RATE, fit, learning_rate_factor
+from gampl.training.fit import fit
 from gampl.training.settings import Fit
+from gampl.training.step import LAST_RATE, Step, learning_rate_factor
 
 QUICK = Fit(steps=120, batch_size=1, learning_rate=0.1, warmup=5, validate_every=10, patience=100)
 
 
 class Parabolas:
     """M members, member i with a minimum at `targets[i]`, seen through noise; validation losses are given."""
+
+    graphable, compiled = True, False
 
     def __init__(self, targets, validation=None, noise=0.1, interrupt_at=None, bad_at=None):
         self.targets = torch.tensor(targets)  # (M, k)
@@ -83,10 +85,10 @@ def test_the_running_mean_is_what_is_validated_and_kept():
     fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
 
     mean, expected = plain.parameters["p"].detach().clone(), []
-    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5))
-    for step in range(30):
-        run.step()
-        decay = min(0.9, (1 + step) / (10 + step))
+    step = Step(plain, Fit(steps=30, learning_rate=0.1, warmup=5), "")
+    for number in range(30):
+        step()
+        decay = min(0.9, (1 + number) / (10 + number))
         mean = decay * mean + (1 - decay) * plain.parameters["p"].detach()
         expected.append(mean)
     torch.testing.assert_close(torch.stack(validated), torch.stack(expected[9::10]))
@@ -95,9 +97,9 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
-    run = fit_module._Run(parabolas, Fit(clip=5.0))
+    step = Step(parabolas, Fit(clip=5.0), "")
     parabolas.losses(parabolas.draw()).sum().backward()
-    norms = run._clip_gradients()
+    norms = step._clip_gradients()
     torch.testing.assert_close(norms, torch.tensor([100.0, 0.1]))
     torch.testing.assert_close(parabolas.parameters["p"].grad, torch.tensor([[-3.0, -4.0], [-0.06, -0.08]]))
 

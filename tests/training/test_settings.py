@@ -44,7 +44,6 @@ def test_planning_needs_no_torch():
         (RING, "kl_weight", -0.1),
         (RING, "repulsion", float("nan")),
         (RING, "conditions", -1),
-        (QUICK, "precision", "float16"),
     ],
 )
 def test_a_bad_value_is_named(valid, field, value):

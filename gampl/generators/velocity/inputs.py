@@ -72,6 +72,7 @@ class VelocityNetwork(nn.Module):
     devices with the generator that they belong to.
     """
 
+    compiles = True  # whether inductor can compile it as a whole
     coordinates: Coordinates
 
     def __init__(self, coordinates: Coordinates, conditions: int = 0) -> None:

@@ -18,6 +18,8 @@ class LGATrVelocity(EquivariantVelocity):
         x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
+    compiles = False  # the library keeps its constants in caches that torch.compile does not see
+
     def __init__(self, settings: Architecture, coordinates: Coordinates, references: bool, conditions: int) -> None:
         super().__init__(coordinates, references, conditions)
         self.net = LGATr(

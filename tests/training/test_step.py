@@ -1,0 +1,149 @@
+"""What a GPU does in a step, as far as a CPU can show it: warm-up without a trace, checks that come later."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small import EQUIVARIANT, FIT, QUICK, RING, SMALL, TRAININGS, data_of, events_of
+
+from gampl.generators.gpu import Graph, warm_up
+from gampl.training.data import Data, untrained
+from gampl.training.members import Stack, weighted_loss
+from gampl.training.step import Step
+
+MEAN = replace(QUICK, fit=replace(FIT, ema=0.9))
+
+
+def step_of(training, members=1, device=None):
+    data = Data(events_of(training)).checked(training, "")
+    each = [untrained(training, data, k, device) for k in range(members)]
+    return Step(Stack(each) if members > 1 else each[0], training.fit, "test")
+
+
+def tensors(step):
+    return {name: tensor.clone() for name, tensor in step.tensors().items()}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+@pytest.mark.parametrize("before", [0, 4])
+@pytest.mark.parametrize(
+    ("training", "members"), [(QUICK, 1), (MEAN, 1), (RING, 3)], ids=["alone", "running mean", "side by side"]
+)
+def test_warming_up_leaves_no_trace(training, members, before):
+    plain, warmed = step_of(training, members), step_of(training, members)
+    for step in (plain, warmed):
+        for _ in range(before):
+            step()
+    # what is drawn for it is drawn by both: only a graph's first batch is seen twice
+    drawn = [step.trainable.draw() for step in (plain, warmed)]
+    warm_up(warmed._update, drawn[1], warmed._state)
+    for step in (plain, warmed):
+        for _ in range(3):
+            step()
+    assert_equal(tensors(plain), tensors(warmed))
+
+
+def test_a_graph_that_only_replays_what_it_was_made_of_would_be_seen():
+    """The test above can fail: without the state put back, the weights differ."""
+    plain, warmed = step_of(QUICK), step_of(QUICK)
+    drawn = [step.trainable.draw() for step in (plain, warmed)]
+    warmed._update(drawn[1])
+    plain(), warmed()
+    assert not torch.equal(*(step.tensors()["weights velocity.head.weight"] for step in (plain, warmed)))
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_check_that_comes_late_names_the_first_bad_step(members, monkeypatch):
+    step = step_of(RING, members)
+    check = step.check
+    monkeypatch.setattr(step, "check", lambda: None)
+    for number in range(8):
+        if number == 5:  # of the last member
+            of_members = step.parameters["density.head.bias"].data.view(members, -1)
+            of_members[-1] = np.nan
+        step()
+    named = "" if members == 1 else "member 2: "
+    with pytest.raises(FloatingPointError, match=rf"^{named}loss nan with gradient norm nan in step 5; "):
+        check()
+
+
+@pytest.mark.parametrize("kind", ["transformer", "autoregressive", "lgatr_slim", "lloca"])
+def test_a_loss_is_compiled_once_for_all_members(kind):
+    training = replace(QUICK, architecture=(SMALL | EQUIVARIANT)[kind])
+    data = Data(events_of(training)).checked(training, "")
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(weighted_loss, dynamic=False, backend="eager", fullgraph=True)
+    for number in range(2):
+        member = untrained(training, data, number)
+        drawn = member.draw()
+        torch.testing.assert_close(compiled(member.generator, *drawn), weighted_loss(member.generator, *drawn))
+        assert member.generator.compiles
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+# ---- on a GPU
+
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU with CUDA")
+NETWORKS = [name for name in TRAININGS if name.startswith(("jets", "ring"))]
+
+
+@gpu
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_graph_and_single_kernels_train_alike(name):
+    training = replace(TRAININGS[name], fit=replace(FIT, steps=200))
+    graphed, plain = (step_of(training, device=torch.device("cuda")) for _ in range(2))
+    plain.trainable.graphable = False
+    for _ in range(200):
+        graphed()
+        plain()
+    assert isinstance(graphed.graph, Graph)
+    assert plain.graph is None
+    torch.testing.assert_close(graphed.loss_sum, plain.loss_sum, rtol=1e-4, atol=0)
+
+
+@gpu
+def test_a_training_goes_on_from_a_checkpoint_on_a_gpu():
+    whole, first, second = (step_of(MEAN, device=torch.device("cuda")) for _ in range(3))
+    for _ in range(20):
+        whole()
+    for _ in range(11):
+        first()
+    second.restore({name: tensor.cpu() for name, tensor in first.tensors().items()}, first.done)
+    for _ in range(9):
+        second()
+    for name, tensor in whole.tensors().items():
+        torch.testing.assert_close(second.tensors()[name], tensor, msg=name)
+
+
+@gpu
+def test_a_bad_step_is_named_on_a_gpu():
+    step = step_of(RING, device=torch.device("cuda"))
+    for number in range(8):
+        if number == 5:
+            step.parameters["density.head.bias"].data.fill_(np.nan)
+        step()
+    with pytest.raises(FloatingPointError, match="in step 5; "):
+        step.check()
+
+
+@gpu
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_gpu_trains_as_well_as_a_cpu(name, tmp_path):
+    from gampl.store.artifacts import Store
+    from gampl.training.train import train_members
+
+    training = replace(TRAININGS[name], fit=replace(FIT, steps=200, patience=20))
+    losses = []
+    for device in ("cpu", "cuda"):
+        options = {"members": [0], "device": device}
+        (member,) = train_members(training, data_of(training), Store(tmp_path / device), **options)
+        losses.append(member.history.validation_loss)
+        assert np.isfinite(member.sample(200, 1)).mean() > 0.99
+    assert abs(losses[0].min() - losses[1].min()) < 0.1 * abs(losses[0][0, 0] - losses[0].min()) + 0.02
