@@ -62,7 +62,6 @@ def test_a_bad_value_is_named(valid, field, value):
         (KDE, {"posterior": "deep"}, "kde"),
         (KDE, {"conditions": 1}, "kde"),
         (RING, {"architecture": KDE.architecture}, "for a Table"),
-        (RING, {"compile": True}, "are for flows"),
         (RING, {"process": Ring(2, folds=101)}, r"Ring\.folds must be at most half of n_train"),
         (RING, {"process": Ring(2, folds=2), "posterior": "independent"}, "no events in common"),
     ],
