@@ -23,14 +23,10 @@ PARTON_PT_MIN, PARTON_ETA_MAX, PARTON_DELTA_R = 1.0, 2.5, 0.5  # of the flavour 
 
 
 def cluster(event: NDArray[np.int64], momenta: Array, n_events: int, radius: float, pt_min: float) -> Array:
-    """Anti-kT jets of a batch (Cacciari, Salam and Soyez 2008, arXiv:0802.1189), by FastJet.
+    """Anti-kT jets of `n_events` events above a pT in GeV (Cacciari, Salam and Soyez 2008, arXiv:0802.1189).
 
-    Args:
-        event: Row number of the event of each constituent, not falling, shape (constituents,).
-        momenta: Constituents (E, px, py, pz) in GeV, shape (constituents, 4).
-        n_events: Number of events, those without constituents included.
-        radius: R of the algorithm.
-        pt_min: Jets below this pT in GeV are dropped.
+    The momenta (E, px, py, pz) of constituents, in GeV, have shape (constituents, 4), and the row numbers of their
+    events, which do not fall, (constituents,); `radius` is R of the algorithm.
     """
     names = ("E", "px", "py", "pz")
     flat = ak.zip(dict(zip(names, momenta.T, strict=True)), with_name="Momentum4D")
@@ -77,8 +73,7 @@ def scale(jets: Array) -> Array:
     pt, eta = jets[..., 0], jets[..., 2]
     factor = np.sqrt((3.0 - 0.2 * np.abs(eta)) ** 2 / np.where(pt > 0, pt, np.inf) + 1.0)
     scaled = jets.copy()
-    scaled[..., 0] *= factor
-    scaled[..., 3] *= factor
+    scaled[..., [0, 3]] *= factor[..., None]
     return scaled
 
 
