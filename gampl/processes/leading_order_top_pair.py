@@ -39,17 +39,13 @@ NODES = 48  # of each of three Gauss-Legendre rules, for 1e-6 of an integral
 class LeadingOrderTopPair:
     """Pairs of on-shell top quarks at parton level, as rows (m, Y, cos theta*, phi) of float64.
 
-    Args:
-        energy: Of both beams together in GeV, at most 20 TeV.
-        top_mass: In GeV.
-        m_max: Pairs of this mass in GeV or above are left out; None keeps all.
-        pdf_set: Pythia's setting ``PDF:pSet``; see `PartonDensities.of_pythia` for where the densities come from.
+    A ValueError if a number is outside its range.
     """
 
-    energy: float = 13_000.0
-    top_mass: float = 173.0
-    m_max: float | None = None
-    pdf_set: str = "13"
+    energy: float = 13_000.0  #: of both beams together in GeV, at most 20 TeV
+    top_mass: float = 173.0  #: in GeV
+    m_max: float | None = None  #: pairs of this mass in GeV or above are left out; None keeps all
+    pdf_set: str = "13"  #: Pythia's setting ``PDF:pSet``, see `PartonDensities.of_pythia`
 
     def __post_init__(self) -> None:
         # written so that NaN fails
@@ -147,12 +143,9 @@ class LeadingOrderTopPair:
         return np.stack([m, Y, c], axis=1)[accepted]
 
     def integrals(self, regions: Intervals) -> Floats:
-        """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,).
+        """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,); else a ValueError.
 
         By quadrature, to about 1e-6 of each probability, 1e-5 in pT where `m_max` is next to the threshold.
-
-        Raises:
-            ValueError: If the regions are intervals of something else.
         """
         names = [name for name, observable in self.observables.items() if observable == regions.observable]
         if not names:
@@ -180,5 +173,5 @@ class LeadingOrderTopPair:
 
     def _cross_section(self, name: str, low: float, high: float, nodes: int = NODES) -> ByChannel:
         """Cross sections in pb with an observable from low to high."""
-        at = self.coordinates.quadrature(name, low, high, nodes)
-        return ByChannel(*(np.dot(at.weight, density) for density in self._density(at.m, at.Y, at.z)))
+        m, Y, z, weight = self.coordinates.quadrature(name, low, high, nodes)
+        return ByChannel(*(np.dot(weight, density) for density in self._density(m, Y, z)))

@@ -72,21 +72,17 @@ class Grid:
         return np.asarray(eta), np.asarray(-np.pi + (column + v) * 2 * np.pi / self.cells[ring])
 
 
-def _ecal() -> Grid:
-    step = 0.0174
-    steps = step * np.arange(1, 85)
-    fine = np.concatenate([-2.958 + steps, step * np.arange(-85, 87), 1.4964 + steps])
-    outer = np.array([3.3, 3.475, 3.65, 3.825, 4.0, 4.175, 4.35, 4.525, 4.7, 5.0])
-    return Grid((fine, 360), (np.concatenate([-outer, [-3.125, -2.958, 3.125], outer]), 36))
-
-
-def _hcal() -> Grid:
-    fine = np.concatenate([[-3.2], np.arange(-25, 27) / 10, [3.3]])
-    outer = np.array([3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, 4.9])
-    return Grid((fine, 36), (np.concatenate([-outer, [-3.3, -3.0, -2.8, -2.6, 2.8, 3.0, 3.2], outer]), 18))
-
-
-ECAL, HCAL = _ecal(), _hcal()
+_STEPS = 0.0174 * np.arange(1, 85)
+_ECAL_OUTER = np.array([3.3, 3.475, 3.65, 3.825, 4.0, 4.175, 4.35, 4.525, 4.7, 5.0])
+_HCAL_OUTER = np.array([2.8, 3.0, 3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, 4.9])
+ECAL = Grid(
+    (np.concatenate([-2.958 + _STEPS, 0.0174 * np.arange(-85, 87), 1.4964 + _STEPS]), 360),
+    (np.concatenate([-_ECAL_OUTER, [-3.125, -2.958, 3.125], _ECAL_OUTER]), 36),
+)
+HCAL = Grid(
+    (np.concatenate([[-3.2], np.arange(-25, 27) / 10, [3.3]]), 36),
+    (np.concatenate([-_HCAL_OUTER, [-3.3, -2.6, 3.2], _HCAL_OUTER]), 18),
+)
 
 
 def ecal_resolution(eta: Array, energy: Array) -> Array:
