@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gampl.basics import Floats
+from gampl.regions import Observable
 
 
 def columns(events: ArrayLike) -> Floats:
@@ -31,7 +32,7 @@ class Coordinate:
         return columns(events)[self.index]
 
 
-m_tt, y_tt, cos_theta, azimuth = map(Coordinate, range(4))
+m_tt = Coordinate(0)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class TopPairCoordinates:
     energy: float  #: of the two beams together, in GeV
     top_mass: float  #: in GeV
     m_max: float  #: largest mass of a pair in GeV
+
+    @property
+    def observables(self) -> dict[str, Observable]:
+        """Functions of events by name: the four numbers and ``pT_top``."""
+        numbers = {name: Coordinate(k) for k, name in enumerate(("m_tt", "y_tt", "cos_theta", "phi"))}
+        return {**numbers, "pT_top": TopTransverseMomentum(self.top_mass)}
 
     def momenta(self, events: ArrayLike) -> Floats:
         """(pT, phi, eta, m) of top and antitop, shape (..., 2, 4), from events of shape (..., 4).
@@ -108,7 +115,7 @@ class TopPairCoordinates:
         accuracy. The density is even in b and in Y: half of a rule does where the interval is even, too.
 
         Args:
-            observable: ``"m_tt"``, ``"y_tt"``, ``"cos_theta"`` or ``"pT_top"``.
+            observable: Name of one of the `observables` other than phi.
             low: Lower end, -inf is allowed.
             high: Upper end, inf is allowed.
             nodes: Even number of nodes of each of three rules.

@@ -17,16 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gampl.basics import Floats
-from gampl.processes.leading_order_coordinates import (
-    TopPairCoordinates,
-    TopTransverseMomentum,
-    azimuth,
-    columns,
-    cos_theta,
-    m_tt,
-    velocity,
-    y_tt,
-)
+from gampl.processes.leading_order_coordinates import TopPairCoordinates, columns, velocity
 from gampl.processes.leading_order_cross_section import ByChannel, Envelope, d_sigma_dcos
 from gampl.processes.parton_densities import Q_MAX, Q_MIN, X_MIN, PartonDensities, luminosities
 from gampl.regions import Intervals, Observable
@@ -67,8 +58,7 @@ class LeadingOrderTopPair:
     @property
     def observables(self) -> Mapping[str, Observable]:
         """Functions of events by name; `integrals` knows the probabilities of intervals of each."""
-        pt = TopTransverseMomentum(self.top_mass)
-        return {"m_tt": m_tt, "y_tt": y_tt, "cos_theta": cos_theta, "phi": azimuth, "pT_top": pt}
+        return self.coordinates.observables
 
     @property
     def pythia_settings(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Z bosons that decay to muons, with 0 to 8 jets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,13 +48,9 @@ class ZJets(FileProcess):
         """Events of a file, a batch at a time; arguments and errors are those of `load`."""
         if self.n_jets is None:
             return super().batches(sample, path, batch)
-        return map(self._with_n_jets, ZJets().batches(sample, path, batch))
-
-    def _with_n_jets(self, events: Events) -> Events:
-        """The events with `n_jets` jets, without the rows of the others."""
         size = len(self.particles)
-        chosen = events[events.multiplicity == size]
-        return Events(chosen.momenta[:, :size], self.particles, chosen.columns, chosen.about)
+        chosen = (events[events.multiplicity == size] for events in ZJets().batches(sample, path, batch))
+        return (replace(events, momenta=events.momenta[:, :size], particles=self.particles) for events in chosen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,8 +80,6 @@ def scale(jets: Array) -> Array:
 def flavours(jets: Array, particles: Particles) -> NDArray[np.int64]:
     """The heaviest quark, 5 or 4, that any step of the shower has near a jet, 0 if none; shape (n_events, n_max)."""
     heaviest = np.zeros(jets.shape[:2], dtype=np.int64)
-    if jets.shape[1] == 0:
-        return heaviest
     for flavour in (4, 5):
         quarks = particles.where(np.abs(particles.pdg) == flavour)
         momenta = cylindrical(quarks.momenta)

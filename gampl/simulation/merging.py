@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,5 +114,4 @@ def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit:
         raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")
     if "weight" not in events.columns:
         return events
-    columns = {**events.columns, "weight": events.columns["weight"] * unit}
-    return Events(events.momenta, events.particles, columns, events.about)
+    return replace(events, columns={**events.columns, "weight": events.columns["weight"] * unit})

@@ -18,9 +18,7 @@ from gampl.simulation.shards import EVENTS_PER_SHARD, Progress, Shard
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
-RECIPES: dict[str, type[TopPairRecipe] | type[ZJetsRecipe]] = {
-    recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)
-}
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)}
 
 
 def cores() -> int:
@@ -71,10 +69,10 @@ def _make_missing(
             seen, unfinished = 0, {*jobs}
             while unfinished:
                 done, unfinished = wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION)
-                elsewhere = [jobs[job] for job in done if not job.result()]  # or raises what the worker raised
+                made = {jobs[job] for job in done if job.result()}  # or raises what the worker raised
                 seen, before = counter.value, seen
                 report(seen - before)
-            return sorted(elsewhere, key=seeds.index)
+            return [seed for seed in seeds if seed not in made]
         except BaseException:
             for process in list(pool._processes.values()):
                 process.terminate()

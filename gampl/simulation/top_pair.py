@@ -29,7 +29,7 @@ class TopPairRecipe(Recipe):
 
     energy: Positive = 13_000.0  #: of the two beams together, in GeV
     multiple_interactions: Switch = False  #: whether further partons of the protons scatter; five times slower
-    radius: Positive = 0.4  #: R of the anti-kT algorithm, the paper's (the card: 0.6)
+    radius: Positive = 0.4  #: R of the anti-kT algorithm, 0.4 in the paper and 0.6 in the card
     #: smallest pT in GeV of jets before the energy scale correction, which is a factor 1.2 for soft ones; in the card,
     #: where it is 20 GeV as `pt_min` is, it blurs the edge at `pt_min`
     raw_pt_min: Positive = 15.0
@@ -37,9 +37,9 @@ class TopPairRecipe(Recipe):
     eta_max: Positive = TopPair.cuts.eta_max  #: largest absolute value of eta, Eq. (38)
     delta_r_min: Positive = TopPair.cuts.delta_r_min  #: events in which two jets are closer are dropped, Eq. (38)
     max_extra_jets: ExtraJets = MAX_EXTRA_JETS  #: largest number of jets besides the six
-    w_mass: Positive = top_reconstruction.W_MASS  #: this and the next two: see `top_reconstruction.reconstruct`
-    w_sigma: Positive = top_reconstruction.W_SIGMA
-    top_sigma: Positive = top_reconstruction.TOP_SIGMA
+    w_mass: Positive = top_reconstruction.W_MASS  #: mass of the W boson in GeV
+    w_sigma: Positive = top_reconstruction.W_SIGMA  #: resolution of the mass of two jets in GeV
+    top_sigma: Positive = top_reconstruction.TOP_SIGMA  #: resolution of the mass of three jets in GeV
     batch: Size = 200  #: events at a time
 
     def __post_init__(self) -> None:

@@ -42,17 +42,17 @@ class ZJetsRecipe(Recipe):
     pt_slice: Slice = None
     #: Where the shower of a slice starts, in units of the hard process' pT. The inclusive shower, whose first branching
     #: the slice stands for, goes on below that branching's evolution variable (1 - z) Q², which is pT² (1 + t/u) with
-    #: t/u from 0 to 1: the square of a factor of about 1.2.
+    #: t/u from 0 to 1, the square of a factor of about 1.2.
     start_scale: Positive = 1.2
     mass_min: Positive = 60.0  #: smallest mass of the muon pair in the hard process, in GeV
-    mass_max: Positive = 120.0  #: largest one
+    mass_max: Positive = 120.0  #: largest mass of the muon pair
     multiple_interactions: Switch = False  #: whether further partons of the protons scatter; fourteen times slower
     radius: Positive = 0.4  #: R of the anti-kT algorithm
     pt_min: Positive = ZJets.cuts.pt_min  #: smallest pT of jets in GeV
     eta_max: Positive = ZJets.cuts.eta_max  #: largest absolute value of their eta
     min_jets: Jets = 0  #: events with fewer jets are dropped
     max_jets: Jets = MAX_JETS  #: events with more jets are dropped
-    kept: Fractions = (0.05, 0.2, 0.7)  #: of the events with 0, 1, ... jets; those with more jets are all kept
+    kept: Fractions = (0.05, 0.2, 0.7)  #: fractions of the events with 0, 1, ... jets that are kept; beyond, all are
     batch: Size = 1000  #: events at a time
 
     def __post_init__(self) -> None:
