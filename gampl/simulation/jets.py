@@ -3,8 +3,6 @@
 Jets are arrays of shape (n_events, n_max, 4), (pT, phi, eta, m), ordered by falling pT; rows of zeros fill up.
 """
 
-from itertools import combinations
-
 import awkward as ak
 import fastjet
 import numpy as np
@@ -56,16 +54,6 @@ def select(jets: Array, pt_min: float, eta_max: float) -> Array:
 def count(jets: Array) -> NDArray[np.int64]:
     """Number of jets of each event."""
     return np.count_nonzero(jets[..., 0] > 0, axis=1)
-
-
-def smallest_delta_r(jets: Array) -> Array:
-    """Smallest distance of two jets of each event, infinite with fewer than two; Eq. (38)."""
-    smallest = np.full(len(jets), np.inf)
-    present = jets[..., 0] > 0
-    for i, k in combinations(range(jets.shape[1]), 2):
-        both = present[:, i] & present[:, k]
-        smallest[both] = np.minimum(smallest[both], delta_r(jets[both, i], jets[both, k]))
-    return smallest
 
 
 def scale(jets: Array) -> Array:

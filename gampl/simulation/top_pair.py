@@ -12,6 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from gampl.particles.events import Events
+from gampl.processes.samples import Cuts
 from gampl.processes.top_pair import DECAY_JETS, MAX_EXTRA_JETS, TopPair
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.calorimeter import Towers
@@ -71,7 +72,7 @@ class TopPairRecipe(Recipe):
         number = jets.count(selected)
 
         six_jets = number >= len(DECAY_JETS)
-        apart = six_jets & (jets.smallest_delta_r(selected) > self.delta_r_min)
+        apart = six_jets & Cuts(delta_r_min=self.delta_r_min)(selected)
         two_tags = apart & (tagged.sum(axis=1) == 2)
         steps = {"6 or more jets": six_jets, "jets apart": apart, "2 b-tags": two_tags}
         samples = {}
