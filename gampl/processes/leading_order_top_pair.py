@@ -111,26 +111,21 @@ class LeadingOrderTopPair:
         done = 0
         while done < n:
             trials = min(BATCH, int(1.05 * (n - done) * self._envelope.integral / self.sigma) + 100)
-            accepted = self._try(trials, rng)[: n - done]
+            points, height = self._envelope.sample(trials, rng)
+            threshold = rng.random(trials) * height
+            log_x1, log_x2, c = points.T
+            m = self.energy * np.exp(0.5 * (log_x1 + log_x2))
+            allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max)
+            m, Y, c = m[allowed], 0.5 * (log_x1 - log_x2)[allowed], c[allowed]
+            # dm dY = m / 2 dln x1 dln x2
+            density = 0.5 * m * sum(self._density(m, Y, (velocity(m, self.top_mass) * c) ** 2))
+            if (density > height[allowed]).any():
+                raise RuntimeError("the density exceeds its upper bound: this is a mistake in gampl, please report it")
+            accepted = np.stack([m, Y, c], axis=1)[density > threshold[allowed]][: n - done]
             events[done : done + len(accepted), :3] = accepted
             done += len(accepted)
         events[:, 3] = rng.uniform(-np.pi, np.pi, n)
         return events
-
-    def _try(self, trials: int, rng: np.random.Generator) -> Floats:
-        """Accepted events (m, Y, cos theta*), shape (accepted, 3)."""
-        points, height = self._envelope.sample(trials, rng)
-        threshold = rng.random(trials) * height
-        log_x1, log_x2, c = points.T
-        m = self.energy * np.exp(0.5 * (log_x1 + log_x2))
-        allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max)
-        m, Y, c = m[allowed], 0.5 * (log_x1 - log_x2)[allowed], c[allowed]
-        # dm dY = m / 2 dln x1 dln x2
-        density = 0.5 * m * sum(self._density(m, Y, (velocity(m, self.top_mass) * c) ** 2))
-        if (density > height[allowed]).any():
-            raise RuntimeError("the density exceeds its upper bound: this is a mistake in gampl, please report it")
-        accepted = density > threshold[allowed]
-        return np.stack([m, Y, c], axis=1)[accepted]
 
     def integrals(self, regions: Intervals) -> Floats:
         """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,); else a ValueError.

@@ -78,10 +78,9 @@ class FileProcess(ABC):
         """Events of a file, a batch at a time; arguments and errors are those of `load`."""
         file = default_folder() / self.bundled if path is None else Path(path)
         if not file.exists():  # which is said immediately, not when the first batch is asked for
-            folder = "the folder of the bundled files in the environment variable GAMPL_DATA"
-            other = "another" if path else folder
             raise FileNotFoundError(
-                f"there is no {file}: make it with `gampl events make` and `merge`, or name {other}"
+                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name another"
+                " in path=, or the folder of the bundled ones in the environment variable GAMPL_DATA"
             )
         return _checked(file, sample, self.particles, batch)
 
