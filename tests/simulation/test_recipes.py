@@ -130,6 +130,13 @@ def test_describe_says_everything():
     assert TopPairRecipe().describe()["top_sigma"] == 8.8
 
 
+def test_numbers_of_other_types_make_the_same_recipe():
+    assert ZJetsRecipe(eta_max=np.float32(2.5), kept=[1], energy=7000) == ZJetsRecipe(
+        eta_max=2.5, kept=(1.0,), energy=7e3
+    )
+    assert ZJetsRecipe(energy=7000).pythia_settings()[0] == "Beams:eCM = 7000.0"
+
+
 @pytest.mark.parametrize(
     ("recipe", "fields", "sentence"),
     [
