@@ -160,8 +160,8 @@ def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequen
     words |= {name: (name, [[*jets]]) for name in by_arguments[0] if jets}
     parsed = parse(text, "observable", [*rows, *words])
     body = parsed.body
-    if isinstance(body, ast.Name) and (name := parsed.name(body)) in words:
-        return name, *words[name]
+    if isinstance(body, ast.Name) and body.id in words:
+        return body.id, *words[body.id]
     function = parsed.function(body) if isinstance(body, ast.Call) else parsed.source(body)
     with_arguments = by_arguments[1] + by_arguments[2]
     if function not in with_arguments:
@@ -179,12 +179,11 @@ def _sum(parsed: Parsed, node: ast.expr, rows: _Rows) -> list[str]:
     """The names in a sum, no particle twice."""
     names: list[str] = []
     for part in parsed.sum(node):
-        name = parsed.name(part)
-        if name not in rows:
-            raise parsed.error(part, f"unknown particle {quoted(name)}; there are {', '.join(rows)}")
-        if {*rows[name]} & {row for other in names for row in rows[other]}:
-            raise parsed.error(part, f"{name} is already in the sum {'+'.join(names)}")
-        names.append(name)
+        if part.id not in rows:
+            raise parsed.error(part, f"unknown particle {quoted(part.id)}; there are {', '.join(rows)}")
+        if {*rows[part.id]} & {row for name in names for row in rows[name]}:
+            raise parsed.error(part, f"{part.id} is already in the sum {'+'.join(names)}")
+        names.append(part.id)
     return names
 
 
