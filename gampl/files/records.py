@@ -1,5 +1,6 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ def lhe_chunks(source: OpenFile) -> Iterator[Chunk]:
 def hepmc_chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a HepMC file, where each event says its unit unless the layout does; damage may crash the process."""
     if not source.layout.sources:
-        raise source.error("expected Layout(sources=...) with the PDG ids of the particles to read")
+        raise source.error("expected Layout(sources=...) with the PDG ids of its particles")
     return _chunks(source, _hepmc_records(source))
 
 
@@ -59,10 +60,9 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
-    layout = source.layout
     is_version_2 = b"HepMC::IO_GenEvent" in source.unpacked().read(1024)
     reader = pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii
-    needed = np.array([k for ids in layout.sources for k in np.atleast_1d(np.asarray(ids, dtype=int))])
+    needed = [*chain.from_iterable(_source_ids(source))]
     n_read = 0
     for event in reader(pyhepmc.io.pyiostream(source.unpacked())):
         particles = event.numpy.particles
@@ -71,7 +71,7 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         # asked for only where needed: the library refuses to say that there are none
         named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
-        scale = _UNITS[event.momentum_unit] if layout.unit is None else 1.0
+        scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
         yield Record(particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal))
         n_read += 1
     # the library takes what it cannot read for the file's end
@@ -92,29 +92,25 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     some = next(parts, None)
     if some is None:
         return
-    ids = _particle_ids(source, some[0])
+    ids = _source_ids(source) or tuple((int(pdg_id),) for pdg_id in some[0].ids)
+    if not ids:
+        raise source.error("event 0 has no final-state particles, expected some")
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
     if len(names) != len(ids):
         raise source.error(f"its events have {len(ids)} particles, expected {', '.join(names)}")
     yield from gathered(source, names, ids, CARTESIAN, _entries(chain([some], parts), ids))
 
 
-def _particle_ids(source: OpenFile, record: Record) -> tuple[Ids, ...]:
-    """The PDG ids that stand for each particle."""
-    if not source.layout.sources:
-        if not len(record.ids):
-            raise source.error("event 0 has no final-state particles, expected some")
-        return tuple((int(pdg_id),) for pdg_id in record.ids)
-    result: list[Ids] = []
-    for ids in source.layout.sources:
-        listed = (ids,) if isinstance(ids, int | str) else tuple(ids)
-        if any(isinstance(k, str) for k in listed):
-            raise source.error(f"expected sources to be PDG ids or lists of them, got {ids!r}")
-        one = tuple(int(k) for k in listed)
-        if common := {k for other in result if other != one for k in other} & set(one):
-            raise source.error(f"expected sources that share no PDG id, got {min(common)} in two of them")
-        result.append(one)
-    return tuple(result)
+def _source_ids(source: OpenFile) -> tuple[Ids, ...]:
+    """The PDG ids that stand for each particle, as far as the layout says it."""
+    listed = [(ids,) if isinstance(ids, int | str) else tuple(ids) for ids in source.layout.sources]
+    if texts := [k for ids in listed for k in ids if isinstance(k, str)]:
+        raise source.error(f"expected sources to be PDG ids or lists of them, got {texts[0]!r}")
+    result = tuple(tuple(map(int, ids)) for ids in listed)
+    numbers = Counter(k for ids in set(result) for k in set(ids))
+    if common := [k for k, n in numbers.items() if n > 1]:
+        raise source.error(f"expected sources that share no PDG id, got {min(common)} in two of them")
+    return result
 
 
 def _entries(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Entries]:
