@@ -133,21 +133,19 @@ class Expression:
         if not isinstance(node, ast.Compare):
             return None
         sides = [node.left, *node.comparators]
-        check = _Evaluation(self._parsed, _AnyColumns())
         with np.errstate(all="ignore"):
-            numbers = [check.value(side) for side in sides]
+            numbers = [_Evaluation(self._parsed, _AnyColumns()).value(side) for side in sides]
         varying = [k for k, number in enumerate(numbers) if np.ndim(number)]
         is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
         if is_equality or (len(sides), varying) not in [(2, [0]), (2, [1]), (3, [1])]:
             return None
         low, high = -np.inf, np.inf
-        for k, op in enumerate(node.ops):  # of its two sides one is constant
-            is_left = k not in varying
-            end = float(numbers[k if is_left else k + 1])
-            if isinstance(op, ast.Lt | ast.LtE) == is_left:
-                low = max(low, end)
+        for op, (left, right) in zip(node.ops, pairwise(numbers), strict=True):  # one of the two is constant
+            lower, upper = (left, right) if isinstance(op, ast.Lt | ast.LtE) else (right, left)
+            if np.ndim(upper):
+                low = max(low, float(lower))
             else:
-                high = min(high, end)
+                high = min(high, float(upper))
         parsed = replace(self._parsed, body=sides[varying[0]])
         return Interval(Expression(parsed.source(parsed.body), self.names, False, parsed), low, high)
 
