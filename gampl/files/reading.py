@@ -94,7 +94,8 @@ class EventFile(OpenFile):
             EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
-        parts = (source._table_columns if KINDS[self.kind].table else source._event_columns)(list(dict.fromkeys(names)))
+        read = source._table_columns if KINDS[self.kind].table else source._event_columns
+        parts = read(list(dict.fromkeys(names)))
         return self._some(guarded(self.path, parts, _length, "rows"), _length)
 
     def _some(self, parts: Iterator[Part], length: Callable[[Part], int]) -> Iterator[Part]:
@@ -128,8 +129,8 @@ class EventFile(OpenFile):
                 if lists := [name for name, column in columns.items() if column.counts is not None]:
                     raise self.error(f"column {lists[0]!r} has lists, expected one number per event")
                 yield {
-                    name: of if name in self.labels else floats(self.path, f"column {name!r}", of, len(of))
-                    for name, (of, _) in columns.items()
+                    name: values if name in self.labels else floats(self.path, f"column {name!r}", values, len(values))
+                    for name, (values, _) in columns.items()
                 }
 
     def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:

@@ -26,8 +26,6 @@ from numpy.typing import NDArray
 from gampl.basics import Floats
 from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse, quoted
 
-__all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
-
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
