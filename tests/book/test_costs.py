@@ -7,7 +7,6 @@ import sys
 import pytest
 from small_project import ROOT
 
-from gampl.simulation.shards import EVENTS_PER_SHARD
 from gampl_book import costs, event_plans as plans, event_studies, measure_costs, studies
 
 
@@ -73,10 +72,6 @@ def test_the_files_that_are_kept():
         measured = costs.read(path)
         assert json.dumps(measured)
         assert costs.plan(measured["profile"], 1, measured)
-
-
-def test_the_shards_are_as_large_as_the_production_makes_them():
-    assert costs.EVENTS_PER_SHARD == EVENTS_PER_SHARD
 
 
 def test_planning_needs_no_torch():
