@@ -17,7 +17,6 @@ from gampl.simulation.shards import EVENTS_PER_SHARD
 from gampl.training.settings import RESAMPLINGS, Training
 from gampl_book import COSTS, event_plans, event_studies, studies
 
-
 FIELDS = {"device", "kind", "profile", "rings", "events", "shards"}  # of a file of measurements
 Measured = Mapping[str, Any]
 

@@ -13,21 +13,22 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import t
 
 import gampl.training.fit
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
-from gampl.training.ensemble import Trained
-from gampl.training.settings import POSTERIORS
+from gampl.training.settings import POSTERIORS, Training
 from gampl.training.train import artifact_key, train_members
-from gampl_book import ROOT, event_ensembles, event_studies, ring_ensembles, studies
+from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
 
 FOLDER = ROOT / "data" / "trainings"
 BANDS = ROOT / "tests" / "reference" / "losses.json"
@@ -39,36 +40,30 @@ FALSE_ALARMS = 1e-4  # how often a training that differs by such a perturbation 
 NARROWEST = 1e-4  # half of a band, relative to the loss
 
 
-def keys() -> dict[str, Mapping[str, Any]]:
-    """The keys of all members of the smoke book, by name and number; draws of a Bayesian network have one in common."""
-    made: dict[str, Mapping[str, Any]] = {}
+def digests() -> dict[str, list[str]]:
+    """Digests of the artifacts of all trainings of the smoke book; draws of a Bayesian network have one in common."""
+    made: dict[str, list[str]] = {}
     for name, training in studies.trainings(PROFILE, SEED).items():
         events = ring_ensembles.data(training)
-        for member in range(1 if training.posterior == "bayesian" else training.members):
-            own = events(member) if callable(events) else events
-            made[f"{name}/{member}"] = artifact_key(training, member, Data(own).digests)
+        members = range(1 if training.posterior == "bayesian" else training.members)
+        made[name] = [_digest(training, k, events(k) if callable(events) else events) for k in members]
     for name, training in event_studies.trainings(PROFILE, SEED).items():
-        member = int(name.rpartition("/")[2])
-        events = event_ensembles.training_events(training, PROFILE, member)
-        made[name] = artifact_key(training, member, Data(events).digests)
+        k = int(name.rpartition("/")[2])
+        made[name] = [_digest(training, k, event_ensembles.training_events(training, PROFILE, k))]
     return made
 
 
-def train(names: Sequence[str]) -> None:
-    """Trains or loads members of the smoke book."""
-    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
-    for name in dict.fromkeys(name.rpartition("/")[0] for name in names if name not in events):
-        ring_ensembles.train_or_load(rings[name], device="cpu", label=name)
-    event_ensembles.train_members([name for name in names if name in events], PROFILE, SEED)
+def _digest(training: Training, member: int, events: NDArray[np.float64]) -> str:
+    return key_digest(artifact_key(training, member, Data(events).digests))
 
 
 def keep(
-    wanted: Mapping[str, Mapping[str, Any]], store: Store, train: Callable[[Sequence[str]], None], folder: Path
+    needed: Mapping[str, Sequence[str]], store: Store, train: Callable[[Sequence[str]], None], folder: Path
 ) -> tuple[list[str], int]:
     """Copies artifacts that are not kept yet, after training them, and drops those that nothing uses any more.
 
     Args:
-        wanted: Keys by name.
+        needed: Digests of artifacts by the name of a training.
         store: Where trainings go.
         train: Trains the names that it is given, into that store.
         folder: Of the kept artifacts.
@@ -76,13 +71,14 @@ def keep(
     Returns:
         The names that are new, and the number of artifacts that were dropped.
     """
-    kept, digests = Store(folder), {name: key_digest(key) for name, key in wanted.items()}
-    new = [name for name, digest in digests.items() if not kept.path(digest).exists()]
+    kept, every = Store(folder), {digest for digests in needed.values() for digest in digests}
+    new = [name for name, digests in needed.items() if not all(kept.path(digest).exists() for digest in digests)]
     if new:
         train(new)
-    for digest in {digests[name] for name in new}:  # two names may have the same key
-        shutil.copytree(store.path(digest), kept.path(digest))
-    unused = [path for path in folder.glob("*/*") if path.name not in digests.values()]
+    for digest in every:
+        if not kept.path(digest).exists():
+            shutil.copytree(store.path(digest), kept.path(digest))
+    unused = [path for path in folder.glob("*/*") if path.name not in every]
     for path in unused:
         shutil.rmtree(path)
         if not any(path.parent.iterdir()):
@@ -93,9 +89,9 @@ def keep(
 def representatives() -> list[str]:
     """One training of each kind: the networks and posteriors of the rings, the generators of both kinds of events."""
     rings = [studies.ring(dim, posterior, 1) for dim in studies.RING_DIMENSIONS for posterior in POSTERIORS]
-    first = [name for name in event_studies.trainings(PROFILE, SEED) if name.endswith("/0")]
-    smallest = next(name.partition("/")[0] for name in first if name.startswith("leading_order"))
-    return rings + [name for name in first if name.startswith(("top_pair_0j/", f"{smallest}/"))]
+    ensembles = list(event_studies.ensembles(PROFILE))
+    smallest = next(name.partition("/")[0] for name in ensembles if name.startswith("leading_order"))
+    return rings + [f"{name}/0" for name in ensembles if name.startswith(("top_pair_0j/", f"{smallest}/"))]
 
 
 def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0) -> float:
@@ -109,19 +105,17 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
         seed: Of those numbers.
         rate: Factor on the learning rate.
     """
-    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
-    training = (rings | events)[name]
+    training = plan.trainings(PROFILE, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
     with tempfile.TemporaryDirectory() as folder, _perturbed(perturbation, seed):
         store = Store(folder)
         store.kept = None
-        trained: Sequence[Trained]
-        if name in rings:
+        if name.startswith("ring"):
             trained = ring_ensembles.train_or_load(training, store, device="cpu").trained
         else:
             number = int(name.rpartition("/")[2])
-            made = event_ensembles.training_events(training, PROFILE, number)
-            trained = train_members(training, made, store, members=[number], device="cpu")
+            events = event_ensembles.training_events(training, PROFILE, number)
+            trained = train_members(training, events, store, members=[number], device="cpu")
     histories = [one.history for one in trained if one.history is not None]
     if len(histories) < len(trained):
         raise ValueError(f"{name}: the training diverged")
@@ -165,8 +159,7 @@ def _perturbed(size: float, seed: int) -> Iterator[None]:
 def renew() -> None:
     """Keeps the trainings and the bands of their losses."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    store = Store()
-    new, dropped = keep(keys(), store, train, FOLDER)
+    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), FOLDER)
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
     rule = {"runs": RUNS, "perturbation": PERTURBATION, "false_alarms": FALSE_ALARMS, "narrowest": NARROWEST}
