@@ -51,24 +51,19 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
     }
 
 
-def run(notebook: str, instructions: str, threads: int, folder: Path) -> dict[str, float | str]:
-    """What a notebook records with other settings; raises BookError if it fails."""
-    command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
-    command += ["--profile=smoke", "--seed=1", f"--folder={folder}"]
-    variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": str(folder / "store")}
-    done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise BookError(done.stderr)
-    return recorded(folder / "results")[notebook]
-
-
 def compare(notebooks: list[str], instructions: str, threads: int) -> int:
     """Compares notebooks, by default those that use networks, with the references; returns 1 if a number differs."""
     reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
         for notebook in notebooks or with_networks():
+            command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
+            command += ["--profile=smoke", "--seed=1", f"--folder={folder}"]
+            done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise BookError(done.stderr)
             expected = reference[notebook]
-            differing = differences(run(notebook, instructions, threads, Path(folder)), expected)
+            differing = differences(recorded(Path(folder, "results"))[notebook], expected)
             wrong += len(differing)
             words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
             words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]

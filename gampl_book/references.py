@@ -1,8 +1,5 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-    python -m gampl_book reference
-    python -m gampl_book check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
-
 A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
 mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
 """
@@ -19,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
-from gampl_book import BookError, notebook_env
+from gampl_book import BookError, run_notebook
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -47,15 +44,14 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         tags = list(cell.metadata.get("tags", []))
-        kept = nbformat.v4.new_code_cell(  # type: ignore[no-untyped-call]
-            cell.source, id=f"cell-{len(reference.cells)}", metadata={"tags": tags}
-        )
+        number = len(reference.cells)
+        kept = nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags})  # type: ignore[no-untyped-call]
         if CHECKED in tags:
             if not cell.outputs or not all(map(_is_text, cell.outputs)):
                 problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
                 raise BookError(f"notebook {name}: {problem}:\n{cell.source}")
             kept.outputs = coalesce_streams(cell.outputs)
-            kept.execution_count = len(reference.cells) + 1  # nbval takes a cell without one for never run
+            kept.execution_count = number + 1  # nbval takes a cell without one for never run
         reference.cells.append(kept)
     return reference
 
@@ -68,14 +64,13 @@ def _is_text(output: NotebookNode) -> bool:
 
 
 def is_current(reference: Path, source: Path) -> bool:
-    """Whether a reference holds the same code as the py:percent source of its notebook."""
-    return _code(nbformat.read(reference, 4)) == _code(jupytext.read(source, fmt="py:percent"))  # type: ignore[no-untyped-call]
-
-
-def _code(notebook: NotebookNode) -> list[str]:
-    """The code cells, without the parameters that papermill puts in."""
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [cell.source for cell in cells if INJECTED not in cell.metadata.get("tags", [])]
+    """Whether a reference holds the same code as the py:percent source of its notebook, injected parameters aside."""
+    notebooks = nbformat.read(reference, 4), jupytext.read(source, fmt="py:percent")  # type: ignore[no-untyped-call]
+    ours, theirs = (
+        [c.source for c in one.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
+        for one in notebooks
+    )
+    return bool(ours == theirs)
 
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
@@ -90,14 +85,16 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
     single precision. What a page trains itself, such as a classifier, amplifies it.
     """
-
-    def agree(name: str, one: float, other: float) -> bool:
+    differing = {}
+    for name, text in expected.items():
+        one, other = float(ours.get(name, math.nan)), float(text)
         if math.isnan(other):  # a number that this run cannot have
-            return math.isnan(one) and name in ours
-        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
-
-    pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
-    return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
+            agree = math.isnan(one) and name in ours
+        else:
+            agree = math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
+        if not agree:
+            differing[name] = one, other
+    return differing
 
 
 def make() -> None:
@@ -122,7 +119,7 @@ def check(notebook: str, ok: Path) -> None:
     if not is_current(reference, source):
         raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
-        notebook_env.enter(Path(folder), "smoke")
+        run_notebook.surround(Path(folder), "smoke")
         settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
         nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
