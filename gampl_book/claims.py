@@ -8,7 +8,6 @@ counts as agreement. The same evaluation makes a page of the book (`gampl_book.m
 names the claims whose verdict is not one that the ledger expects, or accepts the verdicts of that run.
 """
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from gampl_book import KEPT_RESULTS, BookError
+from gampl_book import KEPT_RESULTS, BookError, read_results
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
 from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
@@ -181,20 +180,15 @@ Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
 Results = Mapping[str, Run]  # by profile
 
 
-def read_results(build: Path, archive: Path) -> Results:
+def read_runs(build: Path, archive: Path) -> Results:
     """What the notebooks recorded, for each profile that was run; a run may have some of the notebooks only.
 
     Args:
         build: Folder of the runs on this machine, ``<profile>/results/<notebook>.json``.
         archive: Folder of results that are kept with the book, ``<profile>/<notebook>.json``; a run here comes first.
     """
-    results = {}
-    for profile in PROFILES:
-        files = {path.stem: path for path in (archive / profile).glob("*.json")}
-        files |= {path.stem: path for path in (build / profile / "results").glob("*.json")}
-        if files:
-            results[profile] = {name: json.loads(files[name].read_text(encoding="utf-8")) for name in sorted(files)}
-    return results
+    runs = {p: read_results(archive / p) | read_results(build / p / "results") for p in PROFILES}
+    return {profile: dict(sorted(run.items())) for profile, run in runs.items() if run}
 
 
 def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
@@ -242,7 +236,7 @@ def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> lis
 
 def compare(profile: str, accept: bool = False) -> int:
     """Names the claims whose verdict the ledger does not expect, or accepts them; returns 1 if there are any."""
-    judged = evaluate(load(LEDGER), read_results(Path("_build"), Path(KEPT_RESULTS)))
+    judged = evaluate(load(LEDGER), read_runs(Path("_build"), Path(KEPT_RESULTS)))
     if accept:
         print("expected from now on:", ", ".join(accept_verdicts(LEDGER, judged, profile)) or "nothing new")
         return 0

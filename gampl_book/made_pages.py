@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gampl_book import KEPT_RESULTS, ROOT
+from gampl_book import KEPT_RESULTS, ROOT, read_results
 from gampl_book.claims import CHECK, Judged, Results, Run
 from gampl_book.pages import PURPOSE
 from gampl_book.profiles import PROFILES
@@ -149,11 +149,8 @@ def _device(run: Path, record: Record) -> str:
 
 def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     """How far the numbers of this run are from those of one of the same profile that is kept; None if none is."""
-    runs = [
-        (json.loads(path.read_text(encoding="utf-8")), json.loads((kept / path.name).read_text(encoding="utf-8")))
-        for path in sorted(results.glob("*.json"))
-        if (kept / path.name).exists()
-    ]
+    ours, theirs = read_results(results), read_results(kept)
+    runs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not runs:
         return None
     pairs = [
@@ -165,7 +162,7 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     moved = [(value, old) for value, old in pairs if _has_moved(value, float(old["value"]))]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {
-        "device": ", ".join(sorted({str(other["device"]) for _, other in runs})),
+        "device": ", ".join(sorted({other["device"] for _, other in runs})),
         "seed": ", ".join(sorted({str(other["seed"]) for _, other in runs})),
         "same_commit": len({run["commit"] for pair in runs for run in pair}) == 1,
         "common": len(pairs),

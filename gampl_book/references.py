@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
-from gampl_book import BookError, run_notebook
+from gampl_book import BookError, read_results, run_notebook
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -75,8 +75,8 @@ def is_current(reference: Path, source: Path) -> bool:
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
     """The numbers that the notebooks recorded for the claims ledger: notebook -> name -> value."""
-    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
-    return {stem: {name: n["value"] for name, n in content["numbers"].items()} for stem, content in files.items()}
+    runs = read_results(results)
+    return {name: {key: n["value"] for key, n in run["numbers"].items()} for name, run in runs.items()}
 
 
 def differences(ours: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:

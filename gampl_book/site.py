@@ -48,7 +48,7 @@ def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
     if Path("book", "claims.md.j2").exists():
         from gampl_book import claims, made_pages
 
-        results = claims.read_results(BUILD, Path(KEPT_RESULTS))
+        results = claims.read_runs(BUILD, Path(KEPT_RESULTS))
         ledger = claims.evaluate(claims.load(claims.LEDGER), results)
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
