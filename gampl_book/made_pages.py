@@ -75,8 +75,7 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
         for record in read_all(build / name / "logs"):
             if name == profile or record.rule in ("train", "nbval"):
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
-    for logs in sorted(build.glob("events/*/logs")):
-        groups[f"events, {logs.parent.name}"] = read_all(logs)
+    groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
     done = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
     return _render(
         "run.md.j2",
