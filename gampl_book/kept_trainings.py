@@ -1,7 +1,5 @@
 """Keeps what the references of the tests are made with: trained networks, and how well a training does.
 
-    python -m gampl_book keep-trainings        # `make reference` begins with this
-
 The numbers of the smoke book are compared with committed ones. So that they do not depend on the processor that trains,
 its networks are kept in ``data/trainings``, where the store finds them by their keys. That trainings are
 still right is seen from their losses: each kind's must lie in the band that perturbed trainings have filled.
@@ -10,23 +8,23 @@ still right is seen from their losses: each kind's must lie in the band that per
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import t
 
-import gampl.training.fit
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
-from gampl.training.settings import POSTERIORS, Training
+from gampl.training.fit import History, Trainable, fit
+from gampl.training.settings import POSTERIORS, Fit, Training
 from gampl.training.train import artifact_key, train_members
 from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
 
@@ -107,7 +105,15 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
     """
     training = plan.trainings(PROFILE, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
-    with tempfile.TemporaryDirectory() as folder, _perturbed(perturbation, seed):
+
+    def perturbed_fit(trainable: Trainable, settings: Fit, **options: Any) -> History:
+        stream = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for p in dict(trainable.parameters).values():
+                p.mul_(1 + perturbation * torch.randn(p.shape, generator=stream))
+        return fit(trainable, settings, **options)
+
+    with tempfile.TemporaryDirectory() as folder, patch("gampl.training.train.fit", perturbed_fit):
         store = Store(folder)
         store.kept = None
         if name.startswith("ring"):
@@ -134,26 +140,6 @@ def band(name: str) -> dict[str, float]:
     half_width = float(t.ppf(1 - FALSE_ALARMS / 2, RUNS - 1)) * sd * float(np.sqrt(1 + 1 / RUNS))
     numbers = {"mean": mean, "half_width": max(half_width, NARROWEST * abs(mean)), "at_half_rate": loss(name, rate=0.5)}
     return {name: float(f"{number:.6g}") for name, number in numbers.items()}
-
-
-@contextmanager
-def _perturbed(size: float, seed: int) -> Iterator[None]:
-    """Trainings begin with perturbed weights."""
-    plain = gampl.training.fit._Run
-
-    class Perturbed(plain):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            stream = torch.Generator().manual_seed(seed)
-            with torch.no_grad():
-                for p in self.parameters.values():
-                    p.mul_(1 + size * torch.randn(p.shape, generator=stream))
-
-    gampl.training.fit._Run = Perturbed if size else plain  # type: ignore[misc]
-    try:
-        yield
-    finally:
-        gampl.training.fit._Run = plain  # type: ignore[misc]
 
 
 def renew() -> None:
