@@ -6,7 +6,7 @@ measured; it needs no torch.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,40 +52,28 @@ def plan(profile: str, seed: int, measured: Measured) -> list[Work]:
     """The work behind a profile's book but for its notebooks, by kind, with costs that were measured for it."""
     if measured["profile"] != profile:
         raise ValueError(f"the costs were measured for profile {measured['profile']}, not for {profile}")
-    making = _shards(measured) if profile == "paper" else ()  # the others use bundled events
-    return [*making, *_rings(profile, seed, measured), *_events(profile, seed, measured)]
-
-
-def _shards(measured: Measured) -> Iterator[Work]:
-    for folder, shards in event_plans.shards("paper").items():
+    works = []
+    for folder, shards in event_plans.plan("paper").shards.items() if profile == "paper" else ():
         jobs, each = len(seeds(shards.seeds)), measured["shards"].get(folder)
         events = jobs * (shards.events or EVENTS_PER_SHARD)
-        yield Work(f"events {folder}", jobs, None if each is None else events * each / 3600)
-
-
-def _rings(profile: str, seed: int, measured: Measured) -> Iterator[Work]:
-    """Trainings of the rings by dimension and posterior."""
-    kinds: dict[str, list[Training]] = {}
+        works.append(Work(f"events {folder}", jobs, None if each is None else events * each / 3600))
+    rings: dict[str, list[Training]] = {}
     for name, one in studies.trainings(profile, seed).items():
-        kinds.setdefault("/".join(name.split("/")[:2]), []).append(one)
-    for kind, trainings in kinds.items():
-        posterior, steps = trainings[0].posterior, trainings[0].fit.steps
+        rings.setdefault("/".join(name.split("/")[:2]), []).append(one)
+    for kind, (one, *others) in rings.items():
         # how the members of an ensemble use the events does not change what they cost
-        like = "deep" if posterior in RESAMPLINGS else posterior
-        each = measured["rings"].get(f"{kind.partition('/')[0]}/{like}")
-        hours = None if each is None else len(trainings) * steps * each["seconds_per_step"] / 3600
-        yield Work(f"training {kind}", len(trainings), hours)
-
-
-def _events(profile: str, seed: int, measured: Measured) -> Iterator[Work]:
-    """Trainings of generators of LHC events, each followed by making events, by ensemble."""
-    for name, one in event_studies.ensembles(profile, seed).items():
+        like = "deep" if one.posterior in RESAMPLINGS else one.posterior
+        jobs, each = 1 + len(others), measured["rings"].get(f"{kind.partition('/')[0]}/{like}")
+        hours = None if each is None else jobs * one.fit.steps * each["seconds_per_step"] / 3600
+        works.append(Work(f"training {kind}", jobs, hours))
+    for name, one in event_studies.ensembles(profile, seed).items():  # each member then generates events
         each, hours = measured["events"].get(unit(name)), None
         if each is not None:
             step = each["seconds_per_step"] * one.fit.batch_size / each["batch_size"]
             generating = event_studies.n_gen(profile, name) * each["seconds_per_generated_event"]
             hours = one.members * (one.fit.steps * step + generating) / 3600
-        yield Work(f"training {name}", one.members, hours)
+        works.append(Work(f"training {name}", one.members, hours))
+    return works
 
 
 def gigabytes_generated(profile: str) -> float:
@@ -100,7 +88,7 @@ def gigabytes_generated(profile: str) -> float:
 def gigabytes_simulated(project: Path) -> float:
     """Size of the paper's top pairs, in shards and merged, at the bundled files' size per shard, in 10^9 bytes."""
     bundled = sum((project / f"data/top_pair_{jets}j.h5").stat().st_size for jets in (0, 4))
-    shards = {size: len(seeds(event_plans.shards(size)["top_pair"].seeds)) for size in ("bundled", "paper")}
+    shards = {size: len(seeds(event_plans.plan(size).shards["top_pair"].seeds)) for size in ("bundled", "paper")}
     return 2 * bundled / shards["bundled"] * shards["paper"] / 1e9
 
 

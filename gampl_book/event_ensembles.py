@@ -22,10 +22,8 @@ Floats = NDArray[np.float64]
 def training_events(training: Training, profile: str, member: int = 0) -> Floats:
     """The events that all members of an ensemble are trained on, or one that is independent: (n, *event_shape).
 
-    Of top pairs the first of the training sample, of the leading-order process draws with the training's seed.
-
-    Raises:
-        ValueError: If the file has fewer.
+    Of top pairs the first of the training sample, of the leading-order process draws with the training's seed. Raises
+    ValueError if the file has fewer.
     """
     process = training.process
     if isinstance(process, LeadingOrder):

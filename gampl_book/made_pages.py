@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -126,12 +126,11 @@ def _about(run: Run) -> dict[str, Any]:
 
 def _words(value: Any) -> str:
     """Settings as words: ``name value`` with commas, tables in parentheses."""
-    if isinstance(value, Mapping):
-        return ", ".join(
-            f"{name} ({_words(v)})" if isinstance(v, Mapping) else f"{name} {_words(v)}" for name, v in value.items()
-        )
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + " ".join(_words(v) for v in value) + "]"
+    if isinstance(value, dict):
+        words = {name: f"({_words(v)})" if isinstance(v, dict) else _words(v) for name, v in value.items()}
+        return ", ".join(f"{name} {word}" for name, word in words.items())
+    if isinstance(value, list):
+        return f"[{' '.join(map(_words, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -158,7 +157,7 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
         for name, old in other["numbers"].items()
         if name in own["numbers"]
     ]
-    moved = [(value, old) for value, old in pairs if _has_moved(value, float(old["value"]))]
+    moved = [(value, old) for value, old in pairs if not _is_close(value, float(old["value"]))]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {
         "device": ", ".join(sorted({other["device"] for _, other in runs})),
@@ -171,7 +170,6 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     }
 
 
-def _has_moved(value: float, before: float) -> bool:
-    if math.isnan(before):  # a number that such a run cannot have
-        return not math.isnan(value)
-    return not math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)
+def _is_close(value: float, before: float) -> bool:
+    both_nan = math.isnan(value) and math.isnan(before)  # a number that such a run cannot have
+    return both_nan or math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)

@@ -83,7 +83,7 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
 
 def of_a_shard(folder: str) -> float:
     """Seconds per event before cuts of a folder of shards, its start included as in a whole shard."""
-    shards = event_plans.shards("paper")[folder]
+    shards = event_plans.plan("paper").shards[folder]
     command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe]
     command += [*replace(shards, events=None).options, "--cores", "1", "--quiet"]
     times = []
@@ -104,7 +104,8 @@ def measure(profile: str, seed: int) -> costs.Measured:
     torch.set_num_threads(1)
     rings = {f"{name.partition('/')[0]}/{one.posterior}": one for name, one in studies.trainings(profile, seed).items()}
     events = {costs.unit(name): one for name, one in reversed(event_studies.ensembles(profile, seed).items())}
-    folders = list(event_plans.shards("paper")) if profile == "paper" and device.type == "cpu" else []  # no GPU helps
+    simulates = profile == "paper" and device.type == "cpu"  # Pythia uses no GPU
+    folders = event_plans.plan("paper").shards if simulates else ()
     timed = partial(tqdm, unit="unit of work", file=sys.stderr)
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
