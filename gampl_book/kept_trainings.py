@@ -60,14 +60,8 @@ def keep(
 ) -> tuple[list[str], int]:
     """Copies artifacts that are not kept yet, after training them, and drops those that nothing uses any more.
 
-    Args:
-        needed: Digests of artifacts by the name of a training.
-        store: Where trainings go.
-        train: Trains the names that it is given, into that store.
-        folder: Of the kept artifacts.
-
-    Returns:
-        The names that are new, and the number of artifacts that were dropped.
+    Needed are digests of artifacts by the name of a training; `train` trains the names that it is given, into the
+    store. Returns the names that are new, and the number of artifacts that were dropped.
     """
     kept, every = Store(folder), {digest for digests in needed.values() for digest in digests}
     new = [name for name, digests in needed.items() if not all(kept.path(digest).exists() for digest in digests)]
@@ -96,12 +90,8 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
     """The loss of the weights that a training ends with; it really takes place.
 
     The mean of the members on held-back events; of Bayesian networks, which hold none back, on the training events.
-
-    Args:
-        name: Of the training.
-        perturbation: Relative change of each initial weight, times a normal number.
-        seed: Of those numbers.
-        rate: Factor on the learning rate.
+    Each initial weight is changed by a perturbation times a normal number, relatively, and the learning rate is
+    multiplied by `rate`.
     """
     training = plan.trainings(PROFILE, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))

@@ -6,6 +6,7 @@ mode, runs it again in each build and compares that text, so that a number canno
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
-from gampl_book import BookError, read_results, run_notebook
+from gampl.store.provenance import requirements, source_files
+from gampl_book import PACKAGES, ROOT, BookError, read_results, run_notebook
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -28,6 +31,24 @@ NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 RELATIVE = 5e-3  # sees an error of 1 %
 # A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
 SHARES, ABSOLUTE = "coverage", 0.02
+
+NUMPY_FEATURES = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+# what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
+INSTRUCTIONS = {
+    "default": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_FEATURES),
+    },
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "AVX2",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(f for f in NUMPY_FEATURES if f.startswith(("AVX512", "X86_V4"))),
+    },
+    "all": {},
+}
 
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
 
@@ -127,3 +148,42 @@ def check(notebook: str, ok: Path) -> None:
         raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
     ok.parent.mkdir(parents=True, exist_ok=True)
     ok.touch()
+
+
+def with_networks() -> list[str]:
+    """The notebooks that need PyTorch."""
+    notebooks = sorted((ROOT / "notebooks").glob("*.py"))
+    return [path.stem for path in notebooks if "torch" in requirements(source_files(path, PACKAGES), PACKAGES)]
+
+
+def environment(instructions: str, threads: int) -> dict[str, str]:
+    """Variables that make PyTorch and NumPy work so."""
+    return INSTRUCTIONS[instructions] | {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_DYNAMIC": "FALSE",  # else MKL would not take more threads than there are cores,
+        "OMP_WAIT_POLICY": "PASSIVE",  # and threads that wait would hold them
+    }
+
+
+def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
+    """Runs smoke notebooks as another processor would, by default those that use networks; returns 1 if numbers differ.
+
+    Networks are those that are kept in ``data/trainings``; what pages train themselves and what the networks generate
+    is made with the instructions and the number of threads that are asked for.
+    """
+    reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
+        for notebook in notebooks or with_networks():
+            command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
+            command += ["--profile=smoke", "--seed=1", f"--folder={folder}"]
+            done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise BookError(done.stderr)
+            expected = reference[notebook]
+            differing = differences(recorded(Path(folder, "results"))[notebook], expected)
+            wrong += len(differing)
+            words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
+            words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
+            print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
+    return 1 if wrong else 0

@@ -28,18 +28,11 @@ ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(source: Path, profile: str, seed: int, folder: Path, others: Sequence[str] = ()) -> None:
-    """Executes a notebook source and puts its three products in place.
+    """Executes a py:percent source with its parameters, others as NAME=VALUE, and puts its three products in place.
 
-    Args:
-        source: The py:percent file.
-        profile: The first of its parameters.
-        seed: The second.
-        folder: Of the products: ``executed/<name>.ipynb``, the numbers that it saved, ``results/<name>.json``, and
-            the data of its figures, ``figures/<name>/``; or, if it fails, ``failed/<name>.ipynb``, as far as it came.
-        others: Further parameters, NAME=VALUE.
-
-    Raises:
-        BookError: If it fails; then no product has been touched.
+    These are ``executed/<name>.ipynb``, the numbers that it saved, ``results/<name>.json``, and the data of its
+    figures, ``figures/<name>/``, in a folder. If it fails, BookError is raised, none of them has been touched, and
+    ``failed/<name>.ipynb`` is the notebook as far as it came.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
     if not source.is_file():
@@ -69,14 +62,9 @@ def surround(scratch: Path, profile: str) -> Path:
     """Prepares this process, and so the kernels that it starts, for running notebooks: alike for everybody.
 
     The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
-    not run; progress bars, which differ from run to run, are off.
-
-    Args:
-        scratch: An existing folder for the kernel's own files; the caller removes it afterwards.
-        profile: Of the run; smoke runs on the CPU, since its numbers are compared with references.
-
-    Returns:
-        Folder in which the notebook writes ``results.json`` and ``figures/``.
+    not run; progress bars, which differ from run to run, are off; the smoke profile, whose numbers are compared with
+    references, runs on the CPU. Files of the kernel go to a scratch folder, which the caller removes; returned is the
+    folder in it for the notebook's ``results.json`` and ``figures/``.
     """
     output, kernel = scratch / "output", scratch / "jupyter" / "kernels" / "python3"
     for folder in (output / "figures", kernel):
@@ -127,8 +115,7 @@ def parse_parameter(text: str) -> tuple[str, Any]:
 def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, written: Path) -> NotebookNode:
     """Runs all cells; the notebook as far as it has come is always in the file `written`.
 
-    Raises:
-        BookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
+    Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
     """
 
     def is_code(cell: NotebookNode) -> bool:
