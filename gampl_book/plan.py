@@ -72,36 +72,23 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
 
 def jobs(profile: str, seed: int) -> dict[str, Job]:
     """All jobs of a profile, named by their first and last training, such as ``ring2d/deep/1-2``."""
+    rings, events = section(profile, "trainings"), section(profile, "event_trainings")
     plan, families = trainings(profile, seed), dict[str, list[str]]()
     for name in plan:
         families.setdefault(name.rpartition("/")[0], []).append(name)
-    grouped = {}
+    made = {}
     for family, names in families.items():
-        size = _trainings_per_job(profile, family, len(names))
+        if family.startswith("ring"):
+            size, trained_by, files, generated = rings["sets_per_job"], studies.TRAINED_BY, [], {}
+        else:  # repulsive members are trained together or not at all
+            size = len(names) if family.endswith("/repulsive") else events["members_per_job"]
+            trained_by, generated = event_studies.TRAINED_BY, {name: events[name] for name in ("solver", "chunk")}
+            generated["n_gen"] = event_studies.n_gen(profile, family)
+            files = [event_file(family.partition("/")[0], profile)] if family.startswith("top_pair") else []
         for some in (names[i : i + size] for i in range(0, len(names), size)):
-            in_job = {name: plan[name] for name in some}
-            grouped[f"{some[0]}-{some[-1].rpartition('/')[2]}"] = _job(profile, family, in_job)
-    return grouped
-
-
-def _trainings_per_job(profile: str, family: str, all_of_them: int) -> int:
-    if family.startswith("ring"):
-        return int(section(profile, "trainings")["sets_per_job"])
-    if family.endswith("/repulsive"):  # its members are trained together or not at all
-        return all_of_them
-    return int(section(profile, "event_trainings")["members_per_job"])
-
-
-def _job(profile: str, family: str, members: dict[str, Training]) -> Job:
-    if family.startswith("ring"):
-        return Job(members, studies.TRAINED_BY, [], {})
-    generated = {
-        "solver": asdict(event_studies.solver(profile)),
-        "n_gen": event_studies.n_gen(profile, family),
-        "chunk": event_studies.chunk(profile),
-    }
-    files = [event_file(family.partition("/")[0], profile)] if family.startswith("top_pair") else []
-    return Job(members, event_studies.TRAINED_BY, files, generated)
+            job = f"{some[0]}-{some[-1].rpartition('/')[2]}"
+            made[job] = Job({name: plan[name] for name in some}, trained_by, files, generated)
+    return made
 
 
 def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:
