@@ -4,6 +4,7 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +21,9 @@ class BookError(Exception):
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:
     """What notebooks recorded, by name, from the files that they left in a folder; empty if there is none."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
+    """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
+    both_nan = math.isnan(one) and math.isnan(other)
+    return both_nan or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)

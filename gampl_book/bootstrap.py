@@ -146,8 +146,7 @@ class Environment:
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
     """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
 
-    Raises:
-        SetupError: If it fails, with the reason in words if it is one that we know.
+    Raises SetupError if it fails, with the reason in words if it is one that we know.
     """
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     variables.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PYTHONUNBUFFERED="1")

@@ -180,9 +180,8 @@ Results = Mapping[str, Run]  # by profile
 def read_runs(build: Path, archive: Path) -> Results:
     """What the notebooks recorded, for each profile that was run; a run may have some of the notebooks only.
 
-    Args:
-        build: Folder of the runs on this machine, ``<profile>/results/<notebook>.json``.
-        archive: Folder of results that are kept with the book, ``<profile>/<notebook>.json``; a run here comes first.
+    Runs on this machine, ``<build>/<profile>/results/<notebook>.json``, come before those that are kept with the book,
+    ``<archive>/<profile>/<notebook>.json``.
     """
     runs = {p: read_results(archive / p) | read_results(build / p / "results") for p in PROFILES}
     return {profile: dict(sorted(run.items())) for profile, run in runs.items() if run}
@@ -217,7 +216,7 @@ def _answer(claim: Claim, run: Run) -> Answer:
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
     """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
 
-    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; BookError is raised otherwise.
+    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; else BookError is raised.
     """
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]

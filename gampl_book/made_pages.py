@@ -2,7 +2,6 @@
 
 import html
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gampl_book import KEPT_RESULTS, ROOT, read_results
+from gampl_book import KEPT_RESULTS, ROOT, agree, read_results
 from gampl_book.claims import CHECK, Judged, Results, Run
 from gampl_book.pages import PURPOSE
 from gampl_book.profiles import PROFILES
@@ -63,13 +62,7 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
 
 
 def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> str:
-    """Where the steps of a run ran, for how long, with how much memory, and how far others differ: a MyST page.
-
-    Args:
-        build: The folder ``_build``.
-        profile: Of this book.
-        archive: Folder of the results that are kept, by profile.
-    """
+    """Where the steps of a run ran, for how long, with how much memory, and how far a kept one differs: a MyST page."""
     groups: dict[str, list[Record]] = {}
     for name in dict.fromkeys((profile, CHECKED)):
         for record in read_all(build / name / "logs"):
@@ -157,7 +150,7 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
         for name, old in other["numbers"].items()
         if name in own["numbers"]
     ]
-    moved = [(value, old) for value, old in pairs if not _is_close(value, float(old["value"]))]
+    moved = [(value, old) for value, old in pairs if not agree(value, float(old["value"]), MOVED)]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {
         "device": ", ".join(sorted({other["device"] for _, other in runs})),
@@ -168,8 +161,3 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
         "bounded": len(bounded),
         "inside": sum(low <= value <= high for value, (low, high) in bounded),
     }
-
-
-def _is_close(value: float, before: float) -> bool:
-    both_nan = math.isnan(value) and math.isnan(before)  # a number that such a run cannot have
-    return both_nan or math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
 from gampl.store.provenance import requirements, source_files
-from gampl_book import PACKAGES, ROOT, BookError, read_results, run_notebook
+from gampl_book import PACKAGES, ROOT, BookError, agree, read_results, run_notebook
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -54,11 +54,7 @@ REMEDY = "if that is intended, run `make reference` and look at the difference b
 
 
 def reduced(executed: NotebookNode, name: str) -> NotebookNode:
-    """What a reference keeps of an executed notebook.
-
-    Raises:
-        BookError: If a checked cell shows something else than text, which nbval cannot compare.
-    """
+    """What a reference keeps of an executed notebook; BookError if a checked cell shows something else than text."""
     reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     for cell in executed.cells:
@@ -107,13 +103,9 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     single precision. What a page trains itself, such as a classifier, amplifies it.
     """
     differing = {}
-    for name, text in expected.items():
-        one, other = float(ours.get(name, math.nan)), float(text)
-        if math.isnan(other):  # a number that this run cannot have
-            agree = math.isnan(one) and name in ours
-        else:
-            agree = math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
-        if not agree:
+    for name, value in expected.items():
+        one, other = float(ours.get(name, math.nan)), float(value)
+        if name not in ours or not agree(one, other, RELATIVE, ABSOLUTE if SHARES in name else 1e-12):
             differing[name] = one, other
     return differing
 

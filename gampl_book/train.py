@@ -12,14 +12,10 @@ from gampl_book import BookError, event_ensembles, event_studies, ring_ensembles
 
 
 def train(names: Sequence[str], profile: str, seed: int, parallel: int = 1, receipt: Path | None = None) -> None:
-    """Trains networks, or finds them in the store; generators of LHC events generate, too.
+    """Trains networks by name, such as ``top_pair_0j/lloca/3``; generators of LHC events generate, too.
 
-    Args:
-        names: Such as ``ring2d/deep/1`` or ``top_pair_0j/lloca/3``.
-        profile: Of the book.
-        seed: Of the trainings.
-        parallel: Members of an ensemble of generators of LHC events that are trained side by side.
-        receipt: JSON file for what was trained, and where it lies.
+    As many members of an ensemble of these as `parallel` says are trained side by side. What was trained, and where it
+    lies, is written to the receipt, a JSON file.
     """
     if profile == "smoke":  # its numbers are compared with references; it never pays to use a GPU
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
