@@ -145,7 +145,7 @@ def band(name: str) -> dict[str, float]:
 @contextmanager
 def _perturbed(size: float, seed: int) -> Iterator[None]:
     """Trainings begin with perturbed weights."""
-    plain = gampl.training.fit._Run
+    plain = gampl.training.fit.Run
 
     class Perturbed(plain):  # type: ignore[misc,valid-type]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -155,11 +155,11 @@ def _perturbed(size: float, seed: int) -> Iterator[None]:
                 for p in self.parameters.values():
                     p.mul_(1 + size * torch.randn(p.shape, generator=stream))
 
-    gampl.training.fit._Run = Perturbed if size else plain  # type: ignore[misc]
+    gampl.training.fit.Run = Perturbed if size else plain  # type: ignore[misc]
     try:
         yield
     finally:
-        gampl.training.fit._Run = plain  # type: ignore[misc]
+        gampl.training.fit.Run = plain  # type: ignore[misc]
 
 
 def renew() -> None:

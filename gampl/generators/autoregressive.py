@@ -4,39 +4,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm, pad, scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from gampl.generators.mixture import Mixture
+from gampl.generators.transformer_block import Block, normalised
 
 FEW_TOKENS = 8  # up to which attention is written out
 
 KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
-
-
-class Block(nn.Module):
-    """Transformer block: causal attention, then a two-layer perceptron, each added to its input.
-
-    Shapes:
-        h: (..., tokens, width) -> (..., tokens, width)
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        # No bias: softmax does not see a key's, and `mix` has one that can do what the value's would.
-        self.attend = nn.Linear(width, 3 * width, bias=False)
-        self.mix = nn.Linear(width, width)
-        self.expand = nn.Linear(width, 2 * width)
-        self.contract = nn.Linear(2 * width, width)
-
-    def forward(self, h: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
-        """Returns the new h, and the keys and values of all tokens seen so far."""
-        query, key, value = self.attend(_normalise(h)).chunk(3, dim=-1)  # (..., tokens, width)
-        if past is not None:
-            key, value = _append(past[0], key), _append(past[1], value)
-        h = h + self.mix(_attention(query, key, value, self.heads))
-        h = h + self.contract(gelu(self.expand(_normalise(h))))
-        return h, (key, value)
 
 
 class AutoregressiveTransformer(nn.Module):
@@ -74,10 +49,10 @@ class AutoregressiveTransformer(nn.Module):
         super().__init__()
         if features < 1 or width % heads:
             raise ValueError(f"need features >= 1 and heads that divide width, got {features=} {width=} {heads=}")
-        self.features = features
+        self.features, self.heads = features, heads
         with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
             self.embed = nn.Linear(1 + features + conditions, width, bias=False)
-            self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
+            self.blocks = nn.ModuleList(Block(width) for _ in range(layers))
             self.head = nn.Linear(width, 3 * components)
         self.to_empty(device="cpu")
         self._initialise(generator)
@@ -150,15 +125,18 @@ class AutoregressiveTransformer(nn.Module):
         if condition is not None:
             inputs.append(condition.unsqueeze(-2).expand(*tokens.shape, condition.shape[-1]))
         h = self.embed(torch.cat(inputs, -1))  # (..., T, width)
-        seen = []
-        for i, block in enumerate(self.blocks):
-            h, keys_values = block(h, past[i] if past else None)
-            seen.append(keys_values)
-        return Mixture.from_raw(self.head(_normalise(h))), seen
+        seen: list[KeysValues] = []
 
+        def attention(of_tokens: Tensor) -> Tensor:
+            query, key, value = of_tokens.chunk(3, dim=-1)  # (..., T, width)
+            if past:
+                key, value = map(_append, past[len(seen)], (key, value))
+            seen.append((key, value))
+            return _attention(query, key, value, self.heads)
 
-def _normalise(h: Tensor) -> Tensor:
-    return layer_norm(h, h.shape[-1:])
+        for block in self.blocks:
+            h = block(h, attention)
+        return Mixture.from_raw(self.head(normalised(h))), seen
 
 
 def _append(past: Tensor, new: Tensor) -> Tensor:
@@ -176,10 +154,8 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     if FEW_TOKENS < tokens == seen:
         q, k, v = (part.reshape(*part.shape[:-1], heads, -1).transpose(-2, -3) for part in (query, key, value))
         return scaled_dot_product_attention(q, k, v, is_causal=True).transpose(-2, -3).flatten(-2)
-    # a 0/1 matrix that adds up the numbers of each head: quicker than a sum over rows of four
-    of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(
-        width // heads, 0
-    )  # (width, H)
+    # a 0/1 matrix that adds up the numbers of each head, (width, H): quicker than a sum over rows of four
+    of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(width // heads, 0)
     products = query.unsqueeze(-2) * key.unsqueeze(-3)  # (..., T, S, width)
     scores = products @ (of_head * math.sqrt(heads / width))  # (..., T, S, H)
     if tokens > 1:

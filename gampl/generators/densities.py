@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.generator import Generator
-from gampl.generators.randomness import global_stream
+from gampl.generators.randomness import global_stream, torch_generator
 from gampl.generators.settings import Architecture
 from gampl.particles.coordinates import Coordinates, wrapped
 
@@ -68,13 +68,14 @@ class Spline(nn.Module):
 
 
 def make_density(
-    size: Architecture, features: int, conditions: int, generator: torch.Generator
+    size: Architecture, features: int, conditions: int, seed: int, member: int
 ) -> AutoregressiveTransformer | Spline:
-    """An untrained density, with initial weights from a random stream."""
+    """An untrained density, with the initial weights of a member."""
+    stream = torch_generator(seed, "weights", member)
     if size.kind == "spline":
-        return Spline(features, size, conditions=conditions, generator=generator)
+        return Spline(features, size, conditions=conditions, generator=stream)
     sizes = (size.width, size.blocks, size.heads, size.components)
-    return AutoregressiveTransformer(features, *sizes, conditions=conditions, generator=generator)
+    return AutoregressiveTransformer(features, *sizes, conditions=conditions, generator=stream)
 
 
 class Plain(Coordinates):
@@ -125,19 +126,11 @@ class Density(Generator):
             self.register_buffer("std", x.std(0).double())
             self.log_prob_batch = 1000
 
-    def _log_density(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Log density of the standardised coordinates, (n, d), (n, c) -> (n,)."""
+    def forward(self, x: Tensor, condition: Tensor | None = None, *_: Tensor) -> Tensor:
+        """Negative log density of the standardised coordinates, Eq. (8): (n, d), (n, c) -> (n,)."""
         z = (x - self.mean) / self.std if self.standardises else x
         log_density: Tensor = self.density.log_prob(z.to(self.density.dtype), self.standardised_condition(condition))
-        return log_density
-
-    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:  # noqa: ARG002 - a flow has some
-        """Nothing is random."""
-        return ()
-
-    def loss(self, x: Tensor, *_: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Negative log density of standardised coordinates, Eq. (8): (n, d), (n, c) -> (n,)."""
-        return -self._log_density(x, condition)
+        return -log_density
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws what the density makes events of: (n, d) each."""
@@ -145,22 +138,22 @@ class Density(Generator):
         return numbers
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes events: (n, d) each, (n, c) -> ``(n, *event_shape)``."""
+    def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:
+        """Makes events: (n, c), (n, d) each -> ``(n, *event_shape)``."""
         z: Tensor = self.density.transform(*latent, self.standardised_condition(condition))
         if self.standardises:
             z = wrapped(z.to(self.mean) * self.std + self.mean, self.coordinates.angles)
         return self.coordinates.to_events(z)
 
     @torch.no_grad()
-    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+    def log_prob(self, events: Tensor, condition: Tensor | None = None) -> Tensor:
         """Log density of events, ``(n, *event_shape)``, (n, c) -> (n,); an angle counts a turn away, too."""
         x = self.coordinates.to_network(events)
         places = [x]
         for k in self.coordinates.angles.nonzero()[:, 0].tolist():
             turn = torch.zeros_like(x[0]).index_fill(0, torch.tensor([k], device=x.device), 2 * math.pi)
             places += [x - turn, x + turn]
-        values = torch.stack([self._log_density(place, condition) for place in places]).double().logsumexp(0)
+        values = torch.stack([-self(place, condition) for place in places]).double().logsumexp(0)
         if self.standardises:
             values = values - self.std.log().sum()
         return values + self.coordinates.log_jacobian(x)

@@ -5,7 +5,6 @@ from torch import Tensor
 from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.densities import Density, Plain, make_density
 from gampl.generators.generator import Generator
-from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Architecture, Solver
 from gampl.particles.coordinates import Coordinates, JetCoordinates
 
@@ -35,7 +34,7 @@ def make_generator(
     """
     conditions = 0 if condition is None else condition.shape[1]
     if not size.is_flow:
-        density = make_density(size, coordinates.d, conditions, torch_generator(seed, "weights", member))
+        density = make_density(size, coordinates.d, conditions, seed, member)
         return Density(coordinates, density, None if isinstance(coordinates, Plain) else x, condition)
 
     from gampl.generators.flow_matching import FlowMatching  # its libraries are for flows only

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from gampl.generators.densities import Plain, make_density
 from gampl.generators.generator import Generator
 from gampl.generators.make import make_generator
-from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Solver
 from gampl.generators.table_columns import learn_columns
 from gampl.generators.tables import Kernels, RowGenerator
@@ -26,17 +24,11 @@ from gampl.training.splits import split_of, weighed
 
 @dataclass(frozen=True)
 class Data:
-    """What a generator is trained on.
+    """What a generator is trained on."""
 
-    Args:
-        events: In ``(n, *event_shape)``; see `Training.n_events`.
-        weights: Of the events in the loss, (n,), not negative.
-        condition: What the generator is told of each event, (n, c).
-    """
-
-    events: ArrayLike
-    weights: ArrayLike | None = None
-    condition: ArrayLike | None = None
+    events: ArrayLike  #: In ``(n, *event_shape)``; see `Training.n_events`.
+    weights: ArrayLike | None = None  #: Of the events in the loss, (n,), not negative.
+    condition: ArrayLike | None = None  #: What the generator is told of each event, (n, c).
 
     def checked(self, training: Training, label: str) -> "Data":
         """The same as arrays of float64.
@@ -58,10 +50,8 @@ class Data:
         if self.condition is not None or training.conditions:
             condition = np.array([] if self.condition is None else self.condition, dtype=np.float64)
             if condition.shape != (n, training.conditions) or not np.isfinite(condition).all():
-                raise ValueError(
-                    f"{label}: condition must be finite numbers of shape {n, training.conditions}, got "
-                    f"{None if self.condition is None else condition.shape}"
-                )
+                shapes = f"{n, training.conditions}, got {condition.shape}"
+                raise ValueError(f"{label}: condition must be finite numbers of shape {shapes}")
         return Data(events, weights, condition)
 
     @cached_property
@@ -99,24 +89,21 @@ def untrained(
         columns, z = learn_columns(events.numpy(), seed, process.columns)
         x = torch.from_numpy(z).float().to(device)
         if size.kind == "kde":
-            kernels = Kernels(z, split.train.numpy(), split.weights.numpy(), size.bandwidth)
-            return Member(RowGenerator(columns, kernels), x, split, training, number)
-        stream = torch_generator(seed, "weights", number)
-        density = make_density(size, len(process.columns), training.conditions, stream)
+            density: Any = Kernels(z, split.train.numpy(), split.weights.numpy(), size.bandwidth)
+        else:
+            density = make_density(size, z.shape[1], training.conditions, seed, number)
         generator = RowGenerator(columns, density, condition).to(device)
     else:
-        coordinates: Any = Plain(process.dim) if isinstance(process, Ring) else _coordinates(process, events)
-        x, delta_r_min = coordinates.to_network(events), getattr(process, "delta_r_min", None)
-        options: dict[str, Any] = {"delta_r_min": delta_r_min, "solver": solver}
+        coordinates: Any
+        if isinstance(process, Ring):
+            coordinates = Plain(process.dim)
+        elif isinstance(process, LeadingOrder):
+            coordinates = LeadingOrderCoordinates.of(events, process.energy, process.top_mass, process.m_max)
+        else:
+            coordinates = JetCoordinates.of(events, process.pt_min)
+        options: dict[str, Any] = {"delta_r_min": getattr(process, "delta_r_min", None), "solver": solver}
+        x = coordinates.to_network(events)
         generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options).to(device)
         x = generator.coordinates.to_network(events.to(device))
-    on_device = None if condition is None else condition.to(device)
     kind = Variational if training.posterior == "bayesian" else Member
-    return kind(generator, x, split, training, number, on_device, weights)
-
-
-def _coordinates(process: Any, events: Tensor) -> JetCoordinates | LeadingOrderCoordinates:
-    """Network coordinates of LHC events, standardised with these."""
-    if isinstance(process, LeadingOrder):
-        return LeadingOrderCoordinates.of(events, process.energy, process.top_mass, process.m_max)
-    return JetCoordinates.of(events, process.pt_min)
+    return kind(generator, x, split, training, number, None if condition is None else condition.to(device), weights)

@@ -43,7 +43,7 @@ def oracle_mixture(model: AutoregressiveTransformer, prefix: torch.Tensor) -> Mi
     h = torch.stack([x * model.embed.weight[:, 0] + model.embed.weight[:, 1 + k] for k, x in enumerate(tokens)])
     for block in model.blocks:
         parts = (normalise(h) @ block.attend.weight.T).split(h.shape[1], dim=1)
-        query, key, value = (part.unflatten(1, (block.heads, -1)).transpose(0, 1) for part in parts)
+        query, key, value = (part.unflatten(1, (model.heads, -1)).transpose(0, 1) for part in parts)
         attended = scaled_dot_product_attention(query, key, value, is_causal=True).transpose(0, 1).flatten(1)
         h = h + block.mix(attended)
         h = h + nn.Sequential(normalise, block.expand, nn.GELU(), block.contract)(h)

@@ -128,10 +128,10 @@ def test_the_loss_is_the_density_of_standardised_coordinates(density):
     x = density.coordinates.to_network(events)
     jacobian = density.coordinates.log_jacobian(x) - density.std.log().sum()
     # log_prob adds the angles a turn away, of which a density that covers events has little
-    difference = density.log_prob(events) - (jacobian - density.loss(x))
+    difference = density.log_prob(events) - (jacobian - density(x))
     assert (difference > -1e-5).all()
     assert difference.median() < 0.05
-    gradients = torch.autograd.grad(density.loss(x).sum(), list(density.parameters()))
+    gradients = torch.autograd.grad(density(x).sum(), list(density.parameters()))
     assert all(g.abs().sum() > 0 for g in gradients)
 
 

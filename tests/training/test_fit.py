@@ -83,7 +83,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
     fit(parabolas, Fit(steps=30, learning_rate=0.1, warmup=5, validate_every=10, ema=0.9))
 
     mean, expected = plain.parameters["p"].detach().clone(), []
-    run = fit_module._Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5))
+    run = fit_module.Run(plain, Fit(steps=30, learning_rate=0.1, warmup=5))
     for step in range(30):
         run.step()
         decay = min(0.9, (1 + step) / (10 + step))
@@ -95,7 +95,7 @@ def test_the_running_mean_is_what_is_validated_and_kept():
 
 def test_gradients_are_clipped_for_each_member():
     parabolas = Parabolas([[30.0, 40.0], [0.03, 0.04]], noise=0.0)
-    run = fit_module._Run(parabolas, Fit(clip=5.0))
+    run = fit_module.Run(parabolas, Fit(clip=5.0))
     parabolas.losses(parabolas.draw()).sum().backward()
     norms = run._clip_gradients()
     torch.testing.assert_close(norms, torch.tensor([100.0, 0.1]))

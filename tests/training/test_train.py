@@ -163,7 +163,7 @@ def test_weights_do_what_copies_of_events_would(kind, posterior):
     plain = untrained(training, Data(events).checked(training, ""), 0)
     with torch.no_grad():
         noise = member.generator.noise(200, torch.Generator().manual_seed(1))
-        of_event = plain.generator.loss(plain.x, *noise)
+        of_event = plain.generator(plain.x, None, *noise)
     rows = member.split.train
     expected = np.average(of_event[rows], weights=counts[rows])
     drawn = (member.split.weights, member.x[rows], member.condition[rows], *(part[rows] for part in noise))
