@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from gampl.generators.mixture import Mixture
+from gampl.generators.settings import Architecture
 from gampl.generators.transformer_block import Block, normalised
 
 FEW_TOKENS = 8  # up to which attention is written out
@@ -27,7 +28,7 @@ class AutoregressiveTransformer(nn.Module):
 
     Args:
         features: Dimensions d of an event.
-        width, layers, heads, components: See `gampl.generators.settings.Architecture`.
+        size: Width, blocks, heads and components.
         conditions: Numbers c of each event that are not generated.
         generator: Random stream of the initial weights.
     """
@@ -35,25 +36,13 @@ class AutoregressiveTransformer(nn.Module):
     dtype = torch.float32
     numbers = ("uniform", "normal")  # that an event is made of, d of each
 
-    def __init__(
-        self,
-        features: int,
-        width: int = 16,
-        layers: int = 1,
-        heads: int = 4,
-        components: int = 8,
-        *,
-        conditions: int = 0,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, features: int, size: Architecture, *, conditions: int = 0, generator: torch.Generator) -> None:
         super().__init__()
-        if features < 1 or width % heads:
-            raise ValueError(f"need features >= 1 and heads that divide width, got {features=} {width=} {heads=}")
-        self.features, self.heads = features, heads
+        self.features, self.heads = features, size.heads
         with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
-            self.embed = nn.Linear(1 + features + conditions, width, bias=False)
-            self.blocks = nn.ModuleList(Block(width) for _ in range(layers))
-            self.head = nn.Linear(width, 3 * components)
+            self.embed = nn.Linear(1 + features + conditions, size.width, bias=False)
+            self.blocks = nn.ModuleList(Block(size.width) for _ in range(size.blocks))
+            self.head = nn.Linear(size.width, 3 * size.components)
         self.to_empty(device="cpu")
         self._initialise(generator)
 
@@ -97,16 +86,16 @@ class AutoregressiveTransformer(nn.Module):
 
         For k = 0 and no conditions the mixture is (1, K): nothing that differs has happened yet.
         """
-        columns = []
+        x, past = uniform[:, :0], None
         # without conditions the start token is the same for all events: a batch of one
         token = uniform.new_zeros(1 if condition is None else len(condition), 1)
-        mixture, past = self._predict(token, condition, first=0)
-        for k in range(uniform.shape[1]):
-            column = Mixture(*(part.squeeze(-2) for part in mixture)).pick(uniform[:, k], normal[:, k])  # (n,)
-            columns.append(column)
-            mixture, past = self._predict(column.unsqueeze(-1), condition, first=k + 1, past=past)
-        x = torch.stack(columns, -1) if columns else torch.empty_like(uniform)
-        return x, Mixture(*(part.squeeze(-2) for part in mixture))
+        for k in range(uniform.shape[1] + 1):
+            mixtures, past = self._predict(token, condition, first=k, past=past)
+            mixture = Mixture(*(part.squeeze(-2) for part in mixtures))
+            if k < uniform.shape[1]:
+                token = mixture.pick(uniform[:, k], normal[:, k]).unsqueeze(-1)  # (n, 1)
+                x = torch.cat([x, token], -1)
+        return x, mixture
 
     def _predict(
         self, tokens: Tensor, condition: Tensor | None = None, *, first: int, past: list[KeysValues] | None = None

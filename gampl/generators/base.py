@@ -12,11 +12,7 @@ ROWS = 100_000  # of them at a time
 
 
 class Normal(nn.Module):
-    """The printed latent distribution of Eq. (41): a standard normal. Angles are uniform, as nothing else is natural.
-
-    Shapes:
-        x: (n, d)
-    """
+    """The printed latent distribution of Eq. (41): standard normal; angles are uniform, as nothing else is natural."""
 
     angles: Tensor
 
@@ -43,13 +39,6 @@ class CutAwareNormal(nn.Module):
 
     px, py and pz are normal with a standard deviation of 206.6 GeV, and the standardised log(m² + m_0²) is standard
     normal; what has a jet with pT <= pT_min or a pair with Delta R <= delta_r_min is drawn again.
-
-    Shapes:
-        x: (n, 4 jets)
-
-    Args:
-        coordinates: Those of the generator.
-        delta_r_min: Smallest distance of two jets.
     """
 
     def __init__(self, coordinates: JetCoordinates, delta_r_min: float) -> None:

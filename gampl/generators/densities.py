@@ -11,9 +11,8 @@ import torch
 import zuko
 from torch import Tensor, nn
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.generator import Generator
-from gampl.generators.randomness import global_stream, torch_generator
+from gampl.generators.randomness import global_stream
 from gampl.generators.settings import Architecture
 from gampl.particles.coordinates import Coordinates, wrapped
 
@@ -21,17 +20,7 @@ HIDDEN_LAYERS = 2  # of each transformation of a spline flow
 
 
 class Spline(nn.Module):
-    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's.
-
-    Shapes:
-        log_prob: (n, d), (n, c) -> (n,)
-
-    Args:
-        features: Dimensions d of an event.
-        size: Transformations, hidden nodes and bins, see `gampl.generators.settings.Architecture`.
-        conditions: Numbers c of each event that are not generated.
-        generator: Random stream of the initial weights.
-    """
+    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's; see `AutoregressiveTransformer`."""
 
     dtype = torch.float32
     numbers = ("normal",)  # that an event is made of, d of them
@@ -51,7 +40,7 @@ class Spline(nn.Module):
             )
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Exact log density, Eq. (8)."""
+        """Exact log density, Eq. (8): (n, d), (n, c) -> (n,)."""
         log_density: Tensor = self.flow(condition).log_prob(x)
         return log_density
 
@@ -65,17 +54,6 @@ class Spline(nn.Module):
         """Turns standard normal numbers into events: (n, d), (n, c) -> (n, d)."""
         x: Tensor = self.flow(condition).transform.inv(normal)
         return x
-
-
-def make_density(
-    size: Architecture, features: int, conditions: int, seed: int, member: int
-) -> AutoregressiveTransformer | Spline:
-    """An untrained density, with the initial weights of a member."""
-    stream = torch_generator(seed, "weights", member)
-    if size.kind == "spline":
-        return Spline(features, size, conditions=conditions, generator=stream)
-    sizes = (size.width, size.blocks, size.heads, size.components)
-    return AutoregressiveTransformer(features, *sizes, conditions=conditions, generator=stream)
 
 
 class Plain(Coordinates):
@@ -106,7 +84,7 @@ class Density(Generator):
         coordinates: Map from events to network coordinates and back, `Coordinates` or `Plain`.
         density: Of the coordinates, `AutoregressiveTransformer` or `Spline`, for d features.
         x: Network coordinates of the training events, (n, d), if they are to be standardised.
-        condition: See `Generator`.
+        condition: That of the training events, see `Generator`.
     """
 
     density: Any

@@ -29,7 +29,7 @@ class FlowMatching(Generator):
         velocity: Network (x, t, condition) -> dx/dt with shapes (n, d), (n,), (n, c) -> (n, d).
         base: Latent distribution at t = 1.
         solver: How `stream` and `log_prob` solve the differential equation.
-        condition: See `Generator`.
+        condition: That of the training events, see `Generator`.
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster
@@ -100,14 +100,8 @@ class FlowMatching(Generator):
         """Log density of events, from the continuity equation (40): ``(n, *event_shape)``, (n, c) -> (n,).
 
         Along the flow, d log p / dt = - div v. The divergence is exact with d further evaluations of the network, or
-        estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many.
-
-        Args:
-            events: On the device of the network.
-            condition: See `Generator`.
-            solver: By default that of the generator.
-            probes: Random directions for each event; None for the exact divergence.
-            generator: Source of the probes.
+        estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many of
+        them a `generator` draws for each event.
 
         Raises:
             ValueError: If there is no `generator` for the probes.
@@ -126,7 +120,10 @@ class FlowMatching(Generator):
             with torch.enable_grad():
                 here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
                 v = self._rate(here, t.expand(len(here)), context)
-                divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
+                divergence = torch.zeros_like(v[:, 0])
+                for e in directions:
+                    (gradient,) = torch.autograd.grad(v, here, e.expand_as(v), retain_graph=True)
+                    divergence = divergence + (gradient * e).sum(-1)
             return v.detach(), weight * divergence.detach()
 
         times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
@@ -144,9 +141,3 @@ def _steps(solver: Solver) -> dict[str, Any]:
         return torch.linspace(begin, end, solver.steps + 1, dtype=times.dtype, device=times.device)
 
     return {"grid_constructor": grid}
-
-
-def _along(v: Tensor, x: Tensor, direction: Tensor) -> Tensor:
-    """e^T (dv/dx) e for each event: (n, d), (n, d), (n or 1, d) -> (n,)."""
-    (gradient,) = torch.autograd.grad(v, x, direction.expand_as(v), retain_graph=True)
-    return (gradient * direction).sum(-1)

@@ -77,13 +77,13 @@ class Generator(nn.Module):
     ) -> Iterator[Tensor]:
         """Yields n events in batches of ``(batch_size, *event_shape)``, the last one may be shorter.
 
-        The first events do not depend on n. Events that a flow's solver lost are not finite; whoever counts events
-        counts them.
+        The first events do not depend on n, but on the batch size. Events that a flow's solver lost are not finite;
+        whoever counts events counts them.
 
         Args:
             n: How many.
             generator: Source of the latent events.
-            batch_size: Events of a batch; another number makes other events.
+            batch_size: Events of a batch.
             divider: How many of them are computed together, which makes no difference beyond round-off.
             condition: That of each event, (n, c), if the generator has conditions.
 

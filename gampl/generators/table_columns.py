@@ -93,6 +93,11 @@ class Columns:
 
     columns: tuple[Column, ...]
 
+    @property
+    def d(self) -> int:
+        """How many there are."""
+        return len(self.columns)
+
     def to_normal(self, x: Floats) -> Floats:
         """Standardised columns, (n, d) -> (n, d)."""
         return np.stack([column.to_normal(of_x) for column, of_x in zip(self.columns, x.T, strict=True)], axis=1)
@@ -111,13 +116,8 @@ class Columns:
             events: Rows of the table.
             log_density: That of standardised columns; it is also told which of the events these belong to, because
                 some have no density: (m, d), (n,) -> (m,).
-
-        Raises:
-            ValueError: If the events have another number of columns.
         """
         x = np.asarray(events, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != len(self.columns):
-            raise ValueError(f"events must have shape (n, {len(self.columns)}), got {x.shape}")
         cells = self._cell_points()
         values = np.full((len(cells), len(x)), -np.inf)
         for k, offset in enumerate(cells):
@@ -149,7 +149,7 @@ def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = No
     Args:
         events: Training events, (n, d).
         seed: Of the even spread over the cells of a grid.
-        names: What to call the columns in messages.
+        names: What to call the columns in messages; by default their numbers.
 
     Returns:
         The maps, and the standardised training events, (n, d), spread over the cells.
@@ -159,15 +159,11 @@ def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = No
             lying on a grid, or follows from the other columns.
     """
     x = np.asarray(events, dtype=np.float64)
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"training events must have shape (n, d) with at least one row and column, got {x.shape}")
-    if names is not None and len(names) != x.shape[1]:
-        raise ValueError(f"names must be as many as the {x.shape[1]} columns of the events, got {len(names)}")
     titles = [f"column {k}" for k in range(x.shape[1])] if names is None else [f'column "{name}"' for name in names]
-    steps = np.array([_step(x[:, k], title) for k, title in enumerate(titles)])
+    steps = np.array([_step(values, title) for values, title in zip(x.T, titles, strict=True)])
     rng = np.random.default_rng([seed, zlib.crc32(b"dequantise")])
     spread = x + (rng.random(x.shape) - 0.5) * steps
-    columns = Columns(tuple(_learn(x[:, k], spread[:, k], float(steps[k])) for k in range(x.shape[1])))
+    columns = Columns(tuple(map(_learn, x.T, spread.T, steps.tolist())))
     z = columns.to_normal(spread)
     _check_independence(z, titles)
     return columns, z

@@ -13,13 +13,12 @@ from gampl.generators.table_columns import Columns, Floats
 
 
 class Kernels(nn.Module):
-    """A Gaussian around each training event, with a width by Scott's rule for n_train events.
+    """A Gaussian around each training event, with a width by Scott's rule for n_train events, times the bandwidth.
 
     Args:
         z: Standardised training events, (n_train, d).
-        rows: Numbers of those that this member has.
-        weights: Of these events.
-        bandwidth: Factor on the width.
+        rows: Numbers of those that this member has, (k,).
+        weights: Of these events, (k,).
     """
 
     dtype = torch.float64
@@ -43,13 +42,7 @@ class Kernels(nn.Module):
 
 
 class RowGenerator(Density):
-    """A generator of rows of a table.
-
-    Args:
-        columns: Map from rows to standardised columns.
-        density: Of standardised columns.
-        condition: See `gampl.generators.generator.Generator`.
-    """
+    """A generator of rows of a table, from a density of the standardised columns."""
 
     coordinates: Any  # `Columns`, which are not a module
     batch_size = 10_000

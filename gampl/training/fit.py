@@ -78,13 +78,7 @@ def join(histories: Sequence[History]) -> History:
     )
 
 
-def fit(
-    trainable: Trainable,
-    settings: Fit,
-    *,
-    checkpoint: Path | None = None,
-    label: str = "training",
-) -> History:
+def fit(trainable: Trainable, settings: Fit, *, checkpoint: Path | None = None, label: str = "training") -> History:
     """Trains all members in place and leaves each with its best weights.
 
     Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
@@ -95,11 +89,8 @@ def fit(
     Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
     same up to round-off.
 
-    Args:
-        trainable: What is trained, already on its device.
-        settings: Steps, learning rate and the like.
-        checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
-        label: What to call this training in messages.
+    The checkpoint is the file that an interrupted training goes on from; it is the caller's to delete. The label is
+    what messages call this training.
 
     Raises:
         FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.

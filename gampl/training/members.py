@@ -7,6 +7,7 @@ same ensemble.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,8 @@ class Member(Trainable):
         self.parameters = {name: p for name, p in generator.named_parameters() if p.requires_grad}
         self.streams = [torch_generator(training.seed, "batches", *own(training, number))]
         on_gpu = x.device.type == "cuda"
-        self.lower_precision = on_gpu and training.precision == "bfloat16"
+        lower_precision = on_gpu and training.precision == "bfloat16"
+        self.autocast = partial(torch.autocast, x.device.type, torch.bfloat16, enabled=lower_precision)
         if on_gpu and training.compile:
             generator.get_submodule("velocity").compile()
 
@@ -64,10 +66,6 @@ class Member(Trainable):
         device = self.x.device
         weights, rows = weights.to(device), rows.to(device)
         return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
-
-    def autocast(self) -> torch.autocast:
-        """The context of the precision of its arithmetic."""
-        return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.lower_precision)
 
     def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
         """The weighted loss of each event, (n,)."""

@@ -126,10 +126,7 @@ def train_members(
 def artifact_key(training: Training, number: int, digests: Mapping[str, str]) -> dict[str, Any]:
     """All that the weights of a member depend on: settings, events, the source of this module and below, versions.
 
-    Args:
-        training: What is asked for.
-        number: Of the member.
-        digests: Of its events, see `Data.digests`.
+    The digests are those of its events, see `Data.digests`.
     """
     settings = asdict(replace(training, fit=replace(training.fit, checkpoint_seconds=0.0)))
     for name in _NOT_USED.get(training.posterior, (*_BAYESIAN_ONLY, "members", "repulsion")):

@@ -84,7 +84,8 @@ def test_latent_angles_are_uniform():
 def densities():
     coordinates = JetCoordinates.of(jets(particles=1), PT_MIN)
     x = coordinates.to_network(jets(particles=1))
-    network = AutoregressiveTransformer(4, 8, 1, 2, 4, generator=torch.Generator().manual_seed(4))
+    size = Architecture("autoregressive", 1, 2, width=8, components=4)
+    network = AutoregressiveTransformer(4, size, generator=torch.Generator().manual_seed(4))
     spline = Spline(4, Architecture("spline", 2, width=16, components=4), generator=torch.Generator().manual_seed(5))
     return [Density(coordinates, network, x), Density(coordinates, spline, x)]
 

@@ -115,24 +115,3 @@ def test_draws():
     assert spread.item() == pytest.approx(
         math.exp(-4.0 / 2 / math.sqrt(1 + (4 / 18) ** 2)), rel=5 / math.sqrt(2 * weights.numel())
     )
-
-
-def test_an_interrupted_training_ends_at_the_same_weights(tmp_path, monkeypatch):
-    file, settings = tmp_path / "checkpoint.safetensors", replace(FIT, steps=12)
-    through = trained(fit=settings)
-    calls, losses = [], Variational.losses
-
-    def interrupted(self, drawn):
-        calls.append(1)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return losses(self, drawn)
-
-    monkeypatch.setattr(Variational, "losses", interrupted)
-    first, second = variational(fit=settings), variational(fit=settings)
-    with pytest.raises(KeyboardInterrupt):
-        fit(first, settings, checkpoint=file)
-    fit(second, settings, checkpoint=file)
-    assert len(calls) == 6 + 12 - 5
-    for name, p in through.state_dict().items():
-        assert torch.equal(second.model.state_dict()[name], p), name

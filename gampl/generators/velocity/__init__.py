@@ -26,7 +26,7 @@ def make_velocity(
         x: Coordinates of training events, (n, d), of which "lloca" takes the scale of the invariant masses.
         seed: Decides the initial weights together with the member; the global random stream stays as it is.
         member: Number of the network in its ensemble.
-        conditions: Numbers of each event that the network is told besides.
+        conditions: How many numbers of each event the network is told besides.
         references: Whether an equivariant network is told the beams and the time axis. Without, it is equivariant
             under all Lorentz transformations, as no generator of events at a collider should be; for tests.
 

@@ -103,10 +103,6 @@ class PairVectors(nn.Module):
 
     Shapes:
         momenta, references, scalars: (n, P, 4) in float64, (R, 4), (n, P, S) -> (n, P, 3, 4) in float64
-
-    Args:
-        scalars: S.
-        hidden: Nodes of both hidden layers.
     """
 
     mean: Tensor
