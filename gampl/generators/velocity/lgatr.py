@@ -24,18 +24,11 @@ class LGATrVelocity(EquivariantVelocity):
     def __init__(self, settings: Architecture, coordinates: Coordinates, conditions: int, references: bool) -> None:
         super().__init__(coordinates, conditions, references)
         self.net = LGATr(
-            num_blocks=settings.blocks,
-            in_mv_channels=1 + len(self.references),
-            out_mv_channels=1,
-            hidden_mv_channels=settings.vectors,
-            in_s_channels=self.scalar_features,
-            out_s_channels=coordinates.scalars,
-            hidden_s_channels=settings.width,
+            **sizes(settings, "mv", self),
             # the ratios of the published network; lgatr's defaults have changed since and would make another size
             attention=SelfAttentionConfig(num_heads=settings.heads, attn_ratio=2),
             mlp=MLPConfig(mlp_ratio=2),
             primitives=PrimitivesConfig(sparse_gp=False),
-            norm_elementwise_affine=False,  # a linear layer follows each norm and can do the same
         )
         begin_small(self.net.linear_out)
         # It makes the scalar part of the last multivector from scalars, and of that only the vector is used.
@@ -61,18 +54,7 @@ class LGATrSlimVelocity(EquivariantVelocity):
 
     def __init__(self, settings: Architecture, coordinates: Coordinates, conditions: int, references: bool) -> None:
         super().__init__(coordinates, conditions, references)
-        self.net = LGATrSlim(
-            num_blocks=settings.blocks,
-            in_v_channels=1 + len(self.references),
-            out_v_channels=1,
-            hidden_v_channels=settings.vectors,
-            in_s_channels=self.scalar_features,
-            out_s_channels=coordinates.scalars,
-            hidden_s_channels=settings.width,
-            num_heads=settings.heads,
-            mlp_ratio=2,
-            norm_elementwise_affine=False,  # as above
-        )
+        self.net = LGATrSlim(**sizes(settings, "v", self), num_heads=settings.heads, mlp_ratio=2)
         for block in self.net.blocks:
             block.attention.norm.epsilon = SLIM_NORM_EPSILON
         begin_small(self.net.linear_out)
@@ -82,6 +64,20 @@ class LGATrSlimVelocity(EquivariantVelocity):
         vectors = with_references(momenta, self.references).to(self.labels.dtype)
         vectors, scalars = self.net(vectors, self.scalars(momenta, labels))
         return vectors.squeeze(-2), scalars
+
+
+def sizes(settings: Architecture, vectors: str, velocity: EquivariantVelocity) -> dict[str, Any]:
+    """What both libraries' networks ask for, where vectors are called "mv" or "v"."""
+    return {
+        "num_blocks": settings.blocks,
+        f"in_{vectors}_channels": 1 + len(velocity.references),
+        f"out_{vectors}_channels": 1,
+        f"hidden_{vectors}_channels": settings.vectors,
+        "in_s_channels": velocity.scalar_features,
+        "out_s_channels": velocity.coordinates.scalars,
+        "hidden_s_channels": settings.width,
+        "norm_elementwise_affine": False,  # a linear layer follows each norm and can do the same
+    }
 
 
 def with_references(momenta: Tensor, references: Tensor) -> Tensor:
