@@ -64,14 +64,14 @@ def join(histories: Sequence[History]) -> History:
     """Histories of members as one; NaN where a member had stopped before another."""
     steps = max((history.steps for history in histories), key=len)
 
-    def columns(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        missing = [[(0, len(steps) - len(curve)), (0, 0)] for curve in curves]
-        return np.hstack([np.pad(c, m, constant_values=np.nan) for c, m in zip(curves, missing, strict=True)])
+    def columns(name: str) -> NDArray[np.float64]:
+        curves = [getattr(history, name) for history in histories]
+        return np.hstack([np.pad(c, [(0, len(steps) - len(c)), (0, 0)], constant_values=np.nan) for c in curves])
 
     return History(
         steps,
-        columns([history.train_loss for history in histories]),
-        columns([history.validation_loss for history in histories]),
+        columns("train_loss"),
+        columns("validation_loss"),
         np.concatenate([history.best_step for history in histories]),
         sum(history.seconds for history in histories),
         ", ".join(sorted({history.device for history in histories})),
