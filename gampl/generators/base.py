@@ -1,7 +1,6 @@
 """Where flows start: the latent distributions at t = 1 of Eq. (41)."""
 
 import math
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +12,7 @@ ROWS = 100_000  # of them at a time
 
 
 class Normal(nn.Module):
-    """The printed latent distribution of Eq. (41): a standard normal. Angles are uniform, as nothing else is natural.
-
-    Shapes:
-        x: (n, d)
-    """
+    """The printed latent distribution of Eq. (41): standard normal; angles are uniform, as nothing else is natural."""
 
     angles: Tensor
 
@@ -44,13 +39,6 @@ class CutAwareNormal(nn.Module):
 
     px, py and pz are normal with a standard deviation of 206.6 GeV, and the standardised log(m² + m_0²) is standard
     normal; what has a jet with pT <= pT_min or a pair with Delta R <= delta_r_min is drawn again.
-
-    Shapes:
-        x: (n, 4 jets)
-
-    Args:
-        coordinates: Those of the generator.
-        delta_r_min: Smallest distance of two jets.
     """
 
     def __init__(self, coordinates: JetCoordinates, delta_r_min: float) -> None:
@@ -73,17 +61,18 @@ class CutAwareNormal(nn.Module):
         On the CPU: a GPU that decides a borderline case otherwise would draw other events from there on.
         """
         shape = (trials, self.coordinates.particles, 4)
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
-        px, py, pz, mass = normal.unbind(-1)
+        px, py, pz, mass = torch.randn(shape, generator=generator, dtype=torch.float64).unbind(-1)
         pt = torch.hypot(px, py)
         phi, eta = torch.atan2(py, px), torch.asinh(pz / pt)
-        passed = (UNIT * pt > self.coordinates.pt_min).all(-1)
-        for a, b in combinations(range(self.coordinates.particles), 2):
-            delta_phi = signed_angle(phi[:, a] - phi[:, b])
-            passed &= torch.hypot(delta_phi, eta[:, a] - eta[:, b]) > self.delta_r_min
+        passed = (UNIT * pt > self.coordinates.pt_min).all(-1) & self._apart(phi, eta)
         mean, std = self.coordinates.mean[:, 0].cpu(), self.coordinates.std[:, 0].cpu()
         log_pt = (torch.log(UNIT * pt - self.coordinates.pt_min) - mean) / std  # NaN where the cut has it drawn again
         return torch.stack([log_pt, phi, eta, mass], -1).flatten(1), passed
+
+    def _apart(self, phi: Tensor, eta: Tensor) -> Tensor:
+        """Whether no two jets of an event are too close: (n, jets) twice -> (n,)."""
+        a, b = torch.triu_indices(phi.shape[1], phi.shape[1], 1)
+        return (torch.hypot(signed_angle(phi[:, a] - phi[:, b]), eta[:, a] - eta[:, b]) > self.delta_r_min).all(-1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density, (n, 4 jets) -> (n,); -inf outside the cuts."""
@@ -95,11 +84,7 @@ class CutAwareNormal(nn.Module):
         # d³p = pT² cosh(eta) dpT dphi deta
         volume = 2 * pt.log() + eta.cosh().log() + log_above - math.log(UNIT) + c.std[:, 0].log()
         log_density = (-0.5 * squares - 2 * math.log(2 * math.pi) + volume).sum(-1)
-        far = torch.ones_like(log_density, dtype=torch.bool)
-        for a, b in combinations(range(c.particles), 2):
-            delta_phi = signed_angle(phi[:, a] - phi[:, b])
-            far &= torch.hypot(delta_phi, eta[:, a] - eta[:, b]) > self.delta_r_min
-        return torch.where(far, log_density - self.log_acceptance, -math.inf)
+        return torch.where(self._apart(phi, eta), log_density - self.log_acceptance, -math.inf)
 
     @property
     def log_acceptance(self) -> float:

@@ -51,7 +51,8 @@ class Variational(Member):
         super().__init__(*args, **kwargs)
         training = self.training
         # on the CPU, so that a GPU begins with the same numbers
-        self.model = bayesian(self.generator.cpu(), training.seed, training.init_logvar).to(self.x.device)
+        model = bayesian(self.generator.cpu(), training.seed, training.init_logvar)
+        self.model: BayesianModel = model.to(self.x.device)
         self.kl_weight = training.kl_weight / len(self.x)
         # the base network keeps its weights of the start: what is trained are means and log-variances
         self.parameters = {name: p for name, p in self.model.named_parameters() if not name.startswith("base.")}

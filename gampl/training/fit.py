@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,21 +30,10 @@ LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
 class Trainable(Protocol):
     """M models that are trained side by side without seeing each other, unless their losses make them."""
 
-    @property
-    def members(self) -> int:
-        """M."""
-
-    @property
-    def parameters(self) -> Mapping[str, Tensor]:
-        """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
-
-    @property
-    def learning_rates(self) -> Mapping[str, float]:
-        """Highest learning rate of the parameters that have one of their own."""
-
-    @property
-    def streams(self) -> Sequence[torch.Generator]:
-        """Everything random that `draw` uses, so that a checkpoint can hold it."""
+    members: int  #: M
+    parameters: Mapping[str, Tensor]  #: leaf tensors by name; for M > 1 the first axis of each counts the members
+    learning_rates: Mapping[str, float] = MappingProxyType({})  #: highest ones of parameters that have one of their own
+    streams: Sequence[torch.Generator]  #: everything random that `draw` uses, so that a checkpoint can hold it
 
     def draw(self) -> tuple[Tensor, ...]:
         """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
@@ -60,77 +50,58 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class History:
-    """How a training went.
+    """How a training went."""
 
-    Attributes:
-        steps: Steps at which the losses were recorded, (records,).
-        train_loss: Mean over the steps since the last record, (records, M).
-        validation_loss: (records, M); NaN where nothing is held back.
-        best_step: Step whose weights were kept, (M,).
-        seconds: Wall time, over all interruptions.
-        device: Where it ran.
-    """
-
-    steps: NDArray[np.int64]
-    train_loss: NDArray[np.float64]
-    validation_loss: NDArray[np.float64]
-    best_step: NDArray[np.int64]
-    seconds: float
-    device: str
+    steps: NDArray[np.int64]  #: at which the losses were recorded, (records,)
+    train_loss: NDArray[np.float64]  #: mean over the steps since the last record, (records, M)
+    validation_loss: NDArray[np.float64]  #: (records, M); NaN where nothing is held back
+    best_step: NDArray[np.int64]  #: step whose weights were kept, (M,)
+    seconds: float  #: wall time, over all interruptions
+    device: str  #: where it ran
 
 
 def join(histories: Sequence[History]) -> History:
     """Histories of members as one; NaN where a member had stopped before another."""
-    longest = max(histories, key=lambda history: len(history.steps))
+    steps = max((history.steps for history in histories), key=len)
 
-    def columns(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        rows = [(0, len(longest.steps) - len(curve)) for curve in curves]
-        return np.hstack([np.pad(c, (n, (0, 0)), constant_values=np.nan) for c, n in zip(curves, rows, strict=True)])
+    def columns(name: str) -> NDArray[np.float64]:
+        curves = [getattr(history, name) for history in histories]
+        return np.hstack([np.pad(c, [(0, len(steps) - len(c)), (0, 0)], constant_values=np.nan) for c in curves])
 
     return History(
-        longest.steps,
-        columns([history.train_loss for history in histories]),
-        columns([history.validation_loss for history in histories]),
+        steps,
+        columns("train_loss"),
+        columns("validation_loss"),
         np.concatenate([history.best_step for history in histories]),
         sum(history.seconds for history in histories),
         ", ".join(sorted({history.device for history in histories})),
     )
 
 
-def fit(
-    trainable: Trainable,
-    settings: Fit,
-    *,
-    checkpoint: Path | None = None,
-    label: str = "training",
-) -> History:
+def fit(trainable: Trainable, settings: Fit, *, checkpoint: Path | None = None, label: str = "training") -> History:
     """Trains all members in place and leaves each with its best weights.
 
     Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
     after `patience` validations without a new one; else they are the last. On the same machine's CPU the result
     is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
-    and a checkpoint written before the signal does what it would; a second Ctrl-C does so at once.
+    and a checkpoint written before the signal does what it would; a second Ctrl-C does so immediately.
 
     Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
     same up to round-off.
 
-    Args:
-        trainable: What is trained, already on its device.
-        settings: Steps, learning rate and the like.
-        checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
-        label: What to call this training in messages.
+    The checkpoint is the file that an interrupted training goes on from; it is the caller's to delete. The label is
+    what messages call this training.
 
     Raises:
         FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.
         torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
         ValueError: If the checkpoint belongs to another training.
     """
-    run = _Run(trainable, settings, label)
+    run = Run(trainable, settings, label)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     saved = time.monotonic()
-    progress = Progress("steps", total=settings.steps, start=run.done)
-    with progress, DeferredSignals() as signals:
+    with Progress("steps", total=settings.steps, start=run.done) as progress, DeferredSignals() as signals:
         while not run.finished:
             run.step()
             if run.done % settings.validate_every == 0 or run.done == settings.steps:
@@ -151,38 +122,38 @@ def learning_rate_factor(step: int, settings: Fit) -> float:
     return warm * (LAST_RATE + (1 - LAST_RATE) * cosine)
 
 
-class _Run:
+class Run:
     """A training on its way: everything that changes from step to step."""
 
     def __init__(self, trainable: Trainable, settings: Fit, label: str = "training") -> None:
         self.trainable, self.settings = trainable, settings
         self.members, self.parameters = trainable.members, dict(trainable.parameters)
-        learning_rates = trainable.learning_rates
-        if unknown := set(learning_rates) - set(self.parameters):
+        if unknown := set(trainable.learning_rates) - set(self.parameters):
             raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
         for name, p in self.parameters.items():
             if self.members > 1 and (p.ndim == 0 or len(p) != self.members):
                 raise ValueError(f'parameter "{name}": shape {tuple(p.shape)} must begin with {self.members} members')
-        self.peak_rates = {name: learning_rates.get(name, settings.learning_rate) for name in self.parameters}
-        self.optimiser = torch.optim.Adam(self._groups(), fused=True)
+        self.peak_rates = dict.fromkeys(self.parameters, settings.learning_rate) | dict(trainable.learning_rates)
+        groups: dict[float, list[Tensor]] = {}
+        for name, rate in self.peak_rates.items():
+            groups.setdefault(rate, []).append(self.parameters[name])
+        self.optimiser = torch.optim.Adam(
+            [{"params": ps, "peak_rate": rate} for rate, ps in groups.items()], fused=True
+        )
+        for p in self.parameters.values():  # as Adam does in its first step, so that there is a state to restore
+            zeros = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            self.optimiser.state[p] = {"step": torch.zeros((), device=p.device), **zeros}
         self.device = next(iter(self.parameters.values())).device
         self.divider, self.validation_divider = Divider(label), Divider(f"{label}, validation")
         self.done = 0
         self.begun, self.seconds_before = time.monotonic(), 0.0
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64)
-        self.records: list[Tensor] = []  # each (1 + 2 members,): step, train losses, validation losses
+        self.records = torch.empty(0, 1 + 2 * self.members, dtype=torch.float64)  # steps, train and validation losses
         self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.running_mean = {name: p.clone() for name, p in self.best.items()} if settings.ema else {}
         self.best_loss = torch.full((self.members,), math.inf)
         self.best_step = torch.zeros(self.members, dtype=torch.int64)
         self.stale = torch.zeros(self.members, dtype=torch.int64)  # validations since the best one
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """The parameters by their highest learning rate."""
-        groups: dict[float, list[Tensor]] = {}
-        for name, rate in self.peak_rates.items():
-            groups.setdefault(rate, []).append(self.parameters[name])
-        return [{"params": parameters, "peak_rate": rate} for rate, parameters in groups.items()]
 
     @property
     def stopped(self) -> Tensor:
@@ -191,6 +162,7 @@ class _Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all steps are done or all members have stopped."""
         return self.done >= self.settings.steps or bool(self.stopped.all())
 
     def step(self) -> None:
@@ -198,8 +170,9 @@ class _Run:
         drawn = self.trainable.draw()
         losses = self.divider.attempt(len(drawn[0]), partial(self._gradients, drawn))
         norms = self._clip_gradients()
-        if not bool((losses + norms).isfinite().all()):
-            member = int((losses + norms).isfinite().logical_not().nonzero()[0])
+        finite = (losses + norms).isfinite()
+        if not bool(finite.all()):
+            member = int(finite.logical_not().nonzero()[0])
             who = f"member {member}: " if self.members > 1 else ""
             raise FloatingPointError(
                 f"{who}loss {losses[member]:g} with gradient norm {norms[member]:g} in step {self.done}; "
@@ -232,18 +205,19 @@ class _Run:
         norms = torch.stack(squares).sum(0).sqrt()
         scale = (self.settings.clip / norms).clamp_max(1.0)
         for g in gradients:
-            g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
+            g.mul_(_for_each_member(scale, g))
         return norms
 
     @torch.no_grad()
     def record(self) -> None:
         """Writes the losses down and keeps the weights of members that are better than before."""
-        steps_before = int(self.records[-1][0]) if self.records else 0
+        steps_before = int(self.records[-1, 0]) if len(self.records) else 0
         train = self.loss_sum / (self.done - steps_before)
         self._swap_running_mean()
         held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
-        self.records.append(torch.cat([torch.tensor([float(self.done)]), train, validation]).double())
+        row = torch.cat([torch.tensor([float(self.done)]), train, validation]).double()
+        self.records = torch.cat([self.records, row.unsqueeze(0)])
         self.loss_sum.zero_()
         if held_back is None:  # the last weights are the best
             better = torch.ones(self.members, dtype=torch.bool)
@@ -252,10 +226,9 @@ class _Run:
             self.best_loss = torch.where(better, validation.float(), self.best_loss)
             self.stale = torch.where(better, 0, self.stale + 1)
         self.best_step[better] = self.done
-        where = better.to(self.device)
         for name, p in self.parameters.items():
-            mask = where.view(-1, *[1] * (p.ndim - 1))
-            self.best[name] = torch.where(mask, p.detach(), self.best[name])
+            where = _for_each_member(better.to(self.device), p)
+            self.best[name] = torch.where(where, p.detach(), self.best[name])
         self._swap_running_mean()
 
     def _swap_running_mean(self) -> None:
@@ -270,11 +243,12 @@ class _Run:
         """Puts the best weights in place."""
         for name, p in self.parameters.items():
             p.copy_(self.best[name])
-        records = torch.stack(self.records).numpy()
-        train, validation = np.split(records[:, 1:], 2, axis=1)
-        seconds = self.seconds_before + time.monotonic() - self.begun
-        steps = records[:, 0].astype(np.int64)
-        return History(steps, train, validation, self.best_step.numpy(), seconds, str(self.device))
+        steps, losses = self.records[:, 0].numpy().astype(np.int64), self.records[:, 1:].numpy()
+        train, validation = np.split(losses, 2, axis=1)
+        return History(steps, train, validation, self.best_step.numpy(), self._seconds(), str(self.device))
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.begun
 
     def _fingerprint(self) -> str:
         """What a checkpoint must agree on with the training that goes on from it."""
@@ -282,23 +256,20 @@ class _Run:
         shapes = {name: list(p.shape) for name, p in self.parameters.items()}
         return json.dumps([settings, self.peak_rates, self.members, shapes], sort_keys=True)
 
-    def save(self, path: Path) -> None:
-        """Writes a checkpoint."""
-        seconds = self.seconds_before + time.monotonic() - self.begun
-        tensors = {
-            "loss_sum": self.loss_sum,
-            "records": torch.stack(self.records) if self.records else torch.empty(0),
-            "best_loss": self.best_loss,
-            "best_step": self.best_step,
-            "stale": self.stale,
-        }
-        tensors |= {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
+    def _tensors(self) -> dict[str, Tensor]:
+        """All tensors that change from step to step, by name."""
+        tensors = {name: getattr(self, name) for name in ("loss_sum", "records", "best_loss", "best_step", "stale")}
         for name, p in self.parameters.items():
             tensors |= {f"weights {name}": p.detach(), f"best {name}": self.best[name]}
             tensors |= {f"adam {key} {name}": value for key, value in self.optimiser.state[p].items()}
-        tensors |= {f"mean {name}": mean for name, mean in self.running_mean.items()}
-        about = {"fingerprint": self._fingerprint(), "done": str(self.done), "seconds": repr(seconds)}
-        write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}, about))
+        return tensors | {f"mean {name}": mean for name, mean in self.running_mean.items()}
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint."""
+        tensors = {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
+        tensors |= {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
+        about = {"fingerprint": self._fingerprint(), "done": str(self.done), "seconds": repr(self._seconds())}
+        write_bytes(path, save(tensors, about))
 
     @torch.no_grad()
     def restore(self, path: Path) -> None:
@@ -312,15 +283,13 @@ class _Run:
         if about.get("fingerprint") != self._fingerprint():
             raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
         self.done, self.seconds_before = int(about["done"]), float(about["seconds"])
-        self.records = list(tensors["records"])
-        self.loss_sum, self.stale = tensors["loss_sum"], tensors["stale"]
-        self.best_loss, self.best_step = tensors["best_loss"], tensors["best_step"]
+        self.records = tensors["records"]  # which has as many rows as there were validations
+        for name, tensor in self._tensors().items():
+            tensor.copy_(tensors[name])
         for i, stream in enumerate(self.trainable.streams):
             stream.set_state(tensors[f"stream {i}"])
-        for name, p in self.parameters.items():
-            p.copy_(tensors[f"weights {name}"])
-            self.best[name] = tensors[f"best {name}"].to(self.device)
-            if self.running_mean:
-                self.running_mean[name].copy_(tensors[f"mean {name}"])
-            moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
+
+
+def _for_each_member(numbers: Tensor, like: Tensor) -> Tensor:
+    """A number for each member, (M,), that broadcasts over a tensor of (M, ...)."""
+    return numbers.view(-1, *[1] * (like.ndim - 1))

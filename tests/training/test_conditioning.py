@@ -14,7 +14,7 @@ import torch
 from gampl.generators.settings import DENSITIES, FLOWS, Architecture
 from gampl.processes.top_pair import TopPair
 from gampl.training.data import Data, untrained
-from gampl.training.fit import _Run
+from gampl.training.fit import Run
 from gampl.training.settings import Training
 from gampl_book import event_studies
 
@@ -32,16 +32,16 @@ SIZES["lgatr"] = replace(
 EVENTS = np.asarray(TopPair(0).load("train").momenta)
 
 
-def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> _Run:
+def run(training: Training, events: np.ndarray, perturbed: float = 0.0) -> Run:
     """A training before its first step, with weights that are perturbed by so much of themselves."""
     member, stream = untrained(training, Data(events).checked(training, ""), 0), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in member.parameters.values():
             p.mul_(1 + perturbed * torch.randn(p.shape, generator=stream))
-    return _Run(member, training.fit)
+    return Run(member, training.fit)
 
 
-def distance(one: _Run, other: _Run) -> float:
+def distance(one: Run, other: Run) -> float:
     """Of all weights, relative to their size."""
     pairs = [(a.detach().double(), other.parameters[name].detach().double()) for name, a in one.parameters.items()]
     return (sum((a - b).square().sum() for a, b in pairs) / sum(a.square().sum() for a, _ in pairs)).sqrt().item()
