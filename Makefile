@@ -6,6 +6,17 @@ SIZE ?= bundled
 CLUSTER ?=
 RINGS := averaging_amplification kolmogorov_smirnov differential_amplification
 
+# as even an old Python understands it
+define CHECK_VERSION
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("""
+This project needs Python 3.11 or newer, and %s is %d.%d.
+Name a newer one, for example: make PYTHON=python3.12 book
+""" % ((sys.executable,) + sys.version_info[:2]))
+endef
+export CHECK_VERSION
+
 PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -32,6 +43,7 @@ help:
 
 environment:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c "$$CHECK_VERSION"
 	@$(PYTHON) -m gampl_book.bootstrap
 
 book: environment

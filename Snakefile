@@ -43,8 +43,7 @@ PROGRAMS = {f"notebooks/{name}.py" for name in NOTEBOOKS}
 PROGRAMS |= {job.trained_by for jobs in JOBS.values() for job in jobs.values()}
 SOURCES = {file: sources(file) for file in PROGRAMS}
 LOCKS = {file: lock(file) for file in PROGRAMS}
-RUNNING_NOTEBOOKS = ["gampl_book/run_notebook.py", "gampl_book/notebook_env.py"]
-CHECKING_NOTEBOOKS = ["gampl_book/references.py", "gampl_book/notebook_env.py", "tests/nbval_sanitize.cfg"]
+CHECKING_NOTEBOOKS = ["gampl_book/references.py", "gampl_book/run_notebook.py", "tests/nbval_sanitize.cfg"]
 
 
 def receipts(notebook, profile):
@@ -146,7 +145,7 @@ use rule train as train_smoke with:
 
 rule notebook:
     input:
-        RUNNING_NOTEBOOKS,
+        "gampl_book/run_notebook.py",
         lambda w: SOURCES[f"notebooks/{w.notebook}.py"],
         lambda w: plan.notebook_files(w.notebook, PROFILE),
         lambda w: receipts(w.notebook, PROFILE),

@@ -97,7 +97,7 @@ def measure(kind: str, jets: int, device: torch.device, quick: bool, floors: tup
         plain._gradients(drawn, batch)
     stream = torch_generator(1, "generated", device=device)
     size = 64 if quick else generator.gpu_batch_size
-    generate = seconds(lambda: generator.generate(*generator.latent(size, stream)), 1 if quick else 5, device)
+    generate = seconds(lambda: generator.generate(None, *generator.latent(size, stream)), 1 if quick else 5, device)
     return {
         "network": kind,
         "jets": jets,

@@ -7,6 +7,7 @@ from side_by_side import report, seconds
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.densities import Density, Plain
+from gampl.generators.settings import Architecture
 from gampl_book.integrals import shell_integrals
 
 EDGES = np.concatenate([[0.0], np.linspace(0.7, 1.3, 19), [np.inf]])
@@ -16,7 +17,11 @@ EDGES = np.concatenate([[0.0], np.linspace(0.7, 1.3, 19), [np.inf]])
 def test_integrals(benchmark, features, expected):
     torch.set_num_threads(1)
     n_gen = 100_000
-    members = [AutoregressiveTransformer(features, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    size, streams = (
+        Architecture("autoregressive", blocks=1, width=16),
+        [torch.Generator().manual_seed(i) for i in (0, 1)],
+    )
+    members = [AutoregressiveTransformer(features, size, generator=stream) for stream in streams]
     generators = [Density(Plain(features), member) for member in members]
 
     def sample(i):

@@ -7,6 +7,7 @@ import pythia8mc
 from side_by_side import report, seconds
 
 from gampl.particles.kinematics import cylindrical
+from gampl.processes import Cuts
 from gampl.simulation import calorimeter, jets, top_reconstruction
 from gampl.simulation.pythia import COMMON, EventRecord, Particles
 from gampl.simulation.top_pair import TopPairRecipe
@@ -45,7 +46,8 @@ def by_the_event(pythia, recipe, rng):
         momenta = cylindrical(np.stack([ak.to_numpy(found[name]) for name in columns], axis=-1))
         selected = jets.select(jets.scale(jets.by_pt(momenta[None])), recipe.pt_min, recipe.eta_max)
         tagged = jets.b_tags(selected, particles, rng)
-        if selected.shape[1] >= 6 and tagged.sum() == 2 and jets.smallest_delta_r(selected)[0] > recipe.delta_r_min:
+        apart = Cuts(delta_r_min=recipe.delta_r_min)
+        if selected.shape[1] >= 6 and tagged.sum() == 2 and apart(selected)[0]:
             top_reconstruction.reconstruct(selected, tagged)
 
 

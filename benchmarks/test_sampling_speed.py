@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.densities import Density
 from gampl.generators.mixture import Mixture
+from gampl.generators.settings import Architecture
 
 BATCH_SIZE = Density.batch_size
 
@@ -33,11 +34,12 @@ def growing(network: AutoregressiveTransformer, uniform: torch.Tensor, normal: t
     return x
 
 
-@pytest.mark.parametrize("size", [{"width": 16, "layers": 1}, {"width": 32, "layers": 2}], ids=["small", "large"])
+@pytest.mark.parametrize("size", [{"width": 16, "blocks": 1}, {"width": 32, "blocks": 2}], ids=["small", "large"])
 @pytest.mark.parametrize("features", [2, 4])
 def test_cached_sampling(benchmark, features, size):
     torch.set_num_threads(1)
-    network = AutoregressiveTransformer(features, **size, generator=torch.Generator().manual_seed(0))
+    architecture = Architecture("autoregressive", **size)
+    network = AutoregressiveTransformer(features, architecture, generator=torch.Generator().manual_seed(0))
     uniform, normal = torch.rand(BATCH_SIZE, features), torch.randn(BATCH_SIZE, features)
     ways = [lambda way=way: way(network, uniform, normal) for way in (type(network).transform, anew, growing)]
     for way in ways[1:]:  # the same events, but for round-off that carries a uniform number over an edge

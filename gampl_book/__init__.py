@@ -3,7 +3,10 @@
 It imports `gampl` and is never imported by it. Its commands are listed by ``python -m gampl_book --help``.
 """
 
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "gampl", ROOT / "gampl_book")  # whose files are ours: a change in them is a change of what they make
@@ -13,3 +16,14 @@ COSTS = "data/costs"  # what units of the work have cost, by device; those of wh
 
 class BookError(Exception):
     """Something that whoever runs a command can mend; the message says what it is."""
+
+
+def read_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """What notebooks recorded, by name, from the files that they left in a folder; empty if there is none."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
+    """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
+    both_nan = math.isnan(one) and math.isnan(other)
+    return both_nan or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)

@@ -59,10 +59,10 @@ def parser() -> argparse.ArgumentParser:
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
 
-    command("keep", "keep:keep", "Keep a run's numbers and costs in data/.", "laptop")
+    command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
     command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
 
-    settings = command("other-settings", "other_settings:compare", "Run smoke notebooks as on another processor.")
+    settings = command("other-settings", "references:other_settings", "Run smoke notebooks as on another processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
     settings.add_argument("--instructions", choices=("default", "avx2", "all"), default="default")
     settings.add_argument("--threads", type=int, default=2)

@@ -1,42 +1,25 @@
-#!/usr/bin/env python3
 """Makes, completes or mends .venv, so that `make book` needs nothing but Python and make.
 
 Called before every other target: if all is well it returns in a blink. Whatever fails is said in one sentence, with
-the way to mend it. Standard library only, and old Pythons must be able to read this file up to the version check.
+the way to mend it. Standard library only.
 """
 
+import fcntl
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
 import sys
-
-OLDEST = (3, 11)
-
-if sys.version_info < OLDEST:
-    sys.exit(
-        f"\nThis project needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and {sys.executable} is"
-        f" {sys.version_info[0]}.{sys.version_info[1]}.\nName a newer one, for example: make PYTHON=python3.12 book\n"
-    )
-
-import fcntl  # noqa: E402
-import hashlib  # noqa: E402
-import importlib.util  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import tomllib  # noqa: E402
-from pathlib import Path  # noqa: E402
+import tomllib
+from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = "networks,lorentz,classifier,events,simulation,book,cluster,dev"
 NEEDED_BYTES = 3_000_000_000
 TAIL_LINES = 15
 INTERRUPTED = 130
-
-PROBE = """
-import importlib.util, json, sys
-package = importlib.util.find_spec("gampl")
-print(json.dumps([sys.version_info[:2], importlib.util.find_spec("pip") is not None, package and package.origin]))
-"""
 
 INCOMPLETE_VENV = (
     f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
@@ -74,6 +57,8 @@ class Environment:
         self.root, self.folder = root, root / ".venv"
         self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / "installed.json"  # written last: what was asked for and is there
+        lines = (root / "constraints.txt").read_text().splitlines()
+        self.pins = [line for line in lines if line and not line.startswith("#")]
 
     def is_current(self) -> bool:
         """Whether all is there that should be, and works."""
@@ -87,17 +72,11 @@ class Environment:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def requirements(self) -> str:
-        """Hash of all that decides what has to be installed."""
+    def requirements(self) -> list[object]:
+        """All that decides what has to be installed."""
         project = tomllib.loads((self.root / "pyproject.toml").read_text())["project"]
         tables = [project.get(name) for name in ("dependencies", "optional-dependencies", "scripts")]
-        content = json.dumps([EXTRAS, tables, sys.version_info[:2], self.pins()])
-        return hashlib.sha256(content.encode()).hexdigest()
-
-    def pins(self) -> list[str]:
-        """The versions that are asked for."""
-        lines = (self.root / "constraints.txt").read_text().splitlines()
-        return [line for line in lines if line and not line.startswith("#")]
+        return [EXTRAS, tables, list(sys.version_info[:2]), self.pins]
 
     def packages(self) -> list[str]:
         """Names and versions of what is installed."""
@@ -109,15 +88,16 @@ class Environment:
 
         With the project it must also import the package from this very folder, as it does not after a move or a copy.
         """
+        checks = f"import pip, sys; assert sys.version_info[:2] == {sys.version_info[:2]}"
+        if with_project:
+            checks += "; import importlib.util, os; package = importlib.util.find_spec('gampl').origin"
+            checks += f"; assert os.path.samefile(os.path.dirname(package), {str(self.root / 'gampl')!r})"
         # -I: nothing from outside, neither PYTHONPATH nor the user's own packages, may stand in for what is missing
-        command = [str(self.python), "-I", "-c", PROBE]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-            version, has_pip, package = json.loads(done.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError):
+            done = subprocess.run([self.python, "-I", "-c", checks], capture_output=True, timeout=60, check=False)
+        except (OSError, subprocess.SubprocessError):
             return False
-        is_here = package is not None and Path(package).resolve().parents[1] == self.root.resolve()
-        return version == list(sys.version_info[:2]) and has_pip and (is_here or not with_project)
+        return done.returncode == 0
 
     def make(self) -> None:
         """Makes the environment, or goes on where an earlier attempt stopped; raises SetupError if it cannot."""
@@ -160,32 +140,23 @@ class Environment:
             )
 
     def _pip(self, *arguments: str) -> None:
-        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self.pins()))
+        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self.pins))
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
     """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
 
-    Raises:
-        SetupError: If it fails, with the reason in words if it is one that we know.
+    Raises SetupError if it fails, with the reason in words if it is one that we know.
     """
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     variables.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PYTHONUNBUFFERED="1")
     output: list[str] = []
     n_packages = 0
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        for line in process.stdout or ():
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    with subprocess.Popen(command, cwd=folder, env=variables, **pipes) as process:  # type: ignore[call-overload]
+        for line in process.stdout:
             output.append(line)
-            package = re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line)
-            if package:
+            if package := re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line):
                 n_packages += 1
                 say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
             elif line.startswith("Installing collected packages"):
@@ -217,14 +188,14 @@ def main(root: Path = ROOT) -> int:
                 environment.make()
     except SetupError as error:
         say(f"\n{error}\n")
-        return 1
     except OSError as error:
         say(f"{error}\n\n{explain(str(error))}\n")
-        return 1
     except KeyboardInterrupt:
         say("\nStopped. Run make again to go on from here.\n")
         return INTERRUPTED
-    return 0
+    else:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

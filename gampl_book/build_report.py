@@ -26,20 +26,19 @@ class Step:
     logs: list[str]
     start: float = field(default_factory=time.monotonic)
 
-    def seconds(self) -> str:
-        """How long it has been running."""
-        return f"{time.monotonic() - self.start:.0f} s"
+    def __str__(self) -> str:
+        return f"{self.label} ({time.monotonic() - self.start:.0f} s)"
 
     def log_lines(self) -> list[str]:
         """What it has written so far; of a line that overwrites itself only the last state."""
         text = "".join(Path(log).read_text(errors="replace") for log in self.logs if Path(log).is_file())
-        lines = [line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n")]
+        lines = (line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n"))
         return [line for line in lines if line]
 
     def status(self) -> str:
         """What it is doing: the last line of its log if that names it, else its name."""
         last = self.log_lines()[-1:]
-        return last[0] if last and last[0].partition(":")[0] in self.label else f"{self.label} ({self.seconds()})"
+        return last[0] if last and last[0].partition(":")[0] in self.label else str(self)
 
 
 class LogHandler(LogHandlerBase):
@@ -72,13 +71,11 @@ class LogHandler(LogHandlerBase):
             step = self.running.pop(about["job_id"], None)
             if step and self.done < self.total:
                 self.done += 1
-                self._say(f"{self.done:{len(str(self.total))}} of {self.total} steps: {step.label} ({step.seconds()})")
+                self._say(f"{self.done:{len(str(self.total))}} of {self.total} steps: {step}")
         elif event == LogEvent.JOB_ERROR:
-            step = self.running.pop(about["jobid"], None)
-            if step:
+            if step := self.running.pop(about["jobid"], None):
                 end = "\n".join(f"  | {line}" for line in step.log_lines()[-TAIL_LINES:])
-                whole = ", ".join(step.logs)
-                self._say(f"\nFAILED after {step.seconds()}: {step.label}\n{end}\n  Everything it said: {whole}\n")
+                self._say(f"\nFAILED: {step}\n{end}\n  Everything it said: {', '.join(step.logs)}\n")
         elif event == LogEvent.ERROR or (event is None and record.levelno >= WARNING):
             text = record.getMessage().strip()
             if not any(phrase in text for phrase in SAID_BETTER):

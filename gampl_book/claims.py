@@ -1,24 +1,19 @@
 """The claims ledger: what the paper states as a result, beside ours, with a verdict (`gampl_book.verdicts`).
 
 ``book/claims.yml`` says where the paper states something, which recorded number of which notebook answers it, and what
-counts as agreement. The same evaluation makes a page of the book (`gampl_book.made_pages`) and a test, and
-
-    python -m gampl_book claims --profile laptop [--accept]
-
-names the claims whose verdict is not one that the ledger expects, or accepts the verdicts of that run.
+counts as agreement. The same evaluation makes a page of the book (`gampl_book.made_pages`), a test, and the command
+``python -m gampl_book claims``.
 """
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from gampl_book import KEPT_RESULTS, BookError
+from gampl_book import KEPT_RESULTS, BookError, read_results
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
 from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
@@ -112,8 +107,7 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Verdict.CONSISTENT, ""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """Our number for a claim in one profile."""
 
     verdict: Verdict
@@ -125,14 +119,13 @@ class Answer:
             return "–"
         if self.ours.interval is None:
             return rounded(self.ours.value, 4)
-        low, high = (rounded(end) for end in self.ours.interval)
+        low, high = map(rounded, self.ours.interval)
         level = self.ours.level
         at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
         return f"{rounded(self.ours.value)} ({low} to {high}{at})"
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A claim with its answers by profile; a profile that was not run has none."""
 
     claim: Claim
@@ -140,7 +133,7 @@ class Judged:
 
     def verdict(self, profile: str) -> Verdict:
         """The verdict of a run; *not attempted* where it has no number."""
-        return self.answers[profile].verdict if profile in self.answers else Verdict.NOT_ATTEMPTED
+        return self.answers.get(profile, NO_ANSWER).verdict
 
     def as_expected(self, profile: str) -> bool:
         """Whether the run of a profile has a verdict that the ledger allows."""
@@ -149,12 +142,15 @@ class Judged:
 
     def explain(self, profile: str) -> str:
         """One sentence on an unexpected verdict."""
-        answer = self.answers.get(profile, Answer(Verdict.NOT_ATTEMPTED))
+        answer = self.answers.get(profile, NO_ANSWER)
         return (
             f"claim {self.claim.id} ({self.claim.where}): {answer.verdict}, ours {answer}, paper {self.claim.stated}; "
             f"expected {' or '.join(self.claim.expect[profile])} in profile {profile}. If the new verdict is right, "
             f"accept it with: python -m gampl_book claims --profile {profile} --accept"
         )
+
+
+NO_ANSWER = Answer(Verdict.NOT_ATTEMPTED)
 
 
 def load(ledger: Path) -> list[Claim]:
@@ -181,20 +177,14 @@ Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
 Results = Mapping[str, Run]  # by profile
 
 
-def read_results(build: Path, archive: Path) -> Results:
+def read_runs(build: Path, archive: Path) -> Results:
     """What the notebooks recorded, for each profile that was run; a run may have some of the notebooks only.
 
-    Args:
-        build: Folder of the runs on this machine, ``<profile>/results/<notebook>.json``.
-        archive: Folder of results that are kept with the book, ``<profile>/<notebook>.json``; a run here comes first.
+    Runs on this machine, ``<build>/<profile>/results/<notebook>.json``, come before those that are kept with the book,
+    ``<archive>/<profile>/<notebook>.json``.
     """
-    results = {}
-    for profile in PROFILES:
-        files = {path.stem: path for path in (archive / profile).glob("*.json")}
-        files |= {path.stem: path for path in (build / profile / "results").glob("*.json")}
-        if files:
-            results[profile] = {name: json.loads(files[name].read_text(encoding="utf-8")) for name in sorted(files)}
-    return results
+    runs = {p: read_results(archive / p) | read_results(build / p / "results") for p in PROFILES}
+    return {profile: dict(sorted(run.items())) for profile, run in runs.items() if run}
 
 
 def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
@@ -202,9 +192,9 @@ def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
     answers = {c.id: {profile: _answer(c, run) for profile, run in results.items()} for c in claims}
     for claim in claims:
         for profile, first in answers.get(claim.premise, {}).items():
-            answer = answers[claim.id][profile]
-            if first.verdict is Verdict.DIFFERS and answer.ours is not None:
-                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, answer.ours, PREMISE_DIFFERS)
+            ours = answers[claim.id][profile].ours
+            if first.verdict is Verdict.DIFFERS and ours is not None:
+                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, ours, PREMISE_DIFFERS)
     return [Judged(c, answers[c.id]) for c in claims]
 
 
@@ -213,11 +203,11 @@ def _answer(claim: Claim, run: Run) -> Answer:
     for notebook, _, name in (reference.partition(".") for reference in claim.names):
         entry = run.get(notebook, {"numbers": {}})["numbers"].get(name)
         if entry is None:
-            return Answer(Verdict.NOT_ATTEMPTED)
+            return NO_ANSWER
         interval = Range(*map(float, entry["interval"])) if "interval" in entry else None
         numbers.append(Recorded(float(entry["value"]), interval, entry.get("level")))
     if not numbers:
-        return Answer(Verdict.NOT_ATTEMPTED)
+        return NO_ANSWER
     ours = combine(numbers, [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])])
     verdict, why = claim.judge(ours)
     return Answer(verdict, ours, why)
@@ -226,7 +216,7 @@ def _answer(claim: Claim, run: Run) -> Answer:
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
     """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
 
-    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; BookError is raised otherwise.
+    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; else BookError is raised.
     """
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]
@@ -242,11 +232,11 @@ def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> lis
 
 def compare(profile: str, accept: bool = False) -> int:
     """Names the claims whose verdict the ledger does not expect, or accepts them; returns 1 if there are any."""
-    judged = evaluate(load(LEDGER), read_results(Path("_build"), Path(KEPT_RESULTS)))
+    judged = evaluate(load(LEDGER), read_runs(Path("_build"), Path(KEPT_RESULTS)))
     if accept:
         print("expected from now on:", ", ".join(accept_verdicts(LEDGER, judged, profile)) or "nothing new")
         return 0
-    unexpected = [j.explain(profile) for j in judged if not j.as_expected(profile)]
-    for sentence in unexpected:
-        print(f"gampl_book claims: {sentence}", file=sys.stderr)
+    unexpected = [j for j in judged if not j.as_expected(profile)]
+    for j in unexpected:
+        print(f"gampl_book claims: {j.explain(profile)}", file=sys.stderr)
     return 1 if unexpected else 0

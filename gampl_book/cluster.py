@@ -24,8 +24,7 @@ def known() -> list[str]:
 def arguments(cluster: str) -> list[str]:
     """What Snakemake is told about a cluster; about this machine if there is none.
 
-    Raises:
-        BookError: If there is no such cluster, or it is Slurm's and that is not here or does not answer.
+    Raises BookError if there is no such cluster, or if it is Slurm and that is not here or does not answer.
     """
     if not cluster:
         return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
@@ -74,8 +73,7 @@ def left_behind() -> list[str]:
 def refuse_jobs_of_another_machine(holder: str) -> None:
     """Refuses to take over jobs of a build on another machine, which may still watch them: locks may not reach there.
 
-    Args:
-        holder: Which process has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
+    The holder has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
     """
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
         raise BookError(

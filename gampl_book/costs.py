@@ -5,19 +5,20 @@ timed, of a generator and of a recipe some events. This module only counts and m
 measured; it needs no torch.
 """
 
-import json
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gampl.simulation.seeds import seeds
-from gampl.training.settings import RESAMPLINGS
-from gampl_book import COSTS, event_plans as plans, event_studies, studies
+import msgspec
 
-EVENTS_PER_SHARD = 20_000
-BYTES_PER_EVENT = {"top_pair_0j": 6 * 4 * 4, "top_pair_4j": 10 * 4 * 4, "leading_order": 4 * 4}  # single precision
+from gampl.simulation.seeds import seeds
+from gampl.simulation.shards import EVENTS_PER_SHARD
+from gampl.training.settings import RESAMPLINGS, Training
+from gampl_book import COSTS, event_plans, event_studies, studies
+
+FIELDS = {"device", "kind", "profile", "rings", "events", "shards"}  # of a file of measurements
+Measured = Mapping[str, Any]
 
 
 class Work(NamedTuple):
@@ -36,64 +37,50 @@ def files(project: Path) -> list[Path]:
     return sorted((project / COSTS).glob("*.json"))
 
 
-def read(path: Path | str) -> dict[str, Any]:
+def read(path: Path | str) -> Measured:
     """A file of measurements; raises ValueError, which names the file, if it is not one."""
     try:
-        measured: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        measured["device"], measured["profile"], measured["rings"], measured["events"], measured["shards"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a file of measured costs, see make costs: {error!r}") from error
+        measured = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a file of measured costs, see make costs: {error}") from error
+    if missing := FIELDS - measured.keys():
+        raise ValueError(f"{path} is not a file of measured costs, see make costs: it has no {min(missing)}")
     return measured
 
 
-def plan(profile: str, seed: int, measured: Mapping[str, Any]) -> list[Work]:
+def plan(profile: str, seed: int, measured: Measured) -> list[Work]:
     """The work behind a profile's book but for its notebooks, by kind, with costs that were measured for it."""
     if measured["profile"] != profile:
         raise ValueError(f"the costs were measured for profile {measured['profile']}, not for {profile}")
-    making = _shards(measured["shards"]) if profile == "paper" else ()  # the others use bundled events
-    return [*making, *_rings(profile, seed, measured["rings"]), *_events(profile, seed, measured["events"])]
-
-
-def _shards(measured: Mapping[str, float]) -> Iterator[Work]:
-    for folder, shards in plans.shards("paper").items():
-        jobs, each = len(seeds(shards.seeds)), measured.get(folder)
+    works = []
+    for folder, shards in event_plans.plan("paper").shards.items() if profile == "paper" else ():
+        jobs, each = len(seeds(shards.seeds)), measured["shards"].get(folder)
         events = jobs * (shards.events or EVENTS_PER_SHARD)
-        yield Work(f"events {folder}", jobs, None if each is None else events * each / 3600)
-
-
-def _rings(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
-    """Trainings of the rings by dimension and posterior."""
-    trainings = studies.trainings(profile, seed)
-    kinds = Counter("/".join(name.split("/")[:2]) for name in trainings)
-    for kind, jobs in kinds.items():
-        one = next(training for name, training in trainings.items() if name.startswith(f"{kind}/"))
+        works.append(Work(f"events {folder}", jobs, None if each is None else events * each / 3600))
+    rings: dict[str, list[Training]] = {}
+    for name, one in studies.trainings(profile, seed).items():
+        rings.setdefault("/".join(name.split("/")[:2]), []).append(one)
+    for kind, (one, *others) in rings.items():
         # how the members of an ensemble use the events does not change what they cost
         like = "deep" if one.posterior in RESAMPLINGS else one.posterior
-        each = measured.get(f"{kind.partition('/')[0]}/{like}")
-        seconds = None if each is None else jobs * one.fit.steps * each["seconds_per_step"]
-        yield Work(f"training {kind}", jobs, None if seconds is None else seconds / 3600)
-
-
-def _events(profile: str, seed: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Work]:
-    """Trainings of generators of LHC events, each followed by making events, by ensemble."""
-    trainings = event_studies.trainings(profile, seed)
-    for ensemble in event_studies.ensembles(profile):
-        members, fit = event_studies.members(profile, ensemble), trainings[f"{ensemble}/0"].fit
-        each, hours = measured.get(unit(ensemble)), None
+        jobs, each = 1 + len(others), measured["rings"].get(f"{kind.partition('/')[0]}/{like}")
+        hours = None if each is None else jobs * one.fit.steps * each["seconds_per_step"] / 3600
+        works.append(Work(f"training {kind}", jobs, hours))
+    for name, one in event_studies.ensembles(profile, seed).items():  # each member then generates events
+        each, hours = measured["events"].get(unit(name)), None
         if each is not None:
-            step = each["seconds_per_step"] * fit.batch_size / each["batch_size"]
-            generating = event_studies.n_gen(profile, ensemble) * each["seconds_per_generated_event"]
-            hours = members * (fit.steps * step + generating) / 3600
-        yield Work(f"training {ensemble}", members, hours)
+            step = each["seconds_per_step"] * one.fit.batch_size / each["batch_size"]
+            generating = event_studies.n_gen(profile, name) * each["seconds_per_generated_event"]
+            hours = one.members * (one.fit.steps * step + generating) / 3600
+        works.append(Work(f"training {name}", one.members, hours))
+    return works
 
 
 def gigabytes_generated(profile: str) -> float:
-    """Size of the events that the members of all ensembles generate, as the store keeps them, in 10^9 bytes."""
+    """Size of the events that the members of all ensembles generate, in single precision, in 10^9 bytes."""
     sizes = (
-        event_studies.members(profile, ensemble)
-        * event_studies.n_gen(profile, ensemble)
-        * BYTES_PER_EVENT[unit(ensemble).partition("/")[0]]
-        for ensemble in event_studies.ensembles(profile)
+        one.members * event_studies.n_gen(profile, name) * math.prod(one.process.event_shape) * 4
+        for name, one in event_studies.ensembles(profile).items()
     )
     return sum(sizes) / 1e9
 
@@ -101,7 +88,7 @@ def gigabytes_generated(profile: str) -> float:
 def gigabytes_simulated(project: Path) -> float:
     """Size of the paper's top pairs, in shards and merged, at the bundled files' size per shard, in 10^9 bytes."""
     bundled = sum((project / f"data/top_pair_{jets}j.h5").stat().st_size for jets in (0, 4))
-    shards = {size: len(seeds(plans.shards(size)["top_pair"].seeds)) for size in ("bundled", "paper")}
+    shards = {size: len(seeds(event_plans.plan(size).shards["top_pair"].seeds)) for size in ("bundled", "paper")}
     return 2 * bundled / shards["bundled"] * shards["paper"] / 1e9
 
 

@@ -22,10 +22,8 @@ Floats = NDArray[np.float64]
 def training_events(training: Training, profile: str, member: int = 0) -> Floats:
     """The events that all members of an ensemble are trained on, or one that is independent: (n, *event_shape).
 
-    Of top pairs the first of the training sample, of the leading-order process draws with the training's seed.
-
-    Raises:
-        ValueError: If the file has fewer.
+    Of top pairs the first of the training sample, of the leading-order process draws with the training's seed. Raises
+    ValueError if the file has fewer.
     """
     process = training.process
     if isinstance(process, LeadingOrder):
@@ -58,20 +56,25 @@ def train_members(names: Sequence[str], profile: str, seed: int, parallel: int =
     On a CPU that is up to twice as fast for small networks and small batches, and no faster else: see
     benchmarks/test_side_by_side_speed.py. What is trained is the same up to round-off only.
     """
-    plan, options = event_studies.trainings(profile, seed), event_studies.generation(profile)
-    families: dict[str, list[int]] = {}
-    for name in sorted(set(names), key=list(plan).index):
-        family, _, number = name.rpartition("/")
-        families.setdefault(family, []).append(int(number))
     trained: dict[str, Trained] = {}
-    for family, numbers in families.items():
-        training = plan[f"{family}/{numbers[0]}"]
+    solver, chunk = event_studies.solver(profile), event_studies.chunk(profile)
+    for ensemble, training in event_studies.ensembles(profile, seed).items():
+        numbers = [k for k in range(training.members) if f"{ensemble}/{k}" in names]
+        if not numbers:
+            continue
         if training.posterior == "repulsive":  # trained together or not at all
             numbers = list(range(training.members))
         events = partial(training_events, training, profile)
-        data = events if training.posterior == "independent" else events()
-        made = train.train_members(training, data, members=numbers, parallel=parallel, label=family, **options)
-        trained |= {f"{family}/{one.number}": one for one in made}
+        made = train.train_members(
+            training,
+            events if training.posterior == "independent" else events(),
+            members=numbers,
+            parallel=parallel,
+            label=ensemble,
+            solver=solver,
+            chunk=chunk,
+        )
+        trained |= {f"{ensemble}/{one.number}": one for one in made}
     return {name: trained[name] for name in names}
 
 
@@ -84,11 +87,10 @@ def generate(name: str, member: Trained, profile: str, seed: int) -> str:
 
 def ensemble(name: str, profile: str, seed: int) -> Ensemble:
     """All members of an ensemble that did not fail, with their generated events screened for lost ones."""
-    members = [member for member in event_studies.trainings(profile, seed) if member.rpartition("/")[0] == name]
+    members = [f"{name}/{k}" for k in range(event_studies.ensembles(profile)[name].members)]
     trained = list(train_members(members, profile, seed).values())
     return Ensemble(trained, screened=event_studies.n_gen(profile, name), seed=seed)
 
 
 def _file(extra_jets: int, profile: str) -> str | None:
-    file = event_file(f"top_pair_{extra_jets}j", profile)
-    return None if file.startswith("data/") else file
+    return event_file(f"top_pair_{extra_jets}j", profile) if profile == "paper" else None

@@ -44,36 +44,27 @@ class Plan(msgspec.Struct, frozen=True):
     files: dict[str, File] = {}
 
 
-def shards(size: str) -> dict[str, Shards]:
-    """All folders of shards of a size by name; raises ValueError if there is no such size."""
-    return _plan(size).shards
+@cache
+def _plans() -> dict[str, Plan]:
+    return msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes(), type=dict[str, Plan])
 
 
-def files(size: str) -> dict[str, File]:
-    """All files of a size by name; raises ValueError if there is no such size."""
-    return _plan(size).files
+def plan(size: str) -> Plan:
+    """The plan of a size; raises ValueError if there is no such size."""
+    if size not in SIZES:
+        raise ValueError(f"unknown size {size!r}: expected one of {', '.join(SIZES)}")
+    return _plans().get(size, Plan())
 
 
 def needed_shards(size: str, name: str) -> Iterator[tuple[str, int]]:
     """Folder and seed of all shards that a file is made of."""
-    for folder, train, holdout in files(size)[name].sources:
+    for folder, train, holdout in plan(size).files[name].sources:
         for seed in (*seeds(train), *seeds(holdout)):
             yield folder, seed
 
 
 def merge_options(size: str, name: str, folder: str) -> list[str]:
     """The options of ``gampl events merge`` that say what a file is made of, with shards below a folder."""
-    file = files(size)[name]
+    file = plan(size).files[name]
     sources = [f"--from {folder}/{source} {train} {holdout}" for source, train, holdout in file.sources]
     return [f"--sample {file.sample}", *sources]
-
-
-def _plan(size: str) -> Plan:
-    if size not in SIZES:
-        raise ValueError(f"unknown size {size!r}: expected one of {', '.join(SIZES)}")
-    return _plans().get(size, Plan())
-
-
-@cache
-def _plans() -> dict[str, Plan]:
-    return msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes(), type=dict[str, Plan])

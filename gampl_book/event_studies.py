@@ -1,12 +1,12 @@
-"""Which generators of LHC events the book trains, and which page uses them; needs no torch."""
+"""Which generators of LHC events the book trains; needs no torch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gampl.generators.settings import Architecture, Solver
 from gampl.training.settings import RESAMPLINGS, Fit, LeadingOrder, TopPairJets, Training
 from gampl_book.profiles import section
-from gampl_book.studies import event_file
 
 TITLES = {
     "transformer": "transformer",
@@ -22,20 +22,26 @@ TRAINED_BY = "gampl_book/event_ensembles.py"
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
     """The training of each member by name, such as ``top_pair_0j/lloca/3`` or ``compared_1000/spline/deep/0``."""
-    plan: dict[str, Training] = {}
-    for ensemble in ensembles(profile):
-        training = _training(profile, seed, ensemble)
-        plan |= {f"{ensemble}/{member}": training for member in range(training.members)}
-    return plan
+    plan = ensembles(profile, seed)
+    return {f"{name}/{member}": training for name, training in plan.items() for member in range(training.members)}
 
 
-def ensembles(profile: str) -> list[str]:
-    """Names of all ensembles, such as ``top_pair_0j/lloca``."""
+def ensembles(profile: str, seed: int = 1) -> dict[str, Training]:
+    """The training of all members of an ensemble by name, such as ``top_pair_0j/lloca``."""
     settings = section(profile, "event_trainings")
-    exact = settings["leading_order"]
-    names = [top_pair(extra, kind) for extra in EXTRA_JETS for kind in settings["generators"]]
-    names += [leading_order(n, kind) for n in exact["n_train"] for kind in exact["generators"]]
-    return names + [compared(profile, posterior) for posterior in (*RESAMPLINGS, "repulsive")]
+    exact, plan = settings["leading_order"], dict[str, Training]()
+    for extra in EXTRA_JETS:
+        n_train = settings[f"top_pair_{extra}j"]["n_train"]
+        for kind in settings["generators"]:
+            plan[top_pair(extra, kind)] = _training(settings, seed, TopPairJets(extra_jets=extra), n_train, kind)
+    for n_train in exact["n_train"]:
+        for kind in exact["generators"]:
+            plan[leading_order(n_train, kind)] = _training(settings, seed, LeadingOrder(), n_train, kind)
+    other = exact["compared"]
+    training = _training(settings, seed, LeadingOrder(), other["n_train"], other["generator"])
+    for posterior in (*RESAMPLINGS, "repulsive"):
+        plan[compared(profile, posterior)] = replace(training, posterior=posterior, members=other["members"])
+    return plan
 
 
 def top_pair(extra_jets: int, kind: str) -> str:
@@ -59,64 +65,34 @@ def solver(profile: str) -> Solver:
     return Solver(**section(profile, "event_trainings")["solver"])
 
 
-def generation(profile: str) -> dict[str, Any]:
-    """How the generators of a profile generate events: the options of `gampl.training.train.train_members`."""
-    return {"solver": solver(profile), "chunk": chunk(profile)}
-
-
-def n_gen(profile: str, ensemble: str) -> int:
-    """Events that each member of an ensemble generates."""
-    return int(section(profile, "event_trainings")[_process(ensemble)]["n_gen"])
-
-
 def chunk(profile: str) -> int:
     """Events that are generated and stored together."""
     return int(section(profile, "event_trainings")["chunk"])
 
 
-def training_file(profile: str, ensemble: str) -> str | None:
-    """The file with the training events of an ensemble, relative to the project; None where they are drawn."""
-    process = _process(ensemble)
-    return None if process == "leading_order" else event_file(process, profile)
+def n_gen(profile: str, ensemble: str) -> int:
+    """Events that each member of an ensemble generates."""
+    process = ensemble.split("/")[0] if ensemble.startswith("top_pair") else "leading_order"
+    return int(section(profile, "event_trainings")[process]["n_gen"])
 
 
-def _process(ensemble: str) -> str:
-    """The section of the profile: ``top_pair_0j``, ``top_pair_4j`` or ``leading_order``."""
-    name = ensemble.split("/")[0]
-    return "leading_order" if name.startswith(("leading_order", "compared")) else name
-
-
-def members(profile: str, ensemble: str) -> int:
-    """Members of an ensemble."""
-    settings = section(profile, "event_trainings")
-    return int((settings["leading_order"]["compared"] if ensemble.startswith("compared") else settings)["members"])
-
-
-def _training(profile: str, seed: int, ensemble: str) -> Training:
-    settings = section(profile, "event_trainings")
-    process, kind = _process(ensemble), ensemble.split("/")[1]
-    posterior = ensemble.split("/")[2] if ensemble.startswith("compared") else "bootstrap"
-    here = settings[process]
-    size: dict[str, Any] = dict(settings["generators"][kind])
-    own = {name: size.pop(name) for name in ("batch_size", "learning_rate") if name in size}
-    source: TopPairJets | LeadingOrder
-    if process == "leading_order":
-        source, n_train = LeadingOrder(), int(ensemble.split("/")[0].rpartition("_")[2])
-        size["base"] = "normal"
+def _training(
+    settings: dict[str, Any], seed: int, process: TopPairJets | LeadingOrder, n_train: int, kind: str
+) -> Training:
+    if isinstance(process, LeadingOrder):
+        here, size = settings["leading_order"], settings["generators"][kind] | {"base": "normal"}
     else:
-        source, n_train = TopPairJets(extra_jets=int(process[-2])), int(here["n_train"])
-    steps = int(here["steps"])
+        here, size = settings[f"top_pair_{process.extra_jets}j"], dict(settings["generators"][kind])
+    own = {name: size.pop(name) for name in ("batch_size", "learning_rate") if name in size}
     fit = Fit(
-        steps=steps,
-        batch_size=int(own.pop("batch_size", settings["batch_size"])),
+        steps=here["steps"],
+        batch_size=own.pop("batch_size", settings["batch_size"]),
         learning_rate=own.pop("learning_rate", settings["learning_rate"]),
-        warmup=min(int(settings["warmup"]), steps // 5),
-        validate_every=int(settings["validate_every"]),
-        patience=int(settings["patience"]),
-        ema=settings["ema"],
+        warmup=min(settings["warmup"], here["steps"] // 5),
+        **{name: settings[name] for name in ("validate_every", "patience", "ema")},
     )
     architecture = Architecture(kind, **size)
-    return Training(source, n_train, architecture, posterior, members(profile, ensemble), seed, fit, **own)
+    return Training(process, n_train, architecture, "bootstrap", settings["members"], seed, fit, **own)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

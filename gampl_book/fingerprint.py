@@ -1,7 +1,6 @@
 """Prints SHA-256 sums of what a run has made, so that two commits can be compared on the same machine.
 
-    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 --json averaging.json > before.json
-    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 --json averaging.json --compare before.json
+    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 [--compare before.json] > after.json
 
 Sums are of the arrays of each trained artifact by the training's name (neither keys nor names of parameters count), of
 each recorded number by notebook, of the data in files of events, and of `gampl`'s JSON without time and command.
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from gampl.store.artifacts import ARRAYS, Store
+from gampl_book import read_results
 
 INCIDENTAL = ("time", "command", "seconds", "versions")
 
@@ -51,9 +51,8 @@ def of_run(build: Path, store: Store) -> Iterator[tuple[str, str]]:
             folders = [Store(root).path(about["artifact"]) for root in (store.kept, store.root) if root]
             arrays = next((load_file(folder / ARRAYS) for folder in folders if folder.exists()), {})
             yield f"training {name}", _sum(sorted(map(_of_array, arrays.values()))) if arrays else "not in the store"
-    for results in sorted((build / "results").glob("*.json")):
-        for name, number in json.loads(results.read_text(encoding="utf-8"))["numbers"].items():
-            yield f"number {results.stem}.{name}", _sum(number)
+    for notebook, recorded in read_results(build / "results").items():
+        yield from ((f"number {notebook}.{name}", _sum(number)) for name, number in recorded["numbers"].items())
 
 
 def _of_events(path: Path) -> str:

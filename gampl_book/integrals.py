@@ -25,7 +25,7 @@ from gampl.generators.mixture import Mixture
 
 
 class ShellIntegrals(NamedTuple):
-    """Probabilities of shells under each member, and their numerical error: both (members, shells)."""
+    """Probabilities of shells under each member, of sum 1, and their numerical error: both (members, shells)."""
 
     values: NDArray[np.float64]
     standard_error: NDArray[np.float64]
@@ -45,10 +45,7 @@ def shell_integrals(
         edges: Increasing radii (shells + 1,), from 0 to infinity.
         n: Points of each scramble, a power of two.
         replicates: Independent scrambles; the values are their mean and the errors come from their scatter.
-        seed: Seed of the scrambles.
-
-    Returns:
-        Values, whose sum over the shells is 1, and standard errors.
+        seed: Of the scrambles.
 
     Raises:
         ValueError: If an argument is not as described.

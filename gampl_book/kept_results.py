@@ -1,19 +1,64 @@
-"""Results of larger runs that are kept in ``data/results`` and shown beside those of the run that makes a page."""
+"""Results and costs of runs that are kept with the project, and shown beside those of the run that makes a page."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from gampl_book import KEPT_RESULTS, ROOT
+from gampl.store.artifacts import default_root
+from gampl.store.atomic import write_bytes
+from gampl_book import COSTS, KEPT_RESULTS, ROOT, BookError, read_results
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import LARGER, PROFILES
+from gampl_book.step import read_all
+
+
+def keep(profile: str) -> None:
+    """Copies the results of a profile's run to ``data/results`` and writes its costs below ``data/costs``."""
+    run, kept = Path("_build", profile), Path(KEPT_RESULTS, profile)
+    about = cost(run)
+    kept.mkdir(parents=True, exist_ok=True)
+    for results in sorted((run / "results").glob("*.json")):
+        shutil.copy(results, kept)
+    write_bytes(Path(COSTS, "runs", f"{profile}.json"), (json.dumps(about, indent=1) + "\n").encode())
+
+
+def cost(run: Path) -> dict[str, object]:
+    """What a run has cost, by the records of its steps, each as it last ran; raises BookError if there are none."""
+    records = [record for record in read_all(run / "logs") if record.state == "done"]
+    if not records:
+        raise BookError(f"{run}/logs has no records of finished steps: make book PROFILE={run.name}")
+    # where the notebooks ran and what the trainings used, as both say themselves
+    devices = {result["device"] for result in read_results(run / "results").values()}
+    receipts = [json.loads(path.read_text()) for path in (run / "receipts").rglob("*.json")]
+    gpus = {about["device"] for receipt in receipts for about in receipt.values()} - {"cpu", "–"}
+    return {
+        "profile": run.name,
+        "device": ", ".join([*sorted(devices), *sorted(gpus)]),
+        "steps": len(records),
+        "core_seconds": round(sum(record.cpu_seconds for record in records)),
+        "peak_memory_mb": max(record.peak_memory_mb for record in records),
+        "store_mb": _megabytes(default_root()),
+        "build_mb": _megabytes(run),
+    }
+
+
+def _megabytes(folder: Path) -> int:
+    return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6)
 
 
 def larger_runs(page: Page) -> dict[str, dict[str, Any]]:
     """What larger runs of a page's notebook recorded, by profile: those above the page's own."""
     above = PROFILES[PROFILES.index(page.profile) + 1 :]
-    files = {p: ROOT / KEPT_RESULTS / p / f"{page.notebook}.json" for p in above if p in LARGER}
-    return {p: json.loads(path.read_text(encoding="utf-8")) for p, path in files.items() if path.exists()}
+    runs = {profile: read_results(ROOT / KEPT_RESULTS / profile) for profile in above if profile in LARGER}
+    return {profile: run[page.notebook] for profile, run in runs.items() if page.notebook in run}
+
+
+def same_events(page: Page) -> Sequence[str]:
+    """Larger runs that used exactly the training and holdout events of this one, by their checksums."""
+    own = page.recorded["made_of"]["sha256_of_events"]
+    return [name for name, run in larger_runs(page).items() if run["made_of"]["sha256_of_events"] == own]
 
 
 def beside(page: Page, numbers: Mapping[str, str]) -> Any:
@@ -55,9 +100,3 @@ _ABOUT: dict[str, Any] = {
     "device": lambda run: f"{run['device']}; trained on {run['trained_on'] or '–'}",
     "time": lambda run: f"{run['training_seconds']:.0f} s of training, {run['page_seconds']:.0f} s of page",
 }
-
-
-def same_events(page: Page) -> Sequence[str]:
-    """Larger runs that used exactly the training and holdout events of this one, by their checksums."""
-    own = page.recorded["made_of"]["sha256_of_events"]
-    return [name for name, run in larger_runs(page).items() if run["made_of"]["sha256_of_events"] == own]

@@ -1,7 +1,5 @@
 """Keeps what the references of the tests are made with: trained networks, and how well a training does.
 
-    python -m gampl_book keep-trainings        # `make reference` begins with this
-
 The numbers of the smoke book are compared with committed ones. So that they do not depend on the processor that trains,
 its networks are kept in ``data/trainings``, where the store finds them by their keys. That trainings are
 still right is seen from their losses: each kind's must lie in the band that perturbed trainings have filled.
@@ -10,24 +8,26 @@ still right is seen from their losses: each kind's must lie in the band that per
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import t
 
-import gampl.training.fit
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
-from gampl.training.ensemble import Trained
-from gampl.training.settings import POSTERIORS
+from gampl.training.fit import History, fit
+from gampl.training.settings import POSTERIORS, Fit, Training
+from gampl.training.step import Trainable
 from gampl.training.train import artifact_key, train_members
-from gampl_book import ROOT, event_ensembles, event_studies, ring_ensembles, studies
+from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
 
 FOLDER = ROOT / "data" / "trainings"
 BANDS = ROOT / "tests" / "reference" / "losses.json"
@@ -39,50 +39,39 @@ FALSE_ALARMS = 1e-4  # how often a training that differs by such a perturbation 
 NARROWEST = 1e-4  # half of a band, relative to the loss
 
 
-def keys() -> dict[str, Mapping[str, Any]]:
-    """The keys of all members of the smoke book, by name and number; draws of a Bayesian network have one in common."""
-    made: dict[str, Mapping[str, Any]] = {}
+def digests() -> dict[str, list[str]]:
+    """Digests of the artifacts of all trainings of the smoke book; draws of a Bayesian network have one in common."""
+    made: dict[str, list[str]] = {}
     for name, training in studies.trainings(PROFILE, SEED).items():
         events = ring_ensembles.data(training)
-        for member in range(1 if training.posterior == "bayesian" else training.members):
-            own = events(member) if callable(events) else events
-            made[f"{name}/{member}"] = artifact_key(training, member, Data(own).digests)
+        members = range(1 if training.posterior == "bayesian" else training.members)
+        made[name] = [_digest(training, k, events(k) if callable(events) else events) for k in members]
     for name, training in event_studies.trainings(PROFILE, SEED).items():
-        member = int(name.rpartition("/")[2])
-        events = event_ensembles.training_events(training, PROFILE, member)
-        made[name] = artifact_key(training, member, Data(events).digests)
+        k = int(name.rpartition("/")[2])
+        made[name] = [_digest(training, k, event_ensembles.training_events(training, PROFILE, k))]
     return made
 
 
-def train(names: Sequence[str]) -> None:
-    """Trains or loads members of the smoke book."""
-    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
-    for name in dict.fromkeys(name.rpartition("/")[0] for name in names if name not in events):
-        ring_ensembles.train_or_load(rings[name], device="cpu", label=name)
-    event_ensembles.train_members([name for name in names if name in events], PROFILE, SEED)
+def _digest(training: Training, member: int, events: NDArray[np.float64]) -> str:
+    return key_digest(artifact_key(training, member, Data(events).digests))
 
 
 def keep(
-    wanted: Mapping[str, Mapping[str, Any]], store: Store, train: Callable[[Sequence[str]], None], folder: Path
+    needed: Mapping[str, Sequence[str]], store: Store, train: Callable[[Sequence[str]], None], folder: Path
 ) -> tuple[list[str], int]:
     """Copies artifacts that are not kept yet, after training them, and drops those that nothing uses any more.
 
-    Args:
-        wanted: Keys by name.
-        store: Where trainings go.
-        train: Trains the names that it is given, into that store.
-        folder: Of the kept artifacts.
-
-    Returns:
-        The names that are new, and the number of artifacts that were dropped.
+    Needed are digests of artifacts by the name of a training; `train` trains the names that it is given, into the
+    store. Returns the names that are new, and the number of artifacts that were dropped.
     """
-    kept, digests = Store(folder), {name: key_digest(key) for name, key in wanted.items()}
-    new = [name for name, digest in digests.items() if not kept.path(digest).exists()]
+    kept, every = Store(folder), {digest for digests in needed.values() for digest in digests}
+    new = [name for name, digests in needed.items() if not all(kept.path(digest).exists() for digest in digests)]
     if new:
         train(new)
-    for digest in {digests[name] for name in new}:  # two names may have the same key
-        shutil.copytree(store.path(digest), kept.path(digest))
-    unused = [path for path in folder.glob("*/*") if path.name not in digests.values()]
+    for digest in every:
+        if not kept.path(digest).exists():
+            shutil.copytree(store.path(digest), kept.path(digest))
+    unused = [path for path in folder.glob("*/*") if path.name not in every]
     for path in unused:
         shutil.rmtree(path)
         if not any(path.parent.iterdir()):
@@ -93,35 +82,37 @@ def keep(
 def representatives() -> list[str]:
     """One training of each kind: the networks and posteriors of the rings, the generators of both kinds of events."""
     rings = [studies.ring(dim, posterior, 1) for dim in studies.RING_DIMENSIONS for posterior in POSTERIORS]
-    first = [name for name in event_studies.trainings(PROFILE, SEED) if name.endswith("/0")]
-    smallest = next(name.partition("/")[0] for name in first if name.startswith("leading_order"))
-    return rings + [name for name in first if name.startswith(("top_pair_0j/", f"{smallest}/"))]
+    ensembles = list(event_studies.ensembles(PROFILE))
+    smallest = next(name.partition("/")[0] for name in ensembles if name.startswith("leading_order"))
+    return rings + [f"{name}/0" for name in ensembles if name.startswith(("top_pair_0j/", f"{smallest}/"))]
 
 
 def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0) -> float:
     """The loss of the weights that a training ends with; it really takes place.
 
     The mean of the members on held-back events; of Bayesian networks, which hold none back, on the training events.
-
-    Args:
-        name: Of the training.
-        perturbation: Relative change of each initial weight, times a normal number.
-        seed: Of those numbers.
-        rate: Factor on the learning rate.
+    Each initial weight is changed by a perturbation times a normal number, relatively, and the learning rate is
+    multiplied by `rate`.
     """
-    rings, events = studies.trainings(PROFILE, SEED), event_studies.trainings(PROFILE, SEED)
-    training = (rings | events)[name]
+    training = plan.trainings(PROFILE, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
-    with tempfile.TemporaryDirectory() as folder, _perturbed(perturbation, seed):
+
+    def perturbed_fit(trainable: Trainable, settings: Fit, **options: Any) -> History:
+        stream = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for p in dict(trainable.parameters).values():
+                p.mul_(1 + perturbation * torch.randn(p.shape, generator=stream))
+        return fit(trainable, settings, **options)
+
+    with tempfile.TemporaryDirectory() as folder, patch("gampl.training.train.fit", perturbed_fit):
         store = Store(folder)
         store.kept = None
-        trained: Sequence[Trained]
-        if name in rings:
+        if name.startswith("ring"):
             trained = ring_ensembles.train_or_load(training, store, device="cpu").trained
         else:
             number = int(name.rpartition("/")[2])
-            made = event_ensembles.training_events(training, PROFILE, number)
-            trained = train_members(training, made, store, members=[number], device="cpu")
+            events = event_ensembles.training_events(training, PROFILE, number)
+            trained = train_members(training, events, store, members=[number], device="cpu")
     histories = [one.history for one in trained if one.history is not None]
     if len(histories) < len(trained):
         raise ValueError(f"{name}: the training diverged")
@@ -142,31 +133,10 @@ def band(name: str) -> dict[str, float]:
     return {name: float(f"{number:.6g}") for name, number in numbers.items()}
 
 
-@contextmanager
-def _perturbed(size: float, seed: int) -> Iterator[None]:
-    """Trainings begin with perturbed weights."""
-    plain = gampl.training.fit._Run
-
-    class Perturbed(plain):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            stream = torch.Generator().manual_seed(seed)
-            with torch.no_grad():
-                for p in self.parameters.values():
-                    p.mul_(1 + size * torch.randn(p.shape, generator=stream))
-
-    gampl.training.fit._Run = Perturbed if size else plain  # type: ignore[misc]
-    try:
-        yield
-    finally:
-        gampl.training.fit._Run = plain  # type: ignore[misc]
-
-
 def renew() -> None:
     """Keeps the trainings and the bands of their losses."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    store = Store()
-    new, dropped = keep(keys(), store, train, FOLDER)
+    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), FOLDER)
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
     rule = {"runs": RUNS, "perturbation": PERTURBATION, "false_alarms": FALSE_ALARMS, "narrowest": NARROWEST}

@@ -2,10 +2,9 @@
 
 import html
 import json
-import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gampl_book import KEPT_RESULTS, ROOT
+from gampl_book import KEPT_RESULTS, ROOT, agree, read_results
 from gampl_book.claims import CHECK, Judged, Results, Run
 from gampl_book.pages import PURPOSE
 from gampl_book.profiles import PROFILES
@@ -63,20 +62,13 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
 
 
 def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> str:
-    """Where the steps of a run ran, for how long, with how much memory, and how far others differ: a MyST page.
-
-    Args:
-        build: The folder ``_build``.
-        profile: Of this book.
-        archive: Folder of the results that are kept, by profile.
-    """
+    """Where the steps of a run ran, for how long, with how much memory, and how far a kept one differs: a MyST page."""
     groups: dict[str, list[Record]] = {}
     for name in dict.fromkeys((profile, CHECKED)):
         for record in read_all(build / name / "logs"):
             if name == profile or record.rule in ("train", "nbval"):
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
-    for logs in sorted(build.glob("events/*/logs")):
-        groups[f"events, {logs.parent.name}"] = read_all(logs)
+    groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
     done = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
     return _render(
         "run.md.j2",
@@ -127,12 +119,11 @@ def _about(run: Run) -> dict[str, Any]:
 
 def _words(value: Any) -> str:
     """Settings as words: ``name value`` with commas, tables in parentheses."""
-    if isinstance(value, Mapping):
-        return ", ".join(
-            f"{name} ({_words(v)})" if isinstance(v, Mapping) else f"{name} {_words(v)}" for name, v in value.items()
-        )
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + " ".join(_words(v) for v in value) + "]"
+    if isinstance(value, dict):
+        words = {name: f"({_words(v)})" if isinstance(v, dict) else _words(v) for name, v in value.items()}
+        return ", ".join(f"{name} {word}" for name, word in words.items())
+    if isinstance(value, list):
+        return f"[{' '.join(map(_words, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -149,11 +140,8 @@ def _device(run: Path, record: Record) -> str:
 
 def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     """How far the numbers of this run are from those of one of the same profile that is kept; None if none is."""
-    runs = [
-        (json.loads(path.read_text(encoding="utf-8")), json.loads((kept / path.name).read_text(encoding="utf-8")))
-        for path in sorted(results.glob("*.json"))
-        if (kept / path.name).exists()
-    ]
+    ours, theirs = read_results(results), read_results(kept)
+    runs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not runs:
         return None
     pairs = [
@@ -162,10 +150,10 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
         for name, old in other["numbers"].items()
         if name in own["numbers"]
     ]
-    moved = [(value, old) for value, old in pairs if _has_moved(value, float(old["value"]))]
+    moved = [(value, old) for value, old in pairs if not agree(value, float(old["value"]), MOVED)]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {
-        "device": ", ".join(sorted({str(other["device"]) for _, other in runs})),
+        "device": ", ".join(sorted({other["device"] for _, other in runs})),
         "seed": ", ".join(sorted({str(other["seed"]) for _, other in runs})),
         "same_commit": len({run["commit"] for pair in runs for run in pair}) == 1,
         "common": len(pairs),
@@ -173,9 +161,3 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
         "bounded": len(bounded),
         "inside": sum(low <= value <= high for value, (low, high) in bounded),
     }
-
-
-def _has_moved(value: float, before: float) -> bool:
-    if math.isnan(before):  # a number that such a run cannot have
-        return not math.isnan(value)
-    return not math.isclose(value, before, rel_tol=MOVED, abs_tol=1e-12)

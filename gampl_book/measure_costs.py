@@ -8,23 +8,23 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from gampl.generators.devices import pick_device
-from gampl.processes.top_pair import TopPair
+from gampl.simulation.shards import EVENTS_PER_SHARD
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data, untrained
-from gampl.training.settings import LeadingOrder, TopPairJets, Training
+from gampl.training.settings import Training
 from gampl.training.train import train
-from gampl_book import COSTS, ROOT, costs, event_plans as plans, event_studies, ring_ensembles, studies
-from gampl_book.event_ensembles import leading_order_process
+from gampl_book import COSTS, ROOT, costs, event_plans, event_studies, ring_ensembles, studies
+from gampl_book.event_ensembles import training_events
 from gampl_book.pages import processor
 
 N_TRAIN = 512  # a step's time does not depend on it; what is held back is validated in no time
@@ -44,10 +44,18 @@ def seconds(work: Callable[[int], object], small: int, large: int, device: torch
     return times[1], times[2]
 
 
-def seconds_per_step(train: Callable[[int], object], device: torch.device) -> float:
+def seconds_per_step(
+    one: Training, numbers: Sequence[int], data_of: Callable[[int], Data], device: torch.device
+) -> float:
     """Time of a step, free of that of the start: the difference between a longer and a shorter training."""
+
+    def train_for(steps: int) -> None:
+        fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1)
+        with TemporaryDirectory() as folder:
+            train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
+
     few, many = (2, 6) if device.type == "cpu" else (20, 120)
-    short, long = seconds(train, few, many, device)
+    short, long = seconds(train_for, few, many, device)
     return max(long - short, 0.0) / (many - few)
 
 
@@ -55,41 +63,19 @@ def of_a_ring(one: Training, device: torch.device) -> dict[str, float]:
     """A training of the rings: all members of an ensemble side by side, or one Bayesian network."""
     events = ring_ensembles.data(one)
     numbers = [0] if one.posterior == "bayesian" else list(range(one.members))
-
-    def data_of(member: int) -> Data:
-        return Data(events(member) if callable(events) else events)
-
-    def steps_of(steps: int) -> None:
-        fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1)
-        with TemporaryDirectory() as folder:
-            train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
-
-    return {"seconds_per_step": seconds_per_step(steps_of, device)}
+    data = {number: Data(events(number) if callable(events) else events) for number in numbers}
+    return {"seconds_per_step": seconds_per_step(one, numbers, data.__getitem__, device)}
 
 
 def of_events(one: Training, profile: str, device: torch.device) -> dict[str, float]:
     """A member of an ensemble of generators of LHC events, and the events that it generates."""
-    process = one.process
-    if isinstance(process, LeadingOrder):
-        events = np.asarray(leading_order_process(process).sample(N_TRAIN, np.random.default_rng(1)))
-    elif isinstance(process, TopPairJets):
-        events = np.asarray(TopPair(process.extra_jets).load("train").momenta[:N_TRAIN])
-    else:
-        raise TypeError(f"Training.process must be one of LHC events, got {process}")
-    batch = one.fit.batch_size if device.type != "cpu" else min(CPU_BATCH, one.fit.batch_size)
-
-    data = Data(events)
-
-    def steps_of(steps: int) -> None:
-        fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1, batch_size=batch)
-        with TemporaryDirectory() as folder:
-            short = replace(one, n_train=N_TRAIN, fit=fit)
-            train([0], short, lambda _: data, Path(folder, "checkpoint"), "timing", device)
-
-    step = seconds_per_step(steps_of, device)
-    solver = event_studies.solver(profile)
-    generator = untrained(replace(one, n_train=N_TRAIN), data, 0, device, solver).generator
-    n = 64 if device.type == "cpu" else 4096
+    on_cpu = device.type == "cpu"
+    batch = min(CPU_BATCH, one.fit.batch_size) if on_cpu else one.fit.batch_size
+    short = replace(one, n_train=N_TRAIN, fit=replace(one.fit, batch_size=batch))
+    data = Data(training_events(short, "smoke"))  # bundled ones
+    step = seconds_per_step(short, [0], lambda _: data, device)
+    generator = untrained(short, data, 0, device, event_studies.solver(profile)).generator
+    n = 64 if on_cpu else 4096
     stream = torch.Generator().manual_seed(1)
     _, long = seconds(lambda count: generator.sample(count, stream), n, 4 * n, device)
     return {"seconds_per_step": step, "batch_size": batch, "seconds_per_generated_event": long / (4 * n)}
@@ -97,11 +83,11 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
 
 def of_a_shard(folder: str) -> float:
     """Seconds per event before cuts of a folder of shards, its start included as in a whole shard."""
-    shards = plans.shards("paper")[folder]
+    shards = event_plans.plan("paper").shards[folder]
+    command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe]
+    command += [*replace(shards, events=None).options, "--cores", "1", "--quiet"]
+    times = []
     with TemporaryDirectory() as made:
-        command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe]
-        command += [*replace(shards, events=None).options, "--cores", "1", "--quiet"]
-        times = []
         for seed, n in ((1, EVENTS_OF_A_RECIPE), (2, 3 * EVENTS_OF_A_RECIPE)):
             start = time.perf_counter()
             here = ["--seeds", str(seed), "--events", str(n), "--folder", f"{made}/{n}"]
@@ -109,40 +95,34 @@ def of_a_shard(folder: str) -> float:
             times.append(time.perf_counter() - start)
     each = (times[1] - times[0]) / (2 * EVENTS_OF_A_RECIPE)
     start_up = times[0] - EVENTS_OF_A_RECIPE * each
-    return each + start_up / (shards.events or costs.EVENTS_PER_SHARD)
+    return each + start_up / (shards.events or EVENTS_PER_SHARD)
 
 
-def measure(profile: str, seed: int) -> dict[str, object]:
+def measure(profile: str, seed: int) -> costs.Measured:
     """All units of work of a profile on the device that `gampl.generators.devices.pick_device` picks."""
     device = pick_device()
     torch.set_num_threads(1)
-    rings = {f"{name.partition('/')[0]}/{t.posterior}": t for name, t in studies.trainings(profile, seed).items()}
-    events = {
-        costs.unit(name.rpartition("/")[0]): t for name, t in reversed(event_studies.trainings(profile, seed).items())
+    rings = {f"{name.partition('/')[0]}/{one.posterior}": one for name, one in studies.trainings(profile, seed).items()}
+    events = {costs.unit(name): one for name, one in reversed(event_studies.ensembles(profile, seed).items())}
+    simulates = profile == "paper" and device.type == "cpu"  # Pythia uses no GPU
+    folders = event_plans.plan("paper").shards if simulates else ()
+    timed = partial(tqdm, unit="unit of work", file=sys.stderr)
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "kind": device.type,
+        "profile": profile,
+        "torch": torch.__version__.split("+")[0],
+        "threads": torch.get_num_threads(),
+        "rings": {name: of_a_ring(one, device) for name, one in timed(rings.items(), "rings")},
+        "events": {name: of_events(one, profile, device) for name, one in timed(events.items(), "LHC events")},
+        "shards": {name: of_a_shard(name) for name in timed(folders, "shards")},
     }
-    folders = list(plans.shards("paper")) if profile == "paper" and device.type == "cpu" else []  # Pythia uses no GPU
-    with tqdm(total=len(rings) + len(events) + len(folders), desc="units of work", file=sys.stderr) as bar:
-
-        def told(result: object) -> object:
-            bar.update()
-            return result
-
-        return {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
-            "kind": device.type,
-            "profile": profile,
-            "torch": torch.__version__.split("+")[0],
-            "threads": torch.get_num_threads(),
-            "rings": {name: told(of_a_ring(one, device)) for name, one in rings.items()},
-            "events": {name: told(of_events(one, profile, device)) for name, one in events.items()},
-            "shards": {name: told(of_a_shard(name)) for name in folders},
-        }
 
 
 def write(profile: str, output: Path | None = None) -> None:
     """Writes the measurements to a file, by default below ``data/costs``, by the device."""
     measured = measure(profile, seed=1)
-    device = "".join(c if c.isalnum() else "_" for c in str(measured["device"])).strip("_").lower()
+    device = "".join(c if c.isalnum() else "_" for c in measured["device"]).strip("_").lower()
     name = device if profile == "paper" else f"{device}_{profile}"
     output = output or ROOT / COSTS / f"{name}.json"
     write_bytes(output, (json.dumps(measured, indent=1) + "\n").encode())

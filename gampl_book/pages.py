@@ -34,12 +34,8 @@ class Page:
     """One run of one notebook.
 
     Numbers and figure data go to the folder named by the environment variable GAMPL_OUTPUT, which `make book` sets, or
-    to ``_build/<profile>/interactive/<notebook>``. Creating a page selects the figure style and shows the profile.
-
-    Args:
-        notebook: Name of the notebook, without ending.
-        profile: One of `gampl_book.profiles.PROFILES`.
-        seed: Seed of everything random on the page.
+    to ``_build/<profile>/interactive/<notebook>``. Creating a page selects the figure style and shows the profile, one
+    of `gampl_book.profiles.PROFILES`. The seed is that of everything random on the page.
     """
 
     def __init__(self, notebook: str, profile: str, seed: int) -> None:
@@ -96,12 +92,9 @@ class Page:
         return self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
-        """Show a figure with a line of provenance and its data for download.
+        """Show a figure and close it, with a line of provenance and its data for download.
 
-        Args:
-            figure: The figure; it is closed after display.
-            name: File name of the data.
-            data: Columns of equal length (written as CSV), or anything that JSON takes.
+        The data, named `name`, are columns of equal length, which are written as CSV, or anything that JSON takes.
         """
         from IPython.display import display
         from matplotlib import pyplot as plt

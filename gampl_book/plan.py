@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gampl.training.settings import POSTERIORS, RESAMPLINGS
+from gampl.training.settings import POSTERIORS, RESAMPLINGS, Training
 from gampl_book import COSTS, KEPT_RESULTS, event_studies, studies
 from gampl_book.profiles import LARGER, section
 from gampl_book.studies import event_file
@@ -54,7 +54,7 @@ PAGES = {
 class Job:
     """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble."""
 
-    trainings: dict[str, Any]  # settings by name
+    trainings: dict[str, Training]  # settings by name
     trained_by: str  # the file whose code, with all that it imports, decides what they become
     data: list[str]  # files with the training events, relative to the project; none where they are drawn
     generated: dict[str, Any]  # decides which events a job generates after training; rings generate none
@@ -65,44 +65,30 @@ class Job:
         return {"trainings": {name: asdict(t) for name, t in self.trainings.items()}, "generated": self.generated}
 
 
-def trainings(profile: str, seed: int) -> dict[str, Any]:
+def trainings(profile: str, seed: int) -> dict[str, Training]:
     """The settings of all trainings of a profile by name, of rings and of LHC events."""
     return {**studies.trainings(profile, seed), **event_studies.trainings(profile, seed)}
 
 
 def jobs(profile: str, seed: int) -> dict[str, Job]:
     """All jobs of a profile, named by their first and last training, such as ``ring2d/deep/1-2``."""
-    families: dict[str, list[str]] = {}
-    plan = trainings(profile, seed)
+    rings, events = section(profile, "trainings"), section(profile, "event_trainings")
+    plan, families = trainings(profile, seed), dict[str, list[str]]()
     for name in plan:
         families.setdefault(name.rpartition("/")[0], []).append(name)
-    grouped = {}
+    made = {}
     for family, names in families.items():
-        rings = family.startswith("ring")
-        size = _trainings_per_job(profile, family, len(names))
+        if family.startswith("ring"):
+            size, trained_by, files, generated = rings["sets_per_job"], studies.TRAINED_BY, [], {}
+        else:  # repulsive members are trained together or not at all
+            size = len(names) if family.endswith("/repulsive") else events["members_per_job"]
+            trained_by, generated = event_studies.TRAINED_BY, {name: events[name] for name in ("solver", "chunk")}
+            generated["n_gen"] = event_studies.n_gen(profile, family)
+            files = [event_file(family.partition("/")[0], profile)] if family.startswith("top_pair") else []
         for some in (names[i : i + size] for i in range(0, len(names), size)):
             job = f"{some[0]}-{some[-1].rpartition('/')[2]}"
-            in_job = {name: plan[name] for name in some}
-            grouped[job] = Job(in_job, studies.TRAINED_BY, [], {}) if rings else _event_job(profile, family, in_job)
-    return grouped
-
-
-def _trainings_per_job(profile: str, family: str, all_of_them: int) -> int:
-    if family.startswith("ring"):
-        return int(section(profile, "trainings")["sets_per_job"])
-    if family.endswith("/repulsive"):  # its members are trained together or not at all
-        return all_of_them
-    return int(section(profile, "event_trainings")["members_per_job"])
-
-
-def _event_job(profile: str, ensemble: str, members: dict[str, Any]) -> Job:
-    generated = {
-        "solver": asdict(event_studies.solver(profile)),
-        "n_gen": event_studies.n_gen(profile, ensemble),
-        "chunk": event_studies.chunk(profile),
-    }
-    file = event_studies.training_file(profile, ensemble)
-    return Job(members, event_studies.TRAINED_BY, [file] if file else [], generated)
+            made[job] = Job({name: plan[name] for name in some}, trained_by, files, generated)
+    return made
 
 
 def notebook_trainings(notebook: str, profile: str, seed: int) -> list[str]:

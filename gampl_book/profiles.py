@@ -2,7 +2,7 @@
 
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 PROFILES = ("smoke", "laptop", "rings", "paper")
@@ -11,11 +11,7 @@ BASED_ON = {"rings": "laptop"}  # a profile that says only what it changes in an
 
 
 def section(profile: str, name: str) -> dict[str, Any]:
-    """The settings of one notebook (or of ``"trainings"``) in one profile; empty if it has none.
-
-    Raises:
-        ValueError: If there is no such profile.
-    """
+    """The settings of a notebook, or of "trainings"; empty if a profile has none; ValueError if there is no profile."""
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: expected one of {', '.join(PROFILES)}")
     own = _table()[profile].get(name, {})
@@ -34,4 +30,4 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads(resources.files("gampl_book").joinpath("profiles.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

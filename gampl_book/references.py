@@ -1,14 +1,12 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-    python -m gampl_book reference
-    python -m gampl_book check gaussian_line --ok _build/smoke/nbval/gaussian_line.ok
-
 A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
 mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
 """
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,10 +14,12 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
-from gampl_book import BookError, notebook_env
+from gampl.store.provenance import requirements, source_files
+from gampl_book import PACKAGES, ROOT, BookError, agree, read_results, run_notebook
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -32,30 +32,43 @@ RELATIVE = 5e-3  # sees an error of 1 %
 # A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
 SHARES, ABSOLUTE = "coverage", 0.02
 
+NUMPY_FEATURES = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+# what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
+INSTRUCTIONS = {
+    "default": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_FEATURES),
+    },
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "AVX2",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(f for f in NUMPY_FEATURES if f.startswith(("AVX512", "X86_V4"))),
+    },
+    "all": {},
+}
+
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
 
 
 def reduced(executed: NotebookNode, name: str) -> NotebookNode:
-    """What a reference keeps of an executed notebook.
-
-    Raises:
-        BookError: If a checked cell shows something else than text, which nbval cannot compare.
-    """
+    """What a reference keeps of an executed notebook; BookError if a checked cell shows something else than text."""
     reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     for cell in executed.cells:
         if cell.cell_type != "code":
             continue
         tags = list(cell.metadata.get("tags", []))
-        kept = nbformat.v4.new_code_cell(  # type: ignore[no-untyped-call]
-            cell.source, id=f"cell-{len(reference.cells)}", metadata={"tags": tags}
-        )
+        number = len(reference.cells)
+        kept = nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags})  # type: ignore[no-untyped-call]
         if CHECKED in tags:
             if not cell.outputs or not all(map(_is_text, cell.outputs)):
                 problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
                 raise BookError(f"notebook {name}: {problem}:\n{cell.source}")
             kept.outputs = coalesce_streams(cell.outputs)
-            kept.execution_count = len(reference.cells) + 1  # nbval takes a cell without one for never run
+            kept.execution_count = number + 1  # nbval takes a cell without one for never run
         reference.cells.append(kept)
     return reference
 
@@ -68,20 +81,19 @@ def _is_text(output: NotebookNode) -> bool:
 
 
 def is_current(reference: Path, source: Path) -> bool:
-    """Whether a reference holds the same code as the py:percent source of its notebook."""
-    return _code(nbformat.read(reference, 4)) == _code(jupytext.read(source, fmt="py:percent"))  # type: ignore[no-untyped-call]
-
-
-def _code(notebook: NotebookNode) -> list[str]:
-    """The code cells, without the parameters that papermill puts in."""
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return [cell.source for cell in cells if INJECTED not in cell.metadata.get("tags", [])]
+    """Whether a reference holds the same code as the py:percent source of its notebook, injected parameters aside."""
+    notebooks = nbformat.read(reference, 4), jupytext.read(source, fmt="py:percent")  # type: ignore[no-untyped-call]
+    ours, theirs = (
+        [c.source for c in one.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
+        for one in notebooks
+    )
+    return bool(ours == theirs)
 
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
     """The numbers that the notebooks recorded for the claims ledger: notebook -> name -> value."""
-    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
-    return {stem: {name: n["value"] for name, n in content["numbers"].items()} for stem, content in files.items()}
+    runs = read_results(results)
+    return {name: {key: n["value"] for key, n in run["numbers"].items()} for name, run in runs.items()}
 
 
 def differences(ours: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:
@@ -90,14 +102,12 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
     single precision. What a page trains itself, such as a classifier, amplifies it.
     """
-
-    def agree(name: str, one: float, other: float) -> bool:
-        if math.isnan(other):  # a number that this run cannot have
-            return math.isnan(one) and name in ours
-        return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE if SHARES in name else 1e-12)
-
-    pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
-    return {name: pair for name, pair in pairs.items() if not agree(name, *pair)}
+    differing = {}
+    for name, value in expected.items():
+        one, other = float(ours.get(name, math.nan)), float(value)
+        if name not in ours or not agree(one, other, RELATIVE, ABSOLUTE if SHARES in name else 1e-12):
+            differing[name] = one, other
+    return differing
 
 
 def make() -> None:
@@ -122,7 +132,7 @@ def check(notebook: str, ok: Path) -> None:
     if not is_current(reference, source):
         raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
-        notebook_env.enter(Path(folder), "smoke")
+        run_notebook.surround(Path(folder), "smoke")
         settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
         nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
@@ -130,3 +140,42 @@ def check(notebook: str, ok: Path) -> None:
         raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
     ok.parent.mkdir(parents=True, exist_ok=True)
     ok.touch()
+
+
+def with_networks() -> list[str]:
+    """The notebooks that need PyTorch."""
+    notebooks = sorted((ROOT / "notebooks").glob("*.py"))
+    return [path.stem for path in notebooks if "torch" in requirements(source_files(path, PACKAGES), PACKAGES)]
+
+
+def environment(instructions: str, threads: int) -> dict[str, str]:
+    """Variables that make PyTorch and NumPy work so."""
+    return INSTRUCTIONS[instructions] | {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_DYNAMIC": "FALSE",  # else MKL would not take more threads than there are cores,
+        "OMP_WAIT_POLICY": "PASSIVE",  # and threads that wait would hold them
+    }
+
+
+def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
+    """Runs smoke notebooks as another processor would, by default those that use networks; returns 1 if numbers differ.
+
+    Networks are those that are kept in ``data/trainings``; what pages train themselves and what the networks generate
+    is made with the instructions and the number of threads that are asked for.
+    """
+    reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
+        for notebook in notebooks or with_networks():
+            command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
+            command += ["--profile=smoke", "--seed=1", f"--folder={folder}"]
+            done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise BookError(done.stderr)
+            expected = reference[notebook]
+            differing = differences(recorded(Path(folder, "results"))[notebook], expected)
+            wrong += len(differing)
+            words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
+            words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
+            print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
+    return 1 if wrong else 0

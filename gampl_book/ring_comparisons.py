@@ -51,7 +51,7 @@ def compare_members(
         n_gen: Increasing numbers of generated events, before the cut.
         summaries: For a member the summaries by name.
         members: How many members to test, from the first on.
-        seed: Seed of the generated events.
+        seed: Of the generated events.
         cut: For a member the events that take part; regions 2 to 19 by default.
 
     Returns:

@@ -28,27 +28,19 @@ def training_events(training: Training) -> Floats:
     if training.posterior == "independent":
         n = training.members * training.n_events
         return GaussianRing(process.dim).sample(n, np.random.default_rng([process.data_seed, 1]))
-    parts = _folds(training)
-    return np.concatenate([part for k, part in enumerate(parts) if process.folds == 1 or k != process.leave_out])
+    parts = enumerate(_folds(training))
+    return np.concatenate([part for k, part in parts if process.folds == 1 or k != process.leave_out])
 
 
 def left_out_events(training: Training) -> Floats:
-    """The fold that a training does not see: (n, d).
-
-    Raises:
-        ValueError: If the training sees all events.
-    """
+    """The fold that a training does not see: (n, d); raises ValueError if it sees all events."""
     if ring(training).folds == 1:
         raise ValueError("Ring.folds is 1: the training sees all events")
     return _folds(training)[ring(training).leave_out]
 
 
 def ring(training: Training) -> Ring:
-    """The process of a training.
-
-    Raises:
-        TypeError: If it is not a ring.
-    """
+    """The process of a training; raises TypeError if it is not a ring."""
     if not isinstance(training.process, Ring):
         raise TypeError(f"Training.process must be a Ring, got {training.process}")
     return training.process

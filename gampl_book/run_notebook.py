@@ -1,8 +1,6 @@
 r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
 
-    python -m gampl_book notebook notebooks/gaussian_line.py --profile smoke --seed 1 --folder out
-
-The notebook writes ``results.json`` and ``figures/*`` into the folder that the variable GAMPL_OUTPUT names.
+python -m gampl_book notebook notebooks/gaussian_line.py --profile smoke --seed 1 --folder out
 """
 
 import ast
@@ -23,59 +21,75 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from gampl_book import ROOT, BookError, notebook_env
+from gampl_book import ROOT, BookError
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(source: Path, profile: str, seed: int, folder: Path, others: Sequence[str] = ()) -> None:
-    """Executes a notebook source and puts its three products in place.
+    """Executes a py:percent source with its parameters, others as NAME=VALUE, and puts its three products in place.
 
-    Args:
-        source: The py:percent file.
-        profile: The first of its parameters.
-        seed: The second.
-        folder: Of the products: ``executed/<name>.ipynb``, the numbers that it saved, ``results/<name>.json``, and
-            the data of its figures, ``figures/<name>/``; or, if it fails, ``failed/<name>.ipynb``, as far as it came.
-        others: Further parameters, NAME=VALUE.
-
-    Raises:
-        BookError: If it fails; then no product has been touched.
+    These are ``executed/<name>.ipynb``, the numbers that it saved, ``results/<name>.json``, and the data of its
+    figures, ``figures/<name>/``, in a folder. If it fails, BookError is raised, none of them has been touched, and
+    ``failed/<name>.ipynb`` is the notebook as far as it came.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop cleans up as Ctrl-C does
-    name = source.stem
+    if not source.is_file():
+        raise BookError(f"there is no notebook {source}")
+    name, notebook = source.stem, jupytext.read(source, fmt="py:percent")
     parameters = {"profile": profile, "seed": seed} | dict(map(parse_parameter, others))
-    notebook = read_source(source)
     check_parameters(notebook, parameters, source)
     failed = folder / "failed" / f"{name}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder, ignore_cleanup_errors=True) as temporary:
         scratch = Path(temporary).resolve()
-        written, output = scratch / "executed.ipynb", notebook_env.enter(scratch, profile)
+        written, output = scratch / "executed.ipynb", surround(scratch, profile)
         try:
-            finished = without_traces(execute(notebook, parameters, name, written))
+            finished = execute(without_traces(notebook), parameters, name, written)
             check_results(output / "results.json", name)
         except BookError as error:
             publish(written, failed)
             raise BookError(f"{error}\nThe notebook as far as it came: {failed}") from error
-        jupytext.write(finished, written)
+        jupytext.write(without_traces(finished), written)
         failed.unlink(missing_ok=True)
         publish(output / "results.json", folder / "results" / f"{name}.json")
         publish(output / "figures", folder / "figures" / name)
         publish(written, folder / "executed" / f"{name}.ipynb")
 
 
-def read_source(source: Path) -> NotebookNode:
-    """A py:percent file as a notebook, with cell ids that are the same in each run."""
-    if not source.is_file():
-        raise BookError(f"there is no notebook {source}")
-    notebook = jupytext.read(source, fmt="py:percent")
-    notebook.metadata.clear()
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-    return notebook
+def surround(scratch: Path, profile: str) -> Path:
+    """Prepares this process, and so the kernels that it starts, for running notebooks: alike for everybody.
+
+    The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
+    not run; progress bars, which differ from run to run, are off; the smoke profile, whose numbers are compared with
+    references, runs on the CPU. Files of the kernel go to a scratch folder, which the caller removes; returned is the
+    folder in it for the notebook's ``results.json`` and ``figures/``.
+    """
+    output, kernel = scratch / "output", scratch / "jupyter" / "kernels" / "python3"
+    for folder in (output / "figures", kernel):
+        folder.mkdir(parents=True)
+    launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    specification = {"argv": launch, "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(specification))
+
+    def before(folder: Path, variable: str) -> str:
+        return os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
+
+    os.environ.update(
+        GAMPL_OUTPUT=str(output),
+        JUPYTER_PATH=before(scratch / "jupyter", "JUPYTER_PATH"),  # looked at before any user's kernels
+        JUPYTER_RUNTIME_DIR=str(scratch / "runtime"),
+        IPYTHONDIR=str(scratch / "ipython"),
+        PYTHONPATH=before(ROOT, "PYTHONPATH"),  # right even where the checkout was moved after its installation
+        PYTHONHASHSEED="0",
+        MPLBACKEND="module://matplotlib_inline.backend_inline",  # an exported "agg" would drop every figure
+        TQDM_DISABLE="1",
+    )
+    if profile == "smoke":
+        os.environ.setdefault("GAMPL_DEVICE", "cpu")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workflow runs as many notebooks as there are cores
+    return output
 
 
 def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: Path) -> None:
@@ -89,18 +103,30 @@ def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: 
         raise BookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
 
 
+def parse_parameter(text: str) -> tuple[str, Any]:
+    """Name and value of NAME=VALUE: a number if it reads as one, else the text itself."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
 def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, written: Path) -> NotebookNode:
     """Runs all cells; the notebook as far as it has come is always in the file `written`.
 
-    Raises:
-        BookError: If the kernel does not start, a cell fails or the kernel dies; says which cell.
+    Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
     """
-    cells = 1 + sum(_is_code(cell) for cell in notebook.cells)  # papermill adds one that sets the parameters
+
+    def is_code(cell: NotebookNode) -> bool:
+        return bool(cell.cell_type == "code" and cell.source.strip())
+
+    cells = 1 + sum(map(is_code, notebook.cells))  # papermill adds one that sets the parameters
     current = 0
 
     def say_which(cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG001  nbclient's names
         nonlocal current
-        if _is_code(cell):
+        if is_code(cell):
             current += 1  # as Jupyter numbers them
             print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
 
@@ -117,40 +143,27 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
         first_line = error.source.strip().partition("\n")[0]
-        raise BookError(
-            f"notebook {name} failed in cell {error.exec_count}, which begins\n    {first_line}\n"
-            f"{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}"
-        ) from error
+        reason = f"failed in cell {error.exec_count}, which begins\n    {first_line}\n"
+        raise BookError(f"notebook {name} {reason}{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}") from error
     except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
         if current == 0:
             raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
         if not isinstance(error, DeadKernelError):
             raise
-        raise BookError(
-            f"notebook {name}: its Python process died in cell {current}; is there enough memory?"
-        ) from error
-
-
-def _is_code(cell: NotebookNode) -> bool:
-    return bool(cell.cell_type == "code" and cell.source.strip())
+        reason = f"its Python process died in cell {current}; is there enough memory?"
+        raise BookError(f"notebook {name}: {reason}") from error
 
 
 def without_traces(notebook: NotebookNode) -> NotebookNode:
-    """Removes times and paths that papermill and Jupyter leave, so that equal results are equal files."""
-    notebook.metadata.pop("papermill", None)
+    """Removes what jupytext, papermill and Jupyter leave, times and paths, so that equal results are equal files."""
+    for name in notebook.metadata.keys() - {"language_info"}:
+        del notebook.metadata[name]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
     return notebook
-
-
-def publish(product: Path, target: Path) -> None:
-    """Moves a file or folder to its final name, in place of what is there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(product, target)
 
 
 def check_results(results: Path, name: str) -> None:
@@ -164,10 +177,9 @@ def check_results(results: Path, name: str) -> None:
     json.loads(results.read_text(), parse_constant=refuse)
 
 
-def parse_parameter(text: str) -> tuple[str, Any]:
-    """Name and value of NAME=VALUE: a number if it reads as one, else the text itself."""
-    name, _, value = text.partition("=")
-    try:
-        return name, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return name, value
+def publish(product: Path, target: Path) -> None:
+    """Moves a file or folder to its final name, in place of what is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(product, target)

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from sphinx_external_toc.parsing import parse_toc_yaml
@@ -48,7 +47,7 @@ def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
     if Path("book", "claims.md.j2").exists():
         from gampl_book import claims, made_pages
 
-        results = claims.read_results(BUILD, Path(KEPT_RESULTS))
+        results = claims.read_runs(BUILD, Path(KEPT_RESULTS))
         ledger = claims.evaluate(claims.load(claims.LEDGER), results)
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
@@ -65,25 +64,20 @@ def check_toc(toc: Path, notebooks: list[str]) -> None:
 
 def add_notebook(executed: Path, stage: Path) -> None:
     """Copies an executed notebook; the parameters that the run has put in start folded."""
-    notebook = nbformat.read(executed, 4)  # type: ignore[no-untyped-call]
+    notebook, cells = nbformat.read(executed, 4), []  # type: ignore[no-untyped-call]
     for cell in notebook.cells:
+        cells.append(cell)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"].append("hide-input")
-    notebook.cells = [part for cell in notebook.cells for part in split_figure(cell)]
+        if "figure" in cell.metadata.get("mystnb", {}):
+            # the HTML below the image, its line of provenance, in a cell of its own: MyST-NB would make another figure,
+            # with the same name, of it
+            shown = [output for output in cell.outputs if "text/html" in output.get("data", {})]
+            cell.outputs = [output for output in cell.outputs if output not in shown]
+            html = "\n".join(output.data["text/html"] for output in shown)
+            cells.append(nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```"))  # type: ignore[no-untyped-call]
+    notebook.cells = cells
     nbformat.write(notebook, stage / executed.name)  # type: ignore[no-untyped-call]
-
-
-def split_figure(cell: Any) -> list[Any]:
-    """Moves the HTML that a figure's cell shows below the image, its line of provenance, into a cell of its own.
-
-    MyST-NB would make a figure, with the same name, of each output of the cell.
-    """
-    if "figure" not in cell.metadata.get("mystnb", {}):
-        return [cell]
-    shown = [output for output in cell.outputs if "text/html" in output.get("data", {})]
-    cell.outputs = [output for output in cell.outputs if output not in shown]
-    html = "\n".join(output.data["text/html"] for output in shown)
-    return [cell, nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```")]  # type: ignore[no-untyped-call]
 
 
 def render(stage: Path, site: Path) -> None:

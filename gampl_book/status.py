@@ -1,7 +1,5 @@
 """Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times.
 
-    make status PROFILE=laptop
-
 "To make" has no product yet; "stale" has one that something it depends on has outrun. Times are those that the same
 step took before, else the median of its kind; steps of a kind that never ran here are counted as unknown.
 """
@@ -10,11 +8,11 @@ import csv
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from gampl_book import ROOT, BookError
 from gampl_book.build import LOCK, holder
@@ -25,8 +23,7 @@ COLUMNS = ("done", "running", "failed", "stale", "to make")
 LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A step of the graph."""
 
     kind: str  # what its times are compared with, such as "train (laptop)"
@@ -41,11 +38,14 @@ def log_of(product: Path, rule: str) -> Path | None:
     if build != "_build":
         return None
     if profile == "events":  # _build/events/<size>/<folder>/<seed>.made and _build/events/<size>/<name>.h5
-        size, *names = rest
-        return Path(build, profile, size, "logs", *names).with_suffix(".log")
-    if rest[0] in LOGS:
-        return Path(build, profile, "logs", LOGS[rest[0]], *rest[1:]).with_suffix(".log")
-    return Path(build, profile, "logs", f"{rule}.log") if len(rest) == 1 else None
+        log = Path(build, profile, rest[0], "logs", *rest[1:])
+    elif rest[0] in LOGS:
+        log = Path(build, profile, "logs", LOGS[rest[0]], *rest[1:])
+    elif len(rest) == 1:
+        log = Path(build, profile, "logs", rule)
+    else:
+        return None
+    return log.with_suffix(".log")
 
 
 def plan(profile: str) -> list[Step]:
@@ -57,8 +57,7 @@ def plan(profile: str) -> list[Step]:
         raise BookError(f"the work cannot be planned: {done.stderr.strip() or 'Snakemake gives no reason'}")
     steps = []
     for row in csv.DictReader(done.stdout.splitlines(), delimiter="\t"):
-        log = log_of(Path(row["output_file"]), row["rule"])
-        if log is not None:
+        if log := log_of(Path(row["output_file"]), row["rule"]):
             root = next(folder for folder in log.parents if folder.name == "logs")
             record = read(ROOT / log, ROOT / root)
             state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
@@ -70,33 +69,30 @@ def plan(profile: str) -> list[Step]:
 
 def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
     """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
-    times: dict[str, list[float]] = {}
+    times = defaultdict[str, list[float]](list)
     for one in steps:
-        if one.record is not None and one.record.state == "done" and one.record.seconds is not None:
-            times.setdefault(one.kind, []).append(one.record.seconds)
+        if one.record and one.record.state == "done" and one.record.seconds is not None:
+            times[one.kind].append(one.record.seconds)
     total, unknown = 0.0, 0
-    for one in steps:
-        expected = one.record.seconds if one.record is not None else None
+    for one in (one for one in steps if one.state != "done"):
+        expected = one.record.seconds if one.record else None
         if expected is None and one.kind in times:
             expected = median(times[one.kind])
-        if one.state == "done":
-            continue
         if expected is None:
             unknown += 1
         else:
-            passed = now - one.record.started if one.state == "running" and one.record is not None else 0.0
+            passed = now - one.record.started if one.record and one.state == "running" else 0.0
             total += max(0.0, expected - passed)
     return total, unknown
 
 
-def table(steps: Iterable[Step]) -> str:
-    """Numbers of steps by kind and state, as text."""
+def table(steps: Sequence[Step]) -> list[str]:
+    """Numbers of steps by kind and state, as lines of text."""
     counts = Counter((one.kind, one.state) for one in steps)
-    kinds = sorted({kind for kind, _ in counts})
+    kinds = sorted({one.kind for one in steps})
     width = max(map(len, [*kinds, "step"]))
-    lines = [f"{'step':{width}} " + " ".join(f"{name:>8}" for name in COLUMNS)]
-    lines += [f"{kind:{width}} " + " ".join(f"{counts[kind, name] or '.':>8}" for name in COLUMNS) for kind in kinds]
-    return "\n".join(lines)
+    rows = [("step", COLUMNS), *((kind, [counts[kind, name] or "." for name in COLUMNS]) for kind in kinds)]
+    return [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, cells in rows]
 
 
 def duration(seconds: float) -> str:
@@ -117,9 +113,8 @@ def rest(steps: int, unknown: int, seconds: float) -> str:
 
 def status(profile: str) -> None:
     """Prints all that there is to say of a profile's book."""
-    steps = plan(profile)
-    now = time.time()  # after planning, which takes seconds: no step has begun later
-    lines = [table(steps), ""]
+    steps, now = plan(profile), time.time()  # after planning, which takes seconds: no step has begun later
+    lines = [*table(steps), ""]
     for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
         lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")

@@ -6,7 +6,6 @@ The record is the log's name with .json: it says "running" until the command end
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -102,20 +101,7 @@ def read(log: Path, root: Path) -> Record | None:
 
 def read_all(root: Path) -> list[Record]:
     """All records below a folder of logs, by step."""
-    records = (read(path.with_suffix(".log"), root) for path in sorted(root.rglob("*.json")))
-    return [record for record in records if record is not None]
-
-
-@cache
-def _jobs_of_slurm() -> frozenset[str] | None:
-    """Numbers of the jobs in the queue, asked for once; None where there is no Slurm, or none that answers."""
-    if shutil.which("squeue") is None:
-        return None
-    try:
-        done = subprocess.run(["squeue", "-h", "-o", "%A"], capture_output=True, text=True, check=False, timeout=60)
-    except subprocess.TimeoutExpired:
-        return None
-    return None if done.returncode else frozenset(done.stdout.split())
+    return [record for path in sorted(root.rglob("*.json")) if (record := read(path, root)) is not None]
 
 
 def _lives(record: Record) -> bool:
@@ -130,3 +116,13 @@ def _lives(record: Record) -> bool:
     except OSError as error:  # else the process is there, but somebody else's
         return not isinstance(error, ProcessLookupError)
     return True
+
+
+@cache
+def _jobs_of_slurm() -> list[str] | None:
+    """Numbers of the jobs in the queue, asked for once; None where there is no Slurm, or none that answers."""
+    try:
+        done = subprocess.run(["squeue", "-h", "-o", "%A"], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.split()

@@ -5,28 +5,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gampl.store.atomic import write_bytes
-from gampl_book import BookError
-
-if TYPE_CHECKING:
-    from gampl.training.ensemble import Trained
-    from gampl.training.settings import Training
+from gampl.training.ensemble import Trained
+from gampl_book import BookError, event_ensembles, event_studies, ring_ensembles, studies
 
 
-def train(names: Sequence[str], profile: str, seed: int, parallel: int, receipt: Path | None) -> None:
-    """Trains networks, or finds them in the store; generators of LHC events generate, too.
+def train(names: Sequence[str], profile: str, seed: int, parallel: int = 1, receipt: Path | None = None) -> None:
+    """Trains networks by name, such as ``top_pair_0j/lloca/3``; generators of LHC events generate, too.
 
-    Args:
-        names: Such as ``ring2d/deep/1`` or ``top_pair_0j/lloca/3``.
-        profile: Of the book.
-        seed: Of the trainings.
-        parallel: Members of an ensemble of generators of LHC events that are trained side by side.
-        receipt: JSON file for what was trained, and where it lies.
+    As many members of an ensemble of these as `parallel` says are trained side by side. What was trained, and where it
+    lies, is written to the receipt, a JSON file.
     """
-    from gampl_book import event_studies, studies
-
     if profile == "smoke":  # its numbers are compared with references; it never pays to use a GPU
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
     rings, events = studies.trainings(profile, seed), event_studies.trainings(profile, seed)
@@ -35,42 +25,26 @@ def train(names: Sequence[str], profile: str, seed: int, parallel: int, receipt:
         raise BookError(f"no training {unknown[0]!r} in profile {profile}; there are {known}")
     if parallel < 1:
         raise BookError(f"--parallel must be at least 1, got {parallel}")
-    receipts: dict[str, dict[str, object]] = {}
-    for name in names:
-        if name in rings:
-            receipts |= _train_ring(rings[name], name)
-    receipts |= _train_events([name for name in names if name in events], profile, seed, parallel)
+    trained: dict[str, Trained] = {}
+    for name in [name for name in names if name in rings]:
+        ensemble = ring_ensembles.train_or_load(rings[name], label=name)
+        print(f"{name}: {ensemble.summary()}", flush=True)
+        trained |= {f"{name}/{one.number}": one for one in ensemble.trained}
+    members = event_ensembles.train_members([name for name in names if name in events], profile, seed, parallel)
+    for name, member in members.items():
+        print(f"{name}: {member.summary()}", flush=True)
+        if not member.failure:
+            print(f"{name}: {event_ensembles.generate(name, member, profile, seed)}", flush=True)
     if receipt is not None:
+        receipts = {name: _receipt(one) for name, one in (trained | members).items()}
         write_bytes(receipt, (json.dumps(receipts, indent=1) + "\n").encode())
 
 
-def _train_ring(training: "Training", name: str) -> dict[str, dict[str, object]]:
-    from gampl_book.ring_ensembles import train_or_load
-
-    ensemble = train_or_load(training, label=name)
-    print(f"{name}: {ensemble.summary()}", flush=True)
-    return {f"{name}/{one.number}": _receipt(one) for one in ensemble.trained}
-
-
-def _train_events(names: Sequence[str], profile: str, seed: int, parallel: int) -> dict[str, dict[str, object]]:
-    if not names:
-        return {}
-    from gampl_book.event_ensembles import generate, train_members
-
-    receipt: dict[str, dict[str, object]] = {}
-    for name, done in train_members(names, profile, seed, parallel).items():
-        print(f"{name}: {done.summary()}", flush=True)
-        if not done.failure:
-            print(f"{name}: {generate(name, done, profile, seed)}", flush=True)
-        receipt[name] = _receipt(done)
-    return receipt
-
-
-def _receipt(done: "Trained") -> dict[str, object]:
+def _receipt(one: Trained) -> dict[str, object]:
     return {
-        "training": asdict(done.training),
-        "data": done.data_digest,
-        "artifact": done.artifact,
-        "failure": done.failure,
-        "device": done.history.device if done.history else "–",
+        "training": asdict(one.training),
+        "data": one.data_digest,
+        "artifact": one.artifact,
+        "failure": one.failure,
+        "device": one.history.device if one.history else "–",
     }

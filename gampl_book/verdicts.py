@@ -40,13 +40,7 @@ class Says(StrEnum):
     LAW = "follows a law"  # ours is the probability of a smaller value under that law
 
 
-SIGNS = {
-    Says.ABOUT: "≈ ",
-    Says.AT_MOST_ABOUT: "≲ ",
-    Says.AT_LEAST_ABOUT: "≳ ",
-    Says.BELOW: "< ",
-    Says.ABOVE: "> ",
-}
+SIGNS = {Says.ABOUT: "≈ ", Says.AT_MOST_ABOUT: "≲ ", Says.AT_LEAST_ABOUT: "≳ ", Says.BELOW: "< ", Says.ABOVE: "> "}
 
 
 class Range(NamedTuple):

@@ -21,7 +21,7 @@ from matplotlib.patches import Circle
 from gampl import plots
 from gampl.files import hdf5
 from gampl.particles import delta_r
-from gampl.processes import TopPair
+from gampl.processes import Cuts, TopPair
 from gampl.simulation import TopPairRecipe, jets
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.shards import generate
@@ -101,9 +101,7 @@ def first_accepted():
     """Towers, jets in order and chi² of the first event with six jets, all apart, and two tags."""
     for batch, (towers, found) in zip(batches, detected, strict=True):
         tagged = jets.b_tags(found, batch, rng)
-        good = (
-            (jets.count(found) == 6) & (tagged.sum(axis=1) == 2) & (jets.smallest_delta_r(found) > recipe.delta_r_min)
-        )
+        good = (jets.count(found) == 6) & (tagged.sum(axis=1) == 2) & Cuts(delta_r_min=recipe.delta_r_min)(found)
         if good.any():
             k = int(np.flatnonzero(good)[0])
             ordered, chi2 = reconstruct(found[[k], :6], tagged[[k], :6])

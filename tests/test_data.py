@@ -19,7 +19,7 @@ from gampl.simulation.z_jets import ZJetsRecipe
 from gampl_book import event_plans as plans
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-FILES = {name: DATA / f"{name}.h5" for name in plans.files("bundled")}
+FILES = {name: DATA / f"{name}.h5" for name in plans.plan("bundled").files}
 MB = 1_000_000
 
 
@@ -35,7 +35,7 @@ def test_checksums_and_sizes_are_those_of_the_readme():
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_made_of_what_its_plan_says(name):
-    plan = plans.files("bundled")[name]
+    plan = plans.plan("bundled").files[name]
     for sample, column in (("train", 1), ("holdout", 2)):
         seeds, about, n_events = [], None, 0
         for events in files.batches(FILES[name], sample=sample):
@@ -44,7 +44,7 @@ def test_a_file_is_made_of_what_its_plan_says(name):
         assert seeds == [seed for source in plan.sources for seed in plans.seeds(source[column])]
         assert hdf5.read_shards(FILES[name], sample)[:, 2].sum() == n_events
         for source, said in zip(plan.sources, about["sources"], strict=True):
-            recipe = plans.shards("bundled")[source[0]]
+            recipe = plans.plan("bundled").shards[source[0]]
             assert said["recipe"]["recipe"] == recipe.recipe
             assert {key: said["recipe"][key] for key in recipe.settings} == dict(recipe.settings)
 
@@ -70,7 +70,7 @@ def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, s
         pytest.skip("the bundled events were made with other versions of Pythia or FastJet")
     sources = hdf5.read_about(path)["sources"]
     assert recipe.describe() | {"events_per_shard": 20_000} in [source["recipe"] for source in sources]
-    assert RECIPES[plans.shards("bundled")[folder].recipe] is type(recipe)
+    assert RECIPES[plans.plan("bundled").shards[folder].recipe] is type(recipe)
     shards = hdf5.read_shards(path, "train")
     start = shards[: shards[:, 0].tolist().index(seed), 2].sum()
     stored = files.read(path, sample="train").momenta[start:]

@@ -18,8 +18,8 @@ rule shard:
     log:
         f"{EVENTS}/{{size}}/logs/{{folder}}/seed_{{seed}}.log",
     params:
-        recipe=lambda w: plans.shards(w.size)[w.folder].recipe,
-        options=lambda w: [f"'{option}'" for option in plans.shards(w.size)[w.folder].options],
+        recipe=lambda w: plans.plan(w.size).shards[w.folder].recipe,
+        options=lambda w: [f"'{option}'" for option in plans.plan(w.size).shards[w.folder].options],
         seed=lambda w: int(w.seed),
     message: "events of seed {wildcards.seed} of {wildcards.folder} ({wildcards.size})"
     shell:
@@ -49,5 +49,5 @@ localrules:
 
 rule events:
     input:
-        [f"{EVENTS}/{SIZE}/{name}.h5" for name in plans.files(SIZE)],
+        [f"{EVENTS}/{SIZE}/{name}.h5" for name in plans.plan(SIZE).files],
     message: "all files of events"

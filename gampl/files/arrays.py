@@ -8,7 +8,7 @@ particles; arrays of shape (n,) can be kept as columns.
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ Arrays = Mapping[str, Any]  # arrays that are read from the front, a slice after
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a file of NumPy."""
-    _path, layout = source.path, source.layout
+    layout = source.layout
     with _opened(source) as arrays:
         name = source.sample or _momenta_name(arrays)
         further = further_columns(layout, arrays)
@@ -36,6 +36,12 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         yield from array_chunks(source, arrays[name], particles, layout.coordinate_names or COORDINATES, columns)
 
 
+def _momenta_name(arrays: Arrays) -> str:
+    numeric = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
+    possible = [*arrays] if len(arrays) == 1 else numeric
+    return possible[0] if len(possible) == 1 else MOMENTA
+
+
 def array_chunks(
     source: OpenFile,
     momenta: Any,
@@ -45,7 +51,7 @@ def array_chunks(
     about: Mapping[str, Any] | None = None,
 ) -> Iterator[Chunk]:
     """Momenta of shape (n, particles, 4), flattened or not, and columns of shape (n,); names p1, p2, ... if none."""
-    _path, shape, columns = source.path, momenta.shape, columns or {}
+    shape, columns = momenta.shape, columns or {}
     is_flat = len(shape) == 2 and shape[1] % 4 == 0
     if not (is_flat or (len(shape) == 3 and shape[2] == 4)) or shape[1] == 0:
         raise source.error(f"momenta have shape {shape}, expected (events, particles, 4) or flattened")
@@ -100,9 +106,8 @@ def _columns_of(source: OpenFile, name: str, array: Any) -> dict[str, tuple[str,
         return {field: (name, field) for field in array.dtype.names}
     if len(array.shape) not in (1, 2):
         raise source.error(f"has an array of shape {array.shape}, expected (events,) or (events, columns)")
-    where = [...] if len(array.shape) == 1 else [(slice(None), k) for k in range(array.shape[1])]
-    names = source.column_names(len(where))
-    return {column: (name, place) for column, place in zip(names, where, strict=True)}
+    places = [...] if len(array.shape) == 1 else [(slice(None), k) for k in range(array.shape[1])]
+    return {column: (name, place) for column, place in zip(source.column_names(len(places)), places, strict=True)}
 
 
 @contextmanager
@@ -118,17 +123,10 @@ def _opened(source: OpenFile) -> Iterator[Arrays]:
         archive = opened.enter_context(zipfile.ZipFile(source.stream))
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         files = {name: opened.enter_context(archive.open(f"{name}.npy")) for name in names}
-        yield {name: ArrayStream(f"{path}: array {name!r}", file) for name, file in files.items()}  # type: ignore[arg-type]
+        yield {name: _ArrayStream(f"{path}: array {name!r}", cast("BinaryIO", file)) for name, file in files.items()}
 
 
-def _momenta_name(arrays: Arrays) -> str:
-    if len(arrays) == 1:
-        return next(iter(arrays))
-    candidates = [name for name, a in arrays.items() if len(a.shape) in (2, 3) and a.dtype.kind in "fiub"]
-    return candidates[0] if len(candidates) == 1 else MOMENTA
-
-
-class ArrayStream:
+class _ArrayStream:
     """An array inside an archive, read from the front a slice after the other."""
 
     def __init__(self, name: str, file: BinaryIO) -> None:

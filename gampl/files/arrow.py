@@ -53,7 +53,6 @@ def _column(values: Any) -> Column:
 @contextmanager
 def text_table(source: OpenFile) -> Iterator[Table]:
     """Columns with the names of the header, or of the last comment above the numbers, or x1, x2 and so on."""
-    path = source.path
     comments, header, first = _first_lines(source)
     row = first or header
     if row is None:
@@ -79,7 +78,7 @@ def text_table(source: OpenFile) -> Iterator[Table]:
         try:
             with csv.open_csv(
                 # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
-                pa.input_stream(str(path), compression="gzip" if source.is_packed else None),
+                pa.input_stream(str(source.path), compression="gzip" if source.is_packed else None),
                 csv.ReadOptions(block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + bool(own)),
                 csv.ParseOptions(delimiter=separator),
                 csv.ConvertOptions(include_columns=list(names), column_types=types, null_values=["", "NA", "null"]),

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files.layout import CARTESIAN, UNITS
-from gampl.files.source import EventFileError, guarded
+from gampl.basics import Floats
+from gampl.files.source import CARTESIAN, UNITS, EventFileError, floats, guarded
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical, wrapped
 
@@ -23,9 +22,6 @@ HIGHEST = 50_000.0
 # Of a momentum that is transverse by rounding only: at 7 TeV, |eta| = 30 means 1e-9 GeV.
 LARGEST_ETA = 30.0
 LARGEST_PHI = 2 * np.pi + 0.01
-
-Floats = NDArray[np.float64]
-Refuse = Callable[[Any, str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +39,14 @@ class Chunk:
         return len(self.values)
 
 
+def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
+    """Events of all chunks of a file, see `check`."""
+    first = 0
+    for chunk in guarded(path, chunks, len):
+        yield check(path, first, chunk, absent, check_unit)
+        first += len(chunk)
+
+
 @np.errstate(all="ignore")
 def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
     """Events of a chunk in the project's coordinates; `first` is the number of its first event, for errors.
@@ -51,20 +55,29 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
         EventFileError: If an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
             unless they may stand for `absent` particles, and with `check_unit` a median pT outside `TYPICAL_PT`.
     """
-    values = _numbers(path, "momenta are", chunk.values)
+    values = floats(path, "momenta", chunk.values)
     if values.shape[1:] != (len(chunk.particles), 4):
         raise EventFileError(
             f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
             f" expected (events, {len(chunk.particles)}, 4)"
         )
-    refuse = partial(_refuse, path, first, chunk, values)
+
+    def refuse(bad: Any, expected: str) -> None:
+        """Raises the error of the first particle that `bad` marks, shape (n, particles)."""
+        if bad.any():
+            event, particle = np.argwhere(bad)[0]
+            pairs = zip(chunk.coordinates, values[event, particle], strict=True)
+            numbers = ", ".join(f"{name} = {value:g}" for name, value in pairs)
+            where = f"event {first + event} (counted from 0), particle {chunk.particles[particle]}"
+            raise EventFileError(f"{path}: {where}, {numbers}: {expected}")
+
     refuse((~np.isfinite(values)).any(axis=-1), "expected finite numbers")
     missing = (values == 0).all(axis=-1)
     if not absent:
         refuse(missing, "expected a momentum, or Layout(absent=True) if events may lack particles")
     file_type = chunk.values.dtype if chunk.values.dtype.kind == "f" else np.dtype(np.float64)
     precision = float(max(np.finfo(np.float32).eps, np.finfo(file_type).eps))
-    momenta = _cylindrical(values, chunk.coordinates, refuse, precision)
+    momenta = _cylindrical(dict(zip(chunk.coordinates, np.moveaxis(values, -1, 0), strict=True)), refuse, precision)
     momenta[missing] = 0.0
     momenta[..., [0, 3]] *= UNITS[chunk.unit]
     pt, phi, eta, m = np.moveaxis(momenta, -1, 0)
@@ -78,25 +91,22 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
     # wrapped only where it must be, so that what was written as -pi...pi comes back unchanged
     outside = np.abs(phi) > np.pi * (1 + 4 * precision)
     momenta[..., 1][outside] = wrapped(phi[outside])
-    columns = {name: one_per_event(path, name, numbers, len(values)) for name, numbers in chunk.columns.items()}
+    columns = {name: floats(path, f"column {name!r}", of, len(values)) for name, of in chunk.columns.items()}
     for name, numbers in columns.items():
         if not np.isfinite(numbers).all():
             event = int(np.argmin(np.isfinite(numbers)))
-            raise EventFileError(
-                f"{path}: event {first + event} (counted from 0), column {name!r}: {numbers[event]},"
-                " expected a finite number"
-            )
+            where = f"event {first + event} (counted from 0), column {name!r}"
+            raise EventFileError(f"{path}: {where}: {numbers[event]}, expected a finite number")
     return Events(momenta, chunk.particles, columns, chunk.about)
 
 
-def _cylindrical(values: Floats, coordinates: Sequence[str], refuse: Refuse, precision: float) -> Floats:
+def _cylindrical(by_name: Mapping[str, Floats], refuse: Callable[[Any, str], None], precision: float) -> Floats:
     """(pT, phi, eta, m) of any set of coordinates, which are first seen to be those of a momentum.
 
     Massless particles come out spacelike by rounding. With numbers rounded to a relative precision epsilon / 2, m² is
     wrong by at most 2 epsilon E², and by (1 + |eta|) times as much if |p| is pT cosh(eta); a few roundings more may
     have come before. A file of float64 may hold what was float32 once, so that no type counts as finer than that.
     """
-    by_name = {name: values[..., k] for k, name in enumerate(coordinates)}
     if "E" in by_name:
         energy = by_name["E"]
         refuse(energy < 0, "expected an energy E of at least 0")
@@ -119,18 +129,6 @@ def _cylindrical(values: Floats, coordinates: Sequence[str], refuse: Refuse, pre
     return np.stack([pt, phi, eta, m], axis=-1)
 
 
-def _refuse(path: Path, first: int, chunk: Chunk, values: Floats, bad: Any, expected: str) -> None:
-    """Raises the error of the first particle that `bad` marks, shape (n, particles)."""
-    if bad.any():
-        event, particle = np.argwhere(bad)[0]
-        pairs = zip(chunk.coordinates, values[event, particle], strict=True)
-        numbers = ", ".join(f"{name} = {value:g}" for name, value in pairs)
-        raise EventFileError(
-            f"{path}: event {first + event} (counted from 0), particle {chunk.particles[particle]}, {numbers}:"
-            f" {expected}"
-        )
-
-
 def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
     """Each particle by itself, as a single one may be in another unit; all together in files of a few events."""
     by_particle = {particle: pt[pt[:, k] > 0, k] for k, particle in enumerate(chunk.particles)}
@@ -149,24 +147,3 @@ def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
             f"{path}: events {first} to {first + len(pt) - 1}, {particle}: the median pT is {median:g} GeV if the unit"
             f" is {chunk.unit}, expected {low:g} to {high:g} GeV; {advice}"
         )
-
-
-def one_per_event(path: Path, name: str, values: NDArray[Any], n: int) -> Floats:
-    """A column of n events as float64; raises EventFileError if it holds something else."""
-    if values.shape != (n,):
-        raise EventFileError(f"{path}: column {name!r} has shape {values.shape}, expected one number per event, ({n},)")
-    return _numbers(path, f"column {name!r} is", values)
-
-
-def _numbers(path: Path, what_is: str, values: NDArray[Any]) -> Floats:
-    if values.dtype.kind not in "fiub":
-        raise EventFileError(f"{path}: {what_is} of type {values.dtype}, expected numbers")
-    return values.astype(np.float64)
-
-
-def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
-    """Events of all chunks of a file."""
-    first = 0
-    for chunk in guarded(path, chunks, len):
-        yield check(path, first, chunk, absent, check_unit)
-        first += len(chunk)

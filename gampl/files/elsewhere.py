@@ -8,24 +8,23 @@ The other process writes messages of MessagePack, their sizes before them; nothi
 """
 
 import contextlib
-import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import IO, cast
 
 import msgspec
 import numpy as np
 
 from gampl.files.checks import Chunk
-from gampl.files.layout import Layout
-from gampl.files.source import EventFileError, OpenFile, guarded
+from gampl.files.source import EventFileError, Layout, OpenFile, guarded
 
 SIZE = 8  # bytes of a message's size
 Message = Chunk | str | None  # what was read, what is wrong, or the end
-Task = tuple[str, str, str, str | None, Layout, int]  # module, function, path, sample, layout, rows
+Task = tuple[str, str, str | None, Layout, int]  # function, path, sample, layout, rows
 
 
 def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
@@ -34,7 +33,8 @@ def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Ite
     Raises:
         EventFileError: What the other process raised, or that it crashed.
     """
-    task: Task = read.__module__, read.__name__, str(source.path), source.sample, source.layout, source.rows
+    function = f"{read.__module__}:{read.__name__}"
+    task: Task = function, str(source.path), source.sample, source.layout, source.rows
     command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
     command.append(msgspec.json.encode(task).decode())
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -69,16 +69,15 @@ def _send(message: Message, stream: IO[bytes]) -> None:
 
 def main(text: str) -> None:
     """The other process's work."""
-    module, function, name, sample, layout, rows = msgspec.json.decode(text, type=Task)
+    function, name, sample, layout, rows = msgspec.json.decode(text, type=Task)
     # what the libraries print on their own is for nobody: the channel is moved away from standard output first
     with os.fdopen(os.dup(1), "wb") as stream, open(os.devnull, "wb") as nothing:
         for descriptor in (1, 2):
             os.dup2(nothing.fileno(), descriptor)
         try:
-            read = getattr(importlib.import_module(module), function)
             with (path := Path(name)).open("rb") as file:
                 source = OpenFile(path, file, sample, layout, rows=rows)
-                for chunk in guarded(path, read(source), len):
+                for chunk in guarded(path, resolve_name(function)(source), len):
                     _send(chunk, stream)
             _send(None, stream)
         except (ValueError, OSError, ImportError) as error:

@@ -85,37 +85,36 @@ def write(
 
 
 def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int64] | None) -> None:
-    # what is stored is checked, not what was given: rounding may matter
+    # what is stored is checked, after rounding
     with np.errstate(over="ignore"):
         momenta = events.momenta.astype("<f4")
         columns = {name: events.columns[name].astype("<f4") for name in sorted(events.columns)}
     check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns=columns), absent=True)
     if bad := [name for name in columns if name in (MOMENTA, SHARDS) or not _is_name(name)]:
         raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {bad[0]!r}")
-    texts = {"coordinates": COORDINATES, "units": UNITS, "particles": events.particles}
-    _save(group, MOMENTA, momenta, texts)
+    _save(group, MOMENTA, momenta, coordinates=COORDINATES, units=UNITS, particles=events.particles)
     for name, values in columns.items():
         _save(group, name, values)
     if shards is not None:
         seeds = np.asarray(shards)
-        if seeds.ndim != 2 or seeds.shape[1] != len(SHARD_COLUMNS) or seeds.dtype.kind not in "iu":
+        if seeds.ndim != 2 or seeds.shape[1] != 3 or seeds.dtype.kind not in "iu":
             raise ValueError(f"shards must be integers of shape (k, 3), got {seeds.dtype} of shape {seeds.shape}")
         if seeds[:, 2].sum() != len(events):
             raise ValueError(f"shards must account for all {len(events)} events, got {seeds[:, 2].sum()} accepted")
-        _save(group, SHARDS, seeds.astype("<i8"), {"columns": SHARD_COLUMNS})
+        _save(group, SHARDS, seeds.astype("<i8"), columns=SHARD_COLUMNS)
 
 
 def _is_name(text: str) -> bool:
     return bool(text) and "/" not in text and not text.startswith(".")
 
 
-def _save(group: Any, name: str, values: NDArray[Any], texts: Mapping[str, tuple[str, ...]] | None = None) -> None:
+def _save(group: Any, name: str, values: NDArray[Any], **attributes: tuple[str, ...]) -> None:
     filters: dict[str, Any] = {}
     if len(values):  # HDF5 has no chunks of nothing
         chunks = (min(len(values), ROWS_PER_CHUNK), *values.shape[1:])
         filters = {"chunks": chunks, "shuffle": True, "compression": "gzip", "compression_opts": LEVEL}
     dataset = group.create_dataset(name, data=values, fletcher32=bool(filters), **filters)
-    for attribute, words in (texts or {}).items():
+    for attribute, words in attributes.items():
         dataset.attrs[attribute] = np.array([word.encode() for word in words])
 
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from gampl.files.arrays import array_chunks
 from gampl.files.checks import Chunk
-from gampl.files.layout import CARTESIAN
-from gampl.files.source import EventFileError, OpenFile, chosen
+from gampl.files.source import CARTESIAN, EventFileError, OpenFile, chosen
 from gampl.particles.events import Events
 from gampl.store.atomic import write_bytes
 
@@ -83,23 +82,19 @@ def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> 
     if recorded not in (None, digest):
         raise EventFileError(
             f"{path}: has changed since its first use, its SHA-256 is {digest}, expected {recorded} (delete {record}"
-            " if the new file is wanted)"
+            " if the new file is the right one)"
         )
     for events in parts:
         if recorded is None:
             recorded = digest
-            _remember(path, record, digest)
+            try:
+                write_bytes(record, f"{digest}  {path.name}\n".encode())
+            except OSError as error:
+                raise EventFileError(
+                    f"{path}: its checksum cannot be recorded in {record.parent} ({error.strerror}),"
+                    " expected checksums= to be a folder that can be written to"
+                ) from error
         yield events
-
-
-def _remember(path: Path, record: Path, digest: str) -> None:
-    try:
-        write_bytes(record, f"{digest}  {path.name}\n".encode())
-    except OSError as error:
-        raise EventFileError(
-            f"{path}: its checksum cannot be recorded in {record.parent} ({error.strerror}),"
-            " expected checksums= to be a folder that can be written to"
-        ) from error
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,75 +1,57 @@
 """One way to read files of events, whatever their kind: as events of particles, or as named columns."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from gampl.files import arrays, public, tables
+from numpy.typing import NDArray
+
+from gampl.files import public, tables
 from gampl.files.checks import Chunk, checked
-from gampl.files.layout import Layout
-from gampl.files.public import HDF5_MAGIC
-from gampl.files.source import EventFileError, OpenFile, guarded
-from gampl.files.tables import Batch
+from gampl.files.source import EventFileError, Layout, OpenFile, Part, floats, guarded
 from gampl.particles.events import Events
+
+Batch = dict[str, NDArray[Any]]
 
 
 class Kind(NamedTuple):
-    """How files of a kind are known and read."""
+    """How files of a kind are known, and the names of the functions that read them, whose libraries may be missing."""
 
     magic: tuple[bytes, ...] = ()  # how they begin
     endings: tuple[str, ...] = ()  # of their names, which count where their first bytes say nothing
-    table: str = ""  # name of the function that opens their columns; without it they always hold particles
-    chunks: str = ""  # name of the function that yields their momenta; without it these are columns of the table
+    table: str = ""  # opens their columns; without it they always hold particles
+    chunks: str = ""  # yields their momenta; without it these are columns of the table
     has_layout: bool = True  # whether there is something that they do not say themselves
     has_samples: bool = True
+    has_checksum: bool = False
     may_crash: bool = False  # whether a damaged file can crash the library that yields their momenta
 
 
-def _packed(*endings: str) -> tuple[str, ...]:
-    return tuple(f"{ending}{packed}" for ending in endings for packed in ("", ".gz"))
-
-
 KINDS = {
-    "csv": Kind(endings=_packed(".csv", ".tsv", ".txt", ".dat"), table="text_table", has_samples=False),
-    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="table", chunks="chunks"),
-    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="parquet_table", has_samples=False),
-    "root": Kind((b"root",), (".root",), table="table"),
-    "hdf5": Kind((HDF5_MAGIC,), table="table", has_layout=False),
-    "gampl": Kind(chunks="chunks", has_layout=False),
-    "top_pair": Kind(chunks="chunks", has_layout=False, may_crash=True),
-    "lhe": Kind(endings=_packed(".lhe"), chunks="lhe_chunks", has_samples=False),
+    "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="arrow:text_table", has_samples=False),
+    "numpy": Kind(
+        (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="arrays:table", chunks="arrays:chunks"
+    ),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="arrow:parquet_table", has_samples=False),
+    "root": Kind((b"root",), (".root",), table="root:table"),
+    # whose events of particles, where they are read as such, can only be public top pairs
+    "hdf5": Kind(
+        (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
+    ),
+    "gampl": Kind(chunks="hdf5:chunks", has_layout=False),
+    "top_pair": Kind(chunks="public:chunks", has_checksum=True, may_crash=True),
+    "lhe": Kind(endings=(".lhe",), chunks="records:lhe_chunks", has_samples=False),
     "hepmc": Kind(
-        endings=_packed(".hepmc", ".hepmc2", ".hepmc3"), chunks="hepmc_chunks", has_samples=False, may_crash=True
+        endings=(".hepmc", ".hepmc2", ".hepmc3"), chunks="records:hepmc_chunks", has_samples=False, may_crash=True
     ),
 }
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
 ROWS = 250_000  # of columns that are read at a time
-
-
-def _reader(kind: str) -> ModuleType:
-    """The module that reads a kind; its libraries are imported only where they are needed."""
-    if kind in ("csv", "parquet"):
-        from gampl.files import arrow
-
-        return arrow
-    if kind in ("hdf5", "gampl"):
-        from gampl.files import hdf5
-
-        return hdf5
-    if kind in ("lhe", "hepmc"):
-        from gampl.files import records
-
-        return records
-    if kind == "root":
-        from gampl.files import root
-
-        return root
-    return {"numpy": arrays, "top_pair": public}[kind]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,21 +68,17 @@ class EventFile(OpenFile):
 
     def events(self, batch: int = 100_000, checksums: Path | str | None = None) -> Iterator[Events]:
         """Events of particles, see `batches`."""
-        path, layout = self.path, self.layout
-        kind = "top_pair" if self.kind == "hdf5" else self.kind  # the only events of particles in others' HDF5
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
-        if checksums is not None and kind != "top_pair":
-            raise self.error(f"files of kind {kind!r} have no checksums, expected no folder, got '{checksums}'")
-        chunks = _chunks(replace(self, kind=kind, rows=max(batch, FEWEST_EVENTS_CHECKED)))
-        parts = regrouped(checked(path, chunks, kind == "gampl" or layout.absent, layout.check_unit), batch)
-        n_events = 0
-        for events in public.verified(path, checksums, parts) if kind == "top_pair" else parts:
-            n_events += len(events)
-            if n_events or kind == "gampl":
-                yield events
-        if n_events == 0 and kind != "gampl":
-            raise self.error("holds no events, expected at least one")
+        kind, is_ours = KINDS[self.kind], self.kind == "gampl"
+        if checksums is not None and not kind.has_checksum:
+            raise self.error(f"files of kind {self.kind!r} have no checksums, expected no folder, got '{checksums}'")
+        chunks = replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED))._chunks()
+        events = checked(self.path, chunks, is_ours or self.layout.absent, self.layout.check_unit)
+        events = regrouped(events, batch)
+        if kind.has_checksum:
+            events = public.verified(self.path, checksums, events)
+        return events if is_ours else self._some(events, len)
 
     def columns(self, names: Sequence[str], labels: Sequence[str] = ()) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
@@ -115,13 +93,53 @@ class EventFile(OpenFile):
         Raises:
             EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
         """
-        parts = _columns(replace(self, labels=labels, rows=ROWS), list(dict.fromkeys(names)))
-        n_events = 0
-        for part in guarded(self.path, parts, _length, "rows"):
-            n_events += _length(part)
-            yield part
-        if n_events == 0:
+        source = replace(self, labels=labels, rows=ROWS)
+        read = source._table_columns if KINDS[self.kind].table else source._event_columns
+        parts = read(list(dict.fromkeys(names)))
+        return self._some(guarded(self.path, parts, _length, "rows"), _length)
+
+    def _some(self, parts: Iterator[Part], length: Callable[[Part], int]) -> Iterator[Part]:
+        """The same parts, if there is anything in them."""
+        n = 0
+        for part in parts:
+            n += length(part)
+            if n:
+                yield part
+        if n == 0:
             raise self.error("holds no events, expected at least one")
+
+    def _chunks(self) -> Iterator[Chunk]:
+        kind = KINDS[self.kind]
+        if not kind.chunks:
+            with _function(kind.table)(self) as table:
+                yield from tables.chunks(self, table)
+        elif kind.may_crash:
+            from gampl.files import elsewhere
+
+            yield from elsewhere.chunks(_function(kind.chunks), self)
+        else:
+            yield from _function(kind.chunks)(self)
+
+    def _table_columns(self, names: Sequence[str]) -> Iterator[Batch]:
+        """Columns of a table."""
+        with _function(KINDS[self.kind].table)(self) as table:
+            if missing := [name for name in names if name not in table.columns]:
+                raise self.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
+            for columns in table.read(names):
+                if lists := [name for name, column in columns.items() if column.counts is not None]:
+                    raise self.error(f"column {lists[0]!r} has lists, expected one number per event")
+                yield {
+                    name: values if name in self.labels else floats(self.path, f"column {name!r}", values, len(values))
+                    for name, (values, _) in columns.items()
+                }
+
+    def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:
+        """Columns of events of particles."""
+        for events in self.events(self.rows):
+            if missing := [name for name in names if name not in events.columns]:
+                existing = ", ".join(events.columns) or "none"
+                raise self.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
+            yield {name: events.columns[name] for name in names}
 
 
 @contextmanager
@@ -196,35 +214,6 @@ def read(path: Path | str, **options: Any) -> Events:
     return Events.concatenate(list(batches(path, **options)))
 
 
-def _chunks(file: EventFile) -> Iterator[Chunk]:
-    kind, module = KINDS[file.kind], _reader(file.kind)
-    if not kind.chunks:
-        with getattr(module, kind.table)(file) as table:
-            yield from tables.chunks(file, table)
-    elif kind.may_crash:
-        from gampl.files import elsewhere
-
-        yield from elsewhere.chunks(getattr(module, kind.chunks), file)
-    else:
-        yield from getattr(module, kind.chunks)(file)
-
-
-def _columns(file: EventFile, names: Sequence[str]) -> Iterator[Batch]:
-    if table := KINDS[file.kind].table:
-        with getattr(_reader(file.kind), table)(file) as opened:
-            yield from tables.numbers(file, opened, names)
-        return
-    for events in file.events(file.rows):
-        if missing := [name for name in names if name not in events.columns]:
-            existing = ", ".join(events.columns) or "none"
-            raise file.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
-        yield {name: events.columns[name] for name in names}
-
-
-def _length(batch: Batch) -> int:
-    return len(next(iter(batch.values())))
-
-
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
     """The same events in batches of a given size, only the last one smaller; one empty batch if there are no events."""
     waiting: list[Events] = []
@@ -242,6 +231,14 @@ def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
         yield Events.concatenate(waiting)
 
 
+def _length(batch: Batch) -> int:
+    return len(next(iter(batch.values())))
+
+
+def _function(name: str) -> Any:
+    return resolve_name(f"gampl.files.{name}")
+
+
 def _recognise(source: OpenFile, has_layout: bool) -> str:
     """The kind of a file, by its first bytes or, where these say nothing, its ending."""
     path, start = source.path, source.start(1024)
@@ -249,7 +246,7 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
         raise source.error("is empty (0 bytes), expected events")
     kind = next((name for name, kind in KINDS.items() if start.startswith(kind.magic)), None)
     if kind == "hdf5":
-        return "gampl" if _reader(kind).is_ours(path) else kind
+        return "gampl" if _function("hdf5:is_ours")(path) else kind
     if kind is not None:
         return "top_pair" if not has_layout and public.FILE.fullmatch(path.name) else kind
     if source.is_packed:
@@ -262,7 +259,8 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
     if b"HepMC::" in start:
         return "hepmc"
     for name, known in KINDS.items():
-        if path.name.lower().endswith(known.endings):
+        packed = "" if known.magic else ".gz"  # text may be, under its own ending, too
+        if path.name.lower().removesuffix(packed).endswith(known.endings):
             return name
     raise source.error(
         f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"

@@ -1,5 +1,6 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -9,21 +10,24 @@ import pyhepmc
 import pylhe
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.files.checks import Chunk
-from gampl.files.layout import CARTESIAN, UNITS, pdg_names
-from gampl.files.source import OpenFile
-from gampl.files.tables import WEIGHT, Column, Found, gathered
+from gampl.files.source import CARTESIAN, UNITS, OpenFile
+from gampl.files.tables import WEIGHT, Column, Entries, gathered
 
 Ids = tuple[int, ...]
 FINAL = 1
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
+_PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
+_PDG_NAMES |= dict(enumerate(("e-", "nu_e", "mu-", "nu_mu", "tau-", "nu_tau"), start=11))
+_PDG_NAMES |= dict(enumerate(("g", "gamma", "Z", "W+", "H"), start=21))
 
 
 class Record(NamedTuple):
     """Final-state particles of one event."""
 
     ids: NDArray[np.int64]  # PDG ids, shape (k,)
-    momenta: NDArray[np.float64]  # (E, px, py, pz), shape (k, 4)
+    momenta: Floats  # (E, px, py, pz), shape (k, 4)
     columns: dict[str, float]  # numbers of the event, its weight among them
 
 
@@ -35,7 +39,7 @@ def lhe_chunks(source: OpenFile) -> Iterator[Chunk]:
 def hepmc_chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a HepMC file, where each event says its unit unless the layout does; damage may crash the process."""
     if not source.layout.sources:
-        raise source.error("expected Layout(sources=...) with the PDG ids of the particles that are wanted")
+        raise source.error("expected Layout(sources=...) with the PDG ids of its particles")
     return _chunks(source, _hepmc_records(source))
 
 
@@ -56,25 +60,19 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
-    _path, layout = source.path, source.layout
     is_version_2 = b"HepMC::IO_GenEvent" in source.unpacked().read(1024)
-    reader = (pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii)(
-        pyhepmc.io.pyiostream(source.unpacked())
-    )
-    needed = np.array([k for ids in layout.sources for k in np.atleast_1d(np.asarray(ids, dtype=int))])
+    reader = pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii
+    needed = [*chain.from_iterable(_source_ids(source))]
     n_read = 0
-    for event in reader:
+    for event in reader(pyhepmc.io.pyiostream(source.unpacked())):
         particles = event.numpy.particles
-        ids = particles.pid
-        final = (particles.status == FINAL) & np.isin(ids, needed)
-        momenta = np.stack(
-            [numbers[final] for numbers in (particles.e, particles.px, particles.py, particles.pz)], axis=1
-        )
+        final = (particles.status == FINAL) & np.isin(particles.pid, needed)
+        momenta = np.stack([getattr(particles, name.lower())[final] for name in CARTESIAN], axis=1)
         # asked for only where needed: the library refuses to say that there are none
         named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
-        scale = _UNITS[event.momentum_unit] if layout.unit is None else 1.0
-        yield Record(ids[final], momenta * scale, _weights(source, n_read, named, nominal))
+        scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
+        yield Record(particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal))
         n_read += 1
     # the library takes what it cannot read for the file's end
     n_events, has_ended = 0, False
@@ -94,32 +92,28 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     some = next(parts, None)
     if some is None:
         return
-    ids = _particle_ids(source, some[0])
+    ids = _source_ids(source) or tuple((int(pdg_id),) for pdg_id in some[0].ids)
+    if not ids:
+        raise source.error("event 0 has no final-state particles, expected some")
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
     if len(names) != len(ids):
         raise source.error(f"its events have {len(ids)} particles, expected {', '.join(names)}")
-    yield from gathered(source, names, ids, CARTESIAN, _found(chain([some], parts), ids))
+    yield from gathered(source, names, ids, CARTESIAN, _entries(chain([some], parts), ids))
 
 
-def _particle_ids(source: OpenFile, record: Record) -> tuple[Ids, ...]:
-    """The PDG ids that stand for each particle."""
-    if not source.layout.sources:
-        if not len(record.ids):
-            raise source.error("event 0 has no final-state particles, expected some")
-        return tuple((int(pdg_id),) for pdg_id in record.ids)
-    result: list[Ids] = []
-    for ids in source.layout.sources:
-        listed = (ids,) if isinstance(ids, int | str) else tuple(ids)
-        if any(isinstance(k, str) for k in listed):
-            raise source.error(f"expected sources to be PDG ids or lists of them, got {ids!r}")
-        one = tuple(int(k) for k in listed)
-        if common := {k for other in result if other != one for k in other} & set(one):
-            raise source.error(f"expected sources that share no PDG id, got {min(common)} in two of them")
-        result.append(one)
-    return tuple(result)
+def _source_ids(source: OpenFile) -> tuple[Ids, ...]:
+    """The PDG ids that stand for each particle, as far as the layout says it."""
+    listed = [(ids,) if isinstance(ids, int | str) else tuple(ids) for ids in source.layout.sources]
+    if texts := [k for ids in listed for k in ids if isinstance(k, str)]:
+        raise source.error(f"expected sources to be PDG ids or lists of them, got {texts[0]!r}")
+    result = tuple(tuple(map(int, ids)) for ids in listed)
+    numbers = Counter(k for ids in set(result) for k in set(ids))
+    if common := [k for k, n in numbers.items() if n > 1]:
+        raise source.error(f"expected sources that share no PDG id, got {min(common)} in two of them")
+    return result
 
 
-def _found(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Found]:
+def _entries(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Entries]:
     """Lists of the particles with some ids, and weights, of some events at a time."""
     for records in parts:
         ids = np.concatenate([record.ids for record in records])
@@ -127,8 +121,8 @@ def _found(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Itera
         events = np.repeat(np.arange(len(records)), [len(record.ids) for record in records])
         lists = {}
         for some in dict.fromkeys(particles):
-            chosen = np.isin(ids, some)
-            lists[some] = Column(momenta[chosen], np.bincount(events[chosen], minlength=len(records)))
+            of_these = np.isin(ids, some)
+            lists[some] = Column(momenta[of_these], np.bincount(events[of_these], minlength=len(records)))
         names = records[0].columns  # those of all others, too
         yield lists, {name: np.array([record.columns[name] for record in records]) for name in names}
 
@@ -140,11 +134,21 @@ def _has_named_weights(source: OpenFile) -> bool:
 def _weights(source: OpenFile, event: int, named: dict[str, Any], nominal: float) -> dict[str, float]:
     """The event's weight, and those that the layout keeps."""
     layout = source.layout
-    missing = [name for name in (layout.weight, *layout.keep) if name is not None and name not in named]
-    if missing:
-        raise source.error(
-            f"event {event} (counted from 0) has the weights"
-            f" {', '.join(islice(named, 12)) or '(without names)'}, also expected {missing[0]!r}"
-        )
+    if missing := [name for name in (layout.weight, *layout.keep) if name is not None and name not in named]:
+        existing = ", ".join(islice(named, 12)) or "(without names)"
+        raise source.error(f"event {event} (counted from 0) has the weights {existing}, also expected {missing[0]!r}")
     kept = {name: float(named[name]) for name in layout.keep}
     return {WEIGHT: float(nominal if layout.weight is None else named[layout.weight]), **kept}
+
+
+def pdg_names(pdg_ids: Sequence[int]) -> tuple[str, ...]:
+    """Different names for PDG ids, such as ``mu-`` and ``t~``, or ``pdg211``; those that repeat are numbered."""
+    names = []
+    for pdg_id in pdg_ids:
+        name = _PDG_NAMES.get(abs(pdg_id), f"pdg{abs(pdg_id)}")
+        if pdg_id < 0:
+            name = name.translate(str.maketrans("+-", "-+")) if name[-1] in "+-" else f"{name}~"
+        names.append(name)
+    return tuple(
+        name if names.count(name) == 1 else f"{name}{names[: i + 1].count(name)}" for i, name in enumerate(names)
+    )

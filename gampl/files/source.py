@@ -1,20 +1,95 @@
-"""An open file of events, what its reader is told, and the one error that says what is wrong with a file."""
+"""A file of events, what must be said about it, and the one error that says what is wrong with it."""
 
 import gzip
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, Any, Literal, TypeVar, cast
 
-from gampl.files.layout import Layout
+import numpy as np
+from numpy.typing import NDArray
+
+from gampl.basics import Floats
+from gampl.particles.kinematics import COORDINATES
+
+CARTESIAN = ("E", "px", "py", "pz")
+COORDINATE_SETS = (COORDINATES, CARTESIAN, ("pT", "phi", "eta", "E"))
+SPELLINGS = {name.lower(): name for names in COORDINATE_SETS for name in names} | {"mass": "m", "energy": "E"}
+UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
+# the ids that most analyses call a jet at parton level: light quarks, b quarks and gluons
+JET = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 21)
 
 Part = TypeVar("Part")
 
 
 class EventFileError(ValueError):
     """A file of events is not what it should be; says which file, which entry and what was expected."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file of events does not say itself: how it names its particles. Every field may be left out.
+
+    Args:
+        particles: Names of the particles, in the order that events shall have them. Left out, they come from the file:
+            names of columns, of PDG ids, or ``p1``, ``p2`` and so on.
+        sources: Where each of them is, if not under its name: the name that the columns have, or the collection
+            (a branch or column with a list for each event) of which the particle is the next entry, or the PDG id,
+            or the ids, in LHE and HepMC files. ``particles=("mu-", "mu+", "j1", "j2"), sources=(13, -13, JET, JET)``.
+        coordinates: ``"pT,phi,eta,m"``, ``"E,px,py,pz"`` or ``"pT,phi,eta,E"``, in the order that an array has them.
+            Left out, the names of columns decide; arrays without names count as the first.
+        unit: Of energies, momenta and masses: ``"GeV"``, ``"MeV"`` or ``"TeV"``. Left out: GeV, or what the file says.
+        column: How the columns of a table are called. Upper and lower case of the coordinate make no difference, and
+            ``mass`` and ``energy`` stand for ``m`` and ``E``.
+        weight: Name of the column with the event weights; left out, ``weight`` where there is one. In LHE and HepMC
+            files the event's own weight is taken, or the one of this name.
+        keep: Names of further columns to read, in LHE and HepMC files of further weights.
+        order: In which order the entries of a collection, or the particles with the same PDG id, are taken.
+        absent: Whether events may lack particles, the last of a collection or rows of zeros in an array.
+        further: Whether events may have more entries in a collection, or particles of an id, than are taken.
+        check_unit: Whether typical transverse momenta outside `checks.TYPICAL_PT` are refused as a wrong unit.
+
+    Raises:
+        ValueError: If a field is not one of its choices, or particles and sources differ in number.
+    """
+
+    particles: Sequence[str] = ()
+    sources: Sequence[str | int | Sequence[int]] = ()
+    coordinates: str | None = None
+    unit: Literal["GeV", "MeV", "TeV"] | None = None
+    column: str = "{particle}_{coordinate}"
+    weight: str | None = None
+    keep: Sequence[str] = ()
+    order: Literal["pT", "file"] = "pT"
+    absent: bool = False
+    further: bool = False
+    check_unit: bool = True
+
+    def __post_init__(self) -> None:
+        if texts := [name for name in ("particles", "sources", "keep") if isinstance(getattr(self, name), str)]:
+            raise ValueError(f"{texts[0]} must be a list of names, got the text {getattr(self, texts[0])!r}")
+        n, n_sources = len(self.particles), len(self.sources)
+        if len(set(self.particles)) < n:
+            raise ValueError(f"particles must have different names, got {', '.join(self.particles)}")
+        if n and n_sources and n != n_sources:
+            raise ValueError(f"sources must say where each of the {n} particles is, got {n_sources}")
+        if self.unit not in (None, *UNITS):
+            raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {self.unit!r}")
+        if self.order not in ("pT", "file"):
+            raise ValueError(f"order must be 'pT' or 'file', got {self.order!r}")
+        if any(part not in self.column for part in ("{particle}", "{coordinate}")):
+            raise ValueError(f"column must contain {{particle}} and {{coordinate}}, got {self.column!r}")
+        if self.coordinates is not None and sorted(self.coordinate_names) not in map(sorted, COORDINATE_SETS):
+            choices = " or ".join(",".join(choice) for choice in COORDINATE_SETS)
+            raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...]:
+        """Coordinates in the project's spelling, in the order of the file; none if they were left out."""
+        names = () if self.coordinates is None else self.coordinates.split(",")
+        return tuple(SPELLINGS.get(name.strip().lower(), name) for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +146,15 @@ def chosen(path: Path, sample: str | None, samples: Collection[str], what: str =
         asked = "" if sample is None else f", not {sample!r}"
         raise EventFileError(f"{path}: holds {held}{asked}; expected one, or sample= to be one of them")
     return sample
+
+
+def floats(path: Path, what: str, values: NDArray[Any], n: int | None = None) -> Floats:
+    """Numbers of a file as float64, one for each of n events; raises EventFileError if they are something else."""
+    if n is not None and values.shape != (n,):
+        raise EventFileError(f"{path}: {what} of shape {values.shape}, expected one number per event, ({n},)")
+    if values.dtype.kind not in "fiub":
+        raise EventFileError(f"{path}: {what} of type {values.dtype}, expected numbers")
+    return values.astype(np.float64)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tables of events: named columns, as numbers of each event or as the momenta of particles."""
+"""Tables of events: named columns that hold the momenta of particles."""
 
 import re
 from collections import Counter
@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files.checks import Chunk, one_per_event
-from gampl.files.layout import COORDINATE_SETS, Layout, coordinate
-from gampl.files.source import OpenFile
+from gampl.files.checks import Chunk
+from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, OpenFile
 
 WEIGHT = "weight"
-Batch = dict[str, NDArray[Any]]
 
 
 class Column(NamedTuple):
@@ -31,25 +29,7 @@ class Table(NamedTuple):
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]  # columns of some names, some events at a time
 
 
-Found = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles by their source, further numbers by name
-
-
-def numbers(file: OpenFile, table: Table, names: Sequence[str]) -> Iterator[Batch]:
-    """Columns with one number per event as float64, labels as they come; some events at a time.
-
-    Raises:
-        EventFileError: If a column is missing, or has something else.
-    """
-    for name in names:
-        if name not in table.columns:
-            raise file.error(f"has no column {name!r}; it has {_some(table.columns)}")
-    for columns in table.read(names):
-        if lists := [name for name, column in columns.items() if column.counts is not None]:
-            raise file.error(f"column {lists[0]!r} has lists, expected one number per event")
-        yield {
-            name: values if name in file.labels else one_per_event(file.path, name, values, len(values))
-            for name, (values, _) in columns.items()
-        }
+Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles by their source, further numbers by name
 
 
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
@@ -59,19 +39,19 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
         EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
     """
     numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
-    sources, coordinates, momenta = _locate(file, numeric)
+    sources, coordinates, columns_of = _locate(file, numeric)
     further = further_columns(file.layout, numeric)
-    for name in further.values():
-        if numeric.get(name, True):
-            raise file.error(f"expected a column {name!r} with one number per event; it has {_some(numeric)}")
-
-    def found() -> Iterator[Found]:
-        needed = dict.fromkeys([*(name for four in momenta.values() for name in four), *further.values()])
-        for columns in table.read(list(needed)):
-            particles = {source: _stacked(file, four, columns) for source, four in momenta.items()}
-            yield particles, {name: columns[column].numbers for name, column in further.items()}
-
-    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, found())
+    if bad := [name for name in further.values() if numeric.get(name, True)]:
+        raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(numeric)}")
+    needed = dict.fromkeys([*(name for four in columns_of.values() for name in four), *further.values()])
+    entries: Iterator[Entries] = (
+        (
+            {source: _stacked(file, four, columns) for source, four in columns_of.items()},
+            {name: columns[column].numbers for name, column in further.items()},
+        )
+        for columns in table.read(list(needed))
+    )
+    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries)
 
 
 def _locate(
@@ -84,7 +64,7 @@ def _locate(
     named: dict[tuple[str, str], str] = {}  # source and coordinate -> column
     for column in columns:
         match = re.fullmatch(pattern, column)
-        if match and (name := coordinate(match["coordinate"])):
+        if match and (name := SPELLINGS.get(match["coordinate"].lower())):
             named.setdefault((match["particle"], name), column)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:
@@ -93,7 +73,7 @@ def _locate(
         if lists or not sources:
             example = layout.column.format(particle=lists[0] if lists else "b1", coordinate="pT")
             raise file.error(
-                f"the columns {_some(columns)} do not tell the particles, expected Layout(particles=...) with columns"
+                f"the columns {listed(columns)} do not tell the particles, expected Layout(particles=...) with columns"
                 f" such as {example}"
             )
     different = dict.fromkeys(sources)
@@ -104,7 +84,7 @@ def _locate(
         column = layout.column.format(particle=missing[0][0], coordinate=missing[0][1])
         raise file.error(
             f"no column {column!r} with numbers, expected {','.join(choice)} of {', '.join(different)};"
-            f" it has {_some(columns)}"
+            f" it has {listed(columns)}"
         )
     return sources, choice, {source: tuple(named[source, name] for name in choice) for source in different}
 
@@ -117,22 +97,19 @@ def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str
     return further
 
 
-def _some(columns: Mapping[str, Any]) -> str:
-    names = list(columns)
-    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") if names else "none with numbers"
+def listed(columns: Mapping[str, Any]) -> str:
+    """The names of columns, for errors."""
+    names = [*columns]
+    return ", ".join(names[:12]) + ", ..." * (len(names) > 12) or "none with numbers"
 
 
 def _stacked(file: OpenFile, four: Sequence[str], columns: Mapping[str, Column]) -> Column:
     """Four columns as one, a particle in each event or lists of them."""
-    first, *others = (columns[column] for column in four)
-    for column, other in zip(four[1:], others, strict=True):
-        if first.counts is None or other.counts is None:
-            same = first.counts is other.counts and len(other.numbers) == len(first.numbers)
-        else:
-            same = np.array_equal(first.counts, other.counts)
-        if not same:
-            raise file.error(f"columns {four[0]!r} and {column!r} have lists of different lengths, expected the same")
-    return Column(np.stack([columns[column].numbers for column in four], axis=-1), first.counts)
+    parts = [columns[name] for name in four]
+    lengths = [len(part.numbers) if part.counts is None else part.counts for part in parts]
+    if other := [name for name, its in zip(four, lengths, strict=True) if not np.array_equal(its, lengths[0])]:
+        raise file.error(f"columns {four[0]!r} and {other[0]!r} have lists of different lengths, expected the same")
+    return Column(np.stack([part.numbers for part in parts], axis=-1), parts[0].counts)
 
 
 def gathered(
@@ -140,7 +117,7 @@ def gathered(
     particles: tuple[str, ...],
     sources: Sequence[Any],
     coordinates: Sequence[str],
-    parts: Iterator[Found],
+    parts: Iterator[Entries],
 ) -> Iterator[Chunk]:
     """Each particle of an event: the next entry, each time that its source occurs, of the source's list.
 
@@ -151,21 +128,19 @@ def gathered(
     """
     ranks = [sources[:k].count(source) for k, source in enumerate(sources)]
     first = 0
-    for particles_of, columns in parts:
+    for entries, columns in parts:
         taken = {
-            source: _take(file, first, source, some, sources.count(source), coordinates)
-            for source, some in particles_of.items()
+            source: _take(file, first, source, column, sources.count(source), coordinates)
+            for source, column in entries.items()
         }
         values = np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)
         yield Chunk(values, particles, coordinates, file.layout.unit or "GeV", columns)
         first += len(values)
 
 
-def _take(
-    file: OpenFile, first: int, source: Any, particles: Column, n: int, coordinates: Sequence[str]
-) -> NDArray[Any]:
+def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coordinates: Sequence[str]) -> NDArray[Any]:
     """The first n entries of each event, shape (events, n, 4); the events are numbered from `first` on."""
-    layout, (entries, counts) = file.layout, particles
+    layout, (entries, counts) = file.layout, column
     if counts is None:
         counts = np.ones(len(entries), dtype=np.intp)
     wrong = (counts < n) & (not layout.absent) | (counts > n) & (not layout.further)

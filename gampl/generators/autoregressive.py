@@ -4,39 +4,15 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm, pad, scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from gampl.generators.mixture import Mixture
+from gampl.generators.settings import Architecture
+from gampl.generators.transformer_block import Block, normalised
 
 FEW_TOKENS = 8  # up to which attention is written out
 
 KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
-
-
-class Block(nn.Module):
-    """Transformer block: causal attention, then a two-layer perceptron, each added to its input.
-
-    Shapes:
-        h: (..., tokens, width) -> (..., tokens, width)
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        # No bias: softmax does not see a key's, and `mix` has one that can do what the value's would.
-        self.attend = nn.Linear(width, 3 * width, bias=False)
-        self.mix = nn.Linear(width, width)
-        self.expand = nn.Linear(width, 2 * width)
-        self.contract = nn.Linear(2 * width, width)
-
-    def forward(self, h: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
-        """Returns the new h, and the keys and values of all tokens seen so far."""
-        query, key, value = self.attend(_normalise(h)).chunk(3, dim=-1)  # (..., tokens, width)
-        if past is not None:
-            key, value = _append(past[0], key), _append(past[1], value)
-        h = h + self.mix(_attention(query, key, value, self.heads))
-        h = h + self.contract(gelu(self.expand(_normalise(h))))
-        return h, (key, value)
 
 
 class AutoregressiveTransformer(nn.Module):
@@ -52,7 +28,7 @@ class AutoregressiveTransformer(nn.Module):
 
     Args:
         features: Dimensions d of an event.
-        width, layers, heads, components: See `gampl.generators.settings.Architecture`.
+        size: Width, blocks, heads and components.
         conditions: Numbers c of each event that are not generated.
         generator: Random stream of the initial weights.
     """
@@ -60,25 +36,13 @@ class AutoregressiveTransformer(nn.Module):
     dtype = torch.float32
     numbers = ("uniform", "normal")  # that an event is made of, d of each
 
-    def __init__(
-        self,
-        features: int,
-        width: int = 16,
-        layers: int = 1,
-        heads: int = 4,
-        components: int = 8,
-        *,
-        conditions: int = 0,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, features: int, size: Architecture, *, conditions: int = 0, generator: torch.Generator) -> None:
         super().__init__()
-        if features < 1 or width % heads:
-            raise ValueError(f"need features >= 1 and heads that divide width, got {features=} {width=} {heads=}")
-        self.features = features
+        self.features, self.heads = features, size.heads
         with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
-            self.embed = nn.Linear(1 + features + conditions, width, bias=False)
-            self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
-            self.head = nn.Linear(width, 3 * components)
+            self.embed = nn.Linear(1 + features + conditions, size.width, bias=False)
+            self.blocks = nn.ModuleList(Block(size.width) for _ in range(size.blocks))
+            self.head = nn.Linear(size.width, 3 * size.components)
         self.to_empty(device="cpu")
         self._initialise(generator)
 
@@ -122,16 +86,16 @@ class AutoregressiveTransformer(nn.Module):
 
         For k = 0 and no conditions the mixture is (1, K): nothing that differs has happened yet.
         """
-        columns = []
+        x, past = uniform[:, :0], None
         # without conditions the start token is the same for all events: a batch of one
         token = uniform.new_zeros(1 if condition is None else len(condition), 1)
-        mixture, past = self._predict(token, condition, first=0)
-        for k in range(uniform.shape[1]):
-            column = Mixture(*(part.squeeze(-2) for part in mixture)).pick(uniform[:, k], normal[:, k])  # (n,)
-            columns.append(column)
-            mixture, past = self._predict(column.unsqueeze(-1), condition, first=k + 1, past=past)
-        x = torch.stack(columns, -1) if columns else torch.empty_like(uniform)
-        return x, Mixture(*(part.squeeze(-2) for part in mixture))
+        for k in range(uniform.shape[1] + 1):
+            mixtures, past = self._predict(token, condition, first=k, past=past)
+            mixture = Mixture(*(part.squeeze(-2) for part in mixtures))
+            if k < uniform.shape[1]:
+                token = mixture.pick(uniform[:, k], normal[:, k]).unsqueeze(-1)  # (n, 1)
+                x = torch.cat([x, token], -1)
+        return x, mixture
 
     def _predict(
         self, tokens: Tensor, condition: Tensor | None = None, *, first: int, past: list[KeysValues] | None = None
@@ -150,15 +114,18 @@ class AutoregressiveTransformer(nn.Module):
         if condition is not None:
             inputs.append(condition.unsqueeze(-2).expand(*tokens.shape, condition.shape[-1]))
         h = self.embed(torch.cat(inputs, -1))  # (..., T, width)
-        seen = []
-        for i, block in enumerate(self.blocks):
-            h, keys_values = block(h, past[i] if past else None)
-            seen.append(keys_values)
-        return Mixture.from_raw(self.head(_normalise(h))), seen
+        seen: list[KeysValues] = []
 
+        def attention(of_tokens: Tensor) -> Tensor:
+            query, key, value = of_tokens.chunk(3, dim=-1)  # (..., T, width)
+            if past:
+                key, value = map(_append, past[len(seen)], (key, value))
+            seen.append((key, value))
+            return _attention(query, key, value, self.heads)
 
-def _normalise(h: Tensor) -> Tensor:
-    return layer_norm(h, h.shape[-1:])
+        for block in self.blocks:
+            h = block(h, attention)
+        return Mixture.from_raw(self.head(normalised(h))), seen
 
 
 def _append(past: Tensor, new: Tensor) -> Tensor:
@@ -176,10 +143,8 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     if FEW_TOKENS < tokens == seen:
         q, k, v = (part.reshape(*part.shape[:-1], heads, -1).transpose(-2, -3) for part in (query, key, value))
         return scaled_dot_product_attention(q, k, v, is_causal=True).transpose(-2, -3).flatten(-2)
-    # a 0/1 matrix that adds up the numbers of each head: quicker than a sum over rows of four
-    of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(
-        width // heads, 0
-    )  # (width, H)
+    # a 0/1 matrix that adds up the numbers of each head, (width, H): quicker than a sum over rows of four
+    of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(width // heads, 0)
     products = query.unsqueeze(-2) * key.unsqueeze(-3)  # (..., T, S, width)
     scores = products @ (of_head * math.sqrt(heads / width))  # (..., T, S, H)
     if tokens > 1:

@@ -13,11 +13,7 @@ SAFE = 7.5  # standard deviations by which trials must not fall short
 
 
 class Normal(nn.Module):
-    """The printed latent distribution of Eq. (41): a standard normal. Angles are uniform, as nothing else is natural.
-
-    Shapes:
-        x: (n, d)
-    """
+    """The printed latent distribution of Eq. (41): standard normal; angles are uniform, as nothing else is natural."""
 
     angles: Tensor
 
@@ -43,13 +39,6 @@ class CutAwareNormal(nn.Module):
 
     px, py and pz are normal with a standard deviation of 206.6 GeV, and the standardised log(m² + m_0²) is standard
     normal; what has a jet with pT <= pT_min or a pair with Delta R <= delta_r_min is drawn again.
-
-    Shapes:
-        x: (n, 4 jets)
-
-    Args:
-        coordinates: Those of the generator.
-        delta_r_min: Smallest distance of two jets.
     """
 
     def __init__(self, coordinates: JetCoordinates, delta_r_min: float) -> None:
@@ -71,7 +60,7 @@ class CutAwareNormal(nn.Module):
     def sample_without_waiting(self, n: int, generator: torch.Generator) -> Tensor:
         """The same law as that of `sample`, (n, 4 jets), from a number of trials that is fixed before.
 
-        A GPU need not tell how many have passed. Trials are too few once in 1e12 calls; then NaN is among the events.
+        A GPU need not tell how many have passed. They are too few once in 1e12 calls; then NaN is among the events.
         """
         share = math.exp(self.log_acceptance)
         trials, deviations = n / share, SAFE * math.sqrt((1 - share) / share)
@@ -81,21 +70,20 @@ class CutAwareNormal(nn.Module):
 
     def _try(self, trials: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Events before the cuts, (trials, 4 jets), and which of them pass, (trials,), on the generator's device."""
-        c, device = self.coordinates, generator.device
-        normal = torch.randn(trials, c.particles, 4, generator=generator, dtype=torch.float64, device=device)
+        shape, device = (trials, self.coordinates.particles, 4), generator.device
+        normal = torch.randn(shape, generator=generator, device=device, dtype=torch.float64)
         px, py, pz, mass = normal.unbind(-1)
         pt = torch.hypot(px, py)
         phi, eta = torch.atan2(py, px), torch.asinh(pz / pt)
-        passed = (UNIT * pt > c.pt_min).all(-1) & self._apart(phi, eta)
-        mean, std = c.mean[:, 0].to(device), c.std[:, 0].to(device)
-        log_pt = (torch.log(UNIT * pt - c.pt_min) - mean) / std  # NaN where the cut has it drawn again
+        passed = (UNIT * pt > self.coordinates.pt_min).all(-1) & self._apart(phi, eta)
+        mean, std = self.coordinates.mean[:, 0].to(device), self.coordinates.std[:, 0].to(device)
+        log_pt = (torch.log(UNIT * pt - self.coordinates.pt_min) - mean) / std  # NaN where the cut has it drawn again
         return torch.stack([log_pt, phi, eta, mass], -1).flatten(1), passed
 
     def _apart(self, phi: Tensor, eta: Tensor) -> Tensor:
-        """Whether all pairs of jets are further apart than the cut: (n, jets), (n, jets) -> (n,)."""
-        a, b = torch.triu_indices(phi.shape[1], phi.shape[1], offset=1, device=phi.device)
-        delta_r = torch.hypot(signed_angle(phi[:, a] - phi[:, b]), eta[:, a] - eta[:, b])
-        return (delta_r > self.delta_r_min).all(-1)
+        """Whether no two jets of an event are too close: (n, jets) twice -> (n,)."""
+        a, b = torch.triu_indices(phi.shape[1], phi.shape[1], 1, device=phi.device)
+        return (torch.hypot(signed_angle(phi[:, a] - phi[:, b]), eta[:, a] - eta[:, b]) > self.delta_r_min).all(-1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density, (n, 4 jets) -> (n,); -inf outside the cuts."""

@@ -11,7 +11,6 @@ import torch
 import zuko
 from torch import Tensor, nn
 
-from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.generator import Generator
 from gampl.generators.gpu import sums_in_order
 from gampl.generators.randomness import global_stream
@@ -22,17 +21,7 @@ HIDDEN_LAYERS = 2  # of each transformation of a spline flow
 
 
 class Spline(nn.Module):
-    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's.
-
-    Shapes:
-        log_prob: (n, d), (n, c) -> (n,)
-
-    Args:
-        features: Dimensions d of an event.
-        size: Transformations, hidden nodes and bins, see `gampl.generators.settings.Architecture`.
-        conditions: Numbers c of each event that are not generated.
-        generator: Random stream of the initial weights.
-    """
+    """A neural spline flow (Durkan et al. 2019, arXiv:1906.04032) of zuko's; see `AutoregressiveTransformer`."""
 
     compiles = False  # zuko makes a distribution's objects in each call
     dtype = torch.float32
@@ -53,7 +42,7 @@ class Spline(nn.Module):
             )
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Exact log density, Eq. (8)."""
+        """Exact log density, Eq. (8): (n, d), (n, c) -> (n,)."""
         with sums_in_order(x):
             log_density: Tensor = self.flow(condition).log_prob(x)
         return log_density
@@ -69,16 +58,6 @@ class Spline(nn.Module):
         with sums_in_order(normal):
             x: Tensor = self.flow(condition).transform.inv(normal)
         return x
-
-
-def make_density(
-    size: Architecture, features: int, conditions: int, generator: torch.Generator
-) -> AutoregressiveTransformer | Spline:
-    """An untrained density, with initial weights from a random stream."""
-    if size.kind == "spline":
-        return Spline(features, size, conditions=conditions, generator=generator)
-    sizes = (size.width, size.blocks, size.heads, size.components)
-    return AutoregressiveTransformer(features, *sizes, conditions=conditions, generator=generator)
 
 
 class Plain(Coordinates):
@@ -109,7 +88,7 @@ class Density(Generator):
         coordinates: Map from events to network coordinates and back, `Coordinates` or `Plain`.
         density: Of the coordinates, `AutoregressiveTransformer` or `Spline`, for d features.
         x: Network coordinates of the training events, (n, d), if they are to be standardised.
-        condition: See `Generator`.
+        condition: That of the training events, see `Generator`.
     """
 
     density: Any
@@ -130,19 +109,11 @@ class Density(Generator):
             self.register_buffer("std", x.std(0).double())
             self.log_prob_batch = 1000
 
-    def _log_density(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Log density of the standardised coordinates, (n, d), (n, c) -> (n,)."""
+    def forward(self, x: Tensor, condition: Tensor | None = None, *_: Tensor) -> Tensor:
+        """Negative log density of the standardised coordinates, Eq. (8): (n, d), (n, c) -> (n,)."""
         z = (x - self.mean) / self.std if self.standardises else x
         log_density: Tensor = self.density.log_prob(z.to(self.density.dtype), self.standardised_condition(condition))
-        return log_density
-
-    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:  # noqa: ARG002 - a flow has some
-        """Nothing is random."""
-        return ()
-
-    def loss(self, x: Tensor, *_: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Negative log density of standardised coordinates, Eq. (8): (n, d), (n, c) -> (n,)."""
-        return -self._log_density(x, condition)
+        return -log_density
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws what the density makes events of: (n, d) each."""
@@ -150,22 +121,22 @@ class Density(Generator):
         return numbers
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes events: (n, d) each, (n, c) -> ``(n, *event_shape)``."""
+    def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:
+        """Makes events: (n, c), (n, d) each -> ``(n, *event_shape)``."""
         z: Tensor = self.density.transform(*latent, self.standardised_condition(condition))
         if self.standardises:
             z = wrapped(z.to(self.mean) * self.std + self.mean, self.coordinates.angles)
         return self.coordinates.to_events(z)
 
     @torch.no_grad()
-    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+    def log_prob(self, events: Tensor, condition: Tensor | None = None) -> Tensor:
         """Log density of events, ``(n, *event_shape)``, (n, c) -> (n,); an angle counts a turn away, too."""
         x = self.coordinates.to_network(events)
         places = [x]
         for k in self.coordinates.angles.nonzero()[:, 0].tolist():
             turn = torch.zeros_like(x[0]).index_fill(0, torch.tensor([k], device=x.device), 2 * math.pi)
             places += [x - turn, x + turn]
-        values = torch.stack([self._log_density(place, condition) for place in places]).double().logsumexp(0)
+        values = torch.stack([-self(place, condition) for place in places]).double().logsumexp(0)
         if self.standardises:
             values = values - self.std.log().sum()
         return values + self.coordinates.log_jacobian(x)

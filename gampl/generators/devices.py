@@ -19,38 +19,25 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     Raises:
         ValueError: If the device cannot be used, or GAMPL_DETERMINISTIC is neither 0 nor 1.
     """
-    if asked_deterministic():
+    deterministic = os.environ.get(DETERMINISTIC, "")
+    if deterministic not in ("", "0", "1"):
+        raise ValueError(f'{DETERMINISTIC} must be 0 or 1, got "{deterministic}"')
+    if deterministic == "1":
         use_deterministic_algorithms()
     name = device or os.environ.get("GAMPL_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        said = f'device "{name}" (argument device or GAMPL_DEVICE) cannot be used: {error}{_left(name)}'
-        raise ValueError(said) from error
+        reason = f'device "{name}" (argument device or GAMPL_DEVICE) cannot be used: {error}'
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if visible is not None and str(name).startswith("cuda"):
+            left = f"leaves {torch.cuda.device_count()} GPUs, counted from cuda:0"
+            reason += f'; CUDA_VISIBLE_DEVICES="{visible}" {left}'
+        raise ValueError(reason) from error
     picked = torch.device(name)
-    if picked.type == "cuda" and not asked_deterministic():
+    if picked.type == "cuda" and deterministic != "1":
         torch.set_float32_matmul_precision("high")  # products in TF32
     return picked
-
-
-def _left(name: str | torch.device) -> str:
-    """What CUDA_VISIBLE_DEVICES has to do with a GPU that is not there."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or not str(name).startswith("cuda"):
-        return ""
-    return f'; CUDA_VISIBLE_DEVICES="{visible}" leaves {torch.cuda.device_count()} GPUs, counted from cuda:0'
-
-
-def asked_deterministic() -> bool:
-    """Whether GAMPL_DETERMINISTIC is 1.
-
-    Raises:
-        ValueError: If it is neither 0, 1 nor empty.
-    """
-    value = os.environ.get(DETERMINISTIC, "")
-    if value not in ("", "0", "1"):
-        raise ValueError(f'{DETERMINISTIC} must be 0 or 1, got "{value}"')
-    return value == "1"
 
 
 def use_deterministic_algorithms() -> None:

@@ -9,26 +9,18 @@ per coordinate is the velocity of Eq. (40) for the density as a whole (Lipman et
 take the shorter way around.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchdiffeq import odeint
 
+from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.generator import Generator
 from gampl.generators.gpu import Compiled, plain_attention
 from gampl.generators.settings import Solver
+from gampl.generators.velocity.inputs import VelocityNetwork
 from gampl.particles.coordinates import Coordinates, wrapped
-
-
-class Base(Protocol):
-    """A latent distribution, see `gampl.generators.base`."""
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draws n latent events: (n, d)."""
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log density: (n, d) -> (n,)."""
 
 
 class FlowMatching(Generator):
@@ -39,7 +31,7 @@ class FlowMatching(Generator):
         velocity: Network (x, t, condition) -> dx/dt with shapes (n, d), (n,), (n, c) -> (n, d).
         base: Latent distribution at t = 1.
         solver: How `stream` and `log_prob` solve the differential equation.
-        condition: See `Generator`.
+        condition: That of the training events, see `Generator`.
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster
@@ -49,8 +41,8 @@ class FlowMatching(Generator):
     def __init__(
         self,
         coordinates: Coordinates,
-        velocity: Any,
-        base: Base,
+        velocity: VelocityNetwork,
+        base: CutAwareNormal | Normal,
         solver: Solver | None = None,
         condition: Tensor | None = None,
     ) -> None:
@@ -65,8 +57,8 @@ class FlowMatching(Generator):
         latent = self.base.sample(n, generator)
         return t.to(latent.device), latent
 
-    def loss(self, x: Tensor, *noise: Tensor, condition: Tensor | None = None) -> Tensor:
-        """The loss L of events at these times and with these latent events: (n, d), (n,), (n, d), (n, c) -> (n,)."""
+    def forward(self, x: Tensor, condition: Tensor | None = None, *noise: Tensor) -> Tensor:
+        """The loss L of events at these times and with these latent events: (n, d), (n, c), (n,), (n, d) -> (n,)."""
         t, latent = noise
         difference = wrapped(latent - x, self.coordinates.angles)
         path = wrapped(x + t.unsqueeze(-1) * difference, self.coordinates.angles)
@@ -90,16 +82,16 @@ class FlowMatching(Generator):
         return (self.base.sample(n, generator),)
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Solves the differential equation: (n, d), (n, c) -> ``(n, *event_shape)``."""
+    def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:
+        """Solves the differential equation: (n, c), (n, d) -> ``(n, *event_shape)``."""
         (x,) = latent
         return self.coordinates.to_events(self.transport(x, condition=condition))
 
     def log_prob(
         self,
         events: Tensor,
-        *,
         condition: Tensor | None = None,
+        *,
         solver: Solver | None = None,
         probes: int | None = None,
         generator: torch.Generator | None = None,
@@ -107,14 +99,8 @@ class FlowMatching(Generator):
         """Log density of events, from the continuity equation (40): ``(n, *event_shape)``, (n, c) -> (n,).
 
         Along the flow, d log p / dt = - div v. The divergence is exact with d further evaluations of the network, or
-        estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many.
-
-        Args:
-            events: On the device of the network.
-            condition: See `Generator`.
-            solver: By default that of the generator.
-            probes: Random directions for each event; None for the exact divergence.
-            generator: Source of the probes.
+        estimated with random probes e of signs, < e^T (dv/dx) e > (Hutchinson 1989), where `probes` says how many of
+        them a `generator` draws for each event.
 
         Raises:
             ValueError: If there is no `generator` for the probes.
@@ -124,17 +110,19 @@ class FlowMatching(Generator):
         solver, context = solver or self.solver, self.standardised_condition(condition)
         x = self.coordinates.to_network(events)
         if probes is None:
-            directions = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)  # (d, 1, d)
+            directions, weight = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1), 1.0  # (d, 1, d)
         else:
             signs = torch.randint(2, (probes, *x.shape), generator=generator, dtype=x.dtype)
-            directions = (2 * signs - 1).to(x.device)
-        weight = 1.0 if probes is None else 1.0 / probes
+            directions, weight = (2 * signs - 1).to(x.device), 1.0 / probes
 
         def rate_at(t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 here = wrapped(state[0], self.coordinates.angles).detach().requires_grad_()
                 v = rate(self.velocity, here, t.expand(len(here)), context)
-                divergence = sum((_along(v, here, e) for e in directions), torch.zeros_like(v[:, 0]))
+                divergence = torch.zeros_like(v[:, 0])
+                for e in directions:
+                    (gradient,) = torch.autograd.grad(v, here, e.expand_as(v), retain_graph=True)
+                    divergence = divergence + (gradient * e).sum(-1)
             return v.detach(), weight * divergence.detach()
 
         times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
@@ -158,14 +146,7 @@ def _steps(solver: Solver) -> dict[str, Any]:
     """What makes torchdiffeq take that many steps; a step size of 1 / steps gives one more where it rounds."""
 
     def grid(_: object, __: Tensor, times: Tensor) -> Tensor:
-        return torch.linspace(
-            float(times[0]), float(times[-1]), solver.steps + 1, dtype=times.dtype, device=times.device
-        )
+        begin, end = times[[0, -1]].tolist()
+        return torch.linspace(begin, end, solver.steps + 1, dtype=times.dtype, device=times.device)
 
     return {"grid_constructor": grid}
-
-
-def _along(v: Tensor, x: Tensor, direction: Tensor) -> Tensor:
-    """e^T (dv/dx) e for each event: (n, d), (n, d), (n or 1, d) -> (n,)."""
-    (gradient,) = torch.autograd.grad(v, x, direction.expand_as(v), retain_graph=True)
-    return (gradient * direction).sum(-1)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from gampl.generators.memory import Divider
 from gampl.particles.coordinates import Coordinates
@@ -13,7 +14,7 @@ class Generator(nn.Module):
     """A generator of events; what is random is drawn apart from what is computed, so that this can be divided.
 
     Conditions are numbers of each event that it is told and does not generate, (n, c). They are standardised with
-    those of the training events. Without any (c = 0) they are left out of all that is computed.
+    those of the training events. Without any (c = 0, or None) they are left out of all that is computed.
 
     Args:
         coordinates: Map from events to network coordinates and back.
@@ -21,8 +22,8 @@ class Generator(nn.Module):
     """
 
     batch_size: int  # of `stream` by default
-    compiles = True  # whether inductor can compile its loss as a whole
     gpu_batch_size = 65536  # which keeps a GPU busy
+    compiles = True  # whether inductor can compile its loss as a whole
     log_prob_batch: int  # events whose density is worked out together
     condition_mean: Tensor
     condition_std: Tensor
@@ -49,27 +50,23 @@ class Generator(nn.Module):
             return None
         return ((condition - self.condition_mean) / self.condition_std).float()
 
-    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:  # noqa: ARG002
         """Draws what is random in the loss of n events: (n, ...) each."""
-        raise NotImplementedError
+        return ()
 
-    def loss(self, x: Tensor, *noise: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What is minimised in training, for events with network coordinates x: (n, d), (n, ...), (n, c) -> (n,)."""
+    def forward(self, x: Tensor, condition: Tensor | None = None, *noise: Tensor) -> Tensor:
+        """The loss of events with network coordinates x: (n, d), (n, c), (n, ...) -> (n,)."""
         raise NotImplementedError
-
-    def forward(self, x: Tensor, condition: Tensor, *noise: Tensor) -> Tensor:
-        """The same as `loss`, for `torch.func.functional_call`."""
-        return self.loss(x, *noise, condition=condition)
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws what n events are made of: (n, ...) each."""
         raise NotImplementedError
 
-    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes events, without gradients: (n, ...), (n, c) -> ``(n, *event_shape)``."""
+    def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:
+        """Makes events, without gradients: (n, c), (n, ...) -> ``(n, *event_shape)``."""
         raise NotImplementedError
 
-    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+    def log_prob(self, events: Tensor, condition: Tensor | None = None) -> Tensor:
         """Log density of events, ``(n, *event_shape)``, (n, c) -> (n,)."""
         raise NotImplementedError
 
@@ -83,13 +80,13 @@ class Generator(nn.Module):
     ) -> Iterator[Tensor]:
         """Yields n events in batches of ``(batch_size, *event_shape)``, the last one may be shorter.
 
-        The first events do not depend on n. Events that a flow's solver lost are not finite; whoever counts events
-        counts them.
+        The first events do not depend on n, but on the batch size. Events that a flow's solver lost are not finite;
+        whoever counts events counts them.
 
         Args:
             n: How many.
             generator: Source of the latent events.
-            batch_size: Events of a batch; another number makes other events.
+            batch_size: Events of a batch.
             divider: How many of them are computed together, which makes no difference beyond round-off.
             condition: That of each event, (n, c), if the generator has conditions.
 
@@ -99,22 +96,16 @@ class Generator(nn.Module):
         size = self.batch_size if batch_size is None else batch_size
         if n < 1 or size < 1:
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {size}")
-        if condition is not None and len(condition) != n:
+        condition = torch.empty(n, 0) if condition is None else condition
+        if len(condition) != n:
             raise ValueError(f"condition must have a row for each of {n} events, got {len(condition)}")
         divider = divider or Divider("generating")
         for start in range(0, n, size):
-            latent = self.latent(size, generator)
-            if condition is None and latent[0].is_cuda:  # whole, as what is compiled is for one number of events
-                yield divider.map(self.generate, *latent)[: n - start]
-                continue
-            latent = tuple(part[: n - start] for part in latent)
-            if condition is None:
-                yield divider.map(self.generate, *latent)
-            else:
-                yield divider.map(self._generate_on, condition[start : start + size], *latent)
-
-    def _generate_on(self, condition: Tensor, *latent: Tensor) -> Tensor:
-        return self.generate(*latent, condition=condition)
+            latent, rows = self.latent(size, generator), condition[start : start + size]
+            if latent[0].is_cuda:  # whole batches, as what is compiled is for one number of events
+                rows = pad(rows, (0, 0, 0, size - len(rows)))
+            events = divider.map(self.generate, rows, *(part[: len(rows)] for part in latent))
+            yield events[: n - start]
 
     def sample(self, n: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Draws n events: ``(n, *event_shape)``."""

@@ -5,7 +5,7 @@ other, they leave a GPU idle most of the time.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 WARM_UP = 3  # calls before a graph is captured, in which libraries make their plans
+Work = Callable[[Sequence[Tensor]], None]
 KINDS = 64  # of networks and batches that one function is compiled for in a process
 
 
@@ -79,25 +80,13 @@ class Compiled:
             return self.function(module, *tensors)
 
 
-def warm_up(
-    work: Callable[[Sequence[Tensor]], None], inputs: Sequence[Tensor], state: Callable[[], Iterable[Tensor]]
-) -> None:
-    """Calls `work` a few times, in which libraries make their plans, and puts back what it has changed.
-
-    Args:
-        work: What changes its state in place.
-        inputs: Of `work`.
-        state: Returns all tensors that `work` changes, some of which may be made by its first call, from zeros.
-    """
-    before = {id(tensor): tensor.detach().clone() for tensor in state()}
+def warm_up(work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> None:
+    """Calls `work` a few times, in which libraries make their plans, and puts back the state that it changes."""
+    before = [tensor.clone() for tensor in state]
     for _ in range(WARM_UP):
         work(inputs)
     with torch.no_grad():
-        for tensor in state():
-            if id(tensor) in before:
-                tensor.copy_(before[id(tensor)])
-            else:
-                tensor.zero_()
+        torch._foreach_copy_(list(state), before)
 
 
 class Graph:
@@ -106,12 +95,10 @@ class Graph:
     Args:
         work: What is to be done with inputs; it may change its state in place, and never looks at a number.
         inputs: Tensors of the shapes to come.
-        state: See `warm_up`.
+        state: All tensors that `work` changes.
     """
 
-    def __init__(
-        self, work: Callable[[Sequence[Tensor]], None], inputs: Sequence[Tensor], state: Callable[[], Iterable[Tensor]]
-    ) -> None:
+    def __init__(self, work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> None:
         self.inputs = [tensor.clone() for tensor in inputs]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())

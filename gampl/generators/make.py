@@ -1,18 +1,21 @@
-"""Any generator of vectors of numbers or of LHC events, made from plain settings."""
+"""Any generator of vectors of numbers, rows of tables or LHC events, made from plain settings."""
 
 from torch import Tensor
 
+from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.base import CutAwareNormal, Normal
-from gampl.generators.densities import Density, Plain, make_density
+from gampl.generators.densities import Density, Plain, Spline
 from gampl.generators.generator import Generator
 from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Architecture, Solver
+from gampl.generators.table_columns import Columns
+from gampl.generators.tables import RowGenerator
 from gampl.particles.coordinates import Coordinates, JetCoordinates
 
 
 def make_generator(
     size: Architecture,
-    coordinates: Coordinates,
+    coordinates: Coordinates | Columns,
     x: Tensor,
     condition: Tensor | None = None,
     *,
@@ -35,12 +38,18 @@ def make_generator(
     """
     conditions = 0 if condition is None else condition.shape[1]
     if not size.is_flow:
-        density = make_density(size, coordinates.d, conditions, torch_generator(seed, "weights", member))
+        kind = Spline if size.kind == "spline" else AutoregressiveTransformer
+        stream = torch_generator(seed, "weights", member)
+        density = kind(coordinates.d, size, conditions=conditions, generator=stream)
+        if isinstance(coordinates, Columns):
+            return RowGenerator(coordinates, density, condition)
         return Density(coordinates, density, None if isinstance(coordinates, Plain) else x, condition)
 
     from gampl.generators.flow_matching import FlowMatching  # its libraries are for flows only
     from gampl.generators.velocity import make_velocity
 
+    if isinstance(coordinates, Columns):
+        raise TypeError("a flow is for events of particles, not for rows of a table")
     velocity = make_velocity(size, coordinates, x, seed=seed, member=member, conditions=conditions)
     base: CutAwareNormal | Normal = Normal(coordinates.angles)
     if size.base == "cut_aware" and isinstance(coordinates, JetCoordinates) and delta_r_min is not None:

@@ -50,12 +50,14 @@ class Divider:
                         "process uses may help, a smaller network or batch, fewer members, or the CPU (GAMPL_DEVICE="
                         f"cpu): {error}"
                     ) from error
-            # Only here has the error gone, and with it the tensors that its traceback holds on to.
+            # Only here has the error gone, and with it the tensors that its traceback holds on to. What nobody holds
+            # any more is given back: pieces of the old size would be in the way of the new ones.
             self.limit = (size + 1) // 2
-            _free()
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
             halved = f"number of events at once halved from {size} to {self.limit}"
-            sys.stderr.write(f"{self.label}: out of memory, {halved}\n")
-            sys.stderr.flush()
+            print(f"{self.label}: out of memory, {halved}", file=sys.stderr, flush=True)  # noqa: T201
 
     def map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """What a function makes of tensors, (n, ...) each, as if it had been called with all n events at once."""
@@ -74,10 +76,3 @@ def split(tensors: tuple[Tensor, ...], size: int) -> list[tuple[Tensor, ...]]:
 
 def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(saying in str(error) for saying in _SAYINGS)
-
-
-def _free() -> None:
-    """Gives back what nobody holds any more: pieces of the old size would be in the way of the new ones."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -9,10 +9,10 @@ import torch
 
 
 def torch_generator(seed: int, *path: int | str, device: torch.device | None = None) -> torch.Generator:
-    """Returns the random stream that belongs to `path` under `seed`; that of a GPU draws other numbers than the CPU's.
+    """Returns the random stream that belongs to `path` under `seed`.
 
     Streams of different paths are independent, so that member 7 draws the same numbers whether it is
-    trained alone or next to others: `torch_generator(seed, "batches", 7)`.
+    trained alone or next to others: `torch_generator(seed, "batches", 7)`. A GPU draws other numbers than a CPU.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path]
     state = np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)

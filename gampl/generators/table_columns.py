@@ -10,6 +10,7 @@ cells before training, and generated values are rounded back to the grid.
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +30,7 @@ CELL_POINTS = 16  # at which the density is averaged over the cells of columns w
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _Form:
+class _Form(NamedTuple):
     """A monotone function, its inverse, and the logarithm of its slope."""
 
     forward: Callable[[Floats], Floats]
@@ -48,24 +48,18 @@ _FORMS = {
 
 @dataclass(frozen=True)
 class Column:
-    """The map z = (f((x - shift) / scale) - mean) / std of one column.
+    """The map z = (f((x - shift) / scale) - mean) / std of one column."""
 
-    Attributes:
-        form: Name of f: "linear", "log" of columns above zero, "asinh", which is logarithmic in both tails, or
-            "probit", the inverse of the normal distribution function, for columns with few values.
-        shift, scale, mean, std: See the formula.
-        step: Distance of neighbouring grid points; 0 for a column that lies on no grid.
-        lowest, highest: Of the training events.
-    """
-
+    #: Name of f: "linear", "log" of columns above zero, "asinh", which is logarithmic in both tails, or "probit", the
+    #: inverse of the normal distribution function, for columns with few values.
     form: str
     shift: float
     scale: float
     mean: float
     std: float
-    step: float
-    lowest: float
-    highest: float
+    step: float  #: Distance of neighbouring grid points; 0 for a column that lies on no grid.
+    lowest: float  #: Of the training events.
+    highest: float  #: Of the training events.
 
     @property
     def is_complete(self) -> bool:
@@ -95,21 +89,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """The maps of all columns. See `learn_columns`.
-
-    Args:
-        columns: One for each.
-    """
+    """The maps of all columns. See `learn_columns`."""
 
     columns: tuple[Column, ...]
 
+    @property
+    def d(self) -> int:
+        """How many there are."""
+        return len(self.columns)
+
     def to_normal(self, x: Floats) -> Floats:
         """Standardised columns, (n, d) -> (n, d)."""
-        return np.stack([column.to_normal(x[:, k]) for k, column in enumerate(self.columns)], axis=1)
+        return np.stack([column.to_normal(of_x) for column, of_x in zip(self.columns, x.T, strict=True)], axis=1)
 
     def to_values(self, z: Floats) -> Floats:
         """Events of standardised columns, (n, d) -> (n, d)."""
-        return np.stack([column.to_values(z[:, k]) for k, column in enumerate(self.columns)], axis=1)
+        return np.stack([column.to_values(of_z) for column, of_z in zip(self.columns, z.T, strict=True)], axis=1)
 
     def log_prob(self, events: ArrayLike, log_density: Callable[[Floats, NDArray[np.bool_]], Floats]) -> Floats:
         """Log density of events, (n, d) -> (n,), minus infinity where nothing can be generated.
@@ -121,23 +116,18 @@ class Columns:
             events: Rows of the table.
             log_density: That of standardised columns; it is also told which of the events these belong to, because
                 some have no density: (m, d), (n,) -> (m,).
-
-        Raises:
-            ValueError: If the events have another number of columns.
         """
         x = np.asarray(events, dtype=np.float64)
-        if x.ndim != 2 or x.shape[1] != len(self.columns):
-            raise ValueError(f"events must have shape (n, {len(self.columns)}), got {x.shape}")
-        parts = [self._log_density_at(x + offset, log_density) for offset in self._cell_points()]
-        return np.asarray(logsumexp(parts, axis=0) - np.log(len(parts)))
-
-    def _log_density_at(self, x: Floats, log_density: Callable[[Floats, NDArray[np.bool_]], Floats]) -> Floats:
-        z, slopes = self.to_normal(x), [column.log_slope(x[:, k]) for k, column in enumerate(self.columns)]
-        inside = np.asarray(np.isfinite(z).all(axis=1))
-        values = np.full(len(x), -np.inf)
-        if inside.any():
-            values[inside] = log_density(z[inside], inside) + np.sum(slopes, axis=0)[inside]
-        return values
+        cells = self._cell_points()
+        values = np.full((len(cells), len(x)), -np.inf)
+        for k, offset in enumerate(cells):
+            at = x + offset
+            z = self.to_normal(at)
+            inside = np.asarray(np.isfinite(z).all(axis=1))
+            if inside.any():
+                slopes = [column.log_slope(of_x) for column, of_x in zip(self.columns, at.T, strict=True)]
+                values[k, inside] = log_density(z[inside], inside) + np.sum(slopes, axis=0)[inside]
+        return np.asarray(logsumexp(values, axis=0) - np.log(len(cells)))
 
     def _cell_points(self) -> Floats:
         """Offsets from the middle of a cell, (points, d): evenly spread ones in columns with few values, else 0."""
@@ -159,7 +149,7 @@ def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = No
     Args:
         events: Training events, (n, d).
         seed: Of the even spread over the cells of a grid.
-        names: What to call the columns in messages.
+        names: What to call the columns in messages; by default their numbers.
 
     Returns:
         The maps, and the standardised training events, (n, d), spread over the cells.
@@ -169,15 +159,11 @@ def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = No
             lying on a grid, or follows from the other columns.
     """
     x = np.asarray(events, dtype=np.float64)
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"training events must have shape (n, d) with at least one row and column, got {x.shape}")
-    if names is not None and len(names) != x.shape[1]:
-        raise ValueError(f"names must be as many as the {x.shape[1]} columns of the events, got {len(names)}")
     titles = [f"column {k}" for k in range(x.shape[1])] if names is None else [f'column "{name}"' for name in names]
-    steps = np.array([_step(x[:, k], title) for k, title in enumerate(titles)])
+    steps = np.array([_step(values, title) for values, title in zip(x.T, titles, strict=True)])
     rng = np.random.default_rng([seed, zlib.crc32(b"dequantise")])
     spread = x + (rng.random(x.shape) - 0.5) * steps
-    columns = Columns(tuple(_learn(x[:, k], spread[:, k], float(steps[k])) for k in range(x.shape[1])))
+    columns = Columns(tuple(map(_learn, x.T, spread.T, steps.tolist())))
     z = columns.to_normal(spread)
     _check_independence(z, titles)
     return columns, z

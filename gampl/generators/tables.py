@@ -9,21 +9,16 @@ from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 
 from gampl.generators.densities import Density
-from gampl.generators.table_columns import Columns
-
-BATCH_SIZE = 10_000  # events that are worked out together
-
-Floats = NDArray[np.float64]
+from gampl.generators.table_columns import Columns, Floats
 
 
 class Kernels(nn.Module):
-    """A Gaussian around each training event, with a width by Scott's rule for n_train events.
+    """A Gaussian around each training event, with a width by Scott's rule for n_train events, times the bandwidth.
 
     Args:
         z: Standardised training events, (n_train, d).
-        rows: Numbers of those that this member has.
-        weights: Of these events.
-        bandwidth: Factor on the width.
+        rows: Numbers of those that this member has, (k,).
+        weights: Of these events, (k,).
     """
 
     dtype = torch.float64
@@ -33,9 +28,9 @@ class Kernels(nn.Module):
         scott = len(z) ** (-1 / (z.shape[1] + 4))  # not of the fewer events that are left after resampling
         self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=weights)
 
-    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+    def draw(self, n: int, rng: np.random.Generator) -> Tensor:
         """Draws n events, (n, d)."""
-        return np.asarray(self.kde.resample(n, seed=rng).T)
+        return torch.from_numpy(np.asarray(self.kde.resample(n, seed=rng).T))
 
     def log_prob(self, x: Tensor, _: Tensor | None = None) -> Tensor:
         """Log density, (n, d) -> (n,)."""
@@ -47,42 +42,36 @@ class Kernels(nn.Module):
 
 
 class RowGenerator(Density):
-    """A generator of rows of a table.
+    """A generator of rows of a table, from a density of the standardised columns."""
 
-    Args:
-        columns: Map from rows to standardised columns.
-        density: Of standardised columns.
-        condition: See `gampl.generators.generator.Generator`.
-    """
-
-    batch_size = BATCH_SIZE
-    log_prob_batch = BATCH_SIZE
+    coordinates: Any  # `Columns`, which are not a module
+    batch_size = 10_000
+    log_prob_batch = 10_000
 
     def __init__(self, columns: Columns, density: nn.Module, condition: Tensor | None = None) -> None:
         super().__init__(columns, density, condition=condition)
-        self.columns = columns
 
     def latent(self, n: int, generator: np.random.Generator) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Draws what the density makes events of, (n, d) each, from numpy's random streams."""
         if isinstance(self.density, Kernels):
-            return (torch.from_numpy(self.density.draw(n, generator)),)
+            return (self.density.draw(n, generator),)
         draws: dict[str, Any] = {"uniform": generator.random, "normal": generator.standard_normal}
-        shape, like = (n, len(self.columns.columns)), next(self.density.parameters())
+        shape, like = (n, self.density.features), next(self.density.parameters())
         return tuple(torch.from_numpy(draws[kind](shape)).to(like) for kind in self.density.numbers)
 
     @torch.no_grad()
-    def generate(self, *latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Makes rows: (n, d) each, (n, c) -> (n, d)."""
+    def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:
+        """Makes rows: (n, c), (n, d) each -> (n, d)."""
         z = self.density.transform(*latent, self.standardised_condition(condition))
-        return torch.from_numpy(self.columns.to_values(z.double().numpy(force=True)))
+        return torch.from_numpy(self.coordinates.to_values(z.double().numpy(force=True)))
 
     @torch.no_grad()
-    def log_prob(self, events: Tensor, *, condition: Tensor | None = None) -> Tensor:
+    def log_prob(self, events: Tensor, condition: Tensor | None = None) -> Tensor:
         """Log density of rows, (n, d), (n, c) -> (n,); in columns on a grid per step, see `Columns.log_prob`."""
         device = None if isinstance(self.density, Kernels) else next(self.density.parameters()).device
 
         def log_density(z: Floats, inside: NDArray[np.bool_]) -> Floats:
-            context = None if condition is None else condition[torch.from_numpy(inside)].to(device)
-            return self._log_density(torch.from_numpy(z).to(device), context).double().numpy(force=True)
+            told = None if condition is None else condition[torch.from_numpy(inside)].to(device)
+            return -self(torch.from_numpy(z).to(device), told).double().numpy(force=True)
 
-        return torch.from_numpy(self.columns.log_prob(events.numpy(force=True), log_density))
+        return torch.from_numpy(self.coordinates.log_prob(events.numpy(force=True), log_density))

@@ -20,22 +20,16 @@ class Coordinates(nn.Module):
     Args:
         mean, std: Of the coordinates before standardisation, shape event_shape; 0 and 1 for directions.
         angles: Which coordinates are angles in [-pi, pi], shape (d,) of bool.
-
-    Attributes:
-        particles: Particles of an event, P.
-        token_features: Numbers that describe each particle, F.
-        token_rates: Rates of change that `velocity_of_tokens` asks for each particle, K.
-        scalars: Rates of change without a direction that `velocity` asks for each particle, S.
     """
 
     mean: Tensor
     std: Tensor
     angles: Tensor
-    particles: int
-    token_features: int
-    token_rates: int
-    scalars: int
-    directions: slice  # coordinates of each row of an event that are not standardised
+    particles: int  #: particles of an event, P
+    token_features: int  #: numbers that describe each particle, F
+    token_rates: int  #: rates of change that `velocity_of_tokens` asks for each particle, K
+    scalars: int  #: rates of change without a direction that `velocity` asks for each particle, S
+    directions: slice  #: coordinates of each row of an event that are not standardised
 
     def __init__(self, mean: Tensor, std: Tensor, angles: list[bool]) -> None:
         super().__init__()
@@ -71,10 +65,7 @@ class Coordinates(nn.Module):
         """dx/dt from the rates of change of the momenta where these have a direction, and from scalars elsewhere.
 
         Only so much is taken from the vectors as rotates with the event about the beam; networks predict the rest
-        more easily as scalars.
-
-        Shapes:
-            (n, d), (n, P, 4), (n, P, S) -> (n, d)
+        more easily as scalars: (n, d), (n, P, 4), (n, P, S) -> (n, d).
         """
         raise NotImplementedError
 
@@ -131,10 +122,9 @@ class JetCoordinates(Coordinates):
                 have pT > pt_min, or a mass is negative.
         """
         _check(events, "n", "jets", "4")
-        outside = (events[..., 0] <= pt_min) | (events[..., 3] < 0)
-        if bool(outside.any()):
-            jet = int(outside.nonzero()[0, 1])
-            raise ValueError(f"events: jet {jet} has pT <= {pt_min} GeV or m < 0 in some of them")
+        outside = ((events[..., 0] <= pt_min) | (events[..., 3] < 0)).nonzero()
+        if len(outside):
+            raise ValueError(f"events: jet {int(outside[0, 1])} has pT <= {pt_min} GeV or m < 0 in some of them")
         plain = cls(torch.zeros(events.shape[1:]), torch.ones(events.shape[1:]), pt_min)
         return cls(*plain._statistics(events), pt_min)
 
@@ -232,11 +222,11 @@ class LeadingOrderCoordinates(Coordinates):
             (Y.abs() >= torch.log(energy / m), "Y", "between -ln(energy / m) and ln(energy / m)"),
             (c.abs() >= 1, "cos theta*", "between -1 and 1"),
         ):
-            if bool(outside.any()):
-                row = int(outside.nonzero()[0])
+            if len(rows := outside.nonzero()):
+                first = int(rows[0])
                 raise ValueError(
-                    f"events: {name} must be {allowed}, edges left out; {int(outside.sum())} are not, the first is "
-                    f"event {row}, {events[row].tolist()}"
+                    f"events: {name} must be {allowed}, edges left out; {len(rows)} are not, the first is event "
+                    f"{first}, {events[first].tolist()}"
                 )
         return cls(*plain._statistics(events), energy, top_mass, m_max)
 
@@ -320,10 +310,10 @@ def wrapped(x: Tensor, angles: Tensor) -> Tensor:
 def _check(events: Tensor, *shape: str) -> None:
     """Raises ValueError if there are fewer than 2 events, of another shape, or not finite."""
     if events.ndim != len(shape) or events.shape[-1] != 4 or len(events) < 2:
-        raise ValueError(f"events must be at least 2, of shape ({', '.join(shape)}), got {tuple(events.shape)}")
-    finite = events.isfinite().flatten(1).all(-1)
-    if not bool(finite.all()):
-        raise ValueError(f"events: {int((~finite).sum())} of them are not finite")
+        expected = f"({', '.join(shape)}) with n of at least 2"
+        raise ValueError(f"events must have shape {expected}, got {tuple(events.shape)}")
+    if n := int((~events.isfinite()).flatten(1).any(-1).sum()):
+        raise ValueError(f"events: {n} of them are not finite")
 
 
 def _mass_squared(log_m2: Tensor) -> Tensor:

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.particles.kinematics import COORDINATES
-
 
 @dataclass(frozen=True, eq=False)
 class Events:
@@ -31,10 +29,10 @@ class Events:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "momenta", np.asarray(self.momenta, dtype=np.float64))
-        expected = (len(self.particles), len(COORDINATES))
-        if self.momenta.ndim != 3 or self.momenta.shape[1:] != expected:
-            names, got = ", ".join(self.particles), self.momenta.shape
-            raise ValueError(f"momenta of {names} must have shape (n, {expected[0]}, 4), got {got}")
+        n = len(self.particles)
+        if self.momenta.ndim != 3 or self.momenta.shape[1:] != (n, 4):
+            names = ", ".join(self.particles)
+            raise ValueError(f"momenta of {names} must have shape (n, {n}, 4), got {self.momenta.shape}")
         for name, values in self.columns.items():
             if values.shape != (len(self),):
                 raise ValueError(f"column {name!r} must have shape ({len(self)},), got {values.shape}")
@@ -61,9 +59,9 @@ class Events:
         """
         if not parts:
             raise ValueError("parts must name at least one set of events")
-        first, *_ = parts
         kinds = [f"of {part.particles} with columns {sorted(part.columns)}" for part in parts]
         if other := [kind for kind in kinds if kind != kinds[0]]:
             raise ValueError(f"cannot join events {kinds[0]} and {other[0]}")
+        first = parts[0]
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns}
         return cls(np.concatenate([part.momenta for part in parts]), first.particles, columns, first.about)

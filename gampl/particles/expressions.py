@@ -26,8 +26,6 @@ from numpy.typing import NDArray
 from gampl.basics import Floats
 from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse, quoted
 
-__all__ = ["FUNCTIONS", "Evaluated", "Expression", "ExpressionError", "Interval", "expression"]
-
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
@@ -100,7 +98,6 @@ class Expression:
     names: tuple[str, ...]  #: columns or observables that it needs, each once, in order of appearance
     is_condition: bool  #: whether its values are bool
     _parsed: Parsed = field(repr=False, compare=False)
-    _interval: Interval | None = field(repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return expression, (self.text,)
@@ -130,7 +127,25 @@ class Expression:
         ``5 > pt`` and ``2000 <= m_tt < 2200`` have one; ``==``, ``!=`` and combined conditions have none. Nothing is
         inside if low > high, which is not checked.
         """
-        return self._interval
+        node = self._parsed.body
+        if not isinstance(node, ast.Compare):
+            return None
+        sides = [node.left, *node.comparators]
+        with np.errstate(all="ignore"):
+            numbers = [_Evaluation(self._parsed, _AnyColumns()).value(side) for side in sides]
+        varying = [k for k, number in enumerate(numbers) if np.ndim(number)]
+        is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+        if is_equality or (len(sides), varying) not in [(2, [0]), (2, [1]), (3, [1])]:
+            return None
+        low, high = -np.inf, np.inf
+        for op, (left, right) in zip(node.ops, pairwise(numbers), strict=True):  # one of the two is constant
+            lower, upper = (left, right) if isinstance(op, ast.Lt | ast.LtE) else (right, left)
+            if np.ndim(upper):
+                low = max(low, float(lower))
+            else:
+                high = min(high, float(upper))
+        parsed = replace(self._parsed, body=sides[varying[0]])
+        return Interval(Expression(parsed.source(parsed.body), self.names, False, parsed), low, high)
 
     def _floats(self, columns: Columns) -> dict[str, Floats]:
         """The columns that are needed, each fetched once."""
@@ -138,7 +153,7 @@ class Expression:
         for name in self.names:
             if name not in columns:
                 known = [*map(str, columns)]
-                more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+                more = f" and {len(known) - MOST_LISTED} more" * (len(known) > MOST_LISTED)
                 listed = ", ".join(known[:MOST_LISTED]) or "none, there are no columns"
                 raise self._error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
             column = np.asarray(columns[name])
@@ -178,16 +193,14 @@ def expression(text: str, *, condition: bool | None = None) -> Expression:
 @lru_cache(maxsize=1000)  # the same text comes again and again: in regions, in their plots, for each file
 def _read(text: str) -> Expression:
     parsed, columns = parse(text), _AnyColumns()
-    check = _Evaluation(parsed, columns)
     try:
         with np.errstate(all="ignore"):
-            value = check.value(parsed.body)
-            interval = check.interval(parsed.body) if isinstance(parsed.body, ast.Compare) else None
+            value = _Evaluation(parsed, columns).value(parsed.body)
     except RecursionError:  # callers have left little of the stack
         raise error("expression", text, "nested too deeply, expected fewer operations") from None
     if not columns:
         raise error("expression", text, "names no column, expected at least one")
-    return Expression(text, tuple(columns), isinstance(value, _Known), parsed, interval)
+    return Expression(text, tuple(columns), isinstance(value, _Known), parsed)
 
 
 class _AnyColumns(dict[str, Floats]):
@@ -226,8 +239,10 @@ class _Evaluation:
         match node:
             case ast.Constant(value=int() | float()):  # of the text, since an int may be too large for a float
                 return np.float64(self.parsed.source(node))
-            case ast.Name():
-                return self.column(node)
+            case ast.Name(id=name) if name in FUNCTIONS and self.parsed.source(node) == name:
+                problem = f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
+            case ast.Name(id=name):
+                return self.columns[name]
             case ast.Call():
                 return self.call(node)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
@@ -249,18 +264,11 @@ class _Evaluation:
                 problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
         raise self.parsed.error(node, problem)
 
-    def column(self, node: ast.Name) -> Floats:
-        name = self.parsed.name(node)
-        if name in FUNCTIONS and self.parsed.source(node) == name:
-            problem = f"{name} is a function, expected '(' behind it, or back-ticks around a column of this name"
-            raise self.parsed.error(node, problem)
-        return self.columns[name]
-
     def call(self, node: ast.Call) -> Any:
         """A function of numbers, or an observable of particles by its name without spaces: m(b1+q1+q2)."""
         name = self.parsed.function(node)
         if name not in FUNCTIONS:
-            sums = ["+".join(map(self.parsed.name, self.parsed.sum(argument))) for argument in node.args]
+            sums = ["+".join(part.id for part in self.parsed.sum(argument)) for argument in node.args]
             return self.columns[f"{name}({','.join(sums)})"]
         compute, fewest, most = FUNCTIONS[name]
         if not fewest <= len(node.args) <= most:
@@ -279,26 +287,6 @@ class _Evaluation:
         holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
         finite = reduce(np.logical_and, map(np.isfinite, numbers))
         return _Known(holds & finite, ~holds & finite)
-
-    def interval(self, node: ast.Compare) -> Interval | None:
-        """See `Expression.interval`."""
-        sides = [node.left, *node.comparators]
-        numbers = [self.value(side) for side in sides]
-        varying = [k for k, number in enumerate(numbers) if np.ndim(number)]
-        is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
-        if is_equality or (len(sides), varying) not in [(2, [0]), (2, [1]), (3, [1])]:
-            return None
-        low, high = -np.inf, np.inf
-        for k, op in enumerate(node.ops):  # of its two sides one is constant
-            is_left = k not in varying
-            end = float(numbers[k if is_left else k + 1])
-            if isinstance(op, ast.Lt | ast.LtE) == is_left:
-                low = max(low, end)
-            else:
-                high = min(high, end)
-        of_inner = replace(self.parsed, body=sides[varying[0]])
-        inner = Expression(self.parsed.source(of_inner.body), tuple(self.columns), False, of_inner, None)
-        return Interval(inner, low, high)
 
 
 def _mismatch(is_condition: bool, article: str) -> str:

@@ -2,13 +2,13 @@
 
 Only numbers, names, + - * / ** < <= > >= == != and or not, parentheses and commas reach the parser. What it makes of
 them are calls, arithmetic, comparisons and logic, and a few trees such as tuples, which `gampl.particles.expressions`
-and `gampl.particles.observables` refuse. A name that Python cannot read becomes a blank word, known by its position.
+and `gampl.particles.observables` refuse. A name that Python cannot read is a blank word to it, and put in afterwards.
 """
 
 import ast
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,33 +58,27 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Parsed:
-    """A text and Python's tree of it."""
+    """A text and Python's tree of it, in which names are those of the text."""
 
     text: str
     kind: str  #: what it should be, for errors: "expression" or "observable"
     body: ast.expr  #: the tree
     start: int  #: number of spaces before the tree
-    names: Mapping[int, str]  #: those that Python cannot read, by the position of their first letter
-
-    def name(self, node: ast.Name) -> str:
-        """The name at a node."""
-        return self.names.get(self.start + node.col_offset, node.id)
 
     def function(self, node: ast.Call) -> str:
         """The name of the function in f(x); an ExpressionError if it is anything else, or has no arguments."""
-        if not isinstance(node.func, ast.Name) or not self.source(node).startswith(name := self.name(node.func)):
+        if not isinstance(node.func, ast.Name) or not self.source(node).startswith(node.func.id):
             raise self.error(node, "expected an operator before '('")
         if node.keywords or not node.args:
-            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(name)}")
-        return name
+            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(node.func.id)}")
+        return node.func.id
 
     def sum(self, node: ast.expr) -> list[ast.Name]:
         """The names in a sum of particles; an ExpressionError if anything else is in it."""
         parts = [node]
         while isinstance(first := parts[0], ast.BinOp) and isinstance(first.op, ast.Add):
             parts[:1] = [first.left, first.right]
-        others = [part for part in parts if not isinstance(part, ast.Name)]
-        if others:
+        if others := [part for part in parts if not isinstance(part, ast.Name)]:
             raise self.error(others[0], "expected names of particles joined by '+', or a known function before '('")
         return [part for part in parts if isinstance(part, ast.Name)]
 
@@ -137,7 +131,11 @@ def parse(text: str, kind: str = "expression", names: Iterable[str] = ()) -> Par
         raise error(kind, text, "this '(' is never closed, expected ')'", opened[-1])
     start = len(plain) - len(plain.lstrip())
     try:
-        return Parsed(text, kind, ast.parse(plain[start:], mode="eval").body, start, positions)
+        body = ast.parse(plain[start:], mode="eval").body
+        for node in ast.walk(body):
+            if isinstance(node, ast.Name):
+                node.id = positions.get(start + node.col_offset, node.id)
+        return Parsed(text, kind, body, start)
     except SyntaxError as refused:
         at, end = (start + int(offset or 0) - 1 for offset in (refused.offset, refused.end_offset))
     except (RecursionError, MemoryError):  # of Python's parser, or where callers have left little of the stack

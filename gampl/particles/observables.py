@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats
 from gampl.particles.grammar import Parsed, parse, quoted
-from gampl.particles.kinematics import COORDINATES, cartesian, delta_phi, delta_r, rapidity, total
+from gampl.particles.kinematics import cartesian, delta_phi, delta_r, rapidity, total
 
 SIGNS = "-+*~'"  # what names may end in
 CHUNK = 16384  # events whose intermediate results stay in a processor's cache
@@ -75,14 +75,13 @@ class NamedObservable:
         the differential estimate count such events as lost. HT and n_jets pass over absent jets. A ValueError for
         other shapes.
         """
-        events, expected = np.asarray(momenta), (self.n_particles, len(COORDINATES))
-        if events.ndim != 3 or events.shape[1:] != expected:
-            needed = f"momenta of shape (n, {expected[0]}, {expected[1]})"
+        events = np.asarray(momenta)
+        if events.ndim != 3 or events.shape[1:] != (self.n_particles, 4):
+            needed = f"momenta of shape (n, {self.n_particles}, 4)"
             raise ValueError(f"observable {self.name} needs {needed}, got {events.shape}")
         values = np.empty(len(events))
         for start in range(0, len(events), CHUNK):
-            block = slice(start, start + CHUNK)
-            values[block] = self._of(events[block])
+            values[start : start + CHUNK] = self._of(events[start : start + CHUNK])
         return values
 
     def _of(self, events: NDArray[np.floating]) -> Floats:
@@ -147,8 +146,7 @@ def _rows(particles: Sequence[str], composites: Mapping[str, Sequence[str]]) -> 
                 f"({', '.join(particles)}), got {tuple(parts)}"
             )
         rows[name] = tuple(rows[part][0] for part in parts)
-    strange = [name for name in rows if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name)]
-    if strange:
+    if strange := [name for name in rows if not re.fullmatch(rf"[A-Za-z0-9_]+[{SIGNS}]*", name)]:
         raise ValueError(f"names must be letters A to z, digits and _, then signs out of {SIGNS}, got {strange[0]!r}")
     return rows
 
@@ -160,8 +158,8 @@ def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequen
     words |= {name: (name, [[*jets]]) for name in by_arguments[0] if jets}
     parsed = parse(text, "observable", [*rows, *words])
     body = parsed.body
-    if isinstance(body, ast.Name) and (name := parsed.name(body)) in words:
-        return name, *words[name]
+    if isinstance(body, ast.Name) and body.id in words:
+        return body.id, *words[body.id]
     function = parsed.function(body) if isinstance(body, ast.Call) else parsed.source(body)
     with_arguments = by_arguments[1] + by_arguments[2]
     if function not in with_arguments:
@@ -179,12 +177,11 @@ def _sum(parsed: Parsed, node: ast.expr, rows: _Rows) -> list[str]:
     """The names in a sum, no particle twice."""
     names: list[str] = []
     for part in parsed.sum(node):
-        name = parsed.name(part)
-        if name not in rows:
-            raise parsed.error(part, f"unknown particle {quoted(name)}; there are {', '.join(rows)}")
-        if {*rows[name]} & {row for other in names for row in rows[other]}:
-            raise parsed.error(part, f"{name} is already in the sum {'+'.join(names)}")
-        names.append(name)
+        if part.id not in rows:
+            raise parsed.error(part, f"unknown particle {quoted(part.id)}; there are {', '.join(rows)}")
+        if {*rows[part.id]} & {row for name in names for row in rows[name]}:
+            raise parsed.error(part, f"{part.id} is already in the sum {'+'.join(names)}")
+        names.append(part.id)
     return names
 
 

@@ -28,7 +28,7 @@ class GaussianLine:
     @classmethod
     def fit_mean(cls, events: ArrayLike, width: float = 1.0) -> "GaussianLine":
         """Maximum-likelihood fit of the mean at a known width, Eq. (21): the "generator" of section 3.2."""
-        return cls(mean=float(np.mean(np.asarray(events, dtype=np.float64))), width=width)
+        return cls(float(np.mean(np.asarray(events, dtype=np.float64))), width)
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """Draw ``n`` events, shape (n, 1)."""
@@ -36,17 +36,13 @@ class GaussianLine:
 
     def log_prob(self, events: ArrayLike) -> Floats:
         """Log density of events of shape (..., 1), shape (...)."""
-        log_density: Floats = stats.norm.logpdf(np.asarray(events)[..., 0], self.mean, self.width)
-        return log_density
+        return np.asarray(stats.norm.logpdf(np.asarray(events)[..., 0], self.mean, self.width))
 
     def integrals(self, regions: Intervals) -> Floats:
         """Probabilities of intervals of the coordinate, Eqs. (23) and (25), shape (regions,)."""
+        normal, low, high = stats.norm(self.mean, self.width), regions.low, regions.high
         # differences of survival functions keep their digits in the upper tail
-        low, high = regions.low, regions.high
-        upper_tail = low > self.mean
-        by_cdf = stats.norm.cdf(high, self.mean, self.width) - stats.norm.cdf(low, self.mean, self.width)
-        by_sf = stats.norm.sf(low, self.mean, self.width) - stats.norm.sf(high, self.mean, self.width)
-        return np.where(upper_tail, by_sf, by_cdf)
+        return np.where(low > self.mean, normal.sf(low) - normal.sf(high), normal.cdf(high) - normal.cdf(low))
 
 
 @dataclass(frozen=True)
@@ -55,21 +51,12 @@ class GaussianRing:
 
     For more than two dimensions the paper's "flat angular distributions" can be read in two ways: directions
     uniform on the sphere (``"sphere"``), or each hyperspherical angle flat in its range (``"angles"``), which
-    crowds events near the poles. In two dimensions they are the same.
-
-    Args:
-        dim: Number of dimensions, at least 2.
-        mean: Mean of the radius.
-        width: Standard deviation of the radius.
-        angles: ``"sphere"`` or ``"angles"``.
-
-    Raises:
-        ValueError: If an argument is outside its range.
+    crowds events near the poles. In two dimensions they are the same. A ValueError if an argument is outside its range.
     """
 
-    dim: int = 2
-    mean: float = 1.0
-    width: float = 0.1
+    dim: int = 2  #: number of dimensions, at least 2
+    mean: float = 1.0  #: of the radius
+    width: float = 0.1  #: standard deviation of the radius
     angles: Literal["sphere", "angles"] = "sphere"
 
     def __post_init__(self) -> None:
@@ -84,18 +71,13 @@ class GaussianRing:
         """Draw ``n`` events, shape (n, dim)."""
         # a negative radius (a 10 sigma event) points the other way: the density is symmetric under x -> -x
         R = rng.normal(self.mean, self.width, size=(n, 1))
-        return R * (self._sphere(n, rng) if self.angles == "sphere" else self._flat_angles(n, rng))
-
-    def _sphere(self, n: int, rng: np.random.Generator) -> Floats:
-        direction = rng.normal(size=(n, self.dim))
-        return direction / np.linalg.norm(direction, axis=1, keepdims=True)
-
-    def _flat_angles(self, n: int, rng: np.random.Generator) -> Floats:
+        if self.angles == "sphere":
+            direction = rng.normal(size=(n, self.dim))
+            return R * (direction / np.linalg.norm(direction, axis=1, keepdims=True))
         theta = rng.uniform(0.0, np.pi, size=(n, self.dim - 1))
         theta[:, -1] *= 2.0  # the last angle is the azimuth
-        sines = np.cumprod(np.sin(theta), axis=1)
         ones = np.ones((n, 1))
-        return np.hstack([ones, sines]) * np.hstack([np.cos(theta), ones])
+        return R * (np.hstack([ones, np.cumprod(np.sin(theta), axis=1)]) * np.hstack([np.cos(theta), ones]))
 
     def log_prob(self, events: ArrayLike) -> Floats:
         """Exact log density of events of shape (..., dim), shape (...); a ValueError for other shapes."""
@@ -103,17 +85,15 @@ class GaussianRing:
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"events must have shape (..., {self.dim}), got {x.shape}")
         R = radius(x)
-        log_radial = np.logaddexp(
-            stats.norm.logpdf(R, self.mean, self.width), stats.norm.logpdf(-R, self.mean, self.width)
-        )
+        log_radial = np.logaddexp(*(stats.norm.logpdf(r, self.mean, self.width) for r in (R, -R)))
         with np.errstate(divide="ignore"):  # the density diverges at the origin: +inf is right there
             return log_radial - (self.dim - 1) * np.log(R) + self._log_angular(x)
 
-    def _log_angular(self, x: Floats) -> Floats | float:
+    def _log_angular(self, x: Floats) -> Floats:
         """Log density of the direction per solid angle."""
         d = self.dim
         if self.angles == "sphere":
-            return float(special.gammaln(d / 2) - np.log(2.0) - 0.5 * d * np.log(np.pi))
+            return np.asarray(special.gammaln(d / 2) - np.log(2.0) - 0.5 * d * np.log(np.pi))
         # sin(theta_k) = |x_{k+1..d}| / |x_{k..d}|, to the power d-1-k in the volume element, k = 1 .. d-2
         tails = np.sqrt(np.cumsum(x[..., ::-1] ** 2, axis=-1))[..., ::-1]
         log_sines = np.log(tails[..., 1:-1]) - np.log(tails[..., :-2])
@@ -129,8 +109,6 @@ class GaussianRing:
         """Exact probabilities of radial regions, Eq. (9), shape (regions,); a ValueError for other regions."""
         if regions.observable is not radius:
             raise ValueError("GaussianRing.integrals needs regions of gampl.regions.radius")
-        return np.asarray(self._radial_cdf(regions.high) - self._radial_cdf(regions.low))
-
-    def _radial_cdf(self, R: Floats) -> Floats:
-        R = np.maximum(R, 0.0)
-        return np.asarray(stats.norm.cdf(R, self.mean, self.width) - stats.norm.cdf(-R, self.mean, self.width))
+        low, high = np.maximum(regions.low, 0.0), np.maximum(regions.high, 0.0)
+        cdf = stats.norm(self.mean, self.width).cdf
+        return np.asarray(cdf(high) - cdf(-high) - (cdf(low) - cdf(-low)))

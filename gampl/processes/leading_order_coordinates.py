@@ -5,12 +5,12 @@ rest frame against the first beam, and its azimuth in [-pi, pi].
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gampl.basics import Floats
+from gampl.regions import Observable
 
 
 def columns(events: ArrayLike) -> Floats:
@@ -32,7 +32,7 @@ class Coordinate:
         return columns(events)[self.index]
 
 
-m_tt, y_tt, cos_theta, azimuth = (Coordinate(k) for k in range(4))
+m_tt = Coordinate(0)
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,6 @@ def velocity(m: Floats, top_mass: float) -> Floats:
     return np.asarray(np.sqrt(1 - (2 * top_mass / m) ** 2))
 
 
-class Points(NamedTuple):
-    """Where to evaluate a density in (m, Y, cos theta*), and with which weight to sum it: shape (points,) each."""
-
-    m: Floats
-    Y: Floats
-    z: Floats  #: (beta cos theta*)²
-    weight: Floats
-
-
 @dataclass(frozen=True)
 class TopPairCoordinates:
     """Phase space of pairs of tops, and changes of variables there, each with its Jacobian."""
@@ -68,6 +59,12 @@ class TopPairCoordinates:
     energy: float  #: of the two beams together, in GeV
     top_mass: float  #: in GeV
     m_max: float  #: largest mass of a pair in GeV
+
+    @property
+    def observables(self) -> dict[str, Observable]:
+        """Functions of events by name: the four numbers and ``pT_top``."""
+        numbers = {name: Coordinate(k) for k, name in enumerate(("m_tt", "y_tt", "cos_theta", "phi"))}
+        return {**numbers, "pT_top": TopTransverseMomentum(self.top_mass)}
 
     def momenta(self, events: ArrayLike) -> Floats:
         """(pT, phi, eta, m) of top and antitop, shape (..., 2, 4), from events of shape (..., 4).
@@ -90,14 +87,9 @@ class TopPairCoordinates:
     def unbounded(self, events: ArrayLike) -> tuple[Floats, Floats]:
         """Coordinates for networks, each from minus to plus infinity, and the log of their Jacobian.
 
-        The log density of the new coordinates is that of the events minus the second result.
-
-        Args:
-            events: Inside the allowed ranges, shape (..., 4).
-
-        Returns:
-            ln((m - 2 m_t) / (m_max - m)), artanh(Y / Y_max(m)) with Y_max = ln(energy / m), artanh(cos theta*) and
-            artanh(phi / pi), shape (..., 4); and ln |d new / d events|, shape (...).
+        Of events inside the allowed ranges, shape (..., 4): ln((m - 2 m_t) / (m_max - m)), artanh(Y / Y_max(m)) with
+        Y_max = ln(energy / m), artanh(cos theta*) and artanh(phi / pi), shape (..., 4); and ln |d new / d events|,
+        shape (...), to be subtracted from the log density of the events.
         """
         m, Y, c, phi = columns(events)
         above, below, y_max = m - 2 * self.top_mass, self.m_max - m, np.log(self.energy / m)
@@ -114,57 +106,54 @@ class TopPairCoordinates:
         Y = np.log(self.energy / m) * np.tanh(b)
         return np.stack([m, Y, np.tanh(c), np.pi * np.tanh(d)], axis=-1)
 
-    def quadrature(self, observable: str, low: float, high: float, nodes: int) -> Points:
-        """Points of Gauss-Legendre quadrature over all events with low <= observable < high.
+    def quadrature(self, observable: str, low: float, high: float, nodes: int) -> tuple[Floats, Floats, Floats, Floats]:
+        """Points and weights of Gauss-Legendre quadrature over all events with low <= observable < high.
 
         The variables are hyperbolic angles, in which the density has no singularities, at the threshold and along the
         beam neither: a with m = 2 m_t cosh(a), or m_T = m_t cosh(a) for intervals in pT; half the difference b of the
         tops' rapidities, tanh(b) = beta cos theta*; and Y. The interval limits one of them, so that it costs no
-        accuracy.
+        accuracy. The density is even in b and in Y: half of a rule does where the interval is even, too.
 
         Args:
-            observable: ``"m_tt"``, ``"y_tt"``, ``"cos_theta"`` or ``"pT_top"``.
+            observable: Name of one of the `observables` other than phi.
             low: Lower end, -inf is allowed.
             high: Upper end, inf is allowed.
-            nodes: Even number of nodes of each of three rules. The density is even in b and in Y, so that half of a
-                rule does where the interval is even, too.
+            nodes: Even number of nodes of each of three rules.
+
+        Returns:
+            m, Y, (beta cos theta*)² and weights in (m, Y, cos theta*), shape (points,) each.
         """
-        m, b, area = (self._transverse if observable == "pT_top" else self._massive)(observable, low, high, nodes)
+        top = self.top_mass
+        if observable == "pT_top":
+            largest = np.sqrt(0.25 * self.m_max**2 - top**2)
+            a_low, a_high = (np.arcsinh(np.clip(pt, 0, largest) / top) for pt in (low, high))
+            a, length_a = _rule(a_low, a_high, nodes)
+            m_t = top * np.cosh(a)  # the transverse mass
+            b, length_b = _even_rule(np.arccosh(np.maximum(self.m_max / (2 * m_t), 1)), nodes)
+            m = 2 * m_t[:, None] * np.cosh(b)
+            # dm dcos theta* = 2 / (beta cosh b) dm_T db
+            jacobian = 2 / (velocity(m, top) * np.cosh(b)) * (top * np.sinh(a))[:, None]
+        else:
+            lightest, heaviest = (low, high) if observable == "m_tt" else (2 * top, self.m_max)
+            if observable == "y_tt" and not low < 0 < high:  # heavier pairs cannot be so far forward
+                heaviest = self.energy * np.exp(-min(abs(low), abs(high)))
+            a_low, a_high = (np.arccosh(np.clip(end, 2 * top, self.m_max) / (2 * top)) for end in (lightest, heaviest))
+            a, length_a = _rule(a_low, a_high, nodes)
+            if observable == "cos_theta":
+                b_low, b_high = (np.arctanh(np.tanh(a) * end) for end in np.clip((low, high), -1, 1))
+                b, length_b = _rule(b_low, b_high, nodes)
+            else:
+                b, length_b = _even_rule(a, nodes)
+            m = np.broadcast_to(2 * top * np.cosh(a)[:, None], b.shape)
+            jacobian = m / np.cosh(b) ** 2
+        area = jacobian * length_a[:, None] * length_b
         y_max = np.log(self.energy / m)
         if observable == "y_tt":
             Y, length = _rule(np.clip(low, -y_max, y_max), np.clip(high, -y_max, y_max), nodes)
         else:
             Y, length = _even_rule(y_max, nodes)
         m, z, area = (np.broadcast_to(v[..., None], Y.shape) for v in (m, np.tanh(b) ** 2, area))
-        return Points(*(v.ravel() for v in (m, Y, z, area * length)))
-
-    def _massive(self, observable: str, low: float, high: float, nodes: int) -> tuple[Floats, Floats, Floats]:
-        """Masses m, half gaps b and the weights of dm dcos theta*, shape (nodes, nodes) each."""
-        threshold = 2 * self.top_mass
-        lightest, heaviest = (low, high) if observable == "m_tt" else (threshold, self.m_max)
-        if observable == "y_tt" and not low < 0 < high:  # heavier pairs cannot be so far forward
-            heaviest = self.energy * np.exp(-min(abs(low), abs(high)))
-        a_low, a_high = (np.arccosh(np.clip(m, threshold, self.m_max) / threshold) for m in (lightest, heaviest))
-        a, length_a = _rule(a_low, a_high, nodes)
-        if observable == "cos_theta":
-            c_low, c_high = np.clip((low, high), -1, 1)
-            b, length_b = _rule(np.arctanh(np.tanh(a) * c_low), np.arctanh(np.tanh(a) * c_high), nodes)
-        else:
-            b, length_b = _even_rule(a, nodes)
-        m = np.broadcast_to(threshold * np.cosh(a)[:, None], b.shape)
-        return m, b, m / np.cosh(b) ** 2 * length_a[:, None] * length_b
-
-    def _transverse(self, _: str, low: float, high: float, nodes: int) -> tuple[Floats, Floats, Floats]:
-        """The same for an interval in the tops' transverse momentum."""
-        largest = np.sqrt(0.25 * self.m_max**2 - self.top_mass**2)
-        a_low, a_high = (np.arcsinh(np.clip(pt, 0, largest) / self.top_mass) for pt in (low, high))
-        a, length_a = _rule(a_low, a_high, nodes)
-        m_t = self.top_mass * np.cosh(a)  # the transverse mass
-        b, length_b = _even_rule(np.arccosh(np.maximum(self.m_max / (2 * m_t), 1)), nodes)
-        m = 2 * m_t[:, None] * np.cosh(b)
-        # dm dcos theta* = 2 / (beta cosh b) dm_T db
-        jacobian = 2 / (velocity(m, self.top_mass) * np.cosh(b)) * (self.top_mass * np.sinh(a))[:, None]
-        return m, b, jacobian * length_a[:, None] * length_b
+        return m.ravel(), Y.ravel(), z.ravel(), (area * length).ravel()
 
 
 def _rule(low: ArrayLike, high: ArrayLike, nodes: int) -> tuple[Floats, Floats]:

@@ -46,24 +46,18 @@ class Ranges(NamedTuple):
 def alpha_s(Q: ArrayLike) -> Floats:
     """The strong coupling at a scale in GeV, on one loop: five flavours, six above `SIX_FLAVOURS`."""
 
-    def one_loop(start: float, log_q: Floats, flavours: int) -> Floats:
+    def one_loop(start: Floats | float, log_q: Floats, flavours: int) -> Floats:
         return start / (1 + start * (33 - 2 * flavours) / (6 * np.pi) * log_q)
 
-    log_q = np.log(np.asarray(Q, dtype=np.float64) / M_Z)
-    threshold = np.log(SIX_FLAVOURS / M_Z)
-    at_threshold = float(one_loop(ALPHA_S, np.asarray(threshold), 5))
-    return np.where(log_q < threshold, one_loop(ALPHA_S, log_q, 5), one_loop(at_threshold, log_q - threshold, 6))
+    log_q, threshold = np.log(np.asarray(Q, dtype=np.float64) / M_Z), np.log(SIX_FLAVOURS / M_Z)
+    above = one_loop(one_loop(ALPHA_S, threshold, 5), log_q - threshold, 6)
+    return np.where(log_q < threshold, one_loop(ALPHA_S, log_q, 5), above)
 
 
 def d_sigma_dcos(m: ArrayLike, z: ArrayLike, top_mass: float) -> ByChannel:
     """Partonic cross sections d sigma / d cos theta* in pb, averaged over colours and spins of the initial state.
 
-    That of q qbar is for one of its two ways round.
-
-    Args:
-        m: Mass of the pair in GeV, at least twice `top_mass`.
-        z: (beta cos theta*)², of the same shape.
-        top_mass: In GeV.
+    At masses m >= 2 `top_mass` in GeV and z = (beta cos theta*)² of one shape; q qbar is for one of its two ways round.
     """
     m, z = np.asarray(m, dtype=np.float64), np.asarray(z, dtype=np.float64)
     return d_sigma_dcos_upper_bounds(Ranges(m, m), Ranges(z, z), 0.5 * m * np.sqrt(1 - z), top_mass)

@@ -17,16 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gampl.basics import Floats
-from gampl.processes.leading_order_coordinates import (
-    TopPairCoordinates,
-    TopTransverseMomentum,
-    azimuth,
-    columns,
-    cos_theta,
-    m_tt,
-    velocity,
-    y_tt,
-)
+from gampl.processes.leading_order_coordinates import TopPairCoordinates, columns, velocity
 from gampl.processes.leading_order_cross_section import ByChannel, Envelope, d_sigma_dcos
 from gampl.processes.parton_densities import Q_MAX, Q_MIN, X_MIN, PartonDensities, luminosities
 from gampl.regions import Intervals, Observable
@@ -39,17 +30,13 @@ NODES = 48  # of each of three Gauss-Legendre rules, for 1e-6 of an integral
 class LeadingOrderTopPair:
     """Pairs of on-shell top quarks at parton level, as rows (m, Y, cos theta*, phi) of float64.
 
-    Args:
-        energy: Of both beams together in GeV, at most 20 TeV.
-        top_mass: In GeV.
-        m_max: Pairs of this mass in GeV or above are left out; None keeps all.
-        pdf_set: Pythia's setting ``PDF:pSet``; see `PartonDensities.of_pythia` for where the densities come from.
+    A ValueError if a number is outside its range.
     """
 
-    energy: float = 13_000.0
-    top_mass: float = 173.0
-    m_max: float | None = None
-    pdf_set: str = "13"
+    energy: float = 13_000.0  #: of both beams together in GeV, at most 20 TeV
+    top_mass: float = 173.0  #: in GeV
+    m_max: float | None = None  #: pairs of this mass in GeV or above are left out; None keeps all
+    pdf_set: str = "13"  #: Pythia's setting ``PDF:pSet``, see `PartonDensities.of_pythia`
 
     def __post_init__(self) -> None:
         # written so that NaN fails
@@ -71,8 +58,7 @@ class LeadingOrderTopPair:
     @property
     def observables(self) -> Mapping[str, Observable]:
         """Functions of events by name; `integrals` knows the probabilities of intervals of each."""
-        pt = TopTransverseMomentum(self.top_mass)
-        return {"m_tt": m_tt, "y_tt": y_tt, "cos_theta": cos_theta, "phi": azimuth, "pT_top": pt}
+        return self.coordinates.observables
 
     @property
     def pythia_settings(self) -> tuple[str, ...]:
@@ -125,34 +111,26 @@ class LeadingOrderTopPair:
         done = 0
         while done < n:
             trials = min(BATCH, int(1.05 * (n - done) * self._envelope.integral / self.sigma) + 100)
-            accepted = self._try(trials, rng)[: n - done]
+            points, height = self._envelope.sample(trials, rng)
+            threshold = rng.random(trials) * height
+            log_x1, log_x2, c = points.T
+            m = self.energy * np.exp(0.5 * (log_x1 + log_x2))
+            allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max)
+            m, Y, c = m[allowed], 0.5 * (log_x1 - log_x2)[allowed], c[allowed]
+            # dm dY = m / 2 dln x1 dln x2
+            density = 0.5 * m * sum(self._density(m, Y, (velocity(m, self.top_mass) * c) ** 2))
+            if (density > height[allowed]).any():
+                raise RuntimeError("the density exceeds its upper bound: this is a mistake in gampl, please report it")
+            accepted = np.stack([m, Y, c], axis=1)[density > threshold[allowed]][: n - done]
             events[done : done + len(accepted), :3] = accepted
             done += len(accepted)
         events[:, 3] = rng.uniform(-np.pi, np.pi, n)
         return events
 
-    def _try(self, trials: int, rng: np.random.Generator) -> Floats:
-        """Accepted events (m, Y, cos theta*), shape (accepted, 3)."""
-        points, height = self._envelope.sample(trials, rng)
-        threshold = rng.random(trials) * height
-        log_x1, log_x2, c = points.T
-        m = self.energy * np.exp(0.5 * (log_x1 + log_x2))
-        allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max)
-        m, Y, c = m[allowed], 0.5 * (log_x1 - log_x2)[allowed], c[allowed]
-        # dm dY = m / 2 dln x1 dln x2
-        density = 0.5 * m * sum(self._density(m, Y, (velocity(m, self.top_mass) * c) ** 2))
-        if (density > height[allowed]).any():
-            raise RuntimeError("the density exceeds its upper bound: this is a mistake in gampl, please report it")
-        accepted = density > threshold[allowed]
-        return np.stack([m, Y, c], axis=1)[accepted]
-
     def integrals(self, regions: Intervals) -> Floats:
-        """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,).
+        """Exact probabilities of intervals of one of the `observables`, Eq. (9), shape (regions,); else a ValueError.
 
         By quadrature, to about 1e-6 of each probability, 1e-5 in pT where `m_max` is next to the threshold.
-
-        Raises:
-            ValueError: If the regions are intervals of something else.
         """
         names = [name for name, observable in self.observables.items() if observable == regions.observable]
         if not names:
@@ -180,5 +158,5 @@ class LeadingOrderTopPair:
 
     def _cross_section(self, name: str, low: float, high: float, nodes: int = NODES) -> ByChannel:
         """Cross sections in pb with an observable from low to high."""
-        at = self.coordinates.quadrature(name, low, high, nodes)
-        return ByChannel(*(np.dot(at.weight, density) for density in self._density(at.m, at.Y, at.z)))
+        m, Y, z, weight = self.coordinates.quadrature(name, low, high, nodes)
+        return ByChannel(*(np.dot(weight, density) for density in self._density(m, Y, z)))

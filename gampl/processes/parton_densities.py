@@ -36,15 +36,16 @@ class PartonDensities:
     def of_pythia(cls, pdf_set: str = "13", store: Store | None = None) -> "PartonDensities":
         """Parton densities of Pythia's setting ``PDF:pSet``, from the store or, the first time, from Pythia.
 
-        Set 13, Pythia's default, is NNPDF2.3 QCD+QED LO with alpha_s(m_Z) = 0.130 (arXiv:1308.0598).
-
-        Raises:
-            ModuleNotFoundError: If they are not in the store and Pythia is not installed.
-            ValueError: If Pythia has no such set.
+        Set 13, Pythia's default, is NNPDF2.3 QCD+QED LO with alpha_s(m_Z) = 0.130 (arXiv:1308.0598). A ValueError if
+        there is no such set, a ModuleNotFoundError if it is not in the store and Pythia is not installed.
         """
+        try:
+            version = metadata.version("pythia8mc")
+        except metadata.PackageNotFoundError:
+            version = PINNED_PYTHIA
         key = {
             "what": "x f(x, Q) of the proton",
-            "pythia8mc": _pythia_version(),
+            "pythia8mc": version,
             "PDF:pSet": pdf_set,
             "partons": list(PARTONS),
             "x": ["even in ln x + 4 x", X_MIN, 1.0, _NODES_X],
@@ -104,18 +105,9 @@ def nodes() -> tuple[Floats, Floats]:
 
 def luminosities(f1: Floats, f2: Floats) -> tuple[Floats, Floats]:
     """x1 f(x1) x2 f(x2) of two gluons, and of a quark and its antiquark both ways round: (..., partons) to (...)."""
-    quarks, antiquarks = slice(1, 6), slice(6, 11)
-    return f1[..., 0] * f2[..., 0], np.asarray(
-        np.einsum("...q,...q", f1[..., quarks], f2[..., antiquarks])
-        + np.einsum("...q,...q", f1[..., antiquarks], f2[..., quarks])
-    )
-
-
-def _pythia_version() -> str:
-    try:
-        return metadata.version("pythia8mc")
-    except metadata.PackageNotFoundError:
-        return PINNED_PYTHIA
+    (q1, anti1), (q2, anti2) = ((f[..., 1:6], f[..., 6:11]) for f in (f1, f2))
+    qqbar = np.einsum("...q,...q", q1, anti2) + np.einsum("...q,...q", anti1, q2)
+    return f1[..., 0] * f2[..., 0], np.asarray(qqbar)
 
 
 def _tabulate(pdf_set: str) -> Floats:

@@ -25,16 +25,11 @@ class Cuts:
     """Phase-space cuts on jets.
 
     Generated events can be cut alike: ``Cuts(eta_max=2.5)`` is a ``keep`` of `gampl.distances.Comparison`.
-
-    Args:
-        pt_min: Transverse momenta must be above this, in GeV.
-        eta_max: The absolute value of eta must be below this.
-        delta_r_min: The distance of any two jets must be above this, if it is not 0.
     """
 
-    pt_min: float = 0.0
-    eta_max: float = np.inf
-    delta_r_min: float = 0.0
+    pt_min: float = 0.0  #: transverse momenta must be above this, in GeV
+    eta_max: float = np.inf  #: the absolute value of eta must be below this
+    delta_r_min: float = 0.0  #: the distance of any two jets must be above this, if it is not 0
 
     def __call__(self, jets: ArrayLike) -> NDArray[np.bool_]:
         """Which events, shape (n, jets, 4) to (n,), have only jets that pass; absent jets do, NaN does not."""
@@ -48,17 +43,11 @@ class Cuts:
 
 
 class FileProcess(ABC):
-    """What is the same for all processes that are known by files of events.
+    """What is the same for all processes that are known by files of events."""
 
-    Attributes:
-        others: Names of the particles that are not jets; they come first.
-        composites: Sums of particles that have names.
-        cuts: The cuts on jets that all events have passed.
-    """
-
-    others: ClassVar[tuple[str, ...]] = ()
-    composites: ClassVar[Mapping[str, tuple[str, ...]]]
-    cuts: ClassVar[Cuts]
+    others: ClassVar[tuple[str, ...]] = ()  #: names of the particles that are not jets; they come first
+    composites: ClassVar[Mapping[str, tuple[str, ...]]]  #: sums of particles that have names
+    cuts: ClassVar[Cuts]  #: the cuts on jets that all events have passed
 
     @property
     @abstractmethod
@@ -75,11 +64,6 @@ class FileProcess(ABC):
         """Names of the particles, in the order of the rows of an event."""
         return self.others + self.jets
 
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """The particles that files have, of which an event may be a part."""
-        return self.particles
-
     def observable(self, name: str) -> NamedObservable:
         """One number of each event, by name: ``m(b1+q1)``, ``pT(j1)``, ``HT``; see `gampl.particles.observable`."""
         return observable(name, self.particles, self.composites, self.jets)
@@ -94,12 +78,11 @@ class FileProcess(ABC):
         """Events of a file, a batch at a time; arguments and errors are those of `load`."""
         file = default_folder() / self.bundled if path is None else Path(path)
         if not file.exists():  # which is said immediately, not when the first batch is asked for
-            folder = "the folder of the bundled files in the environment variable GAMPL_DATA"
             raise FileNotFoundError(
-                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name "
-                + (folder if path is None else "another")
+                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name another"
+                " in path=, or the folder of the bundled ones in the environment variable GAMPL_DATA"
             )
-        return _checked(file, sample, self.stored, batch)
+        return _checked(file, sample, self.particles, batch)
 
     def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
         """All events of one sample of a file, with their weights if they have some.
@@ -111,7 +94,7 @@ class FileProcess(ABC):
 
         Raises:
             FileNotFoundError: If there is no such file; says how to make it.
-            EventFileError: If it is damaged, lacks the sample or holds other particles.
+            EventFileError: If it is damaged, lacks the sample, holds other particles or no events.
         """
         return Events.concatenate(list(self.batches(sample, path)))
 
@@ -127,9 +110,8 @@ class FileProcess(ABC):
     def select(self, events: Events, cuts: Cuts) -> Events:
         """Events that pass tighter cuts than those of the process; a ValueError if their particles are others."""
         if events.particles != self.particles:
-            raise ValueError(
-                f"expected events of {', '.join(self.particles)}, got events of {', '.join(events.particles)}"
-            )
+            expected, got = ", ".join(self.particles), ", ".join(events.particles)
+            raise ValueError(f"expected events of {expected}, got events of {got}")
         return events[cuts(events.momenta[:, len(self.others) :])]
 
 
@@ -167,10 +149,8 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
     """Draws different events in random order, all with the same weight: momenta of shape (n, particles, 4).
 
     Where the column ``weight`` differs from event to event, an event is first kept with a probability of its weight
-    over the largest one; this leaves fewer events.
-
-    Raises:
-        ValueError: If there are fewer than `n`, or a weight is negative or not finite.
+    over the largest one; this leaves fewer events. A ValueError if they are fewer than `n`, or a weight is negative or
+    not finite.
     """
     rows = np.arange(len(events))
     weights = events.columns.get("weight")

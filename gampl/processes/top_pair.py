@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar
 
 from gampl.processes.samples import Cuts, FileProcess, numbered_jets
@@ -10,12 +9,6 @@ from gampl.regions import Intervals
 
 DECAY_JETS = ("b1", "q1", "q2", "b2", "q3", "q4")
 MAX_EXTRA_JETS = 4
-
-COMPOSITES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"t1": DECAY_JETS[:3], "t2": DECAY_JETS[3:], "W1": DECAY_JETS[1:3], "W2": DECAY_JETS[4:], "tt": DECAY_JETS}
-)
-
-CUTS = Cuts(pt_min=22.0, eta_max=5.0, delta_r_min=0.5)  # Eq. (38), which asks for two b-jets, too
 
 M_TT_REGION = (2000.0, 2200.0)  # GeV, Eq. (43)
 
@@ -30,14 +23,19 @@ class TopPair(FileProcess):
     forward jet, radiated off the initial state, was taken for one of a decay: ``select(events, Cuts(eta_max=2.5))``
     removes them, and so does ``events[events.columns["chi2"] < 100]``, chi² of the assignment of jets to tops.
 
-    Args:
-        extra_jets: Jets besides the six of the decays, 0 to 4. Files for 0 and 4 are bundled, as in Eq. (39).
+    A ValueError for additional jets of which there are no files.
     """
 
-    composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
-    cuts: ClassVar[Cuts] = CUTS
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "t1": DECAY_JETS[:3],
+        "t2": DECAY_JETS[3:],
+        "W1": DECAY_JETS[1:3],
+        "W2": DECAY_JETS[4:],
+        "tt": DECAY_JETS,
+    }
+    cuts: ClassVar[Cuts] = Cuts(pt_min=22.0, eta_max=5.0, delta_r_min=0.5)  # Eq. (38), which asks for two b-jets, too
 
-    extra_jets: int = 0
+    extra_jets: int = 0  #: jets besides the six of the decays, 0 to 4; files for 0 and 4 are bundled, as in Eq. (39)
 
     def __post_init__(self) -> None:
         if self.extra_jets not in range(MAX_EXTRA_JETS + 1):

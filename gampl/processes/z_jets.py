@@ -1,9 +1,8 @@
 """Z bosons that decay to muons, with 0 to 8 jets."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -16,10 +15,6 @@ from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 MUONS = ("mu-", "mu+")
 MAX_JETS = 8
 
-COMPOSITES: Mapping[str, tuple[str, ...]] = MappingProxyType({"mumu": MUONS})
-
-CUTS = Cuts(pt_min=20.0, eta_max=5.0)
-
 
 @dataclass(frozen=True)
 class ZJets(FileProcess):
@@ -29,18 +24,14 @@ class ZJets(FileProcess):
     have are zeros. Events with many jets are rare. The files have more of them than nature does, and the column
     ``weight`` undoes it: it is the cross section in pb that an event stands for. Only `sample` gives events of equal
     weight.
-
-    Args:
-        n_jets: Only events with exactly so many jets, 0 to 8, and only their rows; all events if left out.
     """
 
     others: ClassVar[tuple[str, ...]] = MUONS
-    composites: ClassVar[Mapping[str, tuple[str, ...]]] = COMPOSITES
-    cuts: ClassVar[Cuts] = CUTS
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = {"mumu": MUONS}
+    cuts: ClassVar[Cuts] = Cuts(pt_min=20.0, eta_max=5.0)
     bundled: ClassVar[str] = "z_jets.h5"
-    stored: ClassVar[tuple[str, ...]] = MUONS + numbered_jets(MAX_JETS)
 
-    n_jets: int | None = None
+    n_jets: int | None = None  #: only events with exactly so many jets, 0 to 8, and only their rows; all if left out
 
     def __post_init__(self) -> None:
         if self.n_jets is not None and self.n_jets not in range(MAX_JETS + 1):
@@ -54,16 +45,12 @@ class ZJets(FileProcess):
     def batches(
         self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
     ) -> Iterator[Events]:
-        """Events of a file, read a batch at a time; arguments and errors are those of `load`."""
-        return map(self._of_n_jets, super().batches(sample, path, batch))
-
-    def _of_n_jets(self, events: Events) -> Events:
-        """The events with `n_jets` jets, without the rows of the others."""
+        """Events of a file, a batch at a time; arguments and errors are those of `load`."""
         if self.n_jets is None:
-            return events
+            return super().batches(sample, path, batch)
         size = len(self.particles)
-        chosen = events[events.multiplicity == size]
-        return Events(chosen.momenta[:, :size], self.particles, chosen.columns, chosen.about)
+        chosen = (events[events.multiplicity == size] for events in ZJets().batches(sample, path, batch))
+        return (replace(events, momenta=events.momenta[:, :size], particles=self.particles) for events in chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +70,8 @@ def staircase(events: Events) -> Staircase:
     In Z + jets R(n+1/n) = sigma_{n+1} / sigma_n hardly depends on n, "staircase scaling" (Ellis, Kleiss and Stirling,
     Phys. Lett. B 154 (1985) 435; Gerwick, Plehn, Schumann and Schichtel, arXiv:1208.3676). Sums of weights S_n are
     independent of each other with variance sum of w² (Poisson), which is propagated to P(n) = S_n / S and R(n+1/n).
-
-    Args:
-        events: Of `ZJets`, with a column ``weight`` or all alike.
-
-    Raises:
-        ValueError: If there are no events, the first two particles are not the muons, or no weight is positive.
+    Events of `ZJets` without a column ``weight`` all weigh the same. A ValueError if there are none, the first two
+    particles are not the muons, or no weight is positive.
     """
     if events.particles[: len(MUONS)] != MUONS:
         raise ValueError(f"expected events of {', '.join(MUONS)} and jets, got events of {', '.join(events.particles)}")
@@ -102,7 +85,6 @@ def staircase(events: Events) -> Staircase:
     error = np.sqrt((1 - share) ** 2 * variances + share**2 * (variances.sum() - variances)) / rates.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = variances / rates**2  # NaN where there are no events
-        ratio = np.where(rates[1:] > 0, rates[1:] / rates[:-1], np.nan)
-        ratio = np.where(rates[:-1] > 0, ratio, np.nan)
+        ratio = np.where((rates[1:] > 0) & (rates[:-1] > 0), rates[1:] / rates[:-1], np.nan)
         ratio_error = ratio * np.sqrt(relative[1:] + relative[:-1])
     return Staircase(np.arange(rates.size), share, error, ratio, ratio_error)

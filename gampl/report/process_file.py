@@ -36,7 +36,7 @@ from typing import Annotated, Any, Required, TypedDict
 
 from msgspec import Meta
 
-from gampl.files.layout import Layout
+from gampl.files.source import Layout
 from gampl.generators.settings import Architecture
 from gampl.particles.expressions import expression
 from gampl.particles.grammar import quoted

@@ -13,13 +13,14 @@ from gampl.files import EventFileError, open_file
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
-from gampl.processes import top_pair, z_jets
+from gampl.processes.top_pair import TopPair
+from gampl.processes.z_jets import ZJets
 from gampl.report.process import Process, SampleFiles
 
 Values = Mapping[Expression, Evaluated]
 Progress = Callable[[str, int], None]
 # of files that say which process they are of
-COMPOSITES = {"top_pair": top_pair.COMPOSITES, "z_jets": z_jets.COMPOSITES}
+COMPOSITES = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
 ROWS = 100_000
 MOST_MEMBERS = 1_000
 CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples

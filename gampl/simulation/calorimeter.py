@@ -1,11 +1,9 @@
-"""Calorimeter towers with the response that the Delphes card of ATLAS describes.
+"""Calorimeter towers of a batch of events, with the response that the Delphes card of ATLAS describes.
 
 Geometry, resolutions and thresholds are those of ``cards/delphes_card_ATLAS.tcl`` of Delphes 3 (de Favereau et al.
 2014, arXiv:1307.6346), in which jets are made of towers: the efficiency of the tracker plays no part. Particles start
 at the centre of the detector (the card: at their true vertex). K0S and Lambda, whose energy the card splits between
 the two calorimeters, have decayed before they arrive.
-
-All functions take the particles of a whole batch of events at once.
 """
 
 from typing import NamedTuple
@@ -43,11 +41,7 @@ class Towers(NamedTuple):
 
 
 class Grid:
-    """Cells in (eta, phi).
-
-    Args:
-        edges: Edges of the rings in eta, with the number of cells in phi of the ring *below* each edge, as in Delphes.
-    """
+    """Cells in (eta, phi): edges of rings in eta, each with the number of cells in phi *below* it, as in Delphes."""
 
     def __init__(self, *edges: tuple[Array, int]) -> None:
         eta = np.concatenate([values for values, _ in edges])
@@ -78,51 +72,39 @@ class Grid:
         return np.asarray(eta), np.asarray(-np.pi + (column + v) * 2 * np.pi / self.cells[ring])
 
 
-def _ecal() -> Grid:
-    step = 0.0174
-    steps = step * np.arange(1, 85)
-    fine = np.concatenate([-2.958 + steps, step * np.arange(-85, 87), 1.4964 + steps])
-    outer = np.array([3.3, 3.475, 3.65, 3.825, 4.0, 4.175, 4.35, 4.525, 4.7, 5.0])
-    return Grid((fine, 360), (np.concatenate([-outer, [-3.125, -2.958, 3.125], outer]), 36))
-
-
-def _hcal() -> Grid:
-    fine = np.concatenate([[-3.2], np.arange(-25, 27) / 10, [3.3]])
-    outer = np.array([3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, 4.9])
-    return Grid((fine, 36), (np.concatenate([-outer, [-3.3, -3.0, -2.8, -2.6, 2.8, 3.0, 3.2], outer]), 18))
-
-
-ECAL, HCAL = _ecal(), _hcal()
+_STEPS = 0.0174 * np.arange(1, 85)
+_ECAL_OUTER = np.array([3.3, 3.475, 3.65, 3.825, 4.0, 4.175, 4.35, 4.525, 4.7, 5.0])
+_HCAL_OUTER = np.array([2.8, 3.0, 3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, 4.9])
+ECAL = Grid(
+    (np.concatenate([-2.958 + _STEPS, 0.0174 * np.arange(-85, 87), 1.4964 + _STEPS]), 360),
+    (np.concatenate([-_ECAL_OUTER, [-3.125, -2.958, 3.125], _ECAL_OUTER]), 36),
+)
+HCAL = Grid(
+    (np.concatenate([[-3.2], np.arange(-25, 27) / 10, [3.3]]), 36),
+    (np.concatenate([-_HCAL_OUTER, [-3.3, -2.6, 3.2], _HCAL_OUTER]), 18),
+)
 
 
 def ecal_resolution(eta: Array, energy: Array) -> Array:
-    """Standard deviation of an electromagnetic tower's energy, in GeV."""
-    central = np.hypot(0.0017 * energy, 0.101 * np.sqrt(energy))
-    forward = np.hypot(0.035 * energy, 0.285 * np.sqrt(energy))
-    return _by_eta(eta, (3.2, central), (4.9, forward))
+    """Standard deviation of an electromagnetic tower's energy, in GeV; zero beyond the calorimeter."""
+    distance, root = np.abs(eta), np.sqrt(energy)
+    central = np.hypot(0.0017 * energy, 0.101 * root)
+    forward = np.hypot(0.035 * energy, 0.285 * root)
+    return np.select([distance <= 3.2, distance <= 4.9], [central, forward])
 
 
 def hcal_resolution(eta: Array, energy: Array) -> Array:
-    """Standard deviation of a hadronic tower's energy, in GeV."""
-    root = np.sqrt(energy)
+    """Standard deviation of a hadronic tower's energy, in GeV; zero beyond the calorimeter."""
+    distance, root = np.abs(eta), np.sqrt(energy)
     barrel = np.sqrt((0.0302 * energy) ** 2 + (0.5205 * root) ** 2 + 1.59**2)
     endcap = np.hypot(0.05 * energy, 0.706 * root)
     forward = np.hypot(0.0942 * energy, root)
-    return _by_eta(eta, (1.7, barrel), (3.2, endcap), (4.9, forward))
-
-
-def _by_eta(eta: Array, *pieces: tuple[float, Array]) -> Array:
-    """The piece of the first limit that the absolute value of eta does not exceed, zero beyond the last."""
-    distance = np.abs(eta)
-    return np.select([distance <= limit for limit, _ in pieces], [values for _, values in pieces], 0.0)
+    return np.select([distance <= 1.7, distance <= 3.2, distance <= 4.9], [barrel, endcap, forward])
 
 
 def charges(pdg: NDArray[np.int32]) -> NDArray[np.int64]:
     """Electric charge of particles of the final state in units of e."""
-    codes = np.array(sorted(CHARGE))
-    values = np.array([CHARGE[code] for code in codes])
-    nearest = np.minimum(np.searchsorted(codes, np.abs(pdg)), codes.size - 1)
-    return np.where(codes[nearest] == np.abs(pdg), values[nearest] * np.sign(pdg), 0)
+    return np.sign(pdg) * np.select([np.abs(pdg) == code for code in CHARGE], [*CHARGE.values()])
 
 
 def propagate(px: Array, py: Array, pz: Array, charge: NDArray[np.int64]) -> tuple[Array, Array]:
@@ -163,16 +145,11 @@ def towers(final: Particles, rng: np.random.Generator) -> Towers:
         true_energy = np.zeros(keys.size)
         np.add.at(true_energy, members, seen.energy[mask][hit])
         centre = grid.centre(cell)
-        energy = _log_normal(true_energy, resolution(centre, true_energy), rng)
+        variance = np.log1p((resolution(centre, true_energy) / true_energy) ** 2)  # of the energy's logarithm
+        energy = true_energy * np.exp(np.sqrt(variance) * rng.standard_normal(keys.size) - variance / 2)
         tower_eta, tower_phi = grid.scatter(cell, rng)
         above = (energy >= lowest) & (energy >= SIGNIFICANCE * resolution(centre, energy))
         parts.append(Towers(event[above], energy[above], tower_eta[above], tower_phi[above]))
     joined = [np.concatenate(values) for values in zip(*parts, strict=True)]
     order = np.argsort(joined[0], kind="stable")
     return Towers(*(values[order] for values in joined))
-
-
-def _log_normal(mean: Array, deviation: Array, rng: np.random.Generator) -> Array:
-    """Positive numbers with given means and standard deviations, shape (n,)."""
-    variance = np.log1p((deviation / mean) ** 2)  # of the logarithm
-    return np.asarray(mean * np.exp(np.sqrt(variance) * rng.standard_normal(mean.size) - variance / 2))

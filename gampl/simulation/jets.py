@@ -3,8 +3,6 @@
 Jets are arrays of shape (n_events, n_max, 4), (pT, phi, eta, m), ordered by falling pT; rows of zeros fill up.
 """
 
-from itertools import combinations
-
 import awkward as ak
 import fastjet
 import numpy as np
@@ -23,14 +21,10 @@ PARTON_PT_MIN, PARTON_ETA_MAX, PARTON_DELTA_R = 1.0, 2.5, 0.5  # of the flavour 
 
 
 def cluster(event: NDArray[np.int64], momenta: Array, n_events: int, radius: float, pt_min: float) -> Array:
-    """Anti-kT jets of a batch (Cacciari, Salam and Soyez 2008, arXiv:0802.1189), by FastJet.
+    """Anti-kT jets of `n_events` events above a pT in GeV (Cacciari, Salam and Soyez 2008, arXiv:0802.1189).
 
-    Args:
-        event: Row number of the event of each constituent, not falling, shape (constituents,).
-        momenta: Constituents (E, px, py, pz) in GeV, shape (constituents, 4).
-        n_events: Number of events, those without constituents included.
-        radius: R of the algorithm.
-        pt_min: Jets below this pT in GeV are dropped.
+    The momenta (E, px, py, pz) of constituents, in GeV, have shape (constituents, 4), and the row numbers of their
+    events, which do not fall, (constituents,); `radius` is R of the algorithm.
     """
     names = ("E", "px", "py", "pz")
     flat = ak.zip(dict(zip(names, momenta.T, strict=True)), with_name="Momentum4D")
@@ -62,31 +56,18 @@ def count(jets: Array) -> NDArray[np.int64]:
     return np.count_nonzero(jets[..., 0] > 0, axis=1)
 
 
-def smallest_delta_r(jets: Array) -> Array:
-    """Smallest distance of two jets of each event, infinite with fewer than two; Eq. (38)."""
-    smallest = np.full(len(jets), np.inf)
-    present = jets[..., 0] > 0
-    for i, k in combinations(range(jets.shape[1]), 2):
-        both = present[:, i] & present[:, k]
-        smallest[both] = np.minimum(smallest[both], delta_r(jets[both, i], jets[both, k]))
-    return smallest
-
-
 def scale(jets: Array) -> Array:
     """Jets with the energy scale correction of the Delphes card of ATLAS."""
     pt, eta = jets[..., 0], jets[..., 2]
     factor = np.sqrt((3.0 - 0.2 * np.abs(eta)) ** 2 / np.where(pt > 0, pt, np.inf) + 1.0)
     scaled = jets.copy()
-    scaled[..., 0] *= factor
-    scaled[..., 3] *= factor
+    scaled[..., [0, 3]] *= factor[..., None]
     return scaled
 
 
 def flavours(jets: Array, particles: Particles) -> NDArray[np.int64]:
     """The heaviest quark, 5 or 4, that any step of the shower has near a jet, 0 if none; shape (n_events, n_max)."""
     heaviest = np.zeros(jets.shape[:2], dtype=np.int64)
-    if jets.shape[1] == 0:
-        return heaviest
     for flavour in (4, 5):
         quarks = particles.where(np.abs(particles.pdg) == flavour)
         momenta = cylindrical(quarks.momenta)

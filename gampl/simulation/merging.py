@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,6 @@ from gampl.particles.events import Events
 from gampl.simulation import shards
 from gampl.simulation.shards import Shard
 
-PARTS = ("train", "holdout")
 DIVIDING = {"pt_slice", "min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
 
 
@@ -40,26 +40,30 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
         output: The file.
 
     Returns:
-        Number of events of each part.
+        Number of events of each part, ``train`` and ``holdout``.
 
     Raises:
         ValueError: If a shard is missing or damaged, a seed is used twice, versions differ or recipes do not go
             together.
     """
-    _check_seeds(sources)
+    used = Counter(seed for source in sources for seed in (*source.train, *source.holdout))
+    if not used:
+        raise ValueError("sources must name at least one seed")
+    if repeated := [seed for seed, times in used.items() if times > 1]:
+        raise ValueError(f"seed {min(repeated)} is named more than once: its events would not be independent")
     recipes = [shards.read_recipe(source.folder) for source in sources]
     kinds = [recipe for k, recipe in enumerate(recipes) if recipe not in recipes[:k]]
     _check_recipes(kinds)
     contents: list[dict[str, Any]] = [{"recipe": recipe} for recipe in kinds]
     samples, origin = {}, {}
     versions: list[dict[str, str]] = []
-    for part in PARTS:
+    for part in ("train", "holdout"):
         rows, events = [], []
         for about in contents:
-            folders = [source for source, recipe in zip(sources, recipes, strict=True) if recipe == about["recipe"]]
             members = [
                 (source.folder, shard)
-                for source in folders
+                for source, recipe in zip(sources, recipes, strict=True)
+                if recipe == about["recipe"]
                 for shard in shards.read_all(source.folder, sorted(getattr(source, part)))
             ]
             if not members:
@@ -90,9 +94,9 @@ def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
         if differing := {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)} - DIVIDING:
             names = ", ".join(sorted(differing))
             raise ValueError(f"recipes that differ in {names} cannot be merged: their events do not go together")
-        jets = [(recipe["min_jets"], recipe["max_jets"] + 1) for recipe in (a, b)]
-        slices = [recipe["pt_slice"] or (0.0, np.inf) for recipe in (a, b)]
-        if _overlap(*jets) and _overlap(*slices):
+        # half-open ranges of jets and of transverse momenta: pieces that overlap in both share events
+        pieces = [((one["min_jets"], one["max_jets"] + 1), one["pt_slice"] or (0.0, np.inf)) for one in (a, b)]
+        if all(p[0] < q[1] and q[0] < p[1] for p, q in zip(*pieces, strict=True)):
             raise ValueError(
                 "recipes whose events overlap cannot be merged, their cross sections would count twice: jets"
                 f" {a['min_jets']} to {a['max_jets']} and {b['min_jets']} to {b['max_jets']},"
@@ -100,28 +104,14 @@ def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether two intervals, without their upper ends, have something in common."""
-    return a[0] < b[1] and b[0] < a[1]
-
-
-def _check_seeds(sources: Sequence[Source]) -> None:
-    used = Counter(seed for source in sources for seed in (*source.train, *source.holdout))
-    if not used:
-        raise ValueError("sources must name at least one seed")
-    if repeated := [seed for seed, times in used.items() if times > 1]:
-        raise ValueError(f"seed {min(repeated)} is named more than once: its events would not be independent")
-
-
 def _read(folder: Path, shard: Shard, recipe: dict[str, Any], sample: str, unit: float) -> Events:
     """The events of a shard; `unit` is the cross section of an event of weight one, in pb."""
     shards.verify(folder, shard)
     path = shards.events_path(folder, shard.seed)
     events = files.read(path, sample=sample)
-    made_by = {name: value for name, value in recipe.items() if name != "events_per_shard"}
-    if events.about["seed"] != shard.seed or events.about["recipe"] != made_by:
+    size = {"events_per_shard": recipe["events_per_shard"]}
+    if events.about["seed"] != shard.seed or events.about["recipe"] | size != recipe:
         raise ValueError(f"{path} was made from another seed or by another recipe than its folder says")
     if "weight" not in events.columns:
         return events
-    columns = {**events.columns, "weight": events.columns["weight"] * unit}
-    return Events(events.momenta, events.particles, columns, events.about)
+    return replace(events, columns={**events.columns, "weight": events.columns["weight"] * unit})

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -18,9 +18,7 @@ from gampl.simulation.shards import EVENTS_PER_SHARD, Progress, Shard
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
-RECIPES: dict[str, type[TopPairRecipe] | type[ZJetsRecipe]] = {
-    recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)
-}
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)}
 
 
 def cores() -> int:
@@ -36,18 +34,13 @@ def make_shards(
     processes: int = 1,
     show_progress: bool = True,
 ) -> list[Shard]:
-    """Makes the shards of some seeds, those that are missing; several processes or machines may share a folder.
+    """Makes the shards of some seeds, those that are missing, and returns all, in the order of the seeds.
 
-    Returns:
-        The shards in the order of the seeds.
-
-    Raises:
-        ValueError: If the folder has shards of another recipe, or a seed is there twice.
+    Several processes or machines may share a folder. A ValueError if it has shards of another recipe, or a seed is
+    there twice.
     """
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("each seed must be named once")
-    if not seeds:
-        raise ValueError("seeds must name at least one seed")
+    if not seeds or len({*seeds}) < len(seeds):
+        raise ValueError("each seed must be named once, and there must be at least one")
     EventRecord(recipe.pythia_settings(), seeds[0])  # what Pythia does not like is said before anything is written
     shards.prepare(folder, recipe, n_events)
     missing = [seed for seed in seeds if shards.find(folder, seed) is None]
@@ -56,41 +49,37 @@ def make_shards(
         total=total, initial=there, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress
     ) as bar:
         # first what nobody else is making, then wait for the others
-        made = _make_missing(folder, recipe, missing, n_events, processes, bar.update)
-        for seed in [seed for seed, is_made in zip(missing, made, strict=True) if not is_made]:
+        for seed in _make_missing(folder, recipe, missing, n_events, processes, bar.update):
             shards.make(folder, recipe, seed, n_events, bar.update)
     return shards.read_all(folder, seeds)
 
 
 def _make_missing(
     folder: Path, recipe: Recipe, seeds: Sequence[int], n_events: int, processes: int, report: Progress
-) -> list[bool]:
-    """Goes through the seeds once; says which shards are there afterwards, the others are being made elsewhere."""
+) -> list[int]:
+    """Goes through the seeds once and returns those whose shards are being made elsewhere."""
     if processes == 1 or len(seeds) <= 1:
-        return [shards.make(folder, recipe, seed, n_events, report, wait=False) is not None for seed in seeds]
+        return [seed for seed in seeds if not shards.make(folder, recipe, seed, n_events, report, wait=False)]
     context = get_context("spawn")
     counter = context.Value("q", 0)
-    # the workers ignore the interrupt key: the pool ends them once this process has heard it
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(counter,))
-    try:
-        jobs = [pool.submit(_work, folder, recipe, seed, n_events) for seed in seeds]
-        seen, waiting = 0, set[Future[bool]](jobs)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            for job in done:
-                job.result()  # raises what the worker raised
-            seen, before = counter.value, seen
-            report(seen - before)
-        return [job.result() for job in jobs]
-    except BaseException:
-        for process in list(pool._processes.values()):
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    # the workers ignore the interrupt key: this process ends them once it has heard it
+    with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(counter,)) as pool:
+        try:
+            jobs = {pool.submit(_work, folder, recipe, seed, n_events): seed for seed in seeds}
+            seen, unfinished = 0, {*jobs}
+            while unfinished:
+                done, unfinished = wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION)
+                made = {jobs[job] for job in done if job.result()}  # or raises what the worker raised
+                seen, before = counter.value, seen
+                report(seen - before)
+            return [seed for seed in seeds if seed not in made]
+        except BaseException:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            raise
 
 
-_counter: "Synchronized[int] | None" = None
+_counter: "Synchronized[int]"  # of a worker: the events that all of them have made
 
 
 def _start_worker(counter: "Synchronized[int]") -> None:
@@ -110,8 +99,7 @@ def _end_with_parent() -> None:
 
 def _work(folder: Path, recipe: Recipe, seed: int, n_events: int) -> bool:
     def report(size: int) -> None:
-        if _counter is not None:
-            with _counter.get_lock():
-                _counter.value += size
+        with _counter.get_lock():
+            _counter.value += size
 
-    return shards.make(folder, recipe, seed, n_events, report, wait=False) is not None
+    return shards.make(folder, recipe, seed, n_events, report, wait=False)

@@ -1,7 +1,7 @@
 """Pythia 8, event after event in batches of flat arrays."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import awkward as ak
 import numpy as np
@@ -38,14 +38,10 @@ class Particles(NamedTuple):
 
 
 class EventRecord:
-    """A Pythia run.
-
-    Args:
-        settings: Lines as Pythia reads them, such as ``"Top:gg2ttbar = on"``.
-        seed: Of all of Pythia's random numbers, 1 to 900 000 000.
+    """A Pythia run with settings such as ``"Top:gg2ttbar = on"``, all of whose random numbers come from the seed.
 
     Raises:
-        ValueError: If the seed is outside its range or Pythia does not know a setting.
+        ValueError: If the seed is outside of 1 to 900 000 000 or Pythia does not know a setting.
         RuntimeError: If Pythia cannot start with these settings.
     """
 
@@ -63,26 +59,17 @@ class EventRecord:
         """The next events; fewer than asked for where Pythia gave up on some, which is rare."""
         records = self._pythia.nextBatch(n_events)
         entries = records.prt
-        momentum = entries.p
+        columns = {"pdg": entries.id, "status": entries.status, "energy": entries.p.e}
+        columns |= {name: entries.p[name] for name in ("px", "py", "pz")}
         return Particles(
             n_events=len(records),
             event=np.repeat(np.arange(len(records)), ak.to_numpy(ak.num(entries.id))),
-            pdg=_flat(entries.id),
-            status=_flat(entries.status),
-            energy=_flat(momentum.e),
-            px=_flat(momentum.px),
-            py=_flat(momentum.py),
-            pz=_flat(momentum.pz),
             m_hat=ak.to_numpy(records.info.mHat),
+            **{name: ak.to_numpy(ak.flatten(values)) for name, values in columns.items()},
         )
 
     @property
     def cross_section(self) -> tuple[float, float]:
         """Cross section so far and its Monte Carlo error, in pb."""
-        info = self._pythia.infoPython()
-        millibarn = 1e9  # in pb
+        info, millibarn = self._pythia.infoPython(), 1e9  # in pb
         return info.sigmaGen() * millibarn, info.sigmaErr() * millibarn
-
-
-def _flat(jagged: ak.Array) -> NDArray[Any]:
-    return np.asarray(ak.to_numpy(ak.flatten(jagged)))

@@ -1,17 +1,23 @@
 """What a recipe for making events is, and what it makes of one batch."""
 
 import dataclasses
-import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from gampl.particles.events import Events
 from gampl.simulation.pythia import Particles
+
+# what fields of recipes may be; the descriptions are what errors say
+Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max, description="a number above zero")]
+Size = Annotated[int, Meta(ge=1, description="a whole number above zero")]
+Switch = Annotated[bool, Meta(description="True or False")]
 
 
 class Made(NamedTuple):
@@ -22,20 +28,20 @@ class Made(NamedTuple):
 
 
 class Recipe(ABC):
-    """A dataclass of all that decides which events a seed gives.
-
-    Raises:
-        ValueError: If a field is not what it should be; numbers must be finite and above zero.
-    """
+    """A frozen dataclass of all that decides which events a seed gives; a ValueError names a field of another type."""
 
     name: ClassVar[str]
-    batch: int  # events at a time; part of the recipe, since the detector draws its random numbers batch by batch
+    batch: Size  # events at a time; part of the recipe, since the detector draws its random numbers batch by batch
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            kind: Any = field.type
             value = getattr(self, field.name)
-            if (field.type is float or field.name == "batch") and not (is_number(value) and value > 0):
-                raise ValueError(f"{field.name} must be a number above zero, got {value!r}")
+            try:
+                value = msgspec.convert(value.item() if isinstance(value, np.generic) else value, kind)
+            except msgspec.ValidationError:
+                raise ValueError(f"{field.name} must be {kind.__metadata__[0].description}, got {value!r}") from None
+            object.__setattr__(self, field.name, value)
 
     @abstractmethod
     def pythia_settings(self) -> tuple[str, ...]:
@@ -48,8 +54,3 @@ class Recipe(ABC):
     def describe(self) -> dict[str, Any]:
         """The recipe as JSON, its name included."""
         return {"recipe": self.name} | msgspec.json.decode(msgspec.json.encode(self))
-
-
-def is_number(value: object) -> bool:
-    """Whether something is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -30,6 +30,7 @@ from gampl.store.atomic import write_bytes
 from gampl.store.locking import locked
 
 EVENTS_PER_SHARD = 20_000
+RECIPE = "recipe.json"
 DETECTOR_STREAM = 38  # sets the detector's random numbers apart from others of the same seed
 PACKAGES = ("pythia8mc", "fastjet", "awkward", "numpy", "h5py")
 
@@ -38,27 +39,16 @@ T = TypeVar("T")
 
 
 class Shard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a shard besides its events.
+    """What is known of a shard besides its events."""
 
-    Attributes:
-        seed: Of Pythia and of the detector.
-        sha256: Checksum of the file of events.
-        passed: Numbers of events after each step of the selection, the first being ``generated``.
-        cross_section: In pb.
-        cross_section_error: Of the Monte Carlo integration, in pb.
-        versions: Of the packages it was made with.
-        seconds: Of one core that it took.
-        machine: Which processor and Python.
-    """
-
-    seed: int
-    sha256: str
-    passed: dict[str, int]
-    cross_section: float
-    cross_section_error: float
-    versions: dict[str, str]
-    seconds: float
-    machine: str
+    seed: int  #: of Pythia and of the detector
+    sha256: str  #: of the file of events
+    passed: dict[str, int]  #: numbers of events after each step of the selection, the first being ``generated``
+    cross_section: float  #: in pb
+    cross_section_error: float  #: of the Monte Carlo integration, in pb
+    versions: dict[str, str]  #: of the packages it was made with
+    seconds: float  #: of one core that it took
+    machine: str  #: which processor and Python
 
     def __post_init__(self) -> None:
         if "generated" not in self.passed:
@@ -75,17 +65,12 @@ def events_path(folder: Path, seed: int) -> Path:
     return folder / f"seed_{seed:09d}.h5"
 
 
-def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> None:
-    """Makes a folder for shards of one recipe.
-
-    Raises:
-        ValueError: If the folder has shards of another recipe, or of another number of events.
-    """
+def prepare(folder: Path, recipe: Recipe, n_events: int) -> None:
+    """Makes a folder for shards of one recipe and size; a ValueError if it has those of another."""
     new = recipe.describe() | {"events_per_shard": n_events}
     with locked(folder / ".recipe.lock"):
-        if not _recipe_path(folder).exists():
-            _write(_recipe_path(folder), new)
-            return
+        if not (folder / RECIPE).exists():
+            _write(folder / RECIPE, new)
     old = read_recipe(folder)
     if differing := [name for name in (*new, *old) if old.get(name) != new.get(name)]:
         name = differing[0]
@@ -96,15 +81,15 @@ def prepare(folder: Path, recipe: Recipe, n_events: int = EVENTS_PER_SHARD) -> N
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
-    """What the shards of a folder are made by; raises ValueError if it is not a folder of shards."""
-    path = _recipe_path(folder)
+    """What the shards of a folder are made by; a ValueError if it is not a folder of shards."""
+    path = folder / RECIPE
     if not path.exists():
-        raise ValueError(f"{folder} is not a folder of shards: it has no {path.name}")
+        raise ValueError(f"{folder} is not a folder of shards: it has no {RECIPE}")
     return _read(path, dict[str, Any], "a recipe")
 
 
 def seeds(folder: Path) -> list[int]:
-    """The seeds whose shards are in a folder, in order; raises ValueError if there are none."""
+    """The seeds whose shards are in a folder, in order; a ValueError if there are none."""
     read_recipe(folder)
     numbers = sorted(int(path.stem.removeprefix("seed_")) for path in folder.glob(f"seed_{'[0-9]' * 9}.json"))
     if not numbers:
@@ -113,51 +98,37 @@ def seeds(folder: Path) -> list[int]:
 
 
 def make(
-    folder: Path,
-    recipe: Recipe,
-    seed: int,
-    n_events: int = EVENTS_PER_SHARD,
-    progress: Progress = lambda _: None,
-    wait: bool = True,
-) -> Shard | None:
-    """Makes the shard of one seed, of so many events before any cut, in a folder that `prepare` has made; or finds it.
+    folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Progress = lambda _: None, wait: bool = True
+) -> bool:
+    """Makes the shard of a seed, of so many events before any cut, in a folder that `prepare` has made, or finds it.
 
-    Returns:
-        The shard, or None if another process is making it and it is not to `wait`.
+    Returns whether it is there: False only without `wait`, if another process is making it.
     """
     with locked(folder / "locks" / f"{seed}.lock", wait) as is_mine:
         if not is_mine:
-            return None
-        if shard := find(folder, seed):
+            return False
+        if find(folder, seed):
             progress(n_events)
-            return shard
+            return True
         for leftover in folder.glob(f".seed_{seed:09d}.*.part"):  # of a process that was killed
             leftover.unlink()
         started = time.process_time()
         samples, passed, (cross_section, error) = generate(recipe, seed, n_events, progress)
         versions = {"gampl": gampl.__version__} | {name: metadata.version(name) for name in PACKAGES}
-        about = {
-            "recipe": recipe.describe(),
-            "seed": seed,
-            "passed": passed,
-            "cross_section_pb": cross_section,
-            "cross_section_error_pb": error,
-            "versions": versions,
-        }
+        known: dict[str, Any] = {"seed": seed, "passed": passed, "versions": versions}
+        sigma = {"cross_section_pb": cross_section, "cross_section_error_pb": error}
         path = events_path(folder, seed)
-        hdf5.write(path, samples, recipe.name, about)
+        hdf5.write(path, samples, recipe.name, {"recipe": recipe.describe(), **known, **sigma})
         shard = Shard(
-            seed=seed,
+            **known,
             sha256=_sha256(path),
-            passed=passed,
             cross_section=cross_section,
             cross_section_error=error,
-            versions=versions,
             seconds=round(time.process_time() - started, 2),
             machine=f"{platform.machine()}, Python {platform.python_version()}",
         )
         _write(path.with_suffix(".json"), shard)
-        return shard
+        return True
 
 
 def generate(
@@ -180,11 +151,7 @@ def generate(
 
 
 def find(folder: Path, seed: int) -> Shard | None:
-    """A shard that has been made, or None.
-
-    Raises:
-        ValueError: If its description cannot be read, or its events are not there.
-    """
+    """A shard that has been made, or None; a ValueError if its description cannot be read or its events are missing."""
     events = events_path(folder, seed)
     path = events.with_suffix(".json")
     if not path.exists():
@@ -198,25 +165,21 @@ def find(folder: Path, seed: int) -> Shard | None:
 
 
 def read_all(folder: Path, seeds: Sequence[int]) -> list[Shard]:
-    """The shards of some seeds; raises ValueError if some have not been made."""
-    made = {seed: find(folder, seed) for seed in seeds}
-    if missing := [seed for seed, shard in made.items() if shard is None]:
+    """The shards of some seeds; a ValueError if some have not been made."""
+    made = [shard for seed in seeds if (shard := find(folder, seed))]
+    if missing := {*seeds} - {shard.seed for shard in made}:
         raise ValueError(
-            f"{folder} lacks {len(missing)} of {len(seeds)} shards, the first of seed {missing[0]}:"
+            f"{folder} lacks {len(missing)} of {len(seeds)} shards, the first of seed {min(missing)}:"
             " make them with gampl events make"
         )
-    return [shard for shard in made.values() if shard is not None]
+    return made
 
 
 def verify(folder: Path, shard: Shard) -> None:
-    """Compares the events of a shard with its checksum; raises ValueError if they differ."""
+    """Compares the events of a shard with its checksum; a ValueError if they differ."""
     path = events_path(folder, shard.seed)
     if _sha256(path) != shard.sha256:
         raise ValueError(f"{path} does not agree with its checksum; delete it and its .json file to make it anew")
-
-
-def _recipe_path(folder: Path) -> Path:
-    return folder / "recipe.json"
 
 
 def _sha256(path: Path) -> str:

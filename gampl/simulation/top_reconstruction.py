@@ -57,17 +57,11 @@ def reconstruct(
         raise ValueError(f"expected events of 6 or more jets with 2 tags each, got {n_jets} jets")
     ways = assignments(n_jets - 2)
     size = max(CHUNK // len(ways), 1)
-    parts = [
-        _best(jets[k : k + size], tagged[k : k + size], ways, w_mass, w_sigma, top_sigma)
-        for k in range(0, n_events, size)
-    ] or [(jets, np.zeros(0))]
-    ordered, chi2 = zip(*parts, strict=True)
-    return np.concatenate(ordered), np.concatenate(chi2)
+    if n_events > size:
+        chunks = [slice(k, k + size) for k in range(0, n_events, size)]
+        parts = [reconstruct(jets[chunk], tagged[chunk], w_mass, w_sigma, top_sigma) for chunk in chunks]
+        return np.concatenate([jets for jets, _ in parts]), np.concatenate([chi2 for _, chi2 in parts])
 
-
-def _best(
-    jets: Array, tagged: NDArray[np.bool_], ways: NDArray[np.intp], w_mass: float, w_sigma: float, top_sigma: float
-) -> tuple[Array, Array]:
     b_first = np.argsort(~tagged, axis=1, kind="stable")
     jets = np.take_along_axis(jets, b_first[..., None], axis=1)
     momenta = cartesian(jets)
@@ -79,14 +73,15 @@ def _best(
     m_w1, m_w2 = m_pair[:, i, j], m_pair[:, k, l]
     m_t1, m_t2 = m_triple[:, 0, i, j], m_triple[:, 1, k, l]
     chi2 = (m_t1 - m_t2) ** 2 / (2 * top_sigma**2) + ((m_w1 - w_mass) ** 2 + (m_w2 - w_mass) ** 2) / w_sigma**2
-    best = chi2.argmin(axis=1)
-    chosen = ways[best]
-    left = np.ones(light.shape[:2], dtype=bool)
+    best = chi2.argmin(axis=1)[:, None]
+    chosen = ways[best[:, 0]] + 2  # numbers of jets, the two b-jets being the first
+    left = np.ones(jets.shape[:2], dtype=bool)
+    left[:, :2] = False
     np.put_along_axis(left, chosen, False, axis=1)
-    extra = np.argsort(~left, axis=1, kind="stable")[:, : light.shape[1] - 4]
-    first_b, second_b = np.zeros((len(jets), 1), dtype=np.intp), np.ones((len(jets), 1), dtype=np.intp)
-    order = np.hstack([first_b, chosen[:, :2] + 2, second_b, chosen[:, 2:] + 2, extra + 2])
-    return np.take_along_axis(jets, order[..., None], axis=1), chi2[np.arange(len(jets)), best]
+    extra = np.argsort(~left, axis=1, kind="stable")[:, : n_jets - 6]
+    first_b, second_b = np.zeros_like(best), np.ones_like(best)
+    order = np.hstack([first_b, chosen[:, :2], second_b, chosen[:, 2:], extra])
+    return np.take_along_axis(jets, order[..., None], axis=1), np.take_along_axis(chi2, best, axis=1)[:, 0]
 
 
 def _mass(momenta: Array) -> Array:

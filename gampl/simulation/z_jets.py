@@ -5,79 +5,62 @@ jets only a fraction is kept, and runs can be restricted to a slice of the trans
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical
-from gampl.processes.z_jets import CUTS, MAX_JETS, ZJets
+from gampl.processes.z_jets import MAX_JETS, ZJets
 from gampl.simulation import jets
 from gampl.simulation.pythia import Particles
-from gampl.simulation.recipes import Made, Recipe, is_number
+from gampl.simulation.recipes import Made, Positive, Recipe, Size, Switch
 
 MUON, MUON_MASS = 13, 0.10566  # PDG code, GeV
 NEUTRINOS = (12, 14, 16)
 HADRON_DECAYS = 90  # Pythia's status codes of what hadrons decay to begin here
 
 
+Jets = Annotated[int, Meta(ge=0, le=MAX_JETS, description=f"a number of jets, 0 to {MAX_JETS}")]
+Fractions = Annotated[
+    tuple[Annotated[float, Meta(gt=0, le=1)], ...],
+    Meta(max_length=MAX_JETS + 1, description=f"up to {MAX_JETS + 1} fractions in (0, 1], in brackets"),
+]
+Slice = Annotated[tuple[Positive, Positive] | None, Meta(description="2 numbers in brackets, 0 < low < high")]
+
+
 @dataclass(frozen=True)
 class ZJetsRecipe(Recipe):
-    """One sample, ``events``, of two muons and `min_jets` to `max_jets` jets.
-
-    Args:
-        energy: Of the two beams together, in GeV.
-        pt_slice: Limits in GeV of the Z's transverse momentum in the hard process, which is then Z + parton instead of
-            a single Z.
-        start_scale: Where the shower of a slice starts, in units of the hard process' pT. The inclusive shower, whose
-            first branching the slice stands for, goes on below that branching's evolution variable (1 - z) Q², which is
-            pT² (1 + t/u) with t/u from 0 to 1: the square of a factor of about 1.2.
-        mass_min: Smallest mass of the muon pair in the hard process, in GeV.
-        mass_max: Largest one.
-        multiple_interactions: Whether further partons of the protons scatter; fourteen times slower.
-        radius: R of the anti-kT algorithm.
-        pt_min: Smallest pT of jets in GeV.
-        eta_max: Largest absolute value of their eta.
-        min_jets: Events with fewer jets are dropped.
-        max_jets: Events with more jets are dropped; at most 8.
-        kept: Fractions of the events with 0, 1, ... jets that are kept; those with more jets all are.
-        batch: Events at a time.
-
-    Raises:
-        ValueError: If a number is outside its range.
-    """
+    """One sample, ``events``, of two muons and `min_jets` to `max_jets` jets."""
 
     name: ClassVar[str] = "z_jets"
 
-    energy: float = 13_000.0
-    pt_slice: tuple[float, float] | None = None
-    start_scale: float = 1.2
-    mass_min: float = 60.0
-    mass_max: float = 120.0
-    multiple_interactions: bool = False
-    radius: float = 0.4
-    pt_min: float = CUTS.pt_min
-    eta_max: float = CUTS.eta_max
-    min_jets: int = 0
-    max_jets: int = MAX_JETS
-    kept: tuple[float, ...] = (0.05, 0.2, 0.7)
-    batch: int = 1000
+    energy: Positive = 13_000.0  #: of the two beams together, in GeV
+    #: limits in GeV of the Z's transverse momentum in the hard process, which is then Z + parton instead of a single Z
+    pt_slice: Slice = None
+    #: Where the shower of a slice starts, in units of the hard process' pT. The inclusive shower, whose first branching
+    #: the slice stands for, goes on below that branching's evolution variable (1 - z) Q², which is pT² (1 + t/u) with
+    #: t/u from 0 to 1, the square of a factor of about 1.2.
+    start_scale: Positive = 1.2
+    mass_min: Positive = 60.0  #: smallest mass of the muon pair in the hard process, in GeV
+    mass_max: Positive = 120.0  #: largest mass of the muon pair
+    multiple_interactions: Switch = False  #: whether further partons of the protons scatter; fourteen times slower
+    radius: Positive = 0.4  #: R of the anti-kT algorithm
+    pt_min: Positive = ZJets.cuts.pt_min  #: smallest pT of jets in GeV
+    eta_max: Positive = ZJets.cuts.eta_max  #: largest absolute value of their eta
+    min_jets: Jets = 0  #: events with fewer jets are dropped
+    max_jets: Jets = MAX_JETS  #: events with more jets are dropped
+    kept: Fractions = (0.05, 0.2, 0.7)  #: fractions of the events with 0, 1, ... jets that are kept; beyond, all are
+    batch: Size = 1000  #: events at a time
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.min_jets <= self.max_jets <= MAX_JETS:
-            raise ValueError(
-                f"expected 0 <= min_jets <= max_jets <= {MAX_JETS}, got {self.min_jets} and {self.max_jets}"
-            )
-        kept, limits = self.kept, (1.0, 2.0) if self.pt_slice is None else self.pt_slice
-        if not _are_numbers(kept) or len(kept) > MAX_JETS + 1 or not all(0 < fraction <= 1 for fraction in kept):
-            raise ValueError(f"kept must be up to {MAX_JETS + 1} fractions in (0, 1], in brackets, got {kept!r}")
-        if not _are_numbers(limits) or len(limits) != 2 or not 0 < limits[0] < limits[1]:
+        if self.min_jets > self.max_jets:
+            raise ValueError(f"min_jets must not be above max_jets = {self.max_jets}, got {self.min_jets}")
+        if self.pt_slice is not None and self.pt_slice[0] >= self.pt_slice[1]:
             raise ValueError(f"pt_slice must be 2 numbers in brackets, 0 < low < high, got {self.pt_slice!r}")
-        object.__setattr__(self, "kept", tuple(map(float, kept)))
-        if self.pt_slice is not None:
-            object.__setattr__(self, "pt_slice", tuple(map(float, limits)))
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia; muons do not radiate, since a photon would make a massless jet."""
@@ -95,15 +78,14 @@ class ZJetsRecipe(Recipe):
                 f"PhaseSpace:mHatMin = {self.mass_min}",
                 f"PhaseSpace:mHatMax = {self.mass_max}",
             )
-        low, high = self.pt_slice
         return (
             *common,
             "WeakBosonAndParton:qqbar2gmZg = on",
             "WeakBosonAndParton:qg2gmZq = on",
             f"23:mMin = {self.mass_min}",
             f"23:mMax = {self.mass_max}",
-            f"PhaseSpace:pTHatMin = {low}",
-            f"PhaseSpace:pTHatMax = {high}",
+            f"PhaseSpace:pTHatMin = {self.pt_slice[0]}",
+            f"PhaseSpace:pTHatMax = {self.pt_slice[1]}",
             # the coupling of the hard process is that of the first branching of the inclusive shower
             "SigmaProcess:renormScale2 = 1",
             "SigmaProcess:alphaSvalue = 0.1365",
@@ -129,23 +111,17 @@ class ZJetsRecipe(Recipe):
 
         has_muons = (rows >= 0).all(axis=1)
         accepted = has_muons & (number >= self.min_jets) & (number <= self.max_jets)
-        fractions = np.ones(MAX_JETS + 1)
-        fractions[: len(self.kept)] = self.kept
+        fractions = np.append(self.kept, np.ones(MAX_JETS + 1 - len(self.kept)))
         fraction = fractions[np.minimum(number, MAX_JETS)]
         chosen = accepted & (rng.random(particles.n_events) < fraction)
 
-        padded = np.zeros((particles.n_events, MAX_JETS, 4))
-        width = min(MAX_JETS, selected.shape[1])
-        padded[:, :width] = selected[:, :width]
+        missing = max(MAX_JETS - selected.shape[1], 0)
+        padded = np.pad(selected[:, :MAX_JETS], ((0, 0), (0, missing), (0, 0)))
         momenta = np.concatenate([muons, padded], axis=1)[chosen]
         # all of them, those that are dropped, too: the rates are needed to check the slices against each other
         steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
         steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
         return Made({"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps)
-
-
-def _are_numbers(values: object) -> bool:
-    return isinstance(values, tuple | list) and all(map(is_number, values))
 
 
 def _from_z(final: Particles, pdg: int) -> NDArray[np.int64]:

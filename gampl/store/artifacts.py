@@ -35,17 +35,15 @@ from gampl.store.provenance import checkout
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
 
 
+DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)  # what reading a damaged artifact raises
+
+
 @dataclass(frozen=True)
 class Artifact:
-    """What is stored.
+    """What is stored."""
 
-    Args:
-        arrays: Numbers by name.
-        about: Anything else, as JSON.
-    """
-
-    arrays: Mapping[str, NDArray[Any]]
-    about: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]  #: Numbers by name.
+    about: Mapping[str, Any]  #: Anything else, as JSON.
 
 
 class Store:
@@ -65,34 +63,29 @@ class Store:
             key: All that the artifact depends on, as JSON.
             make: Called with a folder for checkpoints, which outlives an interruption and is deleted afterwards.
         """
-        name = key_digest(key)
-        if (stored := self._load(name)) is not None:
+        if (stored := self.get(key)) is not None:
             return stored
+        name = key_digest(key)
         with locked(self.root / "locks" / f"{name}.lock"):
-            if (stored := self._load(name)) is not None:  # another process may have made it in the meantime
+            if (stored := self.get(key)) is not None:  # another process may have made it in the meantime
                 return stored
             scratch = self.root / "unfinished" / name
             scratch.mkdir(parents=True, exist_ok=True)
             made = make(scratch)
-            self._save(name, key, made)
+            self._save(key, made)
             shutil.rmtree(scratch, ignore_errors=True)
-            stored = self._load(name)
-        return made if stored is None else stored
+            return self.get(key) or made
+
+    def put(self, key: Mapping[str, Any], artifact: Artifact) -> None:
+        """Stores an artifact, unless there is one of this key."""
+        self.get_or_make(key, lambda _: artifact)
 
     def get(self, key: Mapping[str, Any]) -> Artifact | None:
-        """The artifact of a key, or None."""
-        return self._load(key_digest(key))
+        """The artifact of a key, or None.
 
-    def path(self, name: str) -> Path:
-        """Where the artifact with a digest lies, or would."""
-        return _folder(self.root, name)
-
-    def holds(self, name: str) -> bool:
-        """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
-        return self.path(name).exists() or (self.kept is not None and _folder(self.kept, name).exists())
-
-    def _load(self, name: str) -> Artifact | None:
-        """Loads an artifact; one that does not agree with its checksum counts as missing, one of ours is set aside."""
+        One that does not agree with its checksum counts as missing; if it is not a kept one, it is set aside.
+        """
+        name = key_digest(key)
         for root in filter(None, (self.kept, self.root)):
             folder = _folder(root, name)
             if folder.exists():
@@ -103,6 +96,14 @@ class Store:
                     warnings.warn(f"artifact {folder} is damaged ({error}); {remedy}", stacklevel=3)
         return None
 
+    def path(self, name: str) -> Path:
+        """Where the artifact with a digest lies, or would."""
+        return _folder(self.root, name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
+        return any(_folder(root, name).exists() for root in (self.root, self.kept) if root)
+
     def _set_aside(self, folder: Path) -> Path:
         damaged = self.root / "damaged"
         damaged.mkdir(exist_ok=True)
@@ -111,13 +112,13 @@ class Store:
             os.rename(folder, target)
         return target
 
-    def _save(self, name: str, key: Mapping[str, Any], artifact: Artifact) -> None:
+    def _save(self, key: Mapping[str, Any], artifact: Artifact) -> None:
         """Writes a folder under a temporary name and renames it."""
-        folder = self.path(name)
+        folder = self.path(key_digest(key))
         folder.parent.mkdir(parents=True, exist_ok=True)
         content = save({k: np.ascontiguousarray(v) for k, v in artifact.arrays.items()})
         description = {"key": key, "about": artifact.about, "sha256": hashlib.sha256(content).hexdigest()}
-        temporary = Path(tempfile.mkdtemp(prefix=f".{name[:8]}-", dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:8]}-", dir=folder.parent))
         try:
             write_bytes(temporary / ARRAYS, content)
             write_bytes(temporary / DESCRIPTION, json.dumps(description, indent=1).encode())
@@ -127,9 +128,6 @@ class Store:
                 sync_folder(folder.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 
 def _folder(root: Path, name: str) -> Path:

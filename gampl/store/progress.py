@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from types import TracebackType
+from contextlib import suppress
 from typing import Any, Self
 
 SECONDS_BETWEEN_LINES = 20.0
@@ -27,18 +27,15 @@ class Progress:
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
-            try:
+            # tqdm comes with the extras; without it there are lines
+            with suppress(ModuleNotFoundError):
                 from tqdm import tqdm
-            except ModuleNotFoundError:  # it comes with the extras; without it there are lines
-                return self
-            self._bar = tqdm(
-                total=self._total, initial=self._start, unit=f" {self._unit}", unit_scale=True, leave=False
-            )
+
+                unit = f" {self._unit}"
+                self._bar = tqdm(total=self._total, initial=self._start, unit=unit, unit_scale=True, leave=False)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 

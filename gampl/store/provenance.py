@@ -38,7 +38,7 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
 
     Args:
         entry: A module of a package, or a script or py:percent notebook that uses them.
-        packages: Folders of the packages.
+        packages: Their folders.
 
     Returns:
         Absolute paths, sorted, `entry` among them.
@@ -73,7 +73,7 @@ def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -
     waiting = [name for module in third_party for name in providers.get(module, ())]
     versions = {module: ABSENT for module in third_party if module not in providers}
     while waiting:
-        name = _normalized(waiting.pop())
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()  # as package indexes compare names (PEP 503)
         installed = _installed(name, search_path)
         if name not in versions and installed:  # some are required on other platforms or Python versions only
             versions[name], required = installed
@@ -157,30 +157,28 @@ def _imported_modules(file: Path, packages: Sequence[Path]) -> tuple[str, ...]:
 @cache  # the workflow asks for the imports of the same files once for each notebook
 def _imports(source: bytes, file: str, parent: str) -> tuple[str, ...]:
     """Absolute dotted names that a text imports; relative ones start from the package `parent`."""
-    modules: list[str] = []
-    for node in _executed_statements(ast.parse(source, filename=file)):
-        if isinstance(node, ast.Import):
-            modules.extend(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), parent or None)
-            modules.append(base)
-            modules.extend(f"{base}.{alias.name}" for alias in node.names)
-    return tuple(modules)
+    visitor = _Imports(parent or None)
+    visitor.visit(ast.parse(source, filename=file))
+    return tuple(visitor.modules)
 
 
-def _executed_statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """All statements below a node, without those under ``if TYPE_CHECKING:``."""
-    waiting = list(ast.iter_child_nodes(node))
-    while waiting:
-        child = waiting.pop()
-        if isinstance(child, ast.expr):
-            continue  # holds no statements
-        if isinstance(child, ast.If) and ast.unparse(child.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            waiting.extend(child.orelse)
-            continue
-        if isinstance(child, ast.stmt):
-            yield child
-        waiting.extend(ast.iter_child_nodes(child))
+class _Imports(ast.NodeVisitor):
+    """Collects what is imported, but not under ``if TYPE_CHECKING:``."""
+
+    def __init__(self, parent: str | None) -> None:
+        self.parent, self.modules = parent, list[str]()
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.modules += [alias.name for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        base = resolve_name("." * node.level + (node.module or ""), self.parent)
+        self.modules += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+
+    def visit_If(self, node: ast.If) -> None:
+        unseen = ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+        for statement in node.orelse if unseen else node.body + node.orelse:
+            self.visit(statement)
 
 
 @cache
@@ -203,8 +201,3 @@ def _installed(name: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str,
         if match and not re.search(r"\bextra\b", marker):
             required.append(match[1])
     return distribution.version, tuple(required)
-
-
-def _normalized(name: str) -> str:
-    """A distribution's name as package indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -24,7 +24,7 @@ from zuko.bayesian import BayesianModel
 from gampl.generators.generator import Generator
 from gampl.generators.memory import Divider
 from gampl.generators.randomness import torch_generator
-from gampl.training.members import Member
+from gampl.training.members import Member, weighted_loss
 
 
 def bayesian(generator: Generator, seed: int, init_logvar: float = -9.0) -> BayesianModel:
@@ -48,13 +48,13 @@ class Variational(Member):
     """A generator whose variational posterior is trained; all events are trained on, none held back."""
 
     graphable = False  # each step has a seed for zuko's noise
-    compiled = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         training = self.training
         # on the CPU, so that a GPU begins with the same numbers
-        self.model = bayesian(self.generator.cpu(), training.seed, training.init_logvar).to(self.x.device)
+        model = bayesian(self.generator.cpu(), training.seed, training.init_logvar)
+        self.model: BayesianModel = model.to(self.x.device)
         self.kl_weight = training.kl_weight / len(self.x)
         # the base network keeps its weights of the start: what is trained are means and log-variances
         self.parameters = {name: p for name, p in self.model.named_parameters() if not name.startswith("base.")}
@@ -69,8 +69,12 @@ class Variational(Member):
         """The loss L of the module's text: (1,)."""
         *batch, seed = drawn
         with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True):
-            loss = self._loss(*(part[0] for part in batch)).mean()
+            loss = weighted_loss(self.generator, *(part[0] for part in batch)).mean()
         return (self.kl_weight * self.model.kl_divergence(prior_var=1.0) + loss).unsqueeze(0)
+
+    def compiled(self) -> bool:
+        """Never: zuko changes the layers' methods in each step."""
+        return False
 
     def validation_losses(self, _: Divider) -> None:
         """Nothing is held back."""

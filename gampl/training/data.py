@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
-from gampl.generators.densities import Plain, make_density
+from gampl.generators.densities import Plain
 from gampl.generators.generator import Generator
 from gampl.generators.make import make_generator
-from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Solver
-from gampl.generators.table_columns import learn_columns
+from gampl.generators.table_columns import Columns, learn_columns
 from gampl.generators.tables import Kernels, RowGenerator
-from gampl.particles.coordinates import JetCoordinates, LeadingOrderCoordinates
+from gampl.particles.coordinates import Coordinates, JetCoordinates, LeadingOrderCoordinates
 from gampl.store.artifacts import array_digest
 from gampl.training.bayesian import Variational
 from gampl.training.members import Member, own
@@ -26,17 +24,11 @@ from gampl.training.splits import split_of, weighed
 
 @dataclass(frozen=True)
 class Data:
-    """What a generator is trained on.
+    """What a generator is trained on."""
 
-    Args:
-        events: In ``(n, *event_shape)``; see `Training.n_events`.
-        weights: Of the events in the loss, (n,), not negative.
-        condition: What the generator is told of each event, (n, c).
-    """
-
-    events: ArrayLike
-    weights: ArrayLike | None = None
-    condition: ArrayLike | None = None
+    events: ArrayLike  #: In ``(n, *event_shape)``; see `Training.n_events`.
+    weights: ArrayLike | None = None  #: Of the events in the loss, (n,), not negative.
+    condition: ArrayLike | None = None  #: What the generator is told of each event, (n, c).
 
     def checked(self, training: Training, label: str) -> "Data":
         """The same as arrays of float64.
@@ -44,25 +36,20 @@ class Data:
         Raises:
             ValueError: If a shape is wrong, or there are weights or conditions that are not possible.
         """
-        n, shape = training.n_events, training.process.event_shape
-        events = np.array(self.events, dtype=np.float64)
-        if len(events) != n:
-            raise ValueError(f"{label}: the training takes {n} events, but there are {len(events)}")
-        if events.shape[1:] != shape:
-            raise ValueError(f"{label}: events must have shape (n, {', '.join(map(str, shape))}), got {events.shape}")
-        weights = condition = None
-        if self.weights is not None:
-            weights = np.array(self.weights, dtype=np.float64)
-            if weights.shape != (n,) or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-                raise ValueError(f"{label}: weights must be {n} finite numbers, not negative and not all zero")
-        if self.condition is not None or training.conditions:
-            condition = np.array([] if self.condition is None else self.condition, dtype=np.float64)
-            if condition.shape != (n, training.conditions) or not np.isfinite(condition).all():
-                raise ValueError(
-                    f"{label}: condition must be finite numbers of shape {n, training.conditions}, got "
-                    f"{None if self.condition is None else condition.shape}"
-                )
-        return Data(events, weights, condition)
+        n = training.n_events
+        shapes = {"events": (n, *training.process.event_shape), "weights": (n,), "condition": (n, training.conditions)}
+        arrays = {name: np.array(a, dtype=np.float64) for name in shapes if (a := getattr(self, name)) is not None}
+        if training.conditions:
+            arrays.setdefault("condition", np.empty(0))
+        for name, array in arrays.items():
+            if array.shape != shapes[name]:
+                raise ValueError(f"{label}: {name} must have shape {shapes[name]}, got {array.shape}")
+            if name != "events" and not np.isfinite(array).all():
+                raise ValueError(f"{label}: {name} must be finite numbers")
+        weights = arrays.get("weights", np.ones(1))
+        if (weights < 0).any() or not weights.any():
+            raise ValueError(f"{label}: weights must not be negative, nor all zero")
+        return Data(**arrays)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -76,12 +63,8 @@ def untrained(
 ) -> Member:
     """A member before its first step, on a device, by default the CPU.
 
-    Args:
-        training: What it is to be trained on and how large it is.
-        data: Its training events, see `Data.checked`.
-        number: Of the member; initial weights, split and batches depend on it and the seed.
-        device: Where it is to be trained.
-        solver: For flows, see `gampl.generators.flow_matching`.
+    Initial weights, split and batches depend on its number and the seed only, besides the training's sizes and its
+    events, see `Data.checked`. The solver is that of a flow, see `gampl.generators.flow_matching`.
     """
     process, size, seed = training.process, training.architecture, training.seed
     events = torch.from_numpy(np.asarray(data.events))
@@ -94,29 +77,25 @@ def untrained(
         split = weighed(split, weights)
     if min(len(split.train), len(split.held_back)) == 0 and training.posterior != "bayesian":
         raise ValueError(f"{len(events)} events are too few: none of them is left to train on, or to hold back")
-    generator: Generator
+    coordinates: Coordinates | Columns
     if isinstance(process, Table):
-        columns, z = learn_columns(events.numpy(), seed, process.columns)
-        x = torch.from_numpy(z).float().to(device)
-        if size.kind == "kde":
-            kernels = Kernels(z, split.train.numpy(), split.weights.numpy(), size.bandwidth)
-            return Member(RowGenerator(columns, kernels), x, split, training, number)
-        stream = torch_generator(seed, "weights", number)
-        density = make_density(size, len(process.columns), training.conditions, stream)
-        generator = RowGenerator(columns, density, condition).to(device)
+        coordinates, z = learn_columns(events.numpy(), seed, process.columns)
+        x = torch.from_numpy(z).float()
     else:
-        coordinates: Any = Plain(process.dim) if isinstance(process, Ring) else _coordinates(process, events)
-        x, delta_r_min = coordinates.to_network(events), getattr(process, "delta_r_min", None)
-        options: dict[str, Any] = {"delta_r_min": delta_r_min, "solver": solver}
-        generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options).to(device)
-        x = generator.coordinates.to_network(events.to(device))
-    on_device = None if condition is None else condition.to(device)
+        if isinstance(process, Ring):
+            coordinates = Plain(process.dim)
+        elif isinstance(process, LeadingOrder):
+            coordinates = LeadingOrderCoordinates.of(events, process.energy, process.top_mass, process.m_max)
+        else:
+            coordinates = JetCoordinates.of(events, process.pt_min)
+        x = coordinates.to_network(events)
+    generator: Generator
+    if isinstance(coordinates, Columns) and size.kind == "kde":
+        kernels = Kernels(z, split.train.numpy(), split.weights.numpy(), size.bandwidth)
+        generator = RowGenerator(coordinates, kernels)
+    else:
+        options: dict[str, Any] = {"delta_r_min": getattr(process, "delta_r_min", None), "solver": solver}
+        generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options)
+    condition = None if condition is None else condition.to(device)
     kind = Variational if training.posterior == "bayesian" else Member
-    return kind(generator, x, split, training, number, on_device, weights)
-
-
-def _coordinates(process: Any, events: Tensor) -> JetCoordinates | LeadingOrderCoordinates:
-    """Network coordinates of LHC events, standardised with these."""
-    if isinstance(process, LeadingOrder):
-        return LeadingOrderCoordinates.of(events, process.energy, process.top_mass, process.m_max)
-    return JetCoordinates.of(events, process.pt_min)
+    return kind(generator.to(device), x.to(device), split, training, number, condition, weights)

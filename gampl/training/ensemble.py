@@ -32,31 +32,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """A generator: the outcome of the training of one member.
+    """A generator: the outcome of the training of one member."""
 
-    Attributes:
-        training: What was asked for.
-        number: Of the member.
-        generator: On the CPU; untrained where the training failed.
-        history: How it went; None for a "kde", and for a training that stopped on a loss that was not finite.
-        failure: Why this member must not be used; empty for a good one.
-        data_digest: SHA-256 of the training events.
-        artifact: Digest of all that the weights depend on: the name of the artifact in the store.
-        store: Where generated events are kept, if they are of LHC processes.
-        chunk: Events that are made together. Another number makes other events.
-        device: Where LHC events are made, see `gampl.generators.devices.pick_device`. Round-off apart it makes no
-            difference.
-    """
-
-    training: Training
-    number: int
-    generator: Generator
-    history: History | None
-    failure: str
-    data_digest: str
-    artifact: str
-    store: Store = field(default_factory=Store)
-    chunk: int = CHUNK
+    training: Training  #: What was asked for.
+    number: int  #: Of the member.
+    generator: Generator  #: On the CPU; untrained where the training failed.
+    history: History | None  #: How it went; None for a "kde", and for a training that stopped on a non-finite loss.
+    failure: str  #: Why this member must not be used; empty for a good one.
+    data_digest: str  #: SHA-256 of the training events.
+    artifact: str  #: Digest of all that the weights depend on: the name of the artifact in the store.
+    store: Store = field(default_factory=Store)  #: Where generated events are kept, if they are of LHC processes.
+    chunk: int = CHUNK  #: Events that are made together. Another number makes other events.
+    #: Where LHC events are made, see `gampl.generators.devices.pick_device`. A GPU makes others of the same density.
     device: str | torch.device | None = None
 
     def stream(
@@ -78,11 +65,10 @@ class Trained:
         """
         if n < 1 or (batch_size is not None and batch_size < 1):
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
-        conditions = self._condition(condition, n)
+        conditions = self._conditions(condition, n)
         if isinstance(self.training.process, Ring):  # one random stream for all, in batches
             stream = torch_generator(seed, "events", self.number)
-            rows = None if conditions is None else torch.from_numpy(conditions.copy())
-            for batch in self.generator.stream(n, stream, batch_size, condition=rows):
+            for batch in self.generator.stream(n, stream, batch_size, condition=conditions):
                 yield batch.numpy(force=True)
             return
         for k in range(-(-n // self.chunk)):
@@ -113,18 +99,11 @@ class Trained:
         x, shape = torch.from_numpy(np.array(events, dtype=np.float64)), self.training.process.event_shape
         if x.shape[1:] != shape:
             raise ValueError(f"events must have shape (n, {', '.join(map(str, shape))}), got {tuple(x.shape)}")
-        conditions = self._condition(condition, len(x))
-        tensors = (x,) if conditions is None else (x, torch.from_numpy(conditions.copy()))
-        divider, parts = Divider(f"density under {self._name}"), []
+        conditions, divider = self._conditions(condition, len(x)), Divider(f"density under {self._name}")
         with self._on_device() as (generator, device), torch.no_grad():
-
-            def log_density(x: Tensor, conditions: Tensor | None = None) -> Tensor:
-                return generator.log_prob(x, condition=conditions)
-
-            for part in split(tensors, generator.log_prob_batch):
-                values = divider.map(log_density, *(tensor.to(device) for tensor in part))
-                parts.append(values.numpy(force=True))
-        return np.concatenate(parts)
+            batches = split((x, conditions), generator.log_prob_batch)
+            parts = [divider.map(generator.log_prob, *(part.to(device) for part in batch)) for batch in batches]
+        return torch.cat(parts).numpy(force=True)
 
     def summary(self) -> str:
         """One line for people."""
@@ -135,13 +114,10 @@ class Trained:
         steps = f"best step {history.best_step[0]} of {history.steps[-1]}"
         return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
 
-    def _chunk(self, k: int, seed: int, conditions: Floats | None) -> Floats:
+    def _chunk(self, k: int, seed: int, conditions: Tensor) -> Floats:
         """Events number k chunk and following, ``(chunk, *event_shape)``; conditions are those of all events."""
-        rows, key = None, self._key(seed) | {"number": k}
-        if conditions is not None:
-            own = conditions[k * self.chunk : (k + 1) * self.chunk]
-            own = np.pad(own, [(0, self.chunk - len(own)), (0, 0)], "edge")  # the last ones are made and not asked for
-            rows, key = torch.from_numpy(own), key | {"condition": array_digest(own)}
+        rows = torch.arange(k * self.chunk, (k + 1) * self.chunk)
+        rows = conditions[rows.clamp_max(len(conditions) - 1)]  # the last events are made and not asked for
         if isinstance(self.training.process, Table):  # quick, and numpy's random numbers are the same on all devices
             rng: Any = np.random.default_rng([seed, zlib.crc32(b"generated"), self.number, k])
             return torch.cat(list(self.generator.stream(self.chunk, rng, condition=rows))).numpy()
@@ -150,22 +126,22 @@ class Trained:
             with self._on_device() as (generator, device):
                 stream = torch_generator(seed, "generated", self.number, k, device=device)
                 size = generator.gpu_batch_size if device.type == "cuda" else None
-                conditions = None if rows is None else rows.to(device)
-                batches = generator.stream(self.chunk, stream, size, self._divider, conditions)
+                batches = generator.stream(self.chunk, stream, size, self._divider, rows.to(device))
                 made = np.concatenate([batch.cpu().numpy() for batch in batches])
             return Artifact({"events": made.astype(np.float32)}, {"device": str(device)})
 
+        key = self._key(seed) | {"number": k}
+        if self.training.conditions:
+            key["condition"] = array_digest(rows.numpy())
         return np.asarray(self.store.get_or_make(key, make).arrays["events"], dtype=np.float64)
 
-    def _condition(self, condition: ArrayLike | None, n: int) -> Floats | None:
+    def _conditions(self, condition: ArrayLike | None, n: int) -> Tensor:
         """The condition of each of n events, (n, c), from one for all or one for each."""
-        expected = self.training.conditions
-        if condition is None and not expected:
-            return None
-        conditions = np.asarray([] if condition is None else condition, dtype=np.float64)
-        if not expected or conditions.shape not in ((expected,), (n, expected)):
-            raise ValueError(f"condition must have shape ({expected},) or ({n}, {expected}), got {conditions.shape}")
-        return np.broadcast_to(conditions, (n, expected))
+        c = self.training.conditions
+        conditions = np.array([] if condition is None else condition, dtype=np.float64)
+        if conditions.shape not in ((c,), (n, c)):
+            raise ValueError(f"condition must have shape ({c},) or ({n}, {c}), got {conditions.shape}")
+        return torch.from_numpy(conditions).expand(n, c)
 
     @property
     def _name(self) -> str:
@@ -174,7 +150,7 @@ class Trained:
 
     @cached_property
     def _divider(self) -> Divider:
-        """How many events are made at once, the same for all chunks."""
+        """How many events are made together, the same for all chunks."""
         return Divider(f"generating with {self._name}")
 
     @contextmanager
@@ -190,13 +166,8 @@ class Trained:
     def _key(self, seed: int) -> dict[str, Any]:
         """All that generated events depend on; the artifact's key has the source of this module, too."""
         solver = getattr(self.generator, "solver", None)
-        return {
-            "generated by": self.artifact,
-            "member": self.number,
-            "solver": solver and asdict(solver),
-            "seed": seed,
-            "chunk": self.chunk,
-        }
+        numbers = {"member": self.number, "seed": seed, "chunk": self.chunk}
+        return {"generated by": self.artifact, "solver": solver and asdict(solver), **numbers}
 
 
 class Ensemble:

@@ -19,84 +19,64 @@ from gampl.generators.memory import Divider
 from gampl.store.atomic import write_bytes
 from gampl.store.progress import Progress
 from gampl.training.settings import Fit
-from gampl.training.step import Step, Trainable
+from gampl.training.step import Step, Trainable, for_each_member
 from gampl.training.stopping import DeferredSignals
 
 
 @dataclass(frozen=True)
 class History:
-    """How a training went.
+    """How a training went."""
 
-    Attributes:
-        steps: Steps at which the losses were recorded, (records,).
-        train_loss: Mean over the steps since the last record, (records, M).
-        validation_loss: (records, M); NaN where nothing is held back.
-        best_step: Step whose weights were kept, (M,).
-        seconds: Wall time, over all interruptions.
-        device: Where it ran.
-    """
-
-    steps: NDArray[np.int64]
-    train_loss: NDArray[np.float64]
-    validation_loss: NDArray[np.float64]
-    best_step: NDArray[np.int64]
-    seconds: float
-    device: str
+    steps: NDArray[np.int64]  #: at which the losses were recorded, (records,)
+    train_loss: NDArray[np.float64]  #: mean over the steps since the last record, (records, M)
+    validation_loss: NDArray[np.float64]  #: (records, M); NaN where nothing is held back
+    best_step: NDArray[np.int64]  #: step whose weights were kept, (M,)
+    seconds: float  #: wall time, over all interruptions
+    device: str  #: where it ran
 
 
 def join(histories: Sequence[History]) -> History:
     """Histories of members as one; NaN where a member had stopped before another."""
-    longest = max(histories, key=lambda history: len(history.steps))
+    steps = max((history.steps for history in histories), key=len)
 
-    def columns(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        rows = [(0, len(longest.steps) - len(curve)) for curve in curves]
-        return np.hstack([np.pad(c, (n, (0, 0)), constant_values=np.nan) for c, n in zip(curves, rows, strict=True)])
+    def columns(name: str) -> NDArray[np.float64]:
+        curves = [getattr(history, name) for history in histories]
+        return np.hstack([np.pad(c, [(0, len(steps) - len(c)), (0, 0)], constant_values=np.nan) for c in curves])
 
     return History(
-        longest.steps,
-        columns([history.train_loss for history in histories]),
-        columns([history.validation_loss for history in histories]),
+        steps,
+        columns("train_loss"),
+        columns("validation_loss"),
         np.concatenate([history.best_step for history in histories]),
         sum(history.seconds for history in histories),
         ", ".join(sorted({history.device for history in histories})),
     )
 
 
-def fit(
-    trainable: Trainable,
-    settings: Fit,
-    *,
-    checkpoint: Path | None = None,
-    label: str = "training",
-) -> History:
+def fit(trainable: Trainable, settings: Fit, *, checkpoint: Path | None = None, label: str = "training") -> History:
     """Trains all members in place and leaves each with its best weights.
 
     Where events are held back, a member's best weights are those of its lowest validation loss, and it stops
     after `patience` validations without a new one; else they are the last. On the same machine's CPU the result
     is the same to the last bit whether or not the training was interrupted. On Ctrl-C or SIGTERM the step is finished
-    and a checkpoint written before the signal does what it would; a second Ctrl-C does so at once.
+    and a checkpoint written before the signal does what it would; a second Ctrl-C does so immediately.
 
     Where the memory does not suffice, the gradient of a step is the sum of those of parts of its batch, which is the
     same up to round-off.
 
-    Args:
-        trainable: What is trained, already on its device.
-        settings: Steps, learning rate and the like.
-        checkpoint: File that an interrupted training goes on from. It is the caller's to delete.
-        label: What to call this training in messages.
+    The checkpoint is the file that an interrupted training goes on from; it is the caller's to delete. The label is
+    what messages call this training.
 
     Raises:
         FloatingPointError: If a loss or gradient is not finite; names the step, and the member if there are several.
         torch.OutOfMemoryError: If there is not memory enough for a single row of a batch.
         ValueError: If the checkpoint belongs to another training.
     """
-    run = _Run(trainable, settings, label)
+    run = Run(trainable, settings, label)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
-    saved = time.monotonic()
-    step = run.step
-    progress = Progress("steps", total=settings.steps, start=step.done)
-    with progress, DeferredSignals() as signals:
+    step, saved = run.step, time.monotonic()
+    with Progress("steps", total=settings.steps, start=step.done) as progress, DeferredSignals() as signals:
         while not run.finished:
             step()
             if step.done % settings.validate_every == 0 or step.done == settings.steps:
@@ -112,16 +92,15 @@ def fit(
     return run.finish()
 
 
-class _Run:
-    """A training on its way: its steps, and what the validations made of them."""
+class Run:
+    """A training on its way: its steps, and what the validations make of them."""
 
     def __init__(self, trainable: Trainable, settings: Fit, label: str = "training") -> None:
-        self.trainable, self.settings = trainable, settings
-        self.step = Step(trainable, settings, label)
-        self.members, self.parameters = self.step.members, self.step.parameters
+        self.trainable, self.settings, self.step = trainable, settings, Step(trainable, settings, label)
+        self.members, self.parameters = trainable.members, self.step.parameters
         self.validation_divider = Divider(f"{label}, validation")
         self.begun, self.seconds_before = time.monotonic(), 0.0
-        self.records: list[Tensor] = []  # each (1 + 2 members,): step, train losses, validation losses
+        self.records = torch.empty(0, 1 + 2 * self.members, dtype=torch.float64)  # steps, train and validation losses
         self.best = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.best_loss = torch.full((self.members,), math.inf)
         self.best_step = torch.zeros(self.members, dtype=torch.int64)
@@ -134,18 +113,20 @@ class _Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all steps are done or all members have stopped."""
         return self.step.done >= self.settings.steps or bool(self.stopped.all())
 
     @torch.no_grad()
     def record(self) -> None:
         """Writes the losses down and keeps the weights of members that are better than before."""
-        done = self.step.done
-        steps_before = int(self.records[-1][0]) if self.records else 0
-        train = self.step.loss_sum.cpu() / (done - steps_before)
+        steps_before = int(self.records[-1, 0]) if len(self.records) else 0
+        train, done = self.step.loss_sum.cpu(), self.step.done
+        train /= done - steps_before
         self._swap_running_mean()
         held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()
-        self.records.append(torch.cat([torch.tensor([float(done)]), train, validation]).double())
+        row = torch.cat([torch.tensor([float(done)]), train, validation]).double()
+        self.records = torch.cat([self.records, row.unsqueeze(0)])
         self.step.loss_sum.zero_()
         if held_back is None:  # the last weights are the best
             better = torch.ones(self.members, dtype=torch.bool)
@@ -154,10 +135,9 @@ class _Run:
             self.best_loss = torch.where(better, validation.float(), self.best_loss)
             self.stale = torch.where(better, 0, self.stale + 1)
         self.best_step[better] = done
-        where = better.to(self.step.device)
         for name, p in self.parameters.items():
-            mask = where.view(-1, *[1] * (p.ndim - 1))
-            self.best[name] = torch.where(mask, p.detach(), self.best[name])
+            where = for_each_member(better.to(p.device), p)
+            self.best[name] = torch.where(where, p.detach(), self.best[name])
         self._swap_running_mean()
 
     def _swap_running_mean(self) -> None:
@@ -172,12 +152,10 @@ class _Run:
         """Puts the best weights in place."""
         for name, p in self.parameters.items():
             p.copy_(self.best[name])
-        records = torch.stack(self.records).numpy()
-        train, validation = np.split(records[:, 1:], 2, axis=1)
-        steps = records[:, 0].astype(np.int64)
-        return History(steps, train, validation, self.best_step.numpy(), self._seconds, self.step.how)
+        steps, losses = self.records[:, 0].numpy().astype(np.int64), self.records[:, 1:].numpy()
+        train, validation = np.split(losses, 2, axis=1)
+        return History(steps, train, validation, self.best_step.numpy(), self._seconds(), self.step.how)
 
-    @property
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.begun
 
@@ -187,14 +165,19 @@ class _Run:
         shapes = {name: list(p.shape) for name, p in self.parameters.items()}
         return json.dumps([settings, self.step.peak_rates, self.members, shapes], sort_keys=True)
 
+    def _tensors(self) -> dict[str, Tensor]:
+        """All tensors that change, by name."""
+        tensors = {name: getattr(self, name) for name in ("records", "best_loss", "best_step", "stale")}
+        return tensors | {f"best {name}": best for name, best in self.best.items()} | self.step.tensors()
+
     def save(self, path: Path) -> None:
         """Writes a checkpoint."""
-        tensors = self.step.tensors() | {f"best {name}": best for name, best in self.best.items()}
-        tensors |= {"best_loss": self.best_loss, "best_step": self.best_step, "stale": self.stale}
-        tensors["records"] = torch.stack(self.records) if self.records else torch.empty(0)
-        about = {"fingerprint": self._fingerprint(), "done": str(self.step.done), "seconds": repr(self._seconds)}
-        write_bytes(path, save({name: t.cpu().contiguous() for name, t in tensors.items()}, about))
+        tensors = {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
+        tensors |= {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
+        about = {"fingerprint": self._fingerprint(), "done": str(self.step.done), "seconds": repr(self._seconds())}
+        write_bytes(path, save(tensors, about))
 
+    @torch.no_grad()
     def restore(self, path: Path) -> None:
         """Goes on from a checkpoint; a damaged one is left alone with a warning."""
         try:
@@ -205,8 +188,9 @@ class _Run:
             return
         if about.get("fingerprint") != self._fingerprint():
             raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
-        self.step.restore(tensors, int(about["done"]))
-        self.seconds_before = float(about["seconds"])
-        self.records, self.stale = list(tensors["records"]), tensors["stale"]
-        self.best_loss, self.best_step = tensors["best_loss"], tensors["best_step"]
-        self.best = {name: tensors[f"best {name}"].to(self.step.device) for name in self.best}
+        self.step.done, self.seconds_before = int(about["done"]), float(about["seconds"])
+        self.records = tensors["records"]  # which has as many rows as there were validations
+        for name, tensor in self._tensors().items():
+            tensor.copy_(tensors[name])
+        for i, stream in enumerate(self.trainable.streams):
+            stream.set_state(tensors[f"stream {i}"])

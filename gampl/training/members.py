@@ -6,11 +6,11 @@ same ensemble.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from gampl.generators.generator import Generator
@@ -19,12 +19,13 @@ from gampl.generators.memory import Divider, split
 from gampl.generators.randomness import torch_generator
 from gampl.training.settings import Ring, Training
 from gampl.training.splits import Split
+from gampl.training.step import Trainable
 
 VALIDATION_REPEATS = 4  # times at which each held-back event is looked at, for flows
 VALIDATION_BATCH = 2048
 
 
-class Member:
+class Member(Trainable):
     """One generator as something that `gampl.training.fit.fit` can train.
 
     Args:
@@ -38,8 +39,6 @@ class Member:
     """
 
     members = 1
-    graphable = True
-    learning_rates: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -52,6 +51,7 @@ class Member:
         weights: Tensor | None = None,
     ) -> None:
         self.generator, self.x, self.split, self.training, self.number = generator, x, split, training, number
+        self.model: nn.Module = generator  # whose weights are kept
         self.condition = x.new_empty(len(x), 0) if condition is None else condition
         self.event_weights = torch.ones(len(x)) if weights is None else weights
         self.parameters = {name: p for name, p in generator.named_parameters() if p.requires_grad}
@@ -59,8 +59,6 @@ class Member:
         device = torch.device("cpu") if training.posterior == "bayesian" else x.device
         self.streams = [torch_generator(training.seed, "batches", *own(training, number), device=device)]
         self.rows, self.row_weights = split.train.to(device), split.weights.to(device)
-        # of the rings' losses on held-back events sums are added batch by batch
-        self.validation_batch = training.fit.batch_size if isinstance(training.process, Ring) else VALIDATION_BATCH
 
     def _drawn(self, rows: Tensor, weights: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
         """Weights, events and conditions of these row numbers, and what is random in their loss: (n, ...) each."""
@@ -68,9 +66,9 @@ class Member:
         weights, rows = weights.to(device), rows.to(device)
         return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
 
-    def _loss(self, *drawn: Tensor) -> Tensor:
-        """The weighted loss of each event, (n,)."""
-        return weighted_loss(self.generator, *drawn)
+    def compiled(self) -> bool:
+        """Whether its loss is compiled."""
+        return _compiled_loss.applies_to(self.generator, self.x)
 
     def draw(self) -> tuple[Tensor, ...]:
         """Weights, events and conditions of a batch, (B,), (B, d) and (B, c), and what is random in their loss."""
@@ -82,16 +80,12 @@ class Member:
         """Mean of weight times loss, Eq. (8), of what was drawn, or of some rows of it: (1,)."""
         return _compiled_loss(self.generator, *drawn).mean().unsqueeze(0)
 
-    @property
-    def compiled(self) -> bool:
-        """Whether its loss is compiled."""
-        return _compiled_loss.applies_to(self.generator, self.x)
-
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
         """Weighted mean loss of the held-back events, (1,), always at the same times and latent events."""
-        parts = [(divider.map(self._loss, *batch), batch[0]) for batch in self.validation_batches()]
-        losses, weights = (torch.cat(part) for part in zip(*parts, strict=True))
+        of_event = partial(weighted_loss, self.generator)
+        parts = [(divider.map(of_event, *batch), batch[0]) for batch in self.validation_batches()]
+        losses, weights = joined(parts)
         return (losses.sum() / weights.sum()).unsqueeze(0).cpu()
 
     def validation_batches(self) -> Iterator[tuple[Tensor, ...]]:
@@ -118,19 +112,16 @@ def own(training: Training, member: int) -> tuple[int, ...]:
     return () if together else (member,)
 
 
-class Stack:
+class Stack(Trainable):
     """Members with their weights stacked along a first axis, as something that `gampl.training.fit.fit` can train.
 
     Args:
         members: On one device, alike but for weights, splits and streams.
     """
 
-    graphable = True
-    compiled = False  # vmap and inductor do not go together for all networks
-    learning_rates: Mapping[str, float] = MappingProxyType({})
-
     def __init__(self, members: Sequence[Member]) -> None:
-        self.each, self.members = members, len(members)
+        self.each, self.members, self.training = members, len(members), members[0].training
+        self.of_rings = isinstance(self.training.process, Ring)
         self.streams = [member.streams[0] for member in members]
         weights, buffers = stack_module_state([member.generator for member in members])
         trained = members[0].parameters
@@ -148,8 +139,9 @@ class Stack:
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor:
         """Weighted mean loss of the events that each member holds back: (M,)."""
-        drawn = stacked([_joined(member.validation_batches()) for member in self.each])
-        parts = split(drawn, self.each[0].validation_batch)
+        drawn = stacked([joined(member.validation_batches()) for member in self.each])
+        # of the rings sums are added batch by batch
+        parts = split(drawn, self.training.fit.batch_size if self.of_rings else VALIDATION_BATCH)
         total = sum(self.by_member(divider.map(self._loss, *part)).sum(1) for part in parts)
         return (total / drawn[0].sum(0)).cpu()
 
@@ -158,7 +150,7 @@ class Stack:
 
         Those of rings are put in another order, because round-off depends on it: kept networks are of this one.
         """
-        return of_event.T.contiguous() if isinstance(self.each[0].training.process, Ring) else of_event.T
+        return of_event.T.contiguous() if self.of_rings else of_event.T
 
     def _loss(self, weights: Tensor, *drawn: Tensor) -> Tensor:
         """The weighted loss of each event: (n, M), (n, M, ...) -> (n, M)."""
@@ -183,8 +175,8 @@ class Stack:
                 p.copy_(self.parameters[name][k])
 
 
-def _joined(batches: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Batches of a member as one, see `Member.validation_batches`."""
+def joined(batches: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Batches as one, (n, ...) each."""
     return tuple(torch.cat(parts) for parts in zip(*batches, strict=True))
 
 

@@ -19,7 +19,7 @@ with 50.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -40,39 +40,19 @@ class Repulsive(Stack):
         return tuple(part.unsqueeze(0) for part in self.each[0].draw())
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
-        """The loss L_i of each member, see the module's text: (M,)."""
+        """The loss L_i of each member, see the module's text; weights of events are for the likelihood only: (M,)."""
         weights, *others = (part[0] for part in drawn)
         of_event = self._loss(*stacked([(torch.ones_like(weights), *others)] * self.members))  # (B, M)
         log_density = -self.by_member(of_event)
-        return repulsive_losses(log_density, self.parameters.values(), self.n_train, self.repulsion, weights)
-
-
-def repulsive_losses(
-    log_density: Tensor, parameters: Iterable[Tensor], n_train: int, repulsion: float, weights: Tensor
-) -> Tensor:
-    """The loss L_i of each member, see the module's text.
-
-    Args:
-        log_density: Of each event of a batch under each member, (M, B).
-        parameters: Of all members, stacked, (M, ...) each.
-        n_train: Events that they are trained on.
-        repulsion: The factor beta.
-        weights: Of the events, (B,), in the likelihood; what repels are the densities themselves.
-
-    Returns:
-        (M,).
-    """
-    squares = torch.stack([p.flatten(1).square().sum(1) for p in parameters]).sum(0)
-    repelled = repulsion * log_kernel_sum(log_density) + squares / 2
-    return repelled / n_train - (weights * log_density).mean(-1)
+        squares = torch.stack([p.flatten(1).square().sum(1) for p in self.parameters.values()]).sum(0)
+        repelled = self.repulsion * log_kernel_sum(log_density) + squares / 2
+        return repelled / self.n_train - (weights * log_density).mean(-1)
 
 
 def log_kernel_sum(f: Tensor, width: Tensor | None = None) -> Tensor:
     """The repulsion log sum_j k(f_i, bar f_j): (M, B) -> (M,), between 0 (alone) and log M (all alike).
 
-    Args:
-        f: What member i computes for event b.
-        width: The width h of the kernel; by default the median of the squared distances over log M.
+    The width h of the kernel is by default the median of the squared distances over log M.
     """
     distances = (f.unsqueeze(1) - f.detach().unsqueeze(0)).square().sum(-1)  # (M, M)
     if width is None:

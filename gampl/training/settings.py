@@ -4,8 +4,9 @@ Everything that can change the trained weights stands here; the artifact store's
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from gampl.generators.settings import Architecture, at_least, one_of, positive
+from gampl.generators.settings import Architecture, check
 
 POSTERIORS = ("bayesian", "deep", "bootstrap", "repulsive")
 # How the members of an ensemble come to differ, besides their initial weights and batches: each weighs the events with
@@ -21,64 +22,44 @@ def held_back(n: int) -> int:
 
 @dataclass(frozen=True)
 class Fit:
-    """How weights are fitted: Adam, linear warm-up, then a cosine down to 1 % of the learning rate.
+    """How weights are fitted: Adam, linear warm-up, then a cosine down to 1 % of the learning rate."""
 
-    Args:
-        steps: Gradient steps.
-        batch_size: Events per step and member, drawn with replacement.
-        learning_rate: Highest learning rate of the weights.
-        logvar_learning_rate: The same for the log-variances of a Bayesian network. They start far too
-            small and have a long way to go: with the weights' rate they never arrive.
-        warmup: Steps of linear warm-up.
-        clip: Largest gradient norm of a member.
-        validate_every: Steps between two validations, where a part of the events is held back.
-        patience: Validations without improvement after which a member stops.
-        ema: Decay per step of the running mean of the weights that is validated and kept in their place, smaller in
-            the first steps, so that the initial weights are forgotten; 0 keeps the weights themselves. It takes out
-            scatter of the members that comes from where they stopped, not from their events.
-        checkpoint_seconds: Seconds between two checkpoints. Does not change the result.
-    """
-
-    steps: int = 1500
-    batch_size: int = 250
-    learning_rate: float = 5e-3
+    steps: int = 1500  #: Gradient steps.
+    batch_size: int = 250  #: Events per step and member, drawn with replacement.
+    learning_rate: float = 5e-3  #: Highest learning rate of the weights.
+    #: The same for the log-variances of a Bayesian network. They start far too small and have a long way to go: with
+    #: the weights' rate they never arrive.
     logvar_learning_rate: float = 2e-2
-    warmup: int = 100
-    clip: float = 5.0
-    validate_every: int = 50
-    patience: int = 6
+    warmup: int = 100  #: Steps of linear warm-up.
+    clip: float = 5.0  #: Largest gradient norm of a member.
+    validate_every: int = 50  #: Steps between two validations, where a part of the events is held back.
+    patience: int = 6  #: Validations without improvement after which a member stops.
+    #: Decay per step of the running mean of the weights that is validated and kept in their place, smaller in the first
+    #: steps, so that the initial weights are forgotten; 0 keeps the weights themselves. It takes out scatter of the
+    #: members that comes from where they stopped, not from their events.
     ema: float = 0.0
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = 30.0  #: Seconds between two checkpoints. Does not change the result.
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "steps", "batch_size", "validate_every", "patience")
-        at_least(self, 0, "warmup", "checkpoint_seconds", "ema")
-        if self.ema >= 1:
-            raise ValueError(f"Fit.ema must be below 1, got {self.ema}")
-        positive(self, "learning_rate", "logvar_learning_rate", "clip")
+        check(self, "at least", 1, "steps", "batch_size", "validate_every", "patience")
+        check(self, "at least", 0, "warmup", "checkpoint_seconds", "ema")
+        check(self, "below", 1, "ema")
+        check(self, "above", 0, "learning_rate", "logvar_learning_rate", "clip")
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Events of the Gaussian ring, Eq. (5), that are drawn; a generator sees their coordinates as they are.
+    """Events of the Gaussian ring, Eq. (5), that are drawn; a generator sees their coordinates as they are."""
 
-    Args:
-        dim: Dimensions of an event.
-        data_seed: Seed of the training events.
-        folds: Parts that the training events are divided into for cross-fitting; 1 trains on all of them.
-        leave_out: With several folds, the part that is not trained on, counted from 0.
-    """
-
-    dim: int
-    data_seed: int = 0
-    folds: int = 1
-    leave_out: int = 0
+    dim: int  #: Dimensions of an event.
+    data_seed: int = 0  #: Seed of the training events.
+    folds: int = 1  #: Parts that the training events are divided into for cross-fitting; 1 trains on all of them.
+    leave_out: int = 0  #: With several folds, the part that is not trained on, counted from 0.
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "dim", "folds")
-        at_least(self, 0, "data_seed", "leave_out")
-        if self.leave_out >= self.folds:
-            raise ValueError(f"Ring.leave_out must be below Ring.folds, got {self.leave_out} and {self.folds}")
+        check(self, "at least", 1, "dim", "folds")
+        check(self, "at least", 0, "data_seed", "leave_out")
+        check(self, "below", self.folds, "leave_out")
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -88,17 +69,11 @@ class Ring:
 
 @dataclass(frozen=True)
 class TopPairJets:
-    """Reconstructed top pairs, see `gampl.processes.top_pair`.
+    """Reconstructed top pairs, see `gampl.processes.top_pair`."""
 
-    Args:
-        extra_jets: Jets besides those of the decays.
-        pt_min: Smallest transverse momentum of a jet in GeV, Eq. (38).
-        delta_r_min: Smallest distance of two jets.
-    """
-
-    extra_jets: int = 0
-    pt_min: float = 22.0
-    delta_r_min: float = 0.5
+    extra_jets: int = 0  #: Jets besides those of the decays.
+    pt_min: float = 22.0  #: Smallest transverse momentum of a jet in GeV, Eq. (38).
+    delta_r_min: float = 0.5  #: Smallest distance of two jets.
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -108,22 +83,12 @@ class TopPairJets:
 
 @dataclass(frozen=True)
 class LeadingOrder:
-    """Top pairs at leading order, see `gampl.processes.leading_order_top_pair`.
+    """Top pairs at leading order, see `gampl.processes.leading_order_top_pair`; all numbers are in GeV."""
 
-    Args:
-        energy: Of both beams together in GeV.
-        top_mass: In GeV.
-        m_max: Largest mass of a pair in GeV.
-    """
-
-    energy: float = 13_000.0
+    energy: float = 13_000.0  #: Of both beams together.
     top_mass: float = 173.0
-    m_max: float = 13_000.0
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one event."""
-        return (4,)
+    m_max: float = 13_000.0  #: Largest mass of a pair.
+    event_shape: ClassVar[tuple[int, ...]] = (4,)  #: Shape of one event.
 
 
 @dataclass(frozen=True)
@@ -131,16 +96,13 @@ class Table:
     """Events that are rows of a user's own table of numbers, of which the generators know nothing.
 
     They see the columns standardised, by `gampl.generators.table_columns`.
-
-    Args:
-        columns: Their names.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  #: Their names.
 
     def __post_init__(self) -> None:
         if not self.columns:
-            raise ValueError("Table.columns must be at least one")
+            raise ValueError("Table.columns must name at least one column")
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -155,36 +117,25 @@ Process = Ring | TopPairJets | LeadingOrder | Table
 class Training:
     """One posterior: which events, which generator, and how its members come to differ.
 
-    Args:
-        process: What the events are.
-        n_train: Training events; all members see the same, unless they are independent.
-        architecture: Kind and size of the generator. Flow matching is for particles, "kde" for tables.
-        posterior: "bayesian" (variational, Eq. 13), "repulsive" (members that push each other apart as functions, for
-            explicit densities), or how the members of an ensemble come to differ, one of `RESAMPLINGS`. The events
-            that a member does not take, or holds back, decide when it stops. A "kde" has "bootstrap" only.
-        members: Draws of the Bayesian network, or generators in the ensemble.
-        seed: Seed of everything random in the training and in the draws.
-        fit: How the weights are fitted.
-        kl_weight: Bayesian only: factor on the KL term of the loss; 1 is the untempered posterior.
-        init_logvar: Bayesian only: log-variance of each weight at the start.
-        repulsion: Repulsive only: factor on the repulsion; 1 is the posterior's own strength.
-        conditions: Numbers per event, such as a multiplicity or a parameter of the theory, that the generator is told
-            and does not generate.
-
     Raises:
         ValueError: If a name is unknown, a number out of range, or two choices do not go together.
     """
 
-    process: Process
-    n_train: int
-    architecture: Architecture
+    process: Process  #: What the events are.
+    n_train: int  #: Training events; all members see the same, unless they are independent.
+    architecture: Architecture  #: Of the generator. Flow matching is for particles, "kde" for tables.
+    #: "bayesian" (variational, Eq. 13), "repulsive" (members that push each other apart as functions, for explicit
+    #: densities), or how the members of an ensemble come to differ, one of `RESAMPLINGS`. The events that a member does
+    #: not take, or holds back, decide when it stops. A "kde" has "bootstrap" only.
     posterior: str = "bootstrap"
-    members: int = 10
-    seed: int = 0
-    fit: Fit = field(default_factory=Fit)
-    kl_weight: float = 0.03
-    init_logvar: float = -9.0
-    repulsion: float = 1.0
+    members: int = 10  #: Draws of the Bayesian network, or generators in the ensemble.
+    seed: int = 0  #: Seed of everything random in the training and in the draws.
+    fit: Fit = field(default_factory=Fit)  #: How the weights are fitted.
+    kl_weight: float = 0.03  #: Bayesian only: factor on the KL term of the loss; 1 is the untempered posterior.
+    init_logvar: float = -9.0  #: Bayesian only: log-variance of each weight at the start.
+    repulsion: float = 1.0  #: Repulsive only: factor on the repulsion; 1 is the posterior's own strength.
+    #: Numbers per event, such as a multiplicity or a parameter of the theory, that the generator is told and does not
+    #: generate.
     conditions: int = 0
 
     @property
@@ -202,17 +153,16 @@ class Training:
         return self.n_seen + (held_back(self.n_train) if self.posterior == "independent" else 0)
 
     def __post_init__(self) -> None:
-        one_of(self, tuple(dict.fromkeys(POSTERIORS + RESAMPLINGS)), "posterior")
-        at_least(self, 50 if isinstance(self.process, Table) else 10, "n_train")
-        at_least(self, 1, "members")
-        at_least(self, 0, "seed", "kl_weight", "repulsion", "conditions")
-        kind, process, is_flow = self.architecture.kind, self.process, self.architecture.is_flow
-        particles = isinstance(process, TopPairJets | LeadingOrder)
+        check(self, "one of", tuple(dict.fromkeys(POSTERIORS + RESAMPLINGS)), "posterior")
+        check(self, "at least", 50 if isinstance(self.process, Table) else 10, "n_train")
+        check(self, "at least", 1, "members")
+        check(self, "at least", 0, "seed", "kl_weight", "repulsion", "conditions")
+        process, kind, is_flow = self.process, self.architecture.kind, self.architecture.is_flow
         if self.posterior == "repulsive" and (is_flow or self.members < 2):
             raise ValueError(
                 "Training.posterior cannot be repulsive for flows, which have no explicit density, nor for one member"
             )
-        if is_flow and not particles:
+        if is_flow and not isinstance(process, TopPairJets | LeadingOrder):
             raise ValueError(f'Training.architecture.kind "{kind}" is a flow, which is for particles only')
         if kind == "kde" and (not isinstance(process, Table) or self.posterior != "bootstrap" or self.conditions):
             raise ValueError('Training.architecture.kind "kde" is for a Table, posterior "bootstrap", no conditions')

@@ -31,31 +31,21 @@ class Split(NamedTuple):
 def split_of(posterior: str, n: int, seed: int, *member: int) -> Split:
     """How a member of an ensemble divides and weighs n training events, see `gampl.training.settings.RESAMPLINGS`.
 
-    The members of a repulsive ensemble have the same split. A Bayesian network holds nothing back.
+    The bootstrap holds back the events that it does not take, about 37 %. The members of a repulsive ensemble have the
+    same split. A Bayesian network holds nothing back.
     """
-    if posterior == "bayesian":
-        return Split(torch.arange(n), torch.arange(0), torch.ones(n))
-    if posterior == "independent":  # further events follow those that it is trained on
-        rows = torch.arange(n + held_back(n))
-        return Split(rows[:n], rows[n:], torch.ones(n))
+    if posterior in ("bayesian", "independent"):  # further events follow those that an independent one is trained on
+        further = held_back(n) if posterior == "independent" else 0
+        return Split(torch.arange(n), torch.arange(n, n + further), torch.ones(n))
     if posterior in ("same_split", "repulsive"):
         member = (0,) * len(member)
     stream = torch_generator(seed, "split", *member)
-    return (poisson_bootstrap if posterior == "bootstrap" else hold_out)(n, stream)
-
-
-def hold_out(n: int, generator: torch.Generator) -> Split:
-    """Holds back a random fifth of n events, at least one."""
-    count = held_back(n)
-    order = torch.randperm(n, generator=generator)
+    if posterior == "bootstrap":
+        counts = torch.poisson(torch.ones(n), generator=stream)
+        (rows,), (others,) = counts.nonzero(as_tuple=True), (counts == 0).nonzero(as_tuple=True)
+        return Split(rows, others, counts[rows] / counts[rows].mean())
+    count, order = held_back(n), torch.randperm(n, generator=stream)
     return Split(order[count:], order[:count], torch.ones(n - count))
-
-
-def poisson_bootstrap(n: int, generator: torch.Generator) -> Split:
-    """Weighs each of n events with a Poisson(1) number and holds back those of weight zero, about 37 %."""
-    counts = torch.poisson(torch.ones(n), generator=generator)
-    (rows,) = counts.nonzero(as_tuple=True)
-    return Split(rows, (counts == 0).nonzero(as_tuple=True)[0], counts[rows] / counts[rows].mean())
 
 
 def weighed(split: Split, weights: Tensor) -> Split:

@@ -1,8 +1,9 @@
 """The gradient step of members that are trained side by side; on a GPU one CUDA graph, for which nothing waits."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -18,29 +19,11 @@ LAST_RATE = 0.01  # the learning rate ends at this fraction of its highest value
 class Trainable(Protocol):
     """M models that are trained side by side without seeing each other, unless their losses make them."""
 
-    @property
-    def members(self) -> int:
-        """M."""
-
-    @property
-    def parameters(self) -> Mapping[str, Tensor]:
-        """Leaf tensors by name. For M > 1 the first axis of each counts the members."""
-
-    @property
-    def learning_rates(self) -> Mapping[str, float]:
-        """Highest learning rate of the parameters that have one of their own."""
-
-    @property
-    def streams(self) -> Sequence[torch.Generator]:
-        """Everything random that `draw` uses, so that a checkpoint can hold it."""
-
-    @property
-    def graphable(self) -> bool:
-        """Whether its losses never look at a number, so that a step can be a CUDA graph."""
-
-    @property
-    def compiled(self) -> bool:
-        """Whether its losses are compiled."""
+    members: int  #: M
+    parameters: Mapping[str, Tensor]  #: leaf tensors by name; for M > 1 the first axis of each counts the members
+    learning_rates: Mapping[str, float] = MappingProxyType({})  #: highest ones of parameters that have one of their own
+    streams: Sequence[torch.Generator]  #: everything random that `draw` uses, so that a checkpoint can hold it
+    graphable: bool = True  #: whether its losses never look at a number, so that a step can be a CUDA graph
 
     def draw(self) -> tuple[Tensor, ...]:
         """Draws all that is random in a step, such as its batch: tensors of (n, ...), a row for each event.
@@ -50,6 +33,10 @@ class Trainable(Protocol):
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """The loss of each member, the mean over what was drawn or over some rows of it: (M,)."""
+
+    def compiled(self) -> bool:
+        """Whether its losses are compiled."""
+        return False
 
     def validation_losses(self, divider: Divider) -> Tensor | None:
         """The loss of each member on events that it is not trained on, (M,), or None if there are none."""
@@ -82,36 +69,38 @@ class Step:
         self.trainable, self.settings = trainable, settings
         self.members, self.parameters = trainable.members, dict(trainable.parameters)
         self.device = next(iter(self.parameters.values())).device
-        own_rates = trainable.learning_rates
-        if unknown := set(own_rates) - set(self.parameters):
+        if unknown := set(trainable.learning_rates) - set(self.parameters):
             raise ValueError(f"learning_rates of parameters that do not exist: {sorted(unknown)}")
         for name, p in self.parameters.items():
             if self.members > 1 and (p.ndim == 0 or len(p) != self.members):
                 raise ValueError(f'parameter "{name}": shape {tuple(p.shape)} must begin with {self.members} members')
-        self.peak_rates = {name: own_rates.get(name, settings.learning_rate) for name in self.parameters}
+        self.peak_rates = dict.fromkeys(self.parameters, settings.learning_rate) | dict(trainable.learning_rates)
         self.on_gpu = self.device.type == "cuda"
-        groups: dict[float, list[Tensor]] = {}
+        by_rate: dict[float, list[Tensor]] = {}
         for name, rate in self.peak_rates.items():
-            groups.setdefault(rate, []).append(self.parameters[name])
+            by_rate.setdefault(rate, []).append(self.parameters[name])
         self.optimiser = torch.optim.Adam(
             [
-                {"params": parameters, "peak_rate": rate, "lr": self._scalar(rate) if self.on_gpu else rate}
-                for rate, parameters in groups.items()
+                {"params": ps, "peak_rate": rate, "lr": self._number(rate) if self.on_gpu else rate}
+                for rate, ps in by_rate.items()
             ],
             fused=True,
             capturable=self.on_gpu,
         )
+        for p in self.parameters.values():  # as Adam does in its first step, so that there is a state to restore
+            zeros = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+            self.optimiser.state[p] = {"step": self._number(0.0), **zeros}
         self.divider = Divider(label)
         self.graph: Graph | None = None
         self.done = 0
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64, device=self.device)
         self.running_mean = {n: p.detach().clone() for n, p in self.parameters.items()} if settings.ema else {}
-        self._new_share = self._scalar(1.0)  # of the weights in their running mean
+        self._new_share = self._number(1.0)  # of the weights in their running mean
         # of the first step of each member whose loss or gradient was not finite: loss, gradient's norm, step
         self._bad = torch.full((3, self.members), math.nan, dtype=torch.float64, device=self.device)
-        self._number = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._now = torch.zeros((), dtype=torch.float64, device=self.device)
 
-    def _scalar(self, value: float) -> Tensor:
+    def _number(self, value: float) -> Tensor:
         return torch.tensor(value, device=self.device)
 
     def __call__(self) -> None:
@@ -125,9 +114,9 @@ class Step:
                 group["lr"] = factor * group["peak_rate"]
         decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))  # at first the mean forgets quickly
         self._new_share.fill_(1 - decay)
-        self._number.fill_(self.done)
+        self._now.fill_(self.done)
         if self.on_gpu and self.trainable.graphable:
-            self.graph = self.graph or Graph(self._update, drawn, self._state)
+            self.graph = self.graph or Graph(self._update, drawn, [*self.tensors().values(), self._bad])
             self.graph(drawn)
         else:
             self._update(drawn)
@@ -141,7 +130,7 @@ class Step:
         losses = self.divider.attempt(len(drawn[0]), partial(self._gradients, drawn))
         norms = self._clip_gradients()
         new = ~(losses + norms).isfinite() & self._bad[2].isnan()
-        now = torch.stack([losses.double(), norms.double(), self._number.expand(self.members)])
+        now = torch.stack([losses.double(), norms.double(), self._now.expand(self.members)])
         self._bad.copy_(torch.where(new, now, self._bad))
         self.optimiser.step()
         for name, mean in self.running_mean.items():
@@ -165,14 +154,8 @@ class Step:
         norms = torch.stack(squares).sum(0).sqrt()
         scale = (self.settings.clip / norms).clamp_max(1.0)
         for g in gradients:
-            g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
+            g.mul_(for_each_member(scale, g))
         return norms
-
-    def _state(self) -> Iterator[Tensor]:
-        """All that a step changes in place."""
-        yield from (self.loss_sum, self._bad, *self.parameters.values(), *self.running_mean.values())
-        for moments in self.optimiser.state.values():
-            yield from moments.values()
 
     def check(self) -> None:
         """Waits for the steps so far.
@@ -195,30 +178,20 @@ class Step:
     @property
     def how(self) -> str:
         """Where it works, and how a GPU is kept busy."""
-        loss = "compiled loss" if self.trainable.compiled else "loss not compiled"
-        return (
-            f"{self.device}, {loss}, {'one graph' if self.graph else 'no graph'}" if self.on_gpu else str(self.device)
-        )
+        if not self.on_gpu:
+            return str(self.device)
+        loss = "compiled loss" if self.trainable.compiled() else "loss not compiled"
+        return f"{self.device}, {loss}, {'one graph' if self.graph else 'no graph'}"
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint holds of it, by name."""
+        """All tensors that change from step to step and that a checkpoint holds, by name."""
         tensors = {"loss_sum": self.loss_sum}
-        tensors |= {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
         for name, p in self.parameters.items():
             tensors[f"weights {name}"] = p.detach()
             tensors |= {f"adam {key} {name}": value for key, value in self.optimiser.state[p].items()}
         return tensors | {f"mean {name}": mean for name, mean in self.running_mean.items()}
 
-    @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor], done: int) -> None:
-        """Goes on from a checkpoint, see `tensors`."""
-        self.done = done
-        self.loss_sum.copy_(tensors["loss_sum"])
-        for i, stream in enumerate(self.trainable.streams):
-            stream.set_state(tensors[f"stream {i}"])
-        for name, p in self.parameters.items():
-            p.copy_(tensors[f"weights {name}"])
-            if self.running_mean:
-                self.running_mean[name].copy_(tensors[f"mean {name}"])
-            moments = {key: tensors[f"adam {key} {name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            self.optimiser.state[p] = {key: value.to(self.device) for key, value in moments.items()}
+
+def for_each_member(numbers: Tensor, like: Tensor) -> Tensor:
+    """A number for each member, (M,), that broadcasts over a tensor of (M, ...)."""
+    return numbers.view(-1, *[1] * (like.ndim - 1))

@@ -5,8 +5,6 @@ import threading
 from types import FrameType
 from typing import Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class DeferredSignals:
     """Within its context SIGINT and SIGTERM wait until they are let through; a second Ctrl-C does not.
@@ -20,45 +18,32 @@ class DeferredSignals:
     """
 
     def __init__(self) -> None:
-        self._waiting: int | None = None
+        self.waiting: int | None = None  #: the signal that has come, if any
         self._before: dict[int, object] = {}
 
-    @property
-    def waiting(self) -> bool:
-        """Whether a signal has come."""
-        return self._waiting is not None
-
-    def let_through(self) -> None:
-        """Hands a signal that waits to the handler from before; if that returns, signals wait again."""
-        if self._waiting is not None:
-            number, self._waiting = self._waiting, None
-            self._restore()
-            signal.raise_signal(number)
-            self._install()
-
     def __enter__(self) -> Self:
-        self._install()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: not Python's to give back
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._restore()
-        if self._waiting is not None:
-            signal.raise_signal(self._waiting)
-
-    def _install(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: not Python's to give back
-                    self._before[number] = signal.signal(number, self._note)
-
-    def _restore(self) -> None:
         while self._before:
             signal.signal(*self._before.popitem())  # type: ignore[arg-type]
+        if self.waiting is not None:
+            number, self.waiting = self.waiting, None
+            signal.raise_signal(number)
+
+    def let_through(self) -> None:
+        """Hands a signal that waits to the handler from before; if that returns, signals wait again."""
+        if self.waiting is not None:
+            self.__exit__()
+            self.__enter__()
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self._waiting is None:
-            self._waiting = number
+        if self.waiting is None:
+            self.waiting = number
         elif number == signal.SIGINT:
-            self._waiting = None
-            self._restore()
-            signal.raise_signal(number)
+            self.waiting = number
+            self.__exit__()

@@ -10,22 +10,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gampl.generators.devices import pick_device
 from gampl.generators.memory import Divider
 from gampl.generators.settings import Solver
 from gampl.store import provenance
 from gampl.store.artifacts import Artifact, Store, key_digest
-from gampl.training.bayesian import Variational, bayesian, draw
+from gampl.training.bayesian import bayesian, draw
 from gampl.training.data import Data, untrained
 from gampl.training.ensemble import CHUNK, Ensemble, Trained
 from gampl.training.fit import History, fit
 from gampl.training.members import Stack
 from gampl.training.repulsive import Repulsive
 from gampl.training.settings import Training
-
-Floats = NDArray[np.float64]
 
 _PACKAGES = ("numpy", "scipy", "torch", "zuko")
 _PACKAGES_OF = {  # by kind, besides those
@@ -89,14 +87,15 @@ def train_members(
         ValueError: If the events, weights or conditions have the wrong shape, are not possible, outside phase space, or
             no density can describe them; if parallel is below 1; or a repulsive ensemble is not complete.
     """
+    numbers = list(range(training.members)) if members is None else list(members)
+    together = training.posterior == "repulsive"
     if parallel < 1:
         raise ValueError(f"parallel must be at least 1, got {parallel}")
     if (training.posterior == "independent") != callable(data):
         raise ValueError(f"{label}: independent members, and only they, take a function that returns their events")
-    numbers = list(range(training.members)) if members is None else list(members)
     if any(not 0 <= number < training.members for number in numbers):
         raise ValueError(f"{label}: there are members 0 to {training.members - 1}, not {numbers}")
-    if training.posterior == "repulsive" and set(numbers) != set(range(training.members)):
+    if together and set(numbers) != set(range(training.members)):
         raise ValueError(
             f"{label}: all {training.members} members of a repulsive ensemble are needed, not some of them"
         )
@@ -108,15 +107,14 @@ def train_members(
 
     shared = data_of if callable(data) else lambda _: data_of(0)
     job = _Job(training, shared, store or Store(), label, device)
-    if training.posterior == "repulsive":
-        if job.missing(numbers):
-            job.train_group(sorted(numbers))
-    elif parallel > 1 and training.posterior != "bayesian":
+    if together or (parallel > 1 and training.posterior != "bayesian"):
         # in the order of their numbers, as everybody takes their locks: two groups cannot wait for each other
-        missing = sorted(job.missing(numbers))
-        for group in (missing[first : first + parallel] for first in range(0, len(missing), parallel)):
-            if len(group) > 1:
-                job.train_group(group)
+        missing = [number for number in sorted(numbers) if job.store.get(job.key(number)) is None]
+        if together and missing:
+            job.train_group(sorted(numbers))
+        else:
+            for first in range(0, len(missing), parallel):
+                job.train_group(missing[first : first + parallel])
     trained = []
     for number in numbers:
         trained.append(job.train_or_load(number, solver, chunk))
@@ -128,10 +126,7 @@ def train_members(
 def artifact_key(training: Training, number: int, digests: Mapping[str, str]) -> dict[str, Any]:
     """All that the weights of a member depend on: settings, events, the source of this module and below, versions.
 
-    Args:
-        training: What is asked for.
-        number: Of the member.
-        digests: Of its events, see `Data.digests`.
+    The digests are those of its events, see `Data.digests`.
     """
     settings = asdict(replace(training, fit=replace(training.fit, checkpoint_seconds=0.0)))
     for name in _NOT_USED.get(training.posterior, (*_BAYESIAN_ONLY, "members", "repulsion")):
@@ -162,9 +157,6 @@ class _Job:
     def key(self, number: int) -> dict[str, Any]:
         return artifact_key(self.training, number, self.data_of(number).digests)
 
-    def missing(self, numbers: Sequence[int]) -> list[int]:
-        return [number for number in numbers if self.store.get(self.key(number)) is None]
-
     def train_or_load(self, number: int, solver: Solver | None, chunk: int) -> Trained:
         """One member, trained alone if it is not in the store."""
         training, key, data = self.training, self.key(number), self.data_of(number)
@@ -179,45 +171,40 @@ class _Job:
             return train([first], training, self.data_of, file, name, pick_device(self.device))[0]
 
         artifact = self.store.get_or_make(key, make)
-        generator = untrained(training, data, first, solver=solver).generator
+        generator, about, history = untrained(training, data, first, solver=solver).generator, artifact.about, None
+        curves = {name.removeprefix(_HISTORY): a for name, a in artifact.arrays.items() if name.startswith(_HISTORY)}
         weights = {name: torch.from_numpy(a) for name, a in artifact.arrays.items() if not name.startswith(_HISTORY)}
+        if curves:
+            history = History(**curves, seconds=about["seconds"], device=about["device"])
         if weights and is_bayesian:
             model = bayesian(generator, training.seed)
             model.load_state_dict(weights)
             generator = draw(model, number, training.seed)
         elif weights:
             generator.load_state_dict(weights)
-        failure = artifact.about["failure"]
-        return outcome(training, number, generator.eval(), _history(artifact), failure, device=self.device)
+        return outcome(training, number, generator.eval(), history, about["failure"], device=self.device)
 
     def train_group(self, group: Sequence[int]) -> None:
-        """Trains members side by side and stores those that are missing, unless one of them diverges."""
-        numbers, device = "+".join(map(str, group)), pick_device(self.device)
+        """Trains several members side by side and stores those that are missing, unless one of them diverges."""
+        if len(group) < 2:
+            return
+        numbers = "+".join(map(str, group))
+        name = f"{self.label}/{numbers}"
         keys = {number: self.key(number) for number in group}
         first = next(number for number in group if self.store.get(keys[number]) is None)
 
         def make(checkpoints: Path) -> Artifact:
             file = checkpoints / f"checkpoint-{numbers}.safetensors"  # others would not fit another group
-            made = train(group, self.training, self.data_of, file, f"{self.label}/{numbers}", device)
+            made = train(group, self.training, self.data_of, file, name, pick_device(self.device))
             for number, artifact in zip(group, made, strict=True):
                 if number != first:
-                    self.store.get_or_make(keys[number], partial(_made, artifact))
+                    self.store.put(keys[number], artifact)
             return made[group.index(first)]
 
         try:
             self.store.get_or_make(keys[first], make)
         except FloatingPointError as error:
-            if self.training.posterior == "repulsive":  # none of them can do without the others
-                failed = Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})
-                for key in keys.values():
-                    self.store.get_or_make(key, partial(_made, failed))
-                return
-            sys.stderr.write(f"{self.label}/{numbers}: {error}; training one after the other\n")
-            sys.stderr.flush()
-
-
-def _made(artifact: Artifact, _: Path) -> Artifact:
-    return artifact
+            print(f"{name}: {error}; training one after the other", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def train(
@@ -231,42 +218,35 @@ def train(
     """Trains members, several of them side by side, and returns what is to be stored of each.
 
     Raises:
-        FloatingPointError: If a loss or gradient of one of several is not finite.
+        FloatingPointError: If a loss or gradient of one of several is not finite, and the others can do without it.
     """
     members = [untrained(training, data_of(number), number, device) for number in group]
-    stack: Any = members[0]
-    if len(group) > 1:
-        stack = Repulsive(members) if training.posterior == "repulsive" else Stack(members)
-    before = stack.validation_losses(Divider(f"{label}, validation"))
+    side_by_side = Repulsive if training.posterior == "repulsive" else Stack
+    trainable = members[0] if len(group) == 1 else side_by_side(members)
+    before = trainable.validation_losses(Divider(f"{label}, validation"))
     try:
-        history = fit(stack, training.fit, checkpoint=checkpoint, label=label)
+        history = fit(trainable, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
-        if len(group) > 1:
+        if len(group) > 1 and training.posterior != "repulsive":
             raise
-        return [Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})]
-    if len(group) > 1:
-        stack.unstack()
+        return [Artifact({}, {"failure": f"stopped: {error}", "device": str(device)})] * len(group)
+    if isinstance(trainable, Stack):
+        trainable.unstack()
     outcomes = []
     for k, member in enumerate(members):
-        alone = history if len(group) == 1 else _of_member(history, k, training.fit.patience)
-        model = member.model if isinstance(member, Variational) else member.generator
-        curves = {_HISTORY + name: value for name, value in vars(alone).items() if isinstance(value, np.ndarray)}
-        weights = {name: p.detach().cpu().numpy() for name, p in model.state_dict().items()}
+        alone = _of_member(history, k, training.fit.patience)
+        arrays = {name: p.detach().cpu().numpy() for name, p in member.model.state_dict().items()}
+        arrays |= {_HISTORY + name: value for name, value in vars(alone).items() if isinstance(value, np.ndarray)}
         reason = "" if before is None else failure(alone, float(before[k]))
-        outcomes.append(
-            Artifact(weights | curves, {"seconds": alone.seconds, "device": alone.device, "failure": reason})
-        )
+        outcomes.append(Artifact(arrays, {"seconds": alone.seconds, "device": alone.device, "failure": reason}))
     return outcomes
 
 
 def failure(history: History, untrained: float) -> str:
     """Why a member must not be used; empty for a good one.
 
-    The rule looks at each member alone: a comparison with the others would cut into the spread that is measured.
-
-    Args:
-        history: Of its training.
-        untrained: Its loss on the held-back events before the first step.
+    The rule looks at each member alone: a comparison with the others would cut into the spread that is measured. It
+    must have a lower loss on the held-back events than before its first step, `untrained`.
     """
     losses = history.validation_loss[:, 0]
     best = float(np.min(losses[np.isfinite(losses)], initial=np.inf))
@@ -276,7 +256,7 @@ def failure(history: History, untrained: float) -> str:
 
 
 def _of_member(history: History, k: int, patience: int) -> History:
-    """The history of one member until it ran out of patience, as if it had been trained alone."""
+    """The history of one of the members until it ran out of patience, as if it had been trained alone."""
     best = int(np.searchsorted(history.steps, history.best_step[k]))  # 0 also where there is none
     records = best + patience + (1 if history.best_step[k] else 0)
     return History(
@@ -287,14 +267,6 @@ def _of_member(history: History, k: int, patience: int) -> History:
         history.seconds / history.train_loss.shape[1],
         history.device,
     )
-
-
-def _history(artifact: Artifact) -> History | None:
-    if _HISTORY + "steps" not in artifact.arrays:
-        return None
-    names = ("steps", "train_loss", "validation_loss", "best_step")
-    curves = {name: artifact.arrays[_HISTORY + name] for name in names}
-    return History(**curves, seconds=artifact.about["seconds"], device=artifact.about["device"])
 
 
 @cache

@@ -172,24 +172,24 @@ def unexpected(profile: str, results: claims.Results) -> list[str]:
 
 @pytest.mark.book
 def test_the_smoke_run_has_the_verdicts_that_the_ledger_expects():
-    assert unexpected("smoke", claims.read_results(ROOT / "_build", NOWHERE)) == []
+    assert unexpected("smoke", claims.read_runs(ROOT / "_build", NOWHERE)) == []
 
 
 @pytest.mark.parametrize("profile", [folder.name for folder in (ROOT / "data" / "results").iterdir()])
 def test_results_that_are_kept_have_the_verdicts_that_the_ledger_expects(profile):
-    assert unexpected(profile, claims.read_results(NOWHERE, ROOT / "data" / "results")) == []
+    assert unexpected(profile, claims.read_runs(NOWHERE, ROOT / "data" / "results")) == []
 
 
 @pytest.mark.book
 def test_every_claim_names_a_number_that_the_notebooks_record():
-    recorded = claims.read_results(ROOT / "_build", NOWHERE)["smoke"]
+    recorded = claims.read_runs(ROOT / "_build", NOWHERE)["smoke"]
     names = {f"{notebook}.{number}" for notebook, content in recorded.items() for number in content["numbers"]}
     assert {name for c in claims.load(LEDGER) for name in c.names} <= names
 
 
 @pytest.mark.book
 def test_the_notebooks_record_at_the_level_that_decides():
-    found = claims.evaluate(claims.load(LEDGER), claims.read_results(ROOT / "_build", NOWHERE))
+    found = claims.evaluate(claims.load(LEDGER), claims.read_runs(ROOT / "_build", NOWHERE))
     answers = {j.claim.id: j.answers["smoke"] for j in found}
     assert {name: a.why for name, a in answers.items() if "interval at" in a.why or "without" in a.why} == {}
 
@@ -198,7 +198,7 @@ def test_a_run_here_comes_before_what_is_kept(tmp_path):
     for folder, commit in (("archive/smoke", "old"), ("build/smoke/results", "new")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "line.json").write_text(json.dumps({"commit": commit, "numbers": {}}))
-    found = claims.read_results(tmp_path / "build", tmp_path / "archive")
+    found = claims.read_runs(tmp_path / "build", tmp_path / "archive")
     assert found["smoke"]["line"]["commit"] == "new"
 
 

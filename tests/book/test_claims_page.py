@@ -36,7 +36,7 @@ CONTRAST = r"""
 @pytest.fixture(scope="module")
 def judged():
     return claims.evaluate(
-        claims.load(ROOT / "book" / "claims.yml"), claims.read_results(ROOT / "no", ROOT / "data" / "results")
+        claims.load(ROOT / "book" / "claims.yml"), claims.read_runs(ROOT / "no", ROOT / "data" / "results")
     )
 
 
@@ -46,7 +46,7 @@ def html(judged, tmp_path_factory):
     folder = tmp_path_factory.mktemp("claims")
     for name in ("gampl.css", "claims.js"):
         shutil.copy(STATIC / name, folder)
-    text = claims_page(judged, PROFILE, claims.read_results(ROOT / "no", ROOT / "data" / "results"))
+    text = claims_page(judged, PROFILE, claims.read_runs(ROOT / "no", ROOT / "data" / "results"))
     tables = "\n".join(re.findall(r"```\{raw\} html\n(.*?)\n```", text, flags=re.DOTALL))
     file = folder / "claims.html"
     file.write_text(

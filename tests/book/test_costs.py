@@ -7,7 +7,6 @@ import sys
 import pytest
 from small_project import ROOT
 
-from gampl.simulation.shards import EVENTS_PER_SHARD
 from gampl_book import costs, event_plans as plans, event_studies, measure_costs, studies
 
 
@@ -40,7 +39,7 @@ def test_times_are_multiplied():
     seconds = one.fit.steps * 0.5 * one.fit.batch_size / 16 + 0.25 * event_studies.n_gen("paper", "leading_order_1000")
     members = works["training leading_order_1000/spline"].jobs
     assert works["training leading_order_1000/spline"].hours == pytest.approx(members * seconds / 3600)
-    shards = len(plans.seeds(plans.shards("paper")["top_pair"].seeds))
+    shards = len(plans.seeds(plans.plan("paper").shards["top_pair"].seeds))
     assert works["events top_pair"].hours == pytest.approx(shards * costs.EVENTS_PER_SHARD * 0.1 / 3600)
     assert costs.total_hours(list(works.values())) == pytest.approx(
         sum(work.hours for work in works.values() if work.hours is not None)
@@ -73,10 +72,6 @@ def test_the_files_that_are_kept():
         measured = costs.read(path)
         assert json.dumps(measured)
         assert costs.plan(measured["profile"], 1, measured)
-
-
-def test_the_shards_are_as_large_as_the_production_makes_them():
-    assert costs.EVENTS_PER_SHARD == EVENTS_PER_SHARD
 
 
 def test_planning_needs_no_torch():

@@ -11,7 +11,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 
 @pytest.mark.parametrize("size", plans.SIZES)
 def test_every_plan_can_be_made(size):
-    shards, files = plans.shards(size), plans.files(size)
+    shards, files = plans.plan(size).shards, plans.plan(size).files
     assert files
     for folder in shards.values():
         recipe = RECIPES[folder.recipe](**{name: _tuple(value) for name, value in folder.settings.items()})
@@ -31,16 +31,15 @@ def _tuple(value):
 
 def test_no_seed_is_used_twice():
     # across sizes, too: what is trained on one file may be tested on any other's holdout
-    seeds = [
-        seed for size in plans.SIZES for folder in plans.shards(size).values() for seed in plans.seeds(folder.seeds)
-    ]
+    folders = [folder for size in plans.SIZES for folder in plans.plan(size).shards.values()]
+    seeds = [seed for folder in folders for seed in plans.seeds(folder.seeds)]
     assert len(set(seeds)) == len(seeds)
 
 
 def test_the_paper_s_numbers_of_events():
     # Eq. (39), with the acceptances of the bundled production
     for name, train, holdout in [("top_pair_0j", 5e5, 8e6), ("top_pair_4j", 2e5, 2e5)]:
-        ((_, first, second),) = plans.files("paper")[name].sources
+        ((_, first, second),) = plans.plan("paper").files[name].sources
         per_shard = hdf5.read_shards(DATA / f"{name}.h5", "train")[:, 2].mean()
         assert len(plans.seeds(first)) * per_shard == pytest.approx(train, rel=0.05)
         assert len(plans.seeds(second)) * per_shard == pytest.approx(holdout, rel=0.05)
@@ -48,7 +47,7 @@ def test_the_paper_s_numbers_of_events():
 
 def test_unknown_size():
     with pytest.raises(ValueError, match="unknown size 'huge': expected one of bundled, paper"):
-        plans.shards("huge")
+        plans.plan("huge")
 
 
 def test_seeds_in_words():

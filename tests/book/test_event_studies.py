@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gampl.processes.top_pair import CUTS, TopPair
+from gampl.processes.top_pair import TopPair
 from gampl.training.settings import LeadingOrder, TopPairJets
 from gampl_book import event_studies
 from gampl_book.event_ensembles import ensemble, generate, holdout_events, train_members, training_events
@@ -30,7 +30,7 @@ def test_the_paper_profile_has_the_papers_sizes():
 
 def test_cuts_are_those_of_the_process():
     training = event_studies.trainings("smoke", 1)["top_pair_4j/lloca/0"]
-    assert training.process == TopPairJets(4, CUTS.pt_min, CUTS.delta_r_min)
+    assert training.process == TopPairJets(4, TopPair.cuts.pt_min, TopPair.cuts.delta_r_min)
 
 
 def test_holdout_events_were_not_trained_on():

@@ -70,7 +70,7 @@ def test_the_paper_s_production_is_an_array_of_independent_jobs():
     done = snakemake(ROOT, "--config", "size=paper", "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
     jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", done.stdout + done.stderr, re.M))
-    shards = plans.shards("paper")
+    shards = plans.plan("paper").shards
     assert len(plans.seeds(shards["top_pair"].seeds)) == 5200
     assert jobs["shard"] == str(sum(len(plans.seeds(folder.seeds)) for folder in shards.values()))
-    assert jobs["event_file"] == str(len(plans.files("paper")))
+    assert jobs["event_file"] == str(len(plans.plan("paper").files))

@@ -9,13 +9,16 @@ from scipy import stats
 
 from gampl.generators.autoregressive import AutoregressiveTransformer
 from gampl.generators.densities import Density, Plain
+from gampl.generators.settings import Architecture
 from gampl_book.integrals import shell_integrals, sobol_numbers
 
 EDGES = np.array([0.0, 0.4, 0.8, 1.3, 2.0, np.inf])
 
 
 def posterior(features, members=2):
-    return [AutoregressiveTransformer(features, generator=torch.Generator().manual_seed(i)) for i in range(members)]
+    size = Architecture("autoregressive", blocks=1, width=16)
+    streams = [torch.Generator().manual_seed(i) for i in range(members)]
+    return [AutoregressiveTransformer(features, size, generator=stream) for stream in streams]
 
 
 def by_polar_quadrature(network):

@@ -10,6 +10,7 @@ from gampl_book import kept_trainings
 from gampl_book.kept_trainings import BANDS, FOLDER, keep, loss, representatives
 
 KEYS = {name: {"training": name} for name in ("one", "two", "three")}
+DIGESTS = {name: key_digest(key) for name, key in KEYS.items()}
 CONTENT = json.loads(BANDS.read_text()) if BANDS.exists() else {"bands": {}}
 
 
@@ -23,29 +24,29 @@ def test_keeping(tmp_path):
     folder.mkdir()
 
     def train(names):
-        for name in names:
-            trained.append(name)
-            store.get_or_make(KEYS[name.split()[0]], lambda _, name=name: artifact(name))
+        trained.extend(names)
+        for member in (part.split()[0] for name in names for part in name.split(" and ")):
+            store.get_or_make(KEYS[member], lambda _, name=member: artifact(name))
 
-    first = {name: KEYS[name] for name in ("one", "two")}
-    assert keep(first | {"two again": KEYS["two"]}, store, train, folder) == (["one", "two", "two again"], 0)
+    first = {name: [DIGESTS[name]] for name in ("one", "two")}
+    assert keep(first | {"two again": [DIGESTS["two"]]}, store, train, folder) == (["one", "two", "two again"], 0)
     assert keep(first, store, train, folder) == ([], 0)
-    before = (Store(folder).path(key_digest(KEYS["two"])) / "artifact.json").stat()
-    second = {name: KEYS[name] for name in ("two", "three")}
-    assert keep(second, store, train, folder) == (["three"], 1)
-    assert trained == ["one", "two", "two again", "three"]
-    assert {path.name for path in folder.glob("*/*")} == {key_digest(key) for key in second.values()}
-    assert len(list(folder.iterdir())) == len({key_digest(key)[:2] for key in second.values()})
-    assert (Store(folder).path(key_digest(KEYS["two"])) / "artifact.json").stat() == before
+    before = (Store(folder).path(DIGESTS["two"]) / "artifact.json").stat()
+    second = {DIGESTS["two"], DIGESTS["three"]}
+    assert keep({"two and three": sorted(second)}, store, train, folder) == (["two and three"], 1)
+    assert trained == ["one", "two", "two again", "two and three"]
+    assert {path.name for path in folder.glob("*/*")} == second
+    assert len(list(folder.iterdir())) == len({digest[:2] for digest in second})
+    assert (Store(folder).path(DIGESTS["two"]) / "artifact.json").stat() == before
     np.testing.assert_array_equal(Store(folder).get(KEYS["three"]).arrays["weights"], [5, 5, 5])
 
 
 def test_the_trainings_of_the_smoke_book_are_kept():
-    wanted = {key_digest(key): name for name, key in kept_trainings.keys().items()}
+    needed = {digest: name for name, digests in kept_trainings.digests().items() for digest in digests}
     there = {path.name for path in FOLDER.glob("*/*")}
-    missing = sorted(name for digest, name in wanted.items() if digest not in there)
+    missing = sorted(name for digest, name in needed.items() if digest not in there)
     assert missing == [], "their sources, settings or versions have changed: make reference"
-    assert there - wanted.keys() == set(), "nothing uses these any more: make reference"
+    assert there - needed.keys() == set(), "nothing uses these any more: make reference"
 
 
 def test_kept_trainings_are_whole_and_small():

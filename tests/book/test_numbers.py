@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gampl_book import other_settings
-from gampl_book.references import NUMBERS, differences, recorded
+from gampl_book.references import NUMBERS, differences, environment, recorded, with_networks
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = json.loads((ROOT / "tests" / "reference" / NUMBERS).read_text())
@@ -40,7 +39,7 @@ def test_what_counts_as_a_difference():
 
 
 def test_notebooks_with_networks_are_run_with_other_settings():
-    chosen = set(other_settings.with_networks())
+    chosen = set(with_networks())
     assert {"top_pair_generators", "gaussian_rings"} < chosen < REFERENCE.keys()
     assert not chosen & {"introduction", "gaussian_line", "z_jets"}
 
@@ -50,7 +49,7 @@ def test_notebooks_with_networks_are_run_with_other_settings():
 def test_other_settings_are_other_settings(instructions, capability):
     code = "import torch, numpy; print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
     run = [sys.executable, "-W", "error", "-c", code]
-    variables = os.environ | other_settings.environment(instructions, 3)
+    variables = os.environ | environment(instructions, 3)
     said = subprocess.run(run, env=variables, capture_output=True, text=True, check=True).stdout.split()
     own = torch.backends.cpu.get_cpu_capability()
     assert said == [own if own == "DEFAULT" else capability, "3"], "a processor may not even have AVX2"

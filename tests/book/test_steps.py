@@ -16,7 +16,7 @@ from small_project import ROOT
 
 from gampl.store import locking
 from gampl.store.artifacts import Store
-from gampl_book import BookError, build, keep, made_pages, status, step
+from gampl_book import BookError, build, kept_results, made_pages, status, step
 
 PYTHON = sys.executable
 
@@ -256,14 +256,14 @@ def test_what_is_kept_of_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
     with pytest.raises(BookError, match="no records of finished steps"):
-        keep.cost(Path("_build/laptop"))
+        kept_results.cost(Path("_build/laptop"))
     leave(Path("_build/laptop/logs/train/one.log"), seconds=2.0, cpu_seconds=1.5, peak_memory_mb=10)
     leave(Path("_build/laptop/logs/train/two.log"), seconds=3.0, cpu_seconds=2.5, peak_memory_mb=30)
     Path("_build/laptop/results").mkdir()
     Path("_build/laptop/results/z_jets.json").write_text('{"device": "a CPU, 2 cores"}')
     Path("_build/laptop/receipts").mkdir()
     Path("_build/laptop/receipts/one.json").write_text('{"one": {"device": "cpu"}, "two": {"device": "a GPU"}}')
-    keep.keep("laptop")
+    kept_results.keep("laptop")
     assert Path("data/results/laptop/z_jets.json").exists()
     about = json.loads(Path("data/costs/runs/laptop.json").read_text())
     assert (about["steps"], about["core_seconds"], about["peak_memory_mb"]) == (2, 4, 30)

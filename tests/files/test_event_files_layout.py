@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from gampl import files
 from gampl.files import JET, Layout, reading
-from gampl.files.layout import pdg_names
+from gampl.files.records import pdg_names
 from gampl.files.source import OpenFile
 from gampl.files.tables import Column, gathered
 from gampl.particles.kinematics import COORDINATES, cartesian
@@ -24,7 +24,7 @@ from gampl.particles.kinematics import COORDINATES, cartesian
     [
         ({"particles": "abc"}, "particles must be a list of names, got the text 'abc'"),
         ({"particles": ("a", "a")}, "particles must have different names, got a, a"),
-        ({"particles": ("a", "b"), "sources": (13,)}, "sources must say where each of the 2 particles is found, got 1"),
+        ({"particles": ("a", "b"), "sources": (13,)}, "sources must say where each of the 2 particles is, got 1"),
         ({"unit": "keV"}, "unit must be one of MeV, GeV, TeV, got 'keV'"),
         ({"order": "eta"}, "order must be 'pT' or 'file', got 'eta'"),
         ({"column": "{particle}"}, "column must contain {particle} and {coordinate}, got '{particle}'"),

@@ -60,7 +60,7 @@ FILES = {
         "a.h5",
         ours(lambda f: replace(f, np.full((N, 6, 4), b"a"))),
         {},
-        "momenta are of type .*expected numb",
+        "momenta of type .*expected numb",
     ),
     "ours, short column": (
         "a.h5",

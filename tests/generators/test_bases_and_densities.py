@@ -84,7 +84,8 @@ def test_latent_angles_are_uniform():
 def densities():
     coordinates = JetCoordinates.of(jets(particles=1), PT_MIN)
     x = coordinates.to_network(jets(particles=1))
-    network = AutoregressiveTransformer(4, 8, 1, 2, 4, generator=torch.Generator().manual_seed(4))
+    size = Architecture("autoregressive", 1, 2, width=8, components=4)
+    network = AutoregressiveTransformer(4, size, generator=torch.Generator().manual_seed(4))
     spline = Spline(4, Architecture("spline", 2, width=16, components=4), generator=torch.Generator().manual_seed(5))
     return [Density(coordinates, network, x), Density(coordinates, spline, x)]
 
@@ -128,10 +129,10 @@ def test_the_loss_is_the_density_of_standardised_coordinates(density):
     x = density.coordinates.to_network(events)
     jacobian = density.coordinates.log_jacobian(x) - density.std.log().sum()
     # log_prob adds the angles a turn away, of which a density that covers events has little
-    difference = density.log_prob(events) - (jacobian - density.loss(x))
+    difference = density.log_prob(events) - (jacobian - density(x))
     assert (difference > -1e-5).all()
     assert difference.median() < 0.05
-    gradients = torch.autograd.grad(density.loss(x).sum(), list(density.parameters()))
+    gradients = torch.autograd.grad(density(x).sum(), list(density.parameters()))
     assert all(g.abs().sum() > 0 for g in gradients)
 
 

@@ -11,8 +11,7 @@ from torch import nn
 
 from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import FLOWS, Architecture
-from gampl.generators.velocity import Velocity, make_velocity
-from gampl.generators.velocity.transformer import Block
+from gampl.generators.velocity import make_velocity
 from gampl.particles.coordinates import UNIT, JetCoordinates
 
 JETS, EVENTS = 6, 40
@@ -65,7 +64,7 @@ def one_thread():
 @pytest.mark.parametrize("n", [1, 5])
 def test_shape_and_type(kind, n):
     for weights in (SINGLE, DOUBLE):
-        v: Velocity = network(kind).to(weights)
+        v = network(kind).to(weights)
         assert COORDINATES.mean.dtype == DOUBLE  # the casts must not reach the coordinates
         with torch.no_grad():
             for dtype in (SINGLE, DOUBLE):
@@ -413,7 +412,8 @@ def test_what_a_network_says_has_bounded_slopes_near_the_beam(references):
 
 def test_block_agrees_with_torchs_encoder_layer():
     width, heads = 32, 4
-    block = Block(width, heads)
+    velocity = make_velocity(Architecture("transformer", 1, heads, width), COORDINATES, X, seed=1, member=0)
+    (block,) = velocity.blocks
     layer = nn.TransformerEncoderLayer(width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True)
     layer.self_attn.in_proj_weight.data = block.attend.weight
     for ours, theirs in (
@@ -423,7 +423,7 @@ def test_block_agrees_with_torchs_encoder_layer():
     ):
         theirs.load_state_dict(ours.state_dict())
     h = random(EVENTS, JETS, width, normal=True).float()
-    torch.testing.assert_close(block(h), layer(h), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(block(h, velocity.attention), layer(h), rtol=1e-4, atol=1e-5)
 
 
 def test_vectors_of_frames_agree_with_those_of_the_library():

@@ -156,7 +156,7 @@ def test_statistics_come_from_the_events_given_and_are_saved(case):
 def test_bad_events_are_named(case):
     events = case.events()
     for wrong in (events[0], events[..., :3], events[:1]):
-        with pytest.raises(ValueError, match=r"events must be at least 2, of shape \(n, (jets, )?4\), got"):
+        with pytest.raises(ValueError, match=r"events must have shape \(n, (jets, )?4\) with n of at least 2, got"):
             case.of(wrong)
     for value in (math.nan, math.inf):
         wrong = events.clone()

@@ -10,7 +10,8 @@ from expression_texts import COLUMNS, conditions, numbers
 from hypothesis import example, given, settings
 
 from gampl.particles import expressions, grammar
-from gampl.particles.expressions import FUNCTIONS, ExpressionError, expression
+from gampl.particles.expressions import FUNCTIONS, expression
+from gampl.particles.grammar import ExpressionError
 
 ORACLE = {
     **{name: getattr(np, name) for name in FUNCTIONS},

@@ -9,7 +9,8 @@ import pytest
 from expression_texts import COLUMNS, conditions, numbers
 from hypothesis import given, settings, strategies as st
 
-from gampl.particles.expressions import Expression, ExpressionError, expression
+from gampl.particles.expressions import Expression, expression
+from gampl.particles.grammar import ExpressionError
 
 REFUSED = {
     "": "character 1: expected numbers and names with one operator between any two, got the end",

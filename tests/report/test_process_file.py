@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 from process_documents import BAD, FULL, SMALL, TRAINED, changed
 
-from gampl.files.layout import Layout
+from gampl.files.source import Layout
 from gampl.report import plain_yaml, process_file
 from gampl.report.generated import GeneratorSettings
 from gampl.report.process import Definition, Region, SampleFiles

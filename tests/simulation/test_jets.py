@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gampl.particles.kinematics import cartesian, cylindrical, delta_r, total
+from gampl.particles.kinematics import cartesian, cylindrical, total
 from gampl.simulation import jets
 from tests.simulation.test_calorimeter import particles
 
@@ -59,19 +59,6 @@ def test_cuts_keep_the_order_and_drop_the_rest():
     kept = jets.select(given_jets, pt_min=22.0, eta_max=5.0)
     assert kept.tolist() == [[[60, 1, 1.0, 2], [25, 2, -4.9, 1]]]
     assert jets.count(kept).tolist() == [2]
-
-
-def test_smallest_distance_against_all_pairs():
-    rng = np.random.default_rng(1)
-    made = np.stack([rng.uniform(22, 99, (50, 5)), rng.uniform(-3.1, 3.1, (50, 5)), rng.uniform(-4, 4, (50, 5))], -1)
-    made = np.concatenate([made, np.ones((50, 5, 1))], -1)
-    made[10:, 4] = 0  # absent
-    made[20:, 1:] = 0
-    found = jets.smallest_delta_r(made)
-    for k in range(50):
-        present = made[k][made[k, :, 0] > 0]
-        pairs = [delta_r(present[i], present[j]) for i in range(len(present)) for j in range(i)]
-        assert found[k] == (min(pairs) if pairs else np.inf)
 
 
 def test_energy_scale_of_the_card():

@@ -130,6 +130,13 @@ def test_describe_says_everything():
     assert TopPairRecipe().describe()["top_sigma"] == 8.8
 
 
+def test_numbers_of_other_types_make_the_same_recipe():
+    assert ZJetsRecipe(eta_max=np.float32(2.5), kept=[1], energy=7000) == ZJetsRecipe(
+        eta_max=2.5, kept=(1.0,), energy=7e3
+    )
+    assert ZJetsRecipe(energy=7000).pythia_settings()[0] == "Beams:eCM = 7000.0"
+
+
 @pytest.mark.parametrize(
     ("recipe", "fields", "sentence"),
     [
@@ -139,10 +146,12 @@ def test_describe_says_everything():
         (ZJetsRecipe, {"pt_slice": (100.0, 50.0)}, "0 < low < high"),
         (ZJetsRecipe, {"pt_slice": 20}, "pt_slice must be 2 numbers in brackets, .*got 20"),
         (ZJetsRecipe, {"pt_slice": (20.0,)}, "pt_slice must be 2 numbers"),
-        (ZJetsRecipe, {"max_jets": 9}, "0 <= min_jets <= max_jets <= 8"),
-        (ZJetsRecipe, {"min_jets": 3, "max_jets": 2}, "min_jets <= max_jets"),
-        (ZJetsRecipe, {"batch": 0}, "batch must be a number above zero, got 0"),
+        (ZJetsRecipe, {"max_jets": 9}, "max_jets must be a number of jets, 0 to 8, got 9"),
+        (ZJetsRecipe, {"min_jets": 3, "max_jets": 2}, "min_jets must not be above max_jets = 2, got 3"),
+        (ZJetsRecipe, {"batch": 0}, "batch must be a whole number above zero, got 0"),
         (TopPairRecipe, {"radius": -0.4}, "radius must be a number above zero"),
+        (TopPairRecipe, {"energy": True}, "energy must be a number above zero, got True"),
+        (TopPairRecipe, {"multiple_interactions": 1}, "multiple_interactions must be True or False, got 1"),
         (TopPairRecipe, {"pt_min": float("nan")}, "pt_min must be a number above zero, got nan"),
         (TopPairRecipe, {"w_sigma": 0.0}, "w_sigma must be a number above zero"),
         (TopPairRecipe, {"pt_min": 10.0}, "raw_pt_min must not be above pt_min = 10.0, got 15.0"),

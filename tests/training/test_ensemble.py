@@ -78,7 +78,7 @@ def test_streams_of_draws_have_names_of_their_own(store):
     one = members(KINDS["table"], store, chunk=30)[1]
     rng = np.random.default_rng([7, zlib.crc32(b"generated"), 1, 2])
     normal = torch.from_numpy(rng.standard_normal((30, 2))).float()
-    np.testing.assert_allclose(one.sample(90, seed=7)[60:], one.generator.generate(normal).numpy(), rtol=1e-4)
+    np.testing.assert_allclose(one.sample(90, seed=7)[60:], one.generator.generate(None, normal).numpy(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["ring", "table", "kde", "bayesian"])

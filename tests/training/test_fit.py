@@ -1,10 +1,4 @@
 import math
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 
 import numpy as np
 import pytest
@@ -21,7 +15,7 @@ QUICK = Fit(steps=120, batch_size=1, learning_rate=0.1, warmup=5, validate_every
 class Parabolas:
     """M members, member i with a minimum at `targets[i]`, seen through noise; validation losses are given."""
 
-    graphable, compiled = True, False
+    graphable = True
 
     def __init__(self, targets, validation=None, noise=0.1, interrupt_at=None, bad_at=None):
         self.targets = torch.tensor(targets)  # (M, k)
@@ -207,49 +201,6 @@ def test_a_damaged_checkpoint_is_named_and_not_used(tmp_path):
     with pytest.warns(UserWarning, match=r"checkpoint\.safetensors is damaged"):
         fit(parabolas, Fit(steps=5), checkpoint=file)
     assert parabolas.calls == 5
-
-
-KILLED = textwrap.dedent("""
-    import sys
-    from pathlib import Path
-    import torch
-    from safetensors.torch import save_file
-    from gampl.training.data import Data, untrained
-    from gampl.training.fit import fit
-    from gampl.training.members import Stack
-    from gampl.training.settings import Fit, Ring, Training
-    from gampl.generators.settings import Architecture
-
-    checkpoint, result, seconds = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-    settings = Fit(steps=100, batch_size=20, validate_every=10, checkpoint_seconds=seconds)
-    training = Training(Ring(2), 200, Architecture("autoregressive", width=8), "deep", fit=settings)
-    data = Data(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)).numpy()).checked(training, "")
-    stack = Stack([untrained(training, data, k) for k in range(3)])
-    fit(stack, settings, checkpoint=checkpoint)
-    save_file(stack.parameters, result)
-""")
-
-
-@pytest.mark.slow
-def test_a_killed_process_is_resumed_to_the_same_bits(tmp_path):
-    command = [sys.executable, "-c", KILLED]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"}
-    kept, through, resumed = (tmp_path / name for name in ("checkpoint", "through", "resumed"))
-    subprocess.run([*command, tmp_path / "unused", through, "1000"], check=True, env=environment)
-
-    process = subprocess.Popen([*command, kept, resumed, "0"], env=environment)
-    deadline = time.monotonic() + 60
-    while not kept.exists():
-        assert process.poll() is None, "the training ended before it wrote a checkpoint"
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    time.sleep(np.random.default_rng(7).uniform(0, 0.3))
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the training ended before it was killed"
-    assert not resumed.exists()
-
-    subprocess.run([*command, kept, resumed, "1000"], check=True, env=environment)
-    assert resumed.read_bytes() == through.read_bytes()
 
 
 # ---- progress

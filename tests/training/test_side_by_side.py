@@ -157,7 +157,7 @@ def test_bad_input(store):
         together(QUICK, store, parallel=0)
     with pytest.raises(ValueError, match=r"jets: there are members 0 to 2, not \[1, 3\]"):
         together(QUICK, store, members=[1, 3])
-    with pytest.raises(ValueError, match="jets: the training takes 200 events, but there are 150"):
+    with pytest.raises(ValueError, match=r"jets: events must have shape \(200, 6, 4\), got \(150, 6, 4\)"):
         train_members(QUICK, jets(150), store, parallel=2, label="jets")
     assert together(QUICK, store, members=[]) == []
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl.training.settings import RESAMPLINGS
-from gampl.training.splits import hold_out, poisson_bootstrap, split_of, weighed
+from gampl.training.splits import split_of, weighed
 
 N_TRAIN, MEMBERS, SAMPLES = 500, 10, 200
 
@@ -25,7 +25,7 @@ def stream(seed=0):
 @settings(deadline=None)
 @given(st.integers(2, 300), st.integers(0, 2**32))
 def test_hold_out_parts_the_events(n, seed):
-    split = hold_out(n, stream(seed))
+    split = split_of("deep", n, seed, 0)
     assert sorted([*split.train.tolist(), *split.held_back.tolist()]) == list(range(n))
     assert len(split.held_back) == max(1, round(0.2 * n))
     assert torch.equal(split.weights, torch.ones(len(split.train)))
@@ -34,7 +34,7 @@ def test_hold_out_parts_the_events(n, seed):
 def test_bootstrap_weights_are_poisson():
     # false alarm: 1e-4
     n = 20_000
-    split = poisson_bootstrap(n, stream(1))
+    split = split_of("bootstrap", n, 1, 0)
     assert split.weights.mean().item() == pytest.approx(1)
     counts = torch.zeros(n)
     counts[split.train] = split.weights / split.weights.min()
@@ -59,7 +59,7 @@ def test_what_members_have_in_common(resampling):
 
 
 def test_weights_of_events_multiply_those_of_the_bootstrap():
-    split, weights = poisson_bootstrap(100, stream(2)), torch.rand(100, generator=stream(3))
+    split, weights = split_of("bootstrap", 100, 2, 0), torch.rand(100, generator=stream(3))
     together = weighed(split, weights)
     assert together.weights.mean().item() == pytest.approx(1)
     ratio = together.weights / (split.weights * weights[split.train])

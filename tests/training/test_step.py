@@ -42,7 +42,7 @@ def test_warming_up_leaves_no_trace(training, members, before):
             step()
     # what is drawn for it is drawn by both: only a graph's first batch is seen twice
     drawn = [step.trainable.draw() for step in (plain, warmed)]
-    warm_up(warmed._update, drawn[1], warmed._state)
+    warm_up(warmed._update, drawn[1], [*warmed.tensors().values(), warmed._bad])
     for step in (plain, warmed):
         for _ in range(3):
             step()

@@ -1,19 +1,11 @@
-"""Velocity networks of conditional flow matching, Eqs. (40)-(42): one interface, one file for each architecture."""
+"""Velocity networks of conditional flow matching, Eqs. (40)-(42): one interface, one file for each kind of network."""
 
-from typing import Protocol
-
-from torch import Tensor, nn
+from torch import Tensor
 
 from gampl.generators.randomness import global_stream, torch_generator
 from gampl.generators.settings import FLOWS, Architecture
+from gampl.generators.velocity.inputs import VelocityNetwork
 from gampl.particles.coordinates import Coordinates
-
-
-class Velocity(Protocol):
-    """What all of these `nn.Module`s are: dx/dt as the network sees it, Eq. (42)."""
-
-    def __call__(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """dx/dt of events with coordinates x at their times t: (n, d), (n,), (n, c) -> (n, d), in the type of x."""
 
 
 def make_velocity(
@@ -25,8 +17,8 @@ def make_velocity(
     member: int,
     conditions: int = 0,
     references: bool = True,
-) -> nn.Module:
-    """A velocity network with its initial weights, a `Velocity` that is nearly zero everywhere.
+) -> VelocityNetwork:
+    """A velocity network with its initial weights, with which it is nearly zero everywhere.
 
     Args:
         settings: Kind and size.
@@ -34,7 +26,7 @@ def make_velocity(
         x: Coordinates of training events, (n, d), of which "lloca" takes the scale of the invariant masses.
         seed: Decides the initial weights together with the member; the global random stream stays as it is.
         member: Number of the network in its ensemble.
-        conditions: Numbers of each event that the network is told besides.
+        conditions: How many numbers of each event the network is told besides.
         references: Whether an equivariant network is told the beams and the time axis. Without, it is equivariant
             under all Lorentz transformations, as no generator of events at a collider should be; for tests.
 
@@ -49,14 +41,11 @@ def make_velocity(
             from gampl.generators.velocity.transformer import TransformerVelocity
 
             return TransformerVelocity(settings, coordinates, conditions)
-        if settings.kind == "lgatr":
-            from gampl.generators.velocity.lgatr import LGATrVelocity
+        if settings.kind == "lloca":
+            from gampl.generators.velocity.lloca import LLoCaVelocity
 
-            return LGATrVelocity(settings, coordinates, references, conditions)
-        if settings.kind == "lgatr_slim":
-            from gampl.generators.velocity.lgatr_slim import LGATrSlimVelocity
+            return LLoCaVelocity(settings, coordinates, conditions, references, x)
+        from gampl.generators.velocity.lgatr import LGATrSlimVelocity, LGATrVelocity
 
-            return LGATrSlimVelocity(settings, coordinates, references, conditions)
-        from gampl.generators.velocity.lloca import LLoCaVelocity
-
-        return LLoCaVelocity(settings, coordinates, references, conditions, x)
+        kind = LGATrVelocity if settings.kind == "lgatr" else LGATrSlimVelocity
+        return kind(settings, coordinates, conditions, references)

@@ -70,6 +70,9 @@ class VelocityNetwork(nn.Module):
 
     They are not a part of it: they must stay in double precision when its weights are cast, and they move between
     devices with the generator that they belong to.
+
+    Shapes:
+        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
     compiles = True  # whether inductor can compile it as a whole
@@ -80,26 +83,28 @@ class VelocityNetwork(nn.Module):
         object.__setattr__(self, "coordinates", coordinates)  # past `nn.Module`, which would make it a part
         self.labels = Labels(coordinates.particles, conditions)
 
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """dx/dt of events with coordinates x at their times t, Eq. (42), in the type of x."""
+        raise NotImplementedError
+
 
 class EquivariantVelocity(VelocityNetwork):
     """Velocities from a core that turns and boosts its output with its input.
 
     The beams and the time axis are references among the core's vectors, so that it can break the symmetry down to
     rotations about the beam, which is that of the events.
-
-    Shapes:
-        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
     references: Tensor
 
-    def __init__(self, coordinates: Coordinates, references: bool, conditions: int = 0) -> None:
+    def __init__(self, coordinates: Coordinates, conditions: int, references: bool) -> None:
         super().__init__(coordinates, conditions)
         vectors = torch.tensor(REFERENCES if references else [], dtype=torch.float64).view(-1, 4)
         self.register_buffer("references", vectors, persistent=False)
+        self.scalar_features = self.labels.features + 1  # how many scalars the core is told of each particle
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """dx/dt, Eq. (42)."""
+        """See `VelocityNetwork`."""
         vectors, scalars = self.core(self.coordinates.momenta(x), self.labels(t, condition))
         return self.coordinates.velocity(x, vectors.to(x.dtype), scalars.to(x.dtype))
 
@@ -112,22 +117,14 @@ class EquivariantVelocity(VelocityNetwork):
         raise NotImplementedError
 
     def scalars(self, momenta: Tensor, labels: Tensor) -> Tensor:
-        """Labels and masses, invariant all of them: (n, P, 4), (n, P, P + 8 + c) -> (n, P, P + 9 + c)."""
-        return torch.cat([labels, log_mass(momenta).to(self.labels.dtype)], -1)
+        """Labels and masses, invariant all of them: (n, P, 4), (n, P, P + 8 + c) -> (n, P, P + 9 + c).
 
-    @property
-    def scalar_features(self) -> int:
-        """How many scalars the core is told of each particle."""
-        return self.labels.features + 1
-
-
-def log_mass(momenta: Tensor) -> Tensor:
-    """Half of ln m², shifted to be of order 1 for jets: (..., 4) -> (..., 1).
-
-    In the single precision of a network E² - p² of a jet is mostly round-off, so it must be told the mass.
-    """
-    m2 = invariant_square(momenta.double()).clamp_min(0.0)
-    return (0.5 * (m2 + MASS2_FLOOR).log() + 4.0).unsqueeze(-1)
+        In the single precision of a network E² - p² of a jet is mostly round-off, so it must be told the mass: half of
+        ln m², shifted to be of order 1 for jets.
+        """
+        m2 = invariant_square(momenta.double()).clamp_min(0.0)
+        log_mass = (0.5 * (m2 + MASS2_FLOOR).log() + 4.0).unsqueeze(-1)
+        return torch.cat([labels, log_mass.to(self.labels.dtype)], -1)
 
 
 @torch.no_grad()

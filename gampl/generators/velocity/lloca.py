@@ -27,16 +27,12 @@ SHORTEST = 1e-3  # transverse momentum, 0.2 GeV for jets and tops, below which i
 
 
 class LLoCaVelocity(EquivariantVelocity):
-    """Velocities from a LLoCa transformer: the references are particles too, but only for the net that finds frames.
-
-    Shapes:
-        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
-    """
+    """Velocities from a LLoCa transformer: the references are particles too, but only for the net that finds frames."""
 
     def __init__(
-        self, settings: Architecture, coordinates: Coordinates, references: bool, conditions: int, x: Tensor
+        self, settings: Architecture, coordinates: Coordinates, conditions: int, references: bool, x: Tensor
     ) -> None:
-        super().__init__(coordinates, references, conditions)
+        super().__init__(coordinates, conditions, references)
         self.pairs = PairVectors(self.scalar_features, settings.frames)
         self.pairs.standardise(coordinates.momenta(x[:STANDARDISED]), self.references)
         scalars_of_head = settings.width // settings.heads - 4 * settings.vectors
@@ -107,10 +103,6 @@ class PairVectors(nn.Module):
 
     Shapes:
         momenta, references, scalars: (n, P, 4) in float64, (R, 4), (n, P, S) -> (n, P, 3, 4) in float64
-
-    Args:
-        scalars: S.
-        hidden: Nodes of both hidden layers.
     """
 
     mean: Tensor
