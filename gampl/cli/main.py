@@ -171,7 +171,6 @@ def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from gampl.report import outputs
-    from gampl.report.study import Failure
 
     study = _study(options)
     print(outputs.table(study), end="")
@@ -190,7 +189,7 @@ def _run(options: argparse.Namespace) -> int:
 
         write_bytes(options.report, html(study, command).encode())
         print(f"report: {options.report}")
-    failures = [finding for finding in study.findings if isinstance(finding, Failure)]
+    failures = [finding for finding in study.findings if finding.result is None]
     for failure in failures:
         print(f"gampl: {failure.what}: {failure.problem}", file=sys.stderr)
     return 1 if failures else 0

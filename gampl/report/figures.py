@@ -21,7 +21,7 @@ from matplotlib.mathtext import MathTextParser
 from gampl import plots
 from gampl.basics import Floats
 from gampl.report.histograms import Histogram
-from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.report.study import Finding, Study
 from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
@@ -74,15 +74,15 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
 def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     """Draw G with its interval for all findings, the first on top; arrows where there is no upper end.
 
-    A finding that is not an estimate has a line that says so. Returns the axes.
+    A finding without a result has a line that says so. Returns the axes.
     """
-    results = [finding.result for finding in findings if isinstance(finding, Estimate)]
+    results = [finding.result for finding in findings if finding.result is not None]
     ends = [1.0, *(end for result in results for end in (result.G, *result.interval) if np.isfinite(end))]
     left, right = 0.6 * min(ends), 2.2 * max(ends)
     ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
     labelled = set[str]()
     for row, finding in enumerate(findings):
-        if isinstance(finding, Failure):
+        if finding.result is None:
             place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
             ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
             continue
@@ -98,10 +98,10 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     return ax
 
 
-def of_estimate(estimate: Estimate) -> Figure:
+def of_result(result: Amplification) -> Figure:
     """The curve of an estimate in a figure of its own, the legend below."""
     with _new_figure(5.2, 4.4) as figure:
-        plots.shared_legend([estimate.result.plot(figure.subplots(), legend=False)], columns=2)
+        plots.shared_legend([result.plot(figure.subplots(), legend=False)], columns=2)
     return figure
 
 
@@ -143,8 +143,8 @@ def _pictures(study: Study) -> Iterator[tuple[str, Callable[[Any], Figure], Any]
     """Names of files, what draws them, and what they show; numbers make the names unique."""
     yield "overview", of_all, study.findings
     for k, finding in enumerate(study.findings, 1):
-        if isinstance(finding, Estimate):
-            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_estimate, finding
+        if finding.result is not None:
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_result, finding.result
     for k, h in enumerate(study.histograms, 1):
         yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram, h
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
-from gampl.report.study import Estimate, Study
+from gampl.report.study import Study
 from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
@@ -27,7 +27,6 @@ def html(study: Study, command: str = "") -> str:
     return _template().render(
         study=study,
         command=command,
-        overview=_image(figures.of_all(study.findings)) if study.estimates else None,
         time=outputs.now().replace("T", " ").replace("+00:00", " UTC"),
         versions=outputs.versions(),
     )
@@ -53,9 +52,9 @@ def _template() -> Template:
         "sentence": _sentence,
     }
     environment.tests["finite"] = math.isfinite
-    environment.tests["estimate"] = lambda finding: isinstance(finding, Estimate)
     environment.globals |= {
-        "curve": lambda estimate: _image(figures.of_estimate(estimate)),
+        "curve": lambda result: _image(figures.of_result(result)),
+        "overview": lambda findings: _image(figures.of_all(findings)),
         "control_plot": lambda histogram: _image(figures.of_histogram(histogram)),
     }
     return environment.get_template("report.html.j2")

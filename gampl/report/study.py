@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
@@ -22,12 +23,17 @@ FEWEST = 10  # true events of a test
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """What an estimate is about."""
+class Finding:
+    """One estimate or, if it could not be made, why not.
+
+    The ``n_train`` of a result are the training events that its G refers to, see `gampl.result.Amplification`.
+    """
 
     region: Region | None  #: of the events; None for all of them
     summary: str = ""  #: name of the summary of a differential estimate; empty for averaging
     share: float = 1.0  #: mean share of the generated events in the region
+    result: Amplification | None = None  #: G with its interval; None if there is no estimate
+    problem: str = ""  #: why there is no estimate, in words
 
     @property
     def method(self) -> str:
@@ -45,23 +51,6 @@ class Target:
         return f"{self.summary}, {self.where}" if self.summary else self.where
 
 
-@dataclass(frozen=True, kw_only=True)
-class Estimate(Target):
-    """One estimate; its ``n_train`` are the training events that its G refers to: those in a region if there is one."""
-
-    result: Amplification  #: G with its interval
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure(Target):
-    """An estimate that could not be made, and why not."""
-
-    problem: str  #: in words
-
-
-Finding = Estimate | Failure
-
-
 @dataclass(frozen=True)
 class Study:
     """The outcome of an analysis."""
@@ -77,11 +66,6 @@ class Study:
     reference_is: str  #: ``"holdout"`` or ``"training"``, what the differential estimates compare with
     seconds: float = field(compare=False)  #: wall time
 
-    @property
-    def estimates(self) -> tuple[Estimate, ...]:
-        """The findings that have a result."""
-        return tuple(finding for finding in self.findings if isinstance(finding, Estimate))
-
 
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.
@@ -92,7 +76,7 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
 
     Raises:
         ValueError: If the process has no members, or a file cannot be used. An estimate that cannot be made is a
-            `Failure` that says why.
+            `Finding` without a result that says why.
     """
     files = process.members
     if files is None:
@@ -117,7 +101,7 @@ def analyse_streams(
         process: What to do.
         streams: Makes, for names of columns, the name and the batches of each member.
         progress: See `analyse`.
-        learned: Observables that are columns of the generated events.
+        learned: Observables that are columns of the generated events already.
     """
     start = time.monotonic()
     expressions = _expressions(process)
@@ -134,7 +118,7 @@ def analyse_streams(
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
         findings += [_finding(job, members, k) for k in range(len(regions))]
-    findings += [test if isinstance(test, Failure) else _finding(job, members, test.region, test) for test in tests]
+    findings += [test if isinstance(test, Finding) else _finding(job, members, test.region, test) for test in tests]
     return Study(
         process=process,
         findings=tuple(findings),
@@ -158,30 +142,29 @@ def _expressions(process: Process) -> list[Expression]:
     return list(dict.fromkeys(expressions))
 
 
-def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iterator[Test | Failure]:
+def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iterator[Test | Finding]:
     """Each summary for all events, and in each region that is a condition."""
-    reference, name = truth.reference, truth.reference_is
+    reference = truth.reference
     if reference is None:
         return
-    where: list[tuple[int | None, Placement | None]] = [(None, None)]
-    where += [(k, placement) for k, placement in enumerate(regions) if placement.region.condition]
-    for text in process.summaries:
+    where = [None, *(k for k, placement in enumerate(regions) if placement.region.condition)]
+    for text, k in product(process.summaries, where):
         e = process.number(text)
-        for k, placement in where:
-            usable, n_train = ~reference.values[e].lost, float(process.n_train)
-            if placement is not None:
-                usable &= placement.place(reference.values).region >= 0
-                n_train *= placement.shares(truth.train or reference)[0]
-            values = reference.values[e].values[usable]
-            problem = ""
-            if values.size < FEWEST:
-                problem = f"the {name} sample has only {values.size} events here, expected at least {FEWEST}"
-            elif values.min() == values.max():
-                problem = f"all {values.size} true events have the same {text}, {values[0]:g}"
-            if problem:
-                yield Failure(region=placement.region if placement else None, summary=text, problem=problem)
-            else:
-                yield Test(text, _value_of(e), k, values, n_train)
+        values, lost = reference.values[e]
+        usable, n_train = ~lost, float(process.n_train)
+        if k is not None:
+            usable &= regions[k].place(reference.values).region >= 0
+            n_train *= regions[k].shares(truth.train or reference)[0]
+        true = values[usable]
+        problem = ""
+        if true.size < FEWEST:
+            problem = f"the {truth.reference_is} sample has only {true.size} events here, expected at least {FEWEST}"
+        elif true.min() == true.max():
+            problem = f"all {true.size} true events have the same {text}, {true[0]:g}"
+        if problem:
+            yield Finding(region=None if k is None else regions[k].region, summary=text, problem=problem)
+        else:
+            yield Test(text, _value_of(e), k, true, n_train)
 
 
 def _value_of(e: Expression) -> Callable[[Values], Floats]:
@@ -193,10 +176,6 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     """Train a classifier on half of the true events and as many generated ones, the first of each member.
 
     The other half is the reference of the test. If members have few events, half of these are left for the test.
-
-    Raises:
-        ValueError: If a column tells the members, events have weights, or there are too few.
-        ModuleNotFoundError: If scikit-learn is not installed.
     """
     files, reference = process.members, truth.reference
     if files is not None and files.member is not None:
@@ -213,7 +192,16 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     true = features(reference.values)
     true = true[np.isfinite(true).all(axis=1)]
     most = 2 * len(true) if process.n_gen is None else process.n_gen
-    samples = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
+
+    def first(stream: Iterable[Batch]) -> Floats:
+        parts: list[Floats] = []
+        for batch in stream:
+            parts.append(features(numbers(batch.columns)))
+            if sum(map(len, parts)) >= most:
+                break
+        return np.concatenate(parts)[:most]
+
+    samples = [first(stream) for _, stream in streams(numbers.needed)]
     each = min(-(-len(true) // len(samples)), min(map(len, samples)) // 2)
     generated = np.concatenate([events[:each] for events in samples])
     generated = generated[np.isfinite(generated).all(axis=1)]
@@ -228,20 +216,10 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     )
 
 
-def _first(stream: Iterable[Batch], numbers: Numbers, features: Callable[[Values], Floats], n: int) -> Floats:
-    """Features of the first n events of a stream, or of all if there are fewer."""
-    parts: list[Floats] = []
-    for batch in stream:
-        parts.append(features(numbers(batch.columns))[: n - sum(map(len, parts))])
-        if sum(map(len, parts)) >= n:
-            break
-    return np.concatenate(parts)
-
-
 def _finding(job: Job, members: Sequence[Member], k: int | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, region = job.process, None if k is None else job.regions[k].region
-    summary, share = "" if test is None else test.name, 1.0 if k is None else 0.0
+    process, share = job.process, 1.0 if k is None else 0.0
+    result, problem = None, ""
     options = {"level": process.level, "max_lost": process.max_lost}
     try:
         if k is not None:
@@ -252,9 +230,14 @@ def _finding(job: Job, members: Sequence[Member], k: int | None, test: Test | No
             result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
         elif k is not None:
             result = averaging.from_tallies([member.tallies[k] for member in members], process.n_train, **options)
-        return Estimate(region=region, summary=summary, share=share, result=result)
     except RegionError as error:
         problem = error.problem if k is None or len(job.regions[k]) == 1 else str(error)
     except ValueError as error:
         problem = str(error)
-    return Failure(region=region, summary=summary, share=share, problem=problem)
+    return Finding(
+        region=None if k is None else job.regions[k].region,
+        summary="" if test is None else test.name,
+        share=share,
+        result=result,
+        problem=problem,
+    )

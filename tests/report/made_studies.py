@@ -9,7 +9,7 @@ from gampl.kolmogorov import MEAN
 from gampl.regions import Placed, Tally
 from gampl.report.histograms import Histogram
 from gampl.report.process import Definition, Process, Region, SampleFiles
-from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.report.study import Finding, Study
 from gampl.result import Amplification, State
 
 N_TRAIN = 10_000
@@ -91,14 +91,14 @@ def process(**options) -> Process:
     return Process(**(defaults | files | options))
 
 
-def estimate(region: str | None, summary: str, result: Amplification, share: float = 1.0) -> Estimate:
+def estimate(region: str | None, summary: str, result: Amplification, share: float = 1.0) -> Finding:
     """An estimate in one of `REGIONS` or, if there is none of this name, in another one; None for all events."""
-    return Estimate(region=named(region), summary=summary, share=share, result=result)
+    return Finding(region=named(region), summary=summary, share=share, result=result)
 
 
-def failure(region: str | None, summary: str, problem: str, share: float = 1.0) -> Failure:
+def failure(region: str | None, summary: str, problem: str, share: float = 1.0) -> Finding:
     """As `estimate`, for one that could not be made."""
-    return Failure(region=named(region), summary=summary, share=share, problem=problem)
+    return Finding(region=named(region), summary=summary, share=share, problem=problem)
 
 
 def named(region: str | None) -> Region | None:
