@@ -6,7 +6,7 @@ Figures that are made here have a canvas of their own: pyplot, its style and its
 import io
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +20,7 @@ from matplotlib.mathtext import MathTextParser
 
 from gampl import plots
 from gampl.basics import Floats
-from gampl.report.histograms import Histogram
-from gampl.report.study import Finding, Study
+from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
@@ -41,12 +40,9 @@ MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a 
 
 
 def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
-    """Draw the members' mean with a band of their spread, the true events, and the ends of regions.
+    """Draw the members' mean with a band of their spread, the true events, and the ends of regions; returns the axes.
 
-    Args:
-        h: The distributions.
-        ax: Where to draw; returned.
-        ratio: Where to draw the same relative to the true events, if there are any.
+    ``ratio`` are axes for the same relative to the true events, if there are any.
     """
     _draw(ax, h)
     mean, _ = h.band
@@ -67,7 +63,11 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         reach = float(np.clip(1.2 * away, 0.1, 1.0))
         ratio.set(ylim=(1 - reach, 1 + reach), ylabel="ratio to true")
         lowest = ratio
-    lowest.set_xlabel(_readable(h.label))
+    try:  # dollars are printed, unless what they enclose is a formula
+        MathTextParser("path").parse(h.label)
+        lowest.set_xlabel(h.label)
+    except ValueError:
+        lowest.set_xlabel(_without_math(h.label))
     return ax
 
 
@@ -89,8 +89,8 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
         label = None if finding.method in labelled else finding.method
         labelled.add(finding.method)
         _bar(ax, row, finding.result, right, label)
-    names = [_readable(_two_lines(finding.what), math=False) for finding in findings]
-    ax.set_yticks(range(len(findings)), names)
+    names = [textwrap.wrap(finding.what, LABEL_WIDTH, max_lines=2, placeholder=" …") for finding in findings]
+    ax.set_yticks(range(len(findings)), [_without_math("\n".join(lines)) for lines in names])
     ax.tick_params(axis="y", right=False, left=False)
     ax.set(
         xscale="log", xlim=(left, right), ylim=(max(len(findings), 1) - 0.4, -0.6), xlabel="amplification factor $G$"
@@ -125,28 +125,23 @@ def of_all(findings: Sequence[Finding]) -> Figure:
 
 
 def write(study: Study, folder: Path) -> tuple[Path, ...]:
-    """Write the overview, each estimate's curve and each control plot as PNG and PDF.
-
-    Returns:
-        The files, in this order.
-    """
+    """Write the overview, each estimate's curve and each control plot as PNG and PDF; returns these files in order."""
     paths = []
-    for name, draw, shown in _pictures(study):
-        figure = draw(shown)
+    for name, figure in _pictures(study):
         for kind in OF_FILES:
             paths.append(folder / f"{name}.{kind}")
             write_bytes(paths[-1], content(figure, kind))
     return tuple(paths)
 
 
-def _pictures(study: Study) -> Iterator[tuple[str, Callable[[Any], Figure], Any]]:
-    """Names of files, what draws them, and what they show; numbers make the names unique."""
-    yield "overview", of_all, study.findings
+def _pictures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """Names of files and what they show, one after the other; numbers make the names unique."""
+    yield "overview", of_all(study.findings)
     for k, finding in enumerate(study.findings, 1):
         if finding.result is not None:
-            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_result, finding.result
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_result(finding.result)
     for k, h in enumerate(study.histograms, 1):
-        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram, h
+        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram(h)
 
 
 def _file_name(text: str) -> str:
@@ -208,17 +203,6 @@ def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | N
     )
 
 
-def _two_lines(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, LABEL_WIDTH, max_lines=2, placeholder=" …"))
-
-
-def _readable(text: str, math: bool = True) -> str:
-    """A user's text as Matplotlib takes it: dollars are printed, unless what they enclose is a formula."""
-    if math:
-        try:
-            MathTextParser("path").parse(text)
-        except ValueError:
-            pass
-        else:
-            return text
+def _without_math(text: str) -> str:
+    """A user's text as Matplotlib prints it, dollars and all."""
     return re.sub(r"\\?\$", r"\\$", text)

@@ -24,18 +24,11 @@ MOST_WHOLE = 2**53  # where floats begin to skip whole numbers
 WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(?:_[0-9]{3}){1,5})")
 NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\.?(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NOTHING = ("", "~", "null", "Null", "NULL")
+WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
+WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 # what msgspec calls types and limits
-TYPES = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
+TYPES = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+TYPES |= {"array": "a list", "object": "a mapping", "null": "nothing"}
 MSGSPEC = (
     (r" matching regex .*", " on one line"),
     (r" of length >= ", " of length at least "),
@@ -141,8 +134,6 @@ def _content(node: yaml.Node) -> Any:
 
 def _scalar(text: str) -> Any:
     """What a word without quotes is."""
-    if text in NOTHING:
-        return None
     if text in WORDS:
         return WORDS[text]
     if WHOLE.fullmatch(text):

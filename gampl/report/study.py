@@ -11,8 +11,7 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.histograms import Histogram, edges_of, histogram
-from gampl.report.members import Job, Member, Placement, Streams, Test, weak_spots
+from gampl.report.members import Job, Member, Placement, Streams, Test, counts, weak_spots
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batches
 from gampl.result import Amplification
@@ -20,6 +19,8 @@ from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test
+BINS = 40
+TAIL = 0.002  # share of the events that may lie outside of the bins on either side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,25 @@ class Finding:
     def what(self) -> str:
         """Summary and region in words."""
         return f"{self.summary}, {self.where}" if self.summary else self.where
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Distribution of a number of each event, for members and for true events: shares of events by bin."""
+
+    name: str  #: observable or expression
+    label: str  #: for the axis, with its unit
+    edges: Floats  #: (bins + 1,)
+    members: Floats  #: share of each member's events in each bin, (members, bins)
+    true: Floats | None = None  #: the same of the true events, (bins,); None if there are none
+    n_true: int = 0  #: true events behind it
+    marks: tuple[float, ...] = ()  #: ends of regions that are intervals of this number
+
+    @property
+    def band(self) -> tuple[Floats, Floats]:
+        """Mean share over the members and its spread, both (bins,); a single member has no spread."""
+        spread = self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(self.edges.size - 1)
+        return self.members.mean(axis=0), spread
 
 
 @dataclass(frozen=True)
@@ -112,18 +132,18 @@ def analyse_streams(
     if process.classifier:
         tests.append(_learn(process, truth, numbers, streams))
     true = {} if truth.reference is None else truth.reference.values
-    bins = {e: edges_of(values) for e, (values, _) in true.items() if not e.is_condition}
+    bins = {e: _edges_of(values) for e, (values, _) in true.items() if not e.is_condition}
     job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
-        findings += [_finding(job, members, k) for k in range(len(regions))]
-    findings += [test if isinstance(test, Finding) else _finding(job, members, test.region, test) for test in tests]
+        findings += [_finding(job, members, region) for region in regions]
+    findings += [test if isinstance(test, Finding) else _finding(job, members, test.where, test) for test in tests]
     return Study(
         process=process,
         findings=tuple(findings),
         warnings=weak_spots(job, members),
-        histograms=tuple(histogram(job, members, e) for e in bins),
+        histograms=tuple(_histogram(job, members, e) for e in bins),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
         n_holdout=0 if truth.holdout is None else len(truth.holdout),
@@ -147,14 +167,14 @@ def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iter
     reference = truth.reference
     if reference is None:
         return
-    where = [None, *(k for k, placement in enumerate(regions) if placement.region.condition)]
-    for text, k in product(process.summaries, where):
+    places = [None, *(placement for placement in regions if placement.region.condition)]
+    for text, where in product(process.summaries, places):
         e = process.number(text)
         values, lost = reference.values[e]
         usable, n_train = ~lost, float(process.n_train)
-        if k is not None:
-            usable &= regions[k].place(reference.values).region >= 0
-            n_train *= regions[k].shares(truth.train or reference)[0]
+        if where is not None:
+            usable &= where.place(reference.values).region >= 0
+            n_train *= where.shares(truth.train or reference)[0]
         true = values[usable]
         problem = ""
         if true.size < FEWEST:
@@ -162,9 +182,9 @@ def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iter
         elif true.min() == true.max():
             problem = f"all {true.size} true events have the same {text}, {true[0]:g}"
         if problem:
-            yield Finding(region=None if k is None else regions[k].region, summary=text, problem=problem)
+            yield Finding(region=where.region if where else None, summary=text, problem=problem)
         else:
-            yield Test(text, _value_of(e), k, true, n_train)
+            yield Test(text, _value_of(e), where, true, n_train)
 
 
 def _value_of(e: Expression) -> Callable[[Values], Floats]:
@@ -209,35 +229,62 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     return Test(
         name=f"classifier of {', '.join(process.classifier)}",
         summary=lambda values: np.asarray(ratio(features(values)), dtype=np.float64),
-        region=None,
+        where=None,
         reference=np.asarray(ratio.reference),
         n_train=process.n_train,
         skipped=each,
     )
 
 
-def _finding(job: Job, members: Sequence[Member], k: int | None, test: Test | None = None) -> Finding:
+def _finding(job: Job, members: Sequence[Member], where: Placement | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, share = job.process, 1.0 if k is None else 0.0
-    result, problem = None, ""
+    process, result, problem = job.process, None, ""
+    share = 1.0 if where is None else 0.0
     options = {"level": process.level, "max_lost": process.max_lost}
     try:
-        if k is not None:
-            share = float(np.mean([member.shares(k).sum() for member in members]))
+        if where is not None:
+            share = float(np.mean([member.shares(where).sum() for member in members]))
         if test is not None:
-            distances = [member.distances[job.tests.index(test)] for member in members]
+            distances = [member.distances[test] for member in members]
             n_train = max(round(test.n_train), 1)
             result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
-        elif k is not None:
-            result = averaging.from_tallies([member.tallies[k] for member in members], process.n_train, **options)
+        elif where is not None:
+            result = averaging.from_tallies([member.tallies[where] for member in members], process.n_train, **options)
     except RegionError as error:
-        problem = error.problem if k is None or len(job.regions[k]) == 1 else str(error)
+        problem = error.problem if where is None or len(where) == 1 else str(error)
     except ValueError as error:
         problem = str(error)
-    return Finding(
-        region=None if k is None else job.regions[k].region,
-        summary="" if test is None else test.name,
-        share=share,
-        result=result,
-        problem=problem,
+    region, summary = where.region if where else None, test.name if test else ""
+    return Finding(region=region, summary=summary, share=share, result=result, problem=problem)
+
+
+def _edges_of(values: Floats) -> Floats:
+    """Bins that hold almost all of some values, (bins + 1,); whole numbers of a small range have one each."""
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, [TAIL, 1 - TAIL]) if finite.size else (0.0, 1.0)
+    if high - low < BINS and (finite == np.round(finite)).all():
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _histogram(job: Job, members: Sequence[Member], e: Expression) -> Histogram:
+    """One of the numbers that a job has bins for, events outside of the bins included in the shares."""
+    process, reference, edges = job.process, job.truth.reference, job.histograms[e]
+    names = {process.number(text): text for text in (*process.observables, *process.summaries, *process.classifier)}
+    marks: list[float] = []
+    for placement in job.regions:
+        interval = placement.expression.interval() if placement.region.condition else None
+        if interval is not None and interval.inner == e:
+            marks += interval[1:]
+        elif placement.intervals is not None and placement.expression == e:
+            marks += [*placement.intervals.low, *placement.intervals.high]
+    name = names.get(e, e.text)
+    return Histogram(
+        name=name,
+        label=process.label(name),
+        edges=edges,
+        members=np.stack([member.counts[e] / (member.weight or 1.0) for member in members]),
+        true=None if reference is None else counts(reference.values[e].values, edges) / len(reference),
+        n_true=0 if reference is None else len(reference),
+        marks=tuple(sorted({mark for mark in marks if np.isfinite(mark)})),
     )

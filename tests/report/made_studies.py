@@ -7,9 +7,8 @@ import numpy as np
 from gampl import averaging, differential
 from gampl.kolmogorov import MEAN
 from gampl.regions import Placed, Tally
-from gampl.report.histograms import Histogram
 from gampl.report.process import Definition, Process, Region, SampleFiles
-from gampl.report.study import Finding, Study
+from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification, State
 
 N_TRAIN = 10_000
