@@ -42,11 +42,11 @@ MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a 
 def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
     """Draw the members' mean with a band of their spread, the true events, and the ends of regions; returns the axes.
 
-    ``ratio`` are axes for the same relative to the true events, if there are any.
+    ``ratio`` are axes for the same relative to the true events.
     """
     _draw(ax, h)
     mean, _ = h.band
-    filled = np.concatenate([mean, [] if h.true is None else h.true])
+    filled = np.concatenate([mean, h.true])
     filled = filled[filled > 0]
     if filled.size and filled.max() > MANY_DECADES * filled.min():
         ax.set_yscale("log", nonpositive="clip")
@@ -55,7 +55,7 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         ax.set_ylim(bottom=0)
     ax.set_ylabel("share of events per bin")
     lowest = ax
-    if ratio is not None and h.true is not None:
+    if ratio is not None:
         # a bin without true events has no ratio
         unit = np.where(h.true > 0, h.true, np.nan)
         _draw(ratio, h, unit)
@@ -106,13 +106,10 @@ def of_result(result: Amplification) -> Figure:
 
 
 def of_histogram(h: Histogram) -> Figure:
-    """A control plot in a figure of its own, with the ratio to true events where there are any."""
+    """A control plot in a figure of its own, with the ratio to true events."""
     with _new_figure(5.2, 4.4) as figure:
-        if h.true is None:
-            panels = [histogram(h, figure.subplots())]
-        else:
-            panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
-            histogram(h, panels[0], ratio=panels[1])
+        panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
+        histogram(h, panels[0], ratio=panels[1])
         plots.shared_legend(panels, columns=2)
     return figure
 
@@ -177,11 +174,10 @@ def _draw(ax: Axes, h: Histogram, unit: Floats | float = 1.0) -> None:
     ax.stairs(
         mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=f"mean of {members} members" if members > 1 else "generated"
     )
-    if h.true is not None:
-        centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
-        error = np.sqrt(h.true * (1 - h.true) / max(h.n_true, 1))
-        look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
-        ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
+    centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
+    error = np.sqrt(h.true * (1 - h.true) / h.n_true)
+    look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
+    ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
     for k, mark in enumerate(h.marks):
         ax.axvline(mark, color=plots.MODEL, ls="--", lw=1, label=None if k else "ends of regions")
     ax.set_xlim(h.edges[0], h.edges[-1])

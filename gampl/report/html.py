@@ -45,18 +45,10 @@ def _template() -> Template:
     )
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
-    environment.filters |= {
-        "advice": sharpen,
-        "files": _files,
-        "interval_of_counts": lambda ends: outputs.interval(ends, outputs.count),
-        "sentence": _sentence,
-    }
+    environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
+    environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
-    environment.globals |= {
-        "curve": lambda result: _image(figures.of_result(result)),
-        "overview": lambda findings: _image(figures.of_all(findings)),
-        "control_plot": lambda histogram: _image(figures.of_histogram(histogram)),
-    }
+    environment.globals["figures"] = figures
     return environment.get_template("report.html.j2")
 
 

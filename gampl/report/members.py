@@ -28,8 +28,7 @@ Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 class Placement:
     """One region, or several that are added up, with the edges that quantiles of true events have.
 
-    Raises:
-        ValueError: If quantiles cannot be taken.
+    A ValueError if these cannot be taken.
     """
 
     def __init__(self, region: Region, process: Process, truth: Truth) -> None:
@@ -78,7 +77,7 @@ class Test:
 class Job:
     """What is computed of each generated event, and what becomes of it."""
 
-    process: Process  #: what is asked for
+    process: Process
     truth: Truth  #: what members are compared with
     numbers: Numbers  #: all expressions
     regions: Sequence[Placement]  #: where events are counted
@@ -86,11 +85,7 @@ class Job:
     histograms: Mapping[Expression, Floats]  #: bins by expression
 
     def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
-        """All members, after their events have passed.
-
-        Raises:
-            ValueError: If a file cannot be used, or a member has fewer events than are to be used.
-        """
+        """All members, after their events have passed; a ValueError if one has fewer events than are to be used."""
         n_gen, members = self.process.n_gen, dict[str, Member]()
         for name, stream in streams(self.numbers.needed):
             for batch in stream:
@@ -162,15 +157,8 @@ def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floa
     return np.asarray(np.histogram(values[finite], edges, weights=kept)[0], dtype=np.float64)
 
 
-def weak_spots(job: Job, members: Sequence[Member]) -> tuple[str, ...]:
+def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     """What a user should know before believing an estimate, for members whose events have passed."""
-    spots = [_sizes, _repeats, _reference, _regions]
-    if job.process.averaging:
-        spots += [_overlaps, _pulls]
-    return tuple(text for spot in spots for text in spot(job, members))
-
-
-def _sizes(job: Job, members: Sequence[Member]) -> Iterator[str]:
     process, train = job.process, job.truth.train
     if process.averaging and job.regions and len(members) < 5:
         yield (
@@ -181,6 +169,16 @@ def _sizes(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield (
             f"the training sample has {len(train)} events, but n_train is {process.n_train}: G is in units of n_train"
         )
+    yield from _repeats(job, members)
+    if job.tests and job.truth.reference_is == "training":
+        yield (
+            "the differential estimates compare with the events that the generator was trained on, which makes even a "
+            "poor one look good: keep a holdout"
+        )
+    yield from _regions(job, members)
+    if process.averaging:
+        yield from _overlaps(job, members)
+        yield from _pulls(job, members)
 
 
 def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
@@ -222,14 +220,6 @@ def _repeated(known: NDArray[np.uint64], others: NDArray[np.uint64]) -> float:
     known_twice, others_twice = (np.count_nonzero(h[1:] == h[:-1]) / max(h.size - 1, 1) for h in (known, others))
     expected = 2 * max(known_twice * others.size, others_twice * known.size)
     return share if share * others.size > expected + 5 * np.sqrt(expected) + CHANCE else 0.0
-
-
-def _reference(job: Job, _: Sequence[Member]) -> Iterator[str]:
-    if job.tests and job.truth.reference_is == "training":
-        yield (
-            "the differential estimates compare with the events that the generator was trained on, which makes even a "
-            "poor one look good: keep a holdout"
-        )
 
 
 def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:

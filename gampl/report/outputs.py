@@ -17,7 +17,7 @@ import gampl
 from gampl.basics import Interval, NoteCode, in_digits, significant
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding, Study
-from gampl.result import Amplification, State
+from gampl.result import Amplification, State, Worth
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = {" billion": 1e9, " million": 1e6}
@@ -93,16 +93,17 @@ def answer(finding: Finding) -> str:
     result = finding.result
     if result is None:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
-    sentences = [*(_differential(finding, result) if finding.summary else _averaging(finding, result))]
+    pooled, single = result.pooled, result.single
+    if pooled is None or single is None:
+        sentences = [*_differential(finding, result)]
+    else:
+        sentences = [*_averaging(finding, result, pooled, single)]
     if any(note.code is NoteCode.REUSED for note in result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
 
-def _averaging(finding: Finding, result: Amplification) -> Iterator[str]:
-    pooled, single = result.pooled, result.single
-    if pooled is None or single is None:
-        raise ValueError(f"{finding.what}: expected an averaging estimate, got a {result.method} one")
+def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> Iterator[str]:
     yield (
         f"For the share of events in the region {where(finding.region)}, the pooled sample of your "
         f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
@@ -253,15 +254,7 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
     """
     content = {
         "title": study.process.title,
-        "findings": [
-            {
-                **_about(finding),
-                "words": answer(finding),
-                "problem": finding.problem,
-                "result": None if finding.result is None else finding.result.to_dict(),
-            }
-            for finding in study.findings
-        ],
+        "findings": [_entry(finding) for finding in study.findings],
         "warnings": study.warnings,
         "samples": {
             "members": [{"name": name, "n_gen": n} for name, n in zip(study.members, study.n_gen, strict=True)],
@@ -281,12 +274,12 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
 def to_csv(study: Study) -> str:
     """One row for each finding, with a line of names above; infinite ends are written inf."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for finding in study.findings:
-        row = _about(finding) | {"problem": finding.problem}
+        row = _entry(finding)
         if (result := finding.result) is not None:
-            row |= {name: getattr(result, name) for name in ("G", "n_equiv", "level", "state", "n_train", "n_members")}
+            row |= row["result"]
             row["G_low"], row["G_high"] = result.interval
             row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
             for name, worth in (("pooled_at_least", result.pooled), ("single_at_least", result.single)):
@@ -296,8 +289,16 @@ def to_csv(study: Study) -> str:
     return text.getvalue()
 
 
-def _about(finding: Finding) -> dict[str, Any]:
-    return {"method": finding.method, "region": finding.where, "summary": finding.summary, "share": finding.share}
+def _entry(finding: Finding) -> dict[str, Any]:
+    return {
+        "method": finding.method,
+        "region": finding.where,
+        "summary": finding.summary,
+        "share": finding.share,
+        "words": answer(finding),
+        "problem": finding.problem,
+        "result": None if finding.result is None else finding.result.to_dict(),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -79,8 +79,7 @@ class _Loader(yaml.SafeLoader):
 def load(path: Path) -> Any:
     """The content of a YAML file; its texts hold printable characters, tabs and line breaks only.
 
-    Raises:
-        ProcessFileError: If it cannot be read, is longer than `MOST_BYTES`, or is not plain data in YAML.
+    A `ProcessFileError` if it cannot be read, is longer than `MOST_BYTES`, or is not plain data in YAML.
     """
     try:
         with path.open("rb") as file:
@@ -162,11 +161,7 @@ def shown(content: Any) -> str:
 
 
 def take(kind: Any, content: Any, key: str = "") -> Any:
-    """The content of a file at a key as what it should be: anything that msgspec can make, such as a class.
-
-    Raises:
-        ProcessFileError: If it is something else.
-    """
+    """The content of a file at a key as what it should be, such as a class, or else a `ProcessFileError`."""
     if (known := getattr(kind, "__annotations__", None)) and isinstance(content, dict):
         check_keys(content, known, key)
     try:

@@ -39,8 +39,7 @@ class Batch(NamedTuple):
     def by_member(self, name: str) -> Iterator[tuple[str, "Batch"]]:
         """The batch under this name, or its parts if a column says which member each event is of.
 
-        Raises:
-            ValueError: If a label is missing, or there are so many that the column can hardly be one of labels.
+        A ValueError if a label is missing, or there are so many that the column can hardly be one of labels.
         """
         if self.members is None:
             yield name, self
@@ -67,9 +66,7 @@ def _text(label: Any) -> str:
 def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
     """Columns of these names of all files, one after the other, or observables of particles where they hold these.
 
-    Raises:
-        EventFileError: If a file is not what it should be, or has no column or observable of a name.
-        FileNotFoundError: If there is no such file.
+    An `EventFileError` if a file is not what it should be, or has no column or observable of a name.
     """
     labels = () if files.member is None else (files.member,)
     further = labels if files.weight is None else (files.weight, *labels)
@@ -98,31 +95,21 @@ def _of_particles(process: Process, path: Path, events: Events, names: Iterable[
     known = {"top_pair": top_pair.COMPOSITES, "z_jets": z_jets.COMPOSITES}
     composites = {**known.get(str(events.about.get("process")), {}), **process.composites}
     jets = [particle for particle in events.particles if particle.startswith(("j", "b", "q"))] or None
-    numbers = {}
+    numbers = dict(events.columns)
     for name in names:
         try:
-            numbers[name] = (
-                events.columns[name]
-                if name in events.columns
-                else observable(name, events.particles, composites, jets)(events.momenta)
-            )
+            if name not in events.columns:
+                numbers[name] = observable(name, events.particles, composites, jets)(events.momenta)
         except ValueError as error:
-            listed = ", ".join(events.columns) or "none"
-            problem = f"{name!r} is neither a column ({listed}) nor an observable: {error}"
+            problem = f"{name!r} is neither a column ({', '.join(events.columns) or 'none'}) nor an observable: {error}"
             raise EventFileError(f"{path}: {problem}") from None
     return numbers
 
 
 class Numbers:
-    """Expressions that are computed batch by batch, each once: observables first, then what is made of them.
+    """Expressions that are computed batch by batch, each once: observables of the process first, in their order.
 
-    Args:
-        process: Its observables can be used in all expressions, and in observables below them.
-        expressions: What to compute.
-        learned: Observables that the events have as columns already, since a generator has learned them.
-
-    Attributes:
-        needed: Names of the columns that the events must have.
+    Observables that a generator has learned are columns already; ``needed`` are all columns that events must have.
     """
 
     def __init__(self, process: Process, expressions: Iterable[Expression], learned: Sequence[str] = ()) -> None:
@@ -161,8 +148,7 @@ class TrueSample:
     ) -> "TrueSample | None":
         """All events of the training sample or the holdout; None if there are none.
 
-        Raises:
-            ValueError: If a file cannot be used or unweighted, or the numbers of too many events are not finite.
+        A ValueError if a file cannot be used or unweighted, or the numbers of too many events are not finite.
         """
         files: SampleFiles | None = getattr(process, name)
         if files is None:

@@ -13,7 +13,7 @@ from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
 from gampl.report.members import Job, Member, Placement, Streams, Test, counts, weak_spots
 from gampl.report.process import Process, Region
-from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batches
+from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.result import Amplification
 from gampl.spread import RegionError
 
@@ -60,8 +60,8 @@ class Histogram:
     label: str  #: for the axis, with its unit
     edges: Floats  #: (bins + 1,)
     members: Floats  #: share of each member's events in each bin, (members, bins)
-    true: Floats | None = None  #: the same of the true events, (bins,); None if there are none
-    n_true: int = 0  #: true events behind it
+    true: Floats  #: the same of the true events, (bins,)
+    n_true: int  #: true events behind it
     marks: tuple[float, ...] = ()  #: ends of regions that are intervals of this number
 
     @property
@@ -90,13 +90,14 @@ class Study:
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.
 
+    An estimate that cannot be made is a `Finding` without a result that says why.
+
     Args:
-        process: What to do; its members must be given by files.
+        process: What to do; its members must be files.
         progress: Called with the name of a sample and the events read of it.
 
     Raises:
-        ValueError: If the process has no members, or a file cannot be used. An estimate that cannot be made is a
-            `Finding` without a result that says why.
+        ValueError: If the process has no members, or a file cannot be used.
     """
     files = process.members
     if files is None:
@@ -117,22 +118,21 @@ def analyse_streams(
 ) -> Study:
     """Analyse as `analyse` does, for members that need not be files.
 
-    Args:
-        process: What to do.
-        streams: Makes, for names of columns, the name and the batches of each member.
-        progress: See `analyse`.
-        learned: Observables that are columns of the generated events already.
+    ``streams`` makes, for names of columns, the name and the batches of each member; observables that were learned are
+    columns of these already.
     """
     start = time.monotonic()
     expressions = _expressions(process)
     truth = Truth.of(process, expressions, progress)
     numbers = Numbers(process, expressions, learned)
     regions = [Placement(region, process, truth) for region in process.regions]
-    tests = list(_tests(process, truth, regions))
-    if process.classifier:
-        tests.append(_learn(process, truth, numbers, streams))
-    true = {} if truth.reference is None else truth.reference.values
-    bins = {e: _edges_of(values) for e, (values, _) in true.items() if not e.is_condition}
+    tests: list[Test | Finding] = []
+    bins: dict[Expression, Floats] = {}
+    if (reference := truth.reference) is not None:
+        tests += _tests(process, truth, reference, regions)
+        if process.classifier:
+            tests.append(_learn(process, reference, numbers, streams))
+        bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
     job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
     members = job.members(streams, progress)
     findings: list[Finding] = []
@@ -142,8 +142,8 @@ def analyse_streams(
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=weak_spots(job, members),
-        histograms=tuple(_histogram(job, members, e) for e in bins),
+        warnings=tuple(weak_spots(job, members)),
+        histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
         n_holdout=0 if truth.holdout is None else len(truth.holdout),
@@ -162,11 +162,10 @@ def _expressions(process: Process) -> list[Expression]:
     return list(dict.fromkeys(expressions))
 
 
-def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iterator[Test | Finding]:
+def _tests(
+    process: Process, truth: Truth, reference: TrueSample, regions: Sequence[Placement]
+) -> Iterator[Test | Finding]:
     """Each summary for all events, and in each region that is a condition."""
-    reference = truth.reference
-    if reference is None:
-        return
     places = [None, *(placement for placement in regions if placement.region.condition)]
     for text, where in product(process.summaries, places):
         e = process.number(text)
@@ -192,18 +191,16 @@ def _value_of(e: Expression) -> Callable[[Values], Floats]:
     return lambda values: values[e].values
 
 
-def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -> Test:
+def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: Streams) -> Test:
     """Train a classifier on half of the true events and as many generated ones, the first of each member.
 
-    The other half is the reference of the test. If members have few events, half of these are left for the test.
+    The other half is the reference. If members have few events, half of these are left for the test.
     """
-    files, reference = process.members, truth.reference
+    files = process.members
     if files is not None and files.member is not None:
         raise ValueError("classifier: needs a file for each member, not a column that says which member an event is of")
     if files is not None and files.weight is not None:
         raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
-    if reference is None:
-        raise ValueError("classifier: needs true events, expected a holdout or a training sample")
     expressions = [process.number(text) for text in process.classifier]
 
     def features(values: Values) -> Floats:
@@ -267,9 +264,9 @@ def _edges_of(values: Floats) -> Floats:
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
 
 
-def _histogram(job: Job, members: Sequence[Member], e: Expression) -> Histogram:
+def _histogram(job: Job, reference: TrueSample, members: Sequence[Member], e: Expression) -> Histogram:
     """One of the numbers that a job has bins for, events outside of the bins included in the shares."""
-    process, reference, edges = job.process, job.truth.reference, job.histograms[e]
+    process, edges = job.process, job.histograms[e]
     names = {process.number(text): text for text in (*process.observables, *process.summaries, *process.classifier)}
     marks: list[float] = []
     for placement in job.regions:
@@ -284,7 +281,7 @@ def _histogram(job: Job, members: Sequence[Member], e: Expression) -> Histogram:
         label=process.label(name),
         edges=edges,
         members=np.stack([member.counts[e] / (member.weight or 1.0) for member in members]),
-        true=None if reference is None else counts(reference.values[e].values, edges) / len(reference),
-        n_true=0 if reference is None else len(reference),
+        true=counts(reference.values[e].values, edges) / len(reference),
+        n_true=len(reference),
         marks=tuple(sorted({mark for mark in marks if np.isfinite(mark)})),
     )
