@@ -234,12 +234,8 @@ def _printable(text: str) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what computed the numbers."""
-    return {
-        "gampl": gampl.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-    }
+    packages = {"gampl": gampl, "numpy": np, "scipy": scipy}
+    return {name: package.__version__ for name, package in packages.items()} | {"python": platform.python_version()}
 
 
 def now() -> str:
