@@ -275,7 +275,7 @@ def to_csv(study: Study) -> str:
     for finding in study.findings:
         row = _entry(finding)
         if (result := finding.result) is not None:
-            row |= row["result"]
+            row = row["result"] | row
             row["G_low"], row["G_high"] = result.interval
             row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
             for name, worth in (("pooled_at_least", result.pooled), ("single_at_least", result.single)):
