@@ -86,6 +86,11 @@ class Study:
     reference_is: str  #: ``"holdout"`` or ``"training"``, what the differential estimates compare with
     seconds: float = field(compare=False)  #: wall time
 
+    @property
+    def estimates(self) -> tuple[Finding, ...]:
+        """The findings that have a result."""
+        return tuple(finding for finding in self.findings if finding.result is not None)
+
 
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.

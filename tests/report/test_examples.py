@@ -28,7 +28,7 @@ def test_from_the_process_file_to_the_report(name):
     assert study.n_gen == (3000, 3000)
     n_single = sum(bool(region.condition) for region in file.process.regions)
     assert len(study.findings) == len(file.process.regions) + len(file.process.summaries) * (1 + n_single) + 1
-    assert any(finding.result for finding in study.findings)
+    assert study.estimates
     names = [histogram.name for histogram in study.histograms]
     assert sorted(set(names)) == sorted(names)
     assert set(file.generator.columns) <= set(names)

@@ -55,7 +55,7 @@ def test_the_table_says_limits_and_problems():
 def test_a_row_of_a_region_has_the_n_train_that_its_result_refers_to():
     lines = table(study()).splitlines()
     start = lines.index("differential amplification")
-    rows = {made.what: made.result.n_train for made in study().findings if made.result and made.summary == "m_tt"}
+    rows = {made.what: made.result.n_train for made in study().estimates if made.summary == "m_tt"}
     assert set(rows.values()) == {10_000, 300}
     for what, n_train in rows.items():
         row = next(line for line in lines[start:] if line.startswith(what))
