@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval, Note, NoteCode
+from gampl.basics import Interval
 from gampl.distances import Distances, summarise
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, State
+from gampl.result import Amplification, Note, NoteCode, State
 from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
 
 FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries

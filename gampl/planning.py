@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Interval, Note, NoteCode, in_digits, percent
+from gampl.basics import Interval
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, excess, worth
+from gampl.result import Note, NoteCode, in_digits, percent
 from gampl.spread import Spread
 
 COUNTING_SHARE = 0.04  # by which counting generated events may lengthen the logarithm of the factor

@@ -1,6 +1,6 @@
-"""Regions V of phase space, Eq. (9): which events are in, and what share of a member's events that is, Eq. (10)."""
+"""Regions V of phase space, Eq. (9): which events are in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats
-from gampl.samples import Accumulator
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -189,72 +188,3 @@ def _values(observable: Observable, events: Floats) -> Floats:
     if values.shape != (len(events),):
         raise ValueError(f"the observable must give one number per event, shape ({len(events)},), got {values.shape}")
     return values
-
-
-class Shares(NamedTuple):
-    """Integrals of one member, Eq. (10), after some of its events."""
-
-    n_gen: int  #: events behind them
-    integrals: Floats  #: (regions,)
-    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
-    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
-
-
-class Tally(Accumulator):
-    """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
-
-    A weighted integral is the share of the weights. It is a ratio of two sums, and its variance is that of the sum of
-    w (1_V - I) over the events, the delta method's.
-
-    Args:
-        n_regions: Number of regions.
-        steps: See `gampl.samples.Accumulator`.
-        name: How to call the member in messages.
-    """
-
-    def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
-        super().__init__(steps, name)
-        # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
-        self._weights = np.zeros(n_regions + 1)
-        self._squares = np.zeros(n_regions + 1)
-
-    def update(self, placed: Placed, weights: Floats | None = None) -> None:
-        """Add the events of a batch, with weights of shape (n,) if they have any; errors are those of `parts`."""
-        size = self._weights.size
-        for part, is_complete in self.parts(placed.lost, weights):
-            cells, w = placed.region[part] + 1, None if weights is None else weights[part]
-            self._weights += np.bincount(cells, w, minlength=size)
-            if w is not None:
-                self._squares += np.bincount(cells, w**2, minlength=size)
-            if is_complete and self._weights.sum() > 0:
-                self.prefixes.append(self.shares)
-
-    @property
-    def shares(self) -> Shares:
-        """The shares of all events so far; a ValueError if their number or weight is not positive."""
-        total = self._weights.sum()
-        if not total > 0:
-            what = "the weights add up to" if self.n_gen else "expected at least one event, the sum is"
-            raise ValueError(f"{what} {total:g}: a share of them means nothing")
-        weights = self._weights[1:]
-        integrals = weights / total
-        squares = self._squares if self.is_weighted else self._weights
-        variances = (squares[1:] * (1 - 2 * integrals) + integrals**2 * squares.sum()) / total**2
-        if (effective := self.n_effective) > 1:
-            variances = variances * effective / (effective - 1)
-        return Shares(self.n_gen, integrals, variances, weights.copy())
-
-    @property
-    def n_effective(self) -> float:
-        """Number of events of equal weight whose sum fluctuates as much, (sum w)^2 / sum w^2 (Kish 1965)."""
-        if not self.is_weighted:
-            return float(self.n_gen)
-        return float(self._weights.sum() ** 2 / self._squares.sum())
-
-    @property
-    def inside(self) -> Floats:
-        """The same number of events in each region, shape (regions,)."""
-        if not self.is_weighted:
-            return self._weights[1:]
-        squares = self._squares[1:]
-        return np.divide(self._weights[1:] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats, Note, NoteCode
+from gampl.basics import Floats
+from gampl.result import Note, NoteCode
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")

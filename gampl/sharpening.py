@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Interval, in_digits
+from gampl.basics import Interval
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
-from gampl.result import Amplification, State
+from gampl.result import Amplification, State, in_digits
 from gampl.spread import AveragingCurve, Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone

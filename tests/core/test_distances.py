@@ -8,10 +8,10 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import differential
-from gampl.basics import NoteCode
 from gampl.distances import Comparison, Distances, WeightedKolmogorovSmirnov, summarise, trace
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import coordinate, radius
+from gampl.result import NoteCode
 
 SIZES = np.array([3, 40, 500, 1200])
 
