@@ -15,56 +15,6 @@ from gampl.samples import Accumulator, Steps, batches, prefix_sizes
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
 
-class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
-    """The distance of a stream of weighted events to a reference whose events are of equal weight, Eq. (33).
-
-    The stream's distribution function F at a reference point is the share of the weights below it. Its variance is
-    ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2, with the sums of weights S and of squared weights Q, Q(t) up to the point.
-    `n_effective` is the number of events of equal weight whose largest variance, 1 / 4n, is that of this stream, and no
-    more than S^2 / Q.
-    """
-
-    def _start(self) -> None:
-        # sums of weights and of their squares: of all events, of those up to each point, of those below it
-        self._all = np.zeros(2)
-        self._sums_up_to, self._sums_below = np.zeros((2, 2, self.points.size))
-
-    def update(self, values: ArrayLike, weights: ArrayLike = 1.0) -> None:
-        """Add values of the stream with their weights, both (n,).
-
-        Raises:
-            ValueError: If there is not one finite weight for each value.
-        """
-        x, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-        if x.ndim != 1 or w.shape != x.shape:
-            raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
-        if bad := int((~np.isfinite(w)).sum()):
-            raise ValueError(f"weights: {bad} of {w.size} are not finite")
-        lost = ~np.isfinite(x)
-        order = np.argsort(np.where(lost, np.inf, x))
-        ordered = x[order][: x.size - lost.sum()]
-        sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
-        np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
-        self._sums_up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
-        self._sums_below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self._all += sums[:, -1]
-        self.total = float(self._all[0])
-        self.n_gen += x.size
-        self.n_lost += int(lost.sum())
-
-    @property
-    def n_effective(self) -> float:
-        """Events of equal weight that fluctuate as much."""
-        up_to, _ = self._functions()
-        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._all[1] - self._sums_up_to[1])
-        return float(self._all[0] ** 2 / max(4 * squares.max(), self._all[1]))
-
-    def _functions(self) -> tuple[Floats, Floats]:
-        if not self.total > 0:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
-        return self._sums_up_to[0] / self.total, self._sums_below[0] / self.total
-
-
 class Distance(NamedTuple):
     """The distance of Eq. (33) after some events."""
 
@@ -92,14 +42,8 @@ class Distances(Accumulator):
         """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
         if self._test is None:
             raise ValueError("these distances are closed: no further events are accepted")
-        parts = self.parts(~np.isfinite(values), weights)
-        if weights is not None and self.n_gen == 0:
-            self._test = WeightedKolmogorovSmirnov(self.reference)
-        for part, is_complete in parts:
-            if isinstance(self._test, WeightedKolmogorovSmirnov):
-                self._test.update(values[part], np.asarray(weights)[part])
-            else:
-                self._test.update(values[part])
+        for part, is_complete in self.parts(~np.isfinite(values), weights):
+            self._test.update(values[part], None if weights is None else weights[part])
             if is_complete and self._test.total > 0:
                 self.prefixes.append(self.now)
 

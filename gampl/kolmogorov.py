@@ -18,8 +18,9 @@ class KolmogorovSmirnov:
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
-    distance is exact at any time, after any number of values, ties included, and memory does not grow. Values that
-    share no cell of a fine grid with a reference point are counted by cell; only the others are sorted.
+    distance is exact at any time, after any number of values, ties included, and memory does not grow.
+
+    Values of the stream may have weights; its distribution function F is then the share of the weights.
 
     Args:
         reference: Values of the reference sample, shape (n_ref,).
@@ -28,7 +29,6 @@ class KolmogorovSmirnov:
         n_gen: Values of the stream so far.
         n_lost: Those that are not finite. They lie above all reference points, so that they change the distance by no
             more than their share.
-        total: Sum of the values' weights.
 
     Raises:
         ValueError: If the reference is empty, has a value that is not finite, or all its values are the same.
@@ -44,38 +44,63 @@ class KolmogorovSmirnov:
         if self.points.size == 1 and values.size > 1:
             constant = f"all {values.size} values are {self.points[0]:g}"
             raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
-        self.n_ref, self.n_gen, self.n_lost, self.total = values.size, 0, 0, 0.0
+        self.n_ref, self.n_gen, self.n_lost, self.is_weighted = values.size, 0, 0, False
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
-        self._start()
+        # sums of weights and of their squares: of all values, of those up to each point, of those below it
+        self._all = np.zeros(2)
+        self._up_to, self._below = np.zeros((2, 2, self.points.size))
 
-    def _start(self) -> None:
-        self._grid = _Grid(self.points)
-        self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
-        # of the values that share a cell with a reference point
-        self._up_to, self._below = np.zeros((2, self.points.size), dtype=np.int64)
+    def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
 
-    def update(self, values: ArrayLike) -> None:
-        """Add values of the stream, shape (n,)."""
-        batch = np.asarray(values)
-        if batch.ndim != 1:
-            raise ValueError(f"values must hold one number per event, shape (n,), got {batch.shape}")
-        self.n_gen += batch.size
-        self.total = float(self.n_gen)
-        finite = np.isfinite(batch)
-        if not finite.all():
-            batch = batch[finite]
-            self.n_lost += finite.size - batch.size
-        cells = self._grid.cells(batch)
-        self._in_cell += np.bincount(cells, minlength=self._in_cell.size)
-        close = np.sort(batch[self._grid.holds_point[cells]])
-        self._below += np.searchsorted(close, self.points, side="left")
-        self._up_to += np.searchsorted(close, self.points, side="right")
+        Raises:
+            ValueError: If there is not one finite weight for each value.
+        """
+        x = np.asarray(values)
+        if x.ndim != 1:
+            raise ValueError(f"values must hold one number per event, shape (n,), got {x.shape}")
+        finite = np.isfinite(x)
+        n_finite = int(finite.sum())
+        if weights is None:
+            ordered = np.sort(x[finite] if n_finite < x.size else x)
+            sums: NDArray[Any] = np.arange(x.size + 1)[None]
+        else:
+            w = np.asarray(weights, dtype=np.float64)
+            if w.shape != x.shape:
+                raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
+            if bad := int((~np.isfinite(w)).sum()):
+                raise ValueError(f"weights: {bad} of {w.size} are not finite")
+            order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
+            ordered = x[order][:n_finite]
+            sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
+            np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+            self.is_weighted = True
+        self._up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
+        self._below += sums[:, np.searchsorted(ordered, self.points, side="left")]
+        self._all += sums[:, -1]
+        self.n_gen += x.size
+        self.n_lost += x.size - n_finite
+
+    @property
+    def total(self) -> float:
+        """Sum of the values' weights, or their number."""
+        return float(self._all[0])
 
     @property
     def n_effective(self) -> float:
-        """Events of equal weight that fluctuate as much: all."""
-        return float(self.n_gen)
+        """Events of equal weight that fluctuate as much.
+
+        With the sums of weights S and of squared weights Q, of which Q(t) is of values up to a point, the variance of F
+        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is that of 1 / 4n for events of equal weight; their
+        number is no more than S^2 / Q.
+        """
+        if not self.is_weighted:
+            return float(self.n_gen)
+        (total, all_squares), squares = self._all, self._up_to[1]
+        F = self._share(self._up_to)
+        variances = (1 - F) ** 2 * squares + F**2 * (all_squares - squares)
+        return float(total**2 / max(4 * variances.max(), all_squares))
 
     @property
     def distance(self) -> float:
@@ -84,40 +109,16 @@ class KolmogorovSmirnov:
         Raises:
             ValueError: If there were none, or their weights do not add up to a positive number.
         """
-        up_to, below = self._functions()
-        return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
+        up_to = np.abs(self._share(self._up_to) - self._reference_up_to).max()
+        return float(max(up_to, np.abs(self._share(self._below) - self._reference_below).max()))
 
-    def _functions(self) -> tuple[Floats, Floats]:
-        """The stream's distribution function at each point and just below it."""
+    def _share(self, sums: Floats) -> Floats:
+        """The stream's distribution function from its sums at each point or just below it."""
         if self.n_gen == 0:
             raise ValueError("no values yet: a distance needs at least one")
-        elsewhere = np.cumsum(np.where(self._grid.holds_point, 0, self._in_cell))[self._grid.cell_of_point]
-        return (elsewhere + self._up_to) / self.n_gen, (elsewhere + self._below) / self.n_gen
-
-
-class _Grid:
-    """Equal cells that cover the bulk of some points; the outer two reach to infinity.
-
-    A value's cell is found with operations that never change the order of two numbers, whatever they round, and in the
-    same way for all: a value in a lower cell than a point is smaller than that point, without any exception.
-    """
-
-    def __init__(self, points: NDArray[Any]) -> None:
-        n_cells = min(64 * points.size, 1 << 16)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            self._low, self._high = np.quantile(points, [0.01, 0.99]).astype(np.float32)
-            span = self._high - self._low
-            self._scale = np.float32(n_cells - 1) / span
-        if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
-            self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
-        self.cell_of_point = self.cells(points)
-        self.holds_point = np.zeros(n_cells, dtype=bool)
-        self.holds_point[self.cell_of_point] = True
-
-    def cells(self, values: NDArray[Any]) -> NDArray[np.intp]:
-        """Number of the cell of each value, not decreasing with the value."""
-        x = np.subtract(np.clip(values, self._low, self._high), self._low, dtype=np.float32)
-        return (x * self._scale).astype(np.intp)
+        if not self.total > 0:
+            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+        return np.asarray(sums[0] / self.total)
 
 
 def distance_to_density(probabilities: ArrayLike) -> Floats:

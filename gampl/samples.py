@@ -16,7 +16,6 @@ A = TypeVar("A", bound="Accumulator")
 
 BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
 LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
-METHODS = ("sample", "resample", "rvs")  # of generators
 
 
 def as_events(values: Any, what: str = "events") -> Floats:
@@ -46,7 +45,8 @@ def as_events(values: Any, what: str = "events") -> Floats:
 
 def is_generator(member: Any) -> bool:
     """Whether events can be drawn from it; data frames and arrays have methods of that name, too."""
-    return any(callable(getattr(member, name, None)) for name in METHODS) and not hasattr(member, "__array__")
+    can_draw = any(callable(getattr(member, name, None)) for name in ("sample", "resample", "rvs"))
+    return can_draw and not hasattr(member, "__array__")
 
 
 def draw(generator: Any, n: int) -> Floats:
@@ -59,10 +59,8 @@ def draw(generator: Any, n: int) -> Floats:
     Raises:
         ValueError: If the generator does not return n events.
     """
-    if hasattr(generator, "batch_shape"):  # a distribution of PyTorch
-        events = generator.sample((n,))
-    elif hasattr(generator, "sample"):
-        events = generator.sample(n)
+    if hasattr(generator, "sample"):
+        events = generator.sample((n,) if hasattr(generator, "batch_shape") else n)
     elif hasattr(generator, "resample"):
         events = np.transpose(generator.resample(n))
     else:
@@ -77,10 +75,8 @@ def draw(generator: Any, n: int) -> Floats:
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
     """The events of a member in batches: of an array, see `as_events`, an iterable of such, or a generator, see `draw`.
 
-    Args:
-        member: The sample.
-        n_gen: How many events; all by default, which a generator does not have. No further batch is read.
-        what: How to call the member in error messages.
+    The first ``n_gen`` events, and no further batch is read; all by default, which a generator does not have. ``what``
+    is how to call the member in error messages.
 
     Raises:
         ValueError: If it is none of these, or has fewer events.
@@ -101,8 +97,12 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
         if n_gen is None:
             raise ValueError(f"{what}: {type(member).__name__} can generate any number of events, expected n_gen")
         yield from (draw(member, min(BATCH, n_gen - start)) for start in range(0, n_gen, BATCH))
-    elif hasattr(member, "__array__") or hasattr(member, "detach") or hasattr(member, "__dataframe__"):
-        yield from _slices(member, what)
+    elif any(hasattr(member, name) for name in ("__array__", "detach", "__dataframe__")):
+        n = len(member) if np.ndim(member) else 0
+        rows = getattr(member, "iloc", member)  # of a frame, whatever its index
+        # a part at a time: a file that is mapped into memory may be larger than that
+        pieces = (rows[start : start + BATCH] for start in range(0, n, BATCH)) if n > BATCH else (member,)
+        yield from (as_events(part, what) for part in pieces)
     elif isinstance(member, str | bytes | dict) or not isinstance(member, Iterable):
         raise ValueError(f"{what}: expected events, batches of events or a generator, got {_name(member)}")
     else:
@@ -116,16 +116,6 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
             raise ValueError(f"{what}: {len(member)} arrays of {len(first)} numbers look like events; stack them")
         else:
             yield from (as_events(batch, f"{what}, a batch") for batch in chain([first], parts))
-
-
-def _slices(member: Any, what: str) -> Iterator[Floats]:
-    """An array a part at a time: a file that is mapped into memory may be larger than that."""
-    n = len(member) if np.ndim(member) else 0
-    if n <= BATCH:
-        yield as_events(member, what)
-        return
-    rows = getattr(member, "iloc", member)  # of a frame, whatever its index
-    yield from (as_events(rows[start : start + BATCH], what) for start in range(0, n, BATCH))
 
 
 def _are_vectors(parts: Sequence[Any]) -> bool:
@@ -205,17 +195,16 @@ class Steps:
     def __init__(self, sizes: Iterable[int]) -> None:
         self.done = 0
         self._sizes = iter(sizes)
-        self._next = next(self._sizes, None)
+        self._next = next(self._sizes, np.inf)
 
     def cut(self, n: int) -> Iterator[tuple[slice, bool]]:
         """Parts of the next n events, and whether each completes a prefix."""
         start = 0
         while start < n:
-            stop = n if self._next is None else min(n, start + int(self._next) - self.done)
+            stop = int(min(n, start + self._next - self.done))
             self.done += stop - start
-            is_complete = self.done == self._next
-            if is_complete:
-                self._next = next(self._sizes, None)
+            if is_complete := self.done == self._next:
+                self._next = next(self._sizes, np.inf)
             yield slice(start, stop), bool(is_complete)
             start = stop
 
