@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov distances at nested prefixes of streams: of weighted events, and of many summaries in one pass."""
+"""Kolmogorov-Smirnov distances at nested prefixes of streams, and of many summaries in one pass."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,9 @@ class Distance(NamedTuple):
 
 
 class Distances(Accumulator):
-    """Distances at nested prefixes of a member's sample.
+    """Distances at nested prefixes of a member's sample to a reference, see `gampl.kolmogorov.KolmogorovSmirnov`.
 
-    Args:
-        reference: Summaries of the reference sample, shape (n_ref,), fit for `KolmogorovSmirnov`.
-        steps: See `gampl.samples.Accumulator`.
-        name: How to call the member in messages.
+    For the other arguments see `gampl.samples.Accumulator`.
     """
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
@@ -95,9 +92,9 @@ def trace(
         sample: Batches of events, shape (n, dim) or (n,), or any other sample, see `gampl.samples.batches`.
         comparisons: What to test.
         n_gen: Increasing numbers of generated events, before any cut, shape (steps,), or a single one.
-        max_lost: Largest tolerated share, of the events that are kept, whose summary is not finite. They count as
-            above all others.
-        member: How to call the stream in messages.
+        max_lost: Largest tolerated share of events that are kept, but whose summary is not finite; they count as above
+            all others.
+        member: Number of the stream, for messages.
         progress: Called with the events done after each batch.
 
     Raises:
@@ -106,7 +103,6 @@ def trace(
     """
     sizes = prefix_sizes(n_gen)
     tests = [Distances(c.reference, steps=()) for c in comparisons]
-    # what several comparisons share is computed once
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
     distances, n_kept, steps = [], [], Steps(sizes)

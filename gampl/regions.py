@@ -1,9 +1,10 @@
 """Regions V of phase space, Eq. (9): which events are in."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,28 +46,24 @@ class Placed(NamedTuple):
         return RegionCounts(inside, int(self.lost.sum()))
 
 
-class Regions(Protocol):
+class Regions(ABC):
     """What the averaging estimator asks of regions."""
 
+    @abstractmethod
     def __len__(self) -> int:
         """Return the number of regions."""
-        ...
 
+    @abstractmethod
     def place(self, events: Floats) -> Placed:
-        """The region of each event of one batch."""
-        ...
+        """The region of each event of one batch, shape (n, dim)."""
 
-
-class _Countable:
-    """Regions that count what they place."""
-
-    def count(self: Regions, events: Floats) -> RegionCounts:
+    def count(self, events: Floats) -> RegionCounts:
         """Count the events of one batch, shape (n, dim), in each region; errors are those of `place`."""
         return self.place(events).counts(len(self))
 
 
 @dataclass(frozen=True, eq=False)
-class Intervals(_Countable):
+class Intervals(Regions):
     """Non-overlapping half-open intervals [low, high) of an observable.
 
     Args:
@@ -109,8 +106,7 @@ class Intervals(_Countable):
     def quantiles(cls, events: ArrayLike, n_regions: int, observable: Observable = coordinate) -> "Intervals":
         """Regions that hold equal shares of a sample, the outer two reaching to infinity.
 
-        Raises:
-            ValueError: If the sample has non-finite values or too few different ones.
+        A ValueError if the sample has non-finite values or too few different ones.
         """
         values = _values(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
@@ -135,7 +131,7 @@ class Intervals(_Countable):
         return np.append(self.low, self.high[-1])
 
     def place(self, events: Floats) -> Placed:
-        """The region of each event of a batch, shape (n, dim)."""
+        """The region of each event; a ValueError if the observable does not give one number per event."""
         values = _values(self.observable, events)
         low, high = self.low[self._order], self.high[self._order]
         lost = ~np.isfinite(values)
@@ -145,11 +141,10 @@ class Intervals(_Countable):
 
 
 @dataclass(frozen=True)
-class Selections(_Countable):
-    """Regions given as functions that say which events of a batch are in, (n, dim) -> (n,) of bool.
+class Selections(Regions):
+    """Regions by one function for each that says which events of a batch are in, (n, dim) -> (n,) of bool.
 
-    Args:
-        functions: One function per region. That they do not overlap is checked on each batch.
+    That they do not overlap is checked on each batch.
     """
 
     functions: Sequence[Callable[[Floats], ArrayLike]]
@@ -162,11 +157,7 @@ class Selections(_Countable):
         return len(self.functions)
 
     def place(self, events: Floats) -> Placed:
-        """The region of each event of a batch, shape (n, dim).
-
-        Raises:
-            ValueError: If a function does not return one bool per event, or an event is in two regions.
-        """
+        """The region of each event; a ValueError if one is in two, or a function does not give one bool per event."""
         finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
         masks = np.zeros((len(self), int(finite.sum())), dtype=bool)
         for k, function in enumerate(self.functions):
@@ -178,7 +169,7 @@ class Selections(_Countable):
         if (masks.sum(axis=0) > 1).any():
             pair = np.flatnonzero(masks[:, masks.sum(axis=0).argmax()])[:2]
             raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
-        region = np.full(len(events), -1, dtype=np.intp)
+        region = np.full(len(events), -1)
         region[finite] = np.where(masks.any(axis=0), masks.argmax(axis=0), -1)
         return Placed(region, ~finite)
 
