@@ -54,15 +54,13 @@ def exact_log_ratio(
         ValueError: When called, if a log density does not return one number per event.
     """
 
-    def values_of(name: str, log_prob: Callable[[Floats], ArrayLike], events: Floats) -> Floats:
-        values = np.asarray(log_prob(events), dtype=np.float64)
-        if values.shape != (len(events),):
-            raise ValueError(f"{name} must return one number per event, shape ({len(events)},), got {values.shape}")
-        return values
-
     def log_ratio(events: Floats) -> Floats:
+        true, gen = (np.asarray(log_prob(events), dtype=np.float64) for log_prob in (log_prob_true, log_prob_gen))
+        for name, values in (("log_prob_true", true), ("log_prob_gen", gen)):
+            if values.shape != (len(events),):
+                raise ValueError(f"{name} must return one number per event, shape ({len(events)},), got {values.shape}")
         with np.errstate(invalid="ignore"):  # inf - inf
-            ratio = values_of("log_prob_true", log_prob_true, events) - values_of("log_prob_gen", log_prob_gen, events)
+            ratio = true - gen
         largest = np.finfo(np.float64).max
         return np.asarray(np.clip(ratio, -largest, largest))
 
@@ -190,8 +188,7 @@ def cross_fit(
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
     each classifier values the same share of both samples. The arguments are those of `held_out`.
 
-    Raises:
-        ValueError: If the samples are not finite events of the same shape, or there are too few for ``folds``.
+    Errors are those of `held_out`, or that there are too few events for ``folds``.
     """
     samples = _samples(reference, generated)
     if folds < 2:
@@ -316,8 +313,7 @@ def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: fl
     the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal values
     share a bin, so that there may be fewer bins.
 
-    Raises:
-        ValueError: If a sample is empty or not finite, ``bins`` is not positive, or ``level`` is not between 0 and 1.
+    Errors are those of `auc`, or that ``bins`` is not positive.
     """
     first, second, tail = _checked(true, generated, level)
     if bins < 1:
@@ -343,9 +339,7 @@ def _checked(true: ArrayLike, generated: ArrayLike, level: float) -> tuple[Float
     first, second = np.asarray(true, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     for name, values in (("true", first), ("generated", second)):
         if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(
-                f"{name} must hold finite values of at least 1 event, shape (n,), got shape {values.shape}"
-            )
+            raise ValueError(f"{name} must hold finite values of at least 1 event, shape (n,), got {values.shape}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     return first, second, (1 - level) / 2
