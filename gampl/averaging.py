@@ -9,6 +9,7 @@ how far their training set's fluctuation has moved all of them; `gampl.spread` p
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -56,8 +57,7 @@ def from_samples(
             weights, if its events are an array, too. By default all events weigh the same.
         level: Confidence level of the interval.
         truth: True probabilities of the regions, shape (regions,), for validation.
-        max_lost: Largest tolerated share of events with a non-finite observable in a member. Lost events count as
-            generated and lie in no region.
+        max_lost: Largest tolerated share of a member's events with a non-finite observable; they lie in no region.
         progress: Called with (member, events done) after each batch.
 
     Raises:
@@ -136,9 +136,7 @@ def from_tallies(
     truth: ArrayLike | None = None,
     max_lost: float = 1e-3,
 ) -> Amplification:
-    """Estimate G from the tally of each member, which is checked as it comes; their sizes may differ.
-
-    For the other arguments see `from_samples`.
+    """Estimate G from the tally of each member, which is checked as it comes; see `from_samples`.
 
     Raises:
         ValueError: If there are fewer than 2 members, or one has no events or lost too many.
@@ -152,10 +150,8 @@ def from_tallies(
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
-        try:
+        with suppress(ValueError):  # too short for an estimate
             spreads.append(_spread(shares, is_weighted))
-        except ValueError:  # too short for an estimate
-            continue
     spreads = [spread for spread in spreads if spread.n_gen >= 2 and spread.total > 0]
     spreads.append(_spread([tally.shares for tally in members], is_weighted))
     return _amplification(spreads, n_train, level, truth, _notes(members))
@@ -198,8 +194,7 @@ def from_integrals(
 ) -> Amplification:
     """Estimate G from exact integrals of the members' densities: n_gen = infinity, nothing to subtract.
 
-    They are the probability of each region for each member, shape (members, regions) or (members,). For the other
-    arguments see `from_samples`, for errors `from_counts`.
+    They are of shape (members, regions) or (members,). For the rest see `from_counts`.
     """
     table = np.asarray(integrals, dtype=np.float64)
     return _amplification([Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)], n_train, level, truth)
@@ -213,9 +208,9 @@ def count_stream(
     max_lost: float = 1e-3,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], int]:
-    """Count the events of samples without weights in regions, at nested prefixes, in one pass.
+    """Count events, without weights, in regions at nested prefixes of the members' samples, in one pass.
 
-    The arguments are those of `from_samples`; ``n_gen`` must be a number or increasing numbers, shape (steps,).
+    The arguments are those of `from_samples`.
 
     Returns:
         Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
@@ -256,26 +251,20 @@ def _amplification(
     if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
     least, most = seen.model_interval(level)
-    estimate, (low, high) = n_equiv(last.binomial, last.model), seen.n_equiv_interval(level)
-    at_least = last.binomial / seen.deviation_limit(level)
-    members = len(last.integrals)
+    estimate, interval = n_equiv(last.binomial, last.model), seen.n_equiv_interval(level)
+    at_least, members = last.binomial / seen.deviation_limit(level), len(last.integrals)
 
     def worth(variances: float) -> Worth:
         """What is worth so many times less, as its deviation has so many times the variance of the model."""
-        return Worth(
-            n_train=n_train,
-            n_equiv=estimate / variances,
-            n_equiv_interval=Interval(low / variances, high / variances),
-            n_equiv_at_least=at_least / variances,
-            level=level,
-        )
+        ends = Interval(*(end / variances for end in interval))
+        return Worth(n_train, estimate / variances, ends, level, at_least / variances)
 
     return Amplification(
+        n_train,
+        estimate,
+        interval,
+        level,
         method="averaging",
-        n_train=n_train,
-        n_equiv=estimate,
-        n_equiv_interval=Interval(low, high),
-        level=level,
         state=State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT,
         curve=averaging_curve(spreads, level, true_integrals),
         n_members=members,

@@ -191,11 +191,11 @@ def _amplification(
     estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])
     state = State.VALUE if ends.low > 0 else State.UNBOUNDED if np.isfinite(estimate) else State.LOWER_LIMIT
     return Amplification(
+        int(n_train),
+        estimate,
+        Interval(worth(ends.high), worth(ends.low)),
+        level,
         method="differential",
-        n_train=int(n_train),
-        n_equiv=estimate,
-        n_equiv_interval=Interval(worth(ends.high), worth(ends.low)),
-        level=level,
         state=state,
         curve=curve,
         n_members=n_members,

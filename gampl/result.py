@@ -88,7 +88,7 @@ class State(StrEnum):
     LOWER_LIMIT = "lower limit"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _PerTrainingEvent:
     n_train: int  #: training events that G refers to: all, or those in the region of a differential result
     n_equiv: float  #: number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved
@@ -106,7 +106,7 @@ class _PerTrainingEvent:
         return Interval(*(end / self.n_train for end in self.n_equiv_interval))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Worth(_PerTrainingEvent):
     """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior.
 
