@@ -21,11 +21,8 @@ LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is ta
 def as_events(values: Any, what: str = "events") -> Floats:
     """Events of NumPy, PyTorch, awkward, pandas and the like as an array, shape (n, ...).
 
-    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. ``what`` is
-    how to call them in an error message.
-
-    Raises:
-        ValueError: If it is not a regular array of numbers with one entry per event.
+    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. A ValueError
+    that calls them ``what`` if they are not a regular array of numbers with one entry per event.
     """
     if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
         values = values.detach().cpu()
@@ -54,10 +51,7 @@ def draw(generator: Any, n: int) -> Floats:
 
     Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
     ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one
-    column per event, ``rvs(n)`` of SciPy's distributions.
-
-    Raises:
-        ValueError: If the generator does not return n events.
+    column per event, ``rvs(n)`` of SciPy's distributions. A ValueError if it does not return n events.
     """
     if hasattr(generator, "sample"):
         events = generator.sample((n,) if hasattr(generator, "batch_shape") else n)
@@ -75,11 +69,8 @@ def draw(generator: Any, n: int) -> Floats:
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
     """The events of a member in batches: of an array, see `as_events`, an iterable of such, or a generator, see `draw`.
 
-    The first ``n_gen`` events, and no further batch is read; all by default, which a generator does not have. ``what``
-    is how to call the member in error messages.
-
-    Raises:
-        ValueError: If it is none of these, or has fewer events.
+    The first ``n_gen`` events, and no further batch is read; all by default, which a generator does not have. A
+    ValueError that calls the member ``what`` if it is none of these, or has fewer events.
     """
     done = 0
     for batch in _all_batches(member, n_gen, what):
@@ -129,8 +120,7 @@ def weighted_streams(
 ) -> Iterator[Iterator[tuple[Floats, Floats | None]]]:
     """The batches of each member with the weights of their events, None if there are none.
 
-    Raises:
-        ValueError: If ``members`` is not a list of samples, or the weights do not fit.
+    A ValueError if ``members`` is not a list of samples, or the weights do not fit.
     """
     _check_members(members)
     if weights is None or callable(weights):
@@ -165,11 +155,6 @@ def _check_members(members: Any) -> None:
 def _name(value: Any) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
-
-
-def one_two_five(first: int = 100) -> Iterator[int]:
-    """The numbers first, 2 first, 5 first, 10 first and so on, without end."""
-    return (first * digit * 10**power for power in count() for digit in (1, 2, 5))
 
 
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
@@ -212,9 +197,8 @@ class Steps:
 class Accumulator:
     """What is common to all that is accumulated of a member's events, weighted or not, at nested prefixes.
 
-    Args:
-        steps: Increasing numbers of events that the prefixes consist of; 100, 200, 500, 1000 and so on by default.
-        name: How to call the member in messages; by default its number.
+    The prefixes consist of increasing numbers of events, the ``steps``: 100, 200, 500, 1000 and so on by default. In
+    messages the member is called by its ``name``, or by its number if it has none.
 
     Attributes:
         prefixes: What is known at the steps so far.
@@ -227,7 +211,8 @@ class Accumulator:
         self.prefixes: list[Any] = []
         self.n_lost = 0
         self.is_weighted = False
-        self._steps = Steps(one_two_five() if steps is None else steps)
+        one_two_five = (digit * 10**power for power in count(2) for digit in (1, 2, 5))
+        self._steps = Steps(one_two_five if steps is None else steps)
         self._weight = self._weight_lost = 0.0  # sums of |w|
 
     @property
@@ -262,10 +247,7 @@ class Accumulator:
         raise NotImplementedError
 
     def check_lost(self, member: int, what: str, max_lost: float) -> None:
-        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite.
-
-        The number is for a member without a name.
-        """
+        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite."""
         weight = self._weight_lost / self._weight if self._weight else 0.0
         if max(self.n_lost, weight * self.n_gen) > max_lost * self.n_gen:
             name = self.name or f"member {member}"
@@ -301,11 +283,7 @@ def accumulate(
 
 
 def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
-    """All members, each checked as it comes, and their prefixes that are shorter than the shortest of them.
-
-    Raises:
-        ValueError: If a member has lost too many events, whose ``what`` is not finite.
-    """
+    """All members, each checked for lost events as it comes, and their prefixes shorter than the shortest of them."""
     members = []
     for k, accumulator in enumerate(accumulators):
         accumulator.check_lost(k, what, max_lost)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from gampl import averaging, differential
 from gampl.regions import Intervals
-from gampl.samples import Steps, as_events, batches, draw, is_generator, one_two_five, prefix_sizes, weighted_streams
+from gampl.samples import Steps, as_events, batches, draw, is_generator, prefix_sizes, weighted_streams
 
 EVENTS = np.arange(12.0).reshape(6, 2)
 
@@ -164,11 +164,6 @@ def test_large_arrays_pass_in_parts(monkeypatch):
         parts = list(batches(member))
         assert [len(part) for part in parts] == [4, 2]
         np.testing.assert_array_equal(np.concatenate(parts), EVENTS)
-
-
-def test_one_two_five():
-    steps = one_two_five(10)
-    assert [next(steps) for _ in range(7)] == [10, 20, 50, 100, 200, 500, 1000]
 
 
 @settings(max_examples=200)
