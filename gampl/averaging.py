@@ -2,10 +2,8 @@ r"""Averaging amplification: G from the spread of integrals over a posterior, se
 
 The members' integrals over a region scatter with variance sigma_model^2 + sigma_stat^2(n_gen), Eq. (15). Subtracting
 the binomial part, Eq. (17), leaves sigma_model^2; n_equiv is the number of true events whose statistical uncertainty is
-as large, Eq. (18). Three entrances lead to one result: samples, counts, or exact integrals.
-
-That n_equiv is about a posterior of this width. What the members at hand are worth, pooled or one by one, depends on
-how far their training set's fluctuation has moved all of them; `gampl.spread` predicts it from their scatter.
+as large, Eq. (18). That is about a posterior of this width; what the members at hand are worth depends on how far their
+training set's fluctuation has moved all of them, which `gampl.spread` predicts from their scatter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,10 +38,9 @@ def from_samples(
     max_lost: float = 1e-3,
     progress: Progress | None = None,
 ) -> Amplification:
-    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+    """Estimate G from the members' samples, of any sizes, which memory does not depend on.
 
-    The samples may have different sizes, and memory does not depend on them. Events may have weights; their fluctuation
-    is then that of the sums of weights, and the curve counts effective events.
+    Events may have weights; their fluctuation is then that of the sums of weights, and the curve counts effective ones.
 
     Args:
         members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
@@ -77,10 +74,10 @@ class Shares(NamedTuple):
 
 
 class Tally(Accumulator):
-    """Counts of events, or sums of their weights, in each of ``n_regions`` at nested prefixes of a member's sample.
+    """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
 
-    A weighted integral is the share of the weights. It is a ratio of two sums, and its variance is that of the sum of
-    w (1_V - I) over the events, the delta method's. For the other arguments see `gampl.samples.Accumulator`.
+    A weighted integral is a ratio of two sums of weights; its variance is that of the sum of w (1_V - I) over the
+    events, the delta method's. See `gampl.samples.Accumulator`.
     """
 
     def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
@@ -163,8 +160,8 @@ def from_counts(
     """Estimate G from the number of generated events in each region.
 
     The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
-    region may be given as (members,). ``n_gen`` is the number of generated events per member, or one increasing number
-    per step, shape (steps,); G is read off the last. For the other arguments see `from_samples`.
+    region may be (members,). ``n_gen`` are the generated events per member: a number, or an increasing one per step, of
+    which G is read off the last. For the other arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
@@ -245,7 +242,9 @@ def _amplification(
     if not 0.5 < level < 1:
         raise ValueError(f"level must lie between 0.5 and 1, got {level}")
     last = spreads[-1]
-    true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
+    n_regions, target = last.integrals.shape[1], None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
+    if target is not None and (target.shape != (n_regions,) or not ((target > 0) & (target < 1)).all()):
+        raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {target}")
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
     if (seen := last.of_heavy_tails()) is not last:
@@ -266,21 +265,14 @@ def _amplification(
         level,
         method="averaging",
         state=State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT,
-        curve=averaging_curve(spreads, level, true_integrals),
+        curve=averaging_curve(spreads, level, target),
         n_members=members,
         degrees_of_freedom=seen.degrees_of_freedom,
-        n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
+        n_equiv_true=None if target is None else _n_equiv_true(last, target),
         pooled=worth(1 + 1 / members),
         single=worth(2),
         notes=(*notes, *_spread_notes(last, seen)),
     )
-
-
-def _check_truth(truth: ArrayLike, n_regions: int) -> Floats:
-    integrals = np.atleast_1d(np.asarray(truth, dtype=np.float64))
-    if integrals.shape != (n_regions,) or not ((integrals > 0) & (integrals < 1)).all():
-        raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {integrals}")
-    return integrals
 
 
 def _n_equiv_true(spread: Spread, truth: Floats) -> float:

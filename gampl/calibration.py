@@ -16,7 +16,7 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """Deviation of the members' mean integral from the truth in units of their spread, shape (regions,).
 
     For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
-    members, whose mean and spread are uncertain themselves). The shapes are (members, regions) and (regions,).
+    members, see `expected_rms_pull`). The integrals are of shape (members, regions), the truth (regions,).
 
     Raises:
         ValueError: If the shapes do not match or there are fewer than 2 members.
@@ -66,8 +66,8 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
     """Geometric mean of one positive number per training set, and where that of one more set would lie.
 
-    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n), with the probability content ``level``.
-    This is what a number from a single training set, such as the paper's, has to be compared with.
+    That is Student's prediction interval for the logarithms, mean +- t s sqrt(1 + 1/n), with the probability ``level``:
+    what a number from a single training set, such as the paper's, has to be compared with.
 
     Raises:
         ValueError: If there are fewer than 2 values, or one is not positive and finite.
@@ -116,14 +116,10 @@ def null_values(
     says. With a generator's own events in the place of the reference, the generator is perfect by construction;
     repeating everything then gives the law that holds, for any way to learn a summary.
 
-    Args:
-        draw: Makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
-        n_ref: Events given to ``learn`` as reference.
-        n_generated: Events given to ``learn`` as generated.
-        n_test: Fresh generated events of the test.
-        repetitions: How often to repeat; p-values cannot be below 1 / (1 + repetitions).
-        seed: Of all draws and trainings.
-        learn: `gampl.ratio.cross_fit`, `gampl.ratio.held_out`, or either with settings, by ``functools.partial``.
+    ``draw`` makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
+    ``learn`` gets n_ref of them as the reference and n_generated as generated ones: `gampl.ratio.cross_fit`,
+    `gampl.ratio.held_out`, or either with settings, by ``functools.partial``. The test is of n_test further ones.
+    p-values cannot be below 1 / (1 + repetitions).
 
     Raises:
         ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
@@ -149,8 +145,6 @@ def p_value(K: float, null: ArrayLike) -> float:
         ValueError: If ``null`` is empty, or a number is NaN.
     """
     values = np.asarray(null, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"null must hold values of K, shape (repetitions,), got {values.shape}")
-    if np.isnan(values).any() or np.isnan(K):
-        raise ValueError("K and null must not be NaN")
+    if values.ndim != 1 or values.size == 0 or np.isnan([*values, K]).any():
+        raise ValueError(f"null must hold values of K, shape (repetitions,), and neither be NaN, got {values} and {K}")
     return float((1 + (values >= K).sum()) / (1 + values.size))

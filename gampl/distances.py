@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable
-from gampl.samples import Accumulator, Steps, batches, prefix_sizes
+from gampl.samples import Accumulator, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
 
@@ -105,9 +105,9 @@ def trace(
     tests = [Distances(c.reference, steps=()) for c in comparisons]
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
-    distances, n_kept, steps = [], [], Steps(sizes)
+    distances, n_kept, stream = [], [], Accumulator(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
-        for part, is_complete in steps.cut(len(batch)):
+        for part, is_complete in stream.parts(np.zeros(len(batch), dtype=bool), None):
             kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
             values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
@@ -116,7 +116,7 @@ def trace(
                 n_kept.append([test.n_gen for test in tests])
                 distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
-            progress(steps.done)
+            progress(stream.n_gen)
     for test in tests:
         test.check_lost(member, "summary", max_lost)
     return Trace(np.array(distances).T, np.array(n_kept).T, np.array([test.n_lost for test in tests]))

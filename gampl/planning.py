@@ -1,9 +1,9 @@
 """How many members and events it takes to know G to some precision, before any of them is made.
 
 G is known to a factor f if the interval that is reported around an estimate lies within estimate / f and estimate * f:
-intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a given G
-follows from the numbers of members and events alone, up to fluctuations. A plan keeps the factor in half of all
-experiments, or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
+intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a known G
+follows from the numbers of members and events, up to fluctuations. A plan keeps the factor in half of all experiments,
+or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,6 @@ from gampl.spread import Spread
 COUNTING_SHARE = 0.04  # by which counting generated events may lengthen the logarithm of the factor
 FEWEST_INSIDE = 10  # generated events in a region; with fewer the estimator warns
 MOST = 10**18  # of anything
-
-Factor = Callable[[int, float], float]  # of members or n_ref, and n_gen; decreases with both
 
 
 class ArgumentError(ValueError):
@@ -185,11 +183,8 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    The arguments are those of `averaging`, and ``n_ref``, the size of the holdout if it is fixed; n_gen is then the
-    smallest that will do, and may be large. The level must be above 0.57. Both sizes are rounded up to two digits.
-
-    Raises:
-        ArgumentError: As for `averaging`.
+    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. The
+    level must be above 0.57. Both sizes are rounded up to two digits.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.57)
     _require(n_ref is None or _is_whole(n_ref, 1), "n_ref", "be a whole number, at least 1", n_ref)
@@ -213,7 +208,7 @@ def differential(
 
 
 def _sizes(
-    factor: Factor,
+    factor: Callable[[int, float], float],
     precision: float,
     fixed: int | None,
     least: int,
@@ -221,7 +216,10 @@ def _sizes(
     of: str,
     tidy: Callable[[int], int] = int,
 ) -> tuple[int, int, tuple[Alternative, ...]]:
-    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives."""
+    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives.
+
+    The factor decreases with both.
+    """
 
     def needed(precision: float, n_gen: float = np.inf) -> int | None:
         number = _smallest(lambda first: factor(first, n_gen) <= precision, least)

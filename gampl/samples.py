@@ -174,26 +174,6 @@ def mean_size(sizes: Sequence[float]) -> float:
     return float(sizes[0]) if len(set(sizes)) == 1 else float(stats.hmean(sizes))
 
 
-class Steps:
-    """Cuts a stream where its prefixes, of increasing ``sizes``, end; ``done`` counts the events so far."""
-
-    def __init__(self, sizes: Iterable[int]) -> None:
-        self.done = 0
-        self._sizes = iter(sizes)
-        self._next = next(self._sizes, np.inf)
-
-    def cut(self, n: int) -> Iterator[tuple[slice, bool]]:
-        """Parts of the next n events, and whether each completes a prefix."""
-        start = 0
-        while start < n:
-            stop = int(min(n, start + self._next - self.done))
-            self.done += stop - start
-            if is_complete := self.done == self._next:
-                self._next = next(self._sizes, np.inf)
-            yield slice(start, stop), bool(is_complete)
-            start = stop
-
-
 class Accumulator:
     """What is common to all that is accumulated of a member's events, weighted or not, at nested prefixes.
 
@@ -202,23 +182,20 @@ class Accumulator:
 
     Attributes:
         prefixes: What is known at the steps so far.
+        n_gen: Events so far.
         n_lost: Events whose numbers are not finite.
         is_weighted: Whether the events have weights.
     """
 
     def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
+        one_two_five = (digit * 10**power for power in count(2) for digit in (1, 2, 5))
         self.name = name
         self.prefixes: list[Any] = []
-        self.n_lost = 0
+        self.n_gen = self.n_lost = 0
         self.is_weighted = False
-        one_two_five = (digit * 10**power for power in count(2) for digit in (1, 2, 5))
-        self._steps = Steps(one_two_five if steps is None else steps)
+        self._steps = iter(one_two_five if steps is None else steps)
+        self._next = next(self._steps, np.inf)
         self._weight = self._weight_lost = 0.0  # sums of |w|
-
-    @property
-    def n_gen(self) -> int:
-        """Events so far."""
-        return self._steps.done
 
     def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
         """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
@@ -240,7 +217,18 @@ class Accumulator:
             self.is_weighted = True
             self._weight += float(np.abs(weights).sum())
             self._weight_lost += float(np.abs(weights[lost]).sum())
-        return self._steps.cut(len(lost))
+        return self._cut(len(lost))
+
+    def _cut(self, n: int) -> Iterator[tuple[slice, bool]]:
+        start = 0
+        while start < n:
+            stop = int(min(n, start + self._next - self.n_gen))
+            self.n_gen += stop - start
+            is_complete = bool(self.n_gen == self._next)
+            if is_complete:
+                self._next = next(self._steps, np.inf)
+            yield slice(start, stop), is_complete
+            start = stop
 
     def update(self, batch: Any, weights: Floats | None = None) -> None:
         """Add the events of a batch, in the form that the accumulator takes, with weights (n,) if they have any."""

@@ -1,9 +1,9 @@
 r"""The scatter of integrals over the members of a posterior: its size, its interval, and what it predicts.
 
 A posterior is right if each member's integral is I + b + e_i, with independent normal e_i ~ N(0, sigma_model^2) and one
-b ~ N(0, sigma_model^2) of the training set, which all members share. Its interval (`Spread.model_interval`) is one of
-sigma_model^2, a property of the posterior. Its prediction (`Spread.deviation_limit`) is about the squared deviations
-(b + <e>)^2 and (b + e_i)^2 of the members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
+b ~ N(0, sigma_model^2) of the training set, which all members share. `Spread.model_interval` is about sigma_model^2, a
+property of the posterior; `Spread.deviation_limit` about the squared deviations (b + <e>)^2 and (b + e_i)^2 of the
+members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
 """
 
 from collections.abc import Sequence
@@ -52,8 +52,8 @@ class Spread:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
         if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
             member, region = bad[0]
-            value = integrals[member, region]
-            raise ValueError(f"member {member}, region {region}: {value} is not a probability in [0, 1]")
+            what = f"{integrals[member, region]} is not a probability in [0, 1]"
+            raise ValueError(f"member {member}, region {region}: {what}")
         mean = integrals.mean(axis=0)
         if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
             raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
@@ -63,10 +63,10 @@ class Spread:
 
     @classmethod
     def of_weighted(cls, integrals: Floats, variances: Floats) -> "Spread":
-        """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
+        """Measure the scatter of integrals with known statistical variances, both of shape (members, regions).
 
-        ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
-        over regions. Errors are those of `of`, or that the variances vanish.
+        ``n_gen`` is the effective number of events: that many of equal weight have the mean variance, summed over
+        regions. Errors are those of `of`, or that the variances vanish.
         """
         exact = cls.of(integrals, np.inf)
         noise = float(variances.mean(axis=0).sum())
@@ -79,10 +79,7 @@ class Spread:
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same with the degrees of freedom of members with different statistical variances (Satterthwaite 1946).
-
-        The variances are summed over regions, shape (members,).
-        """
+        """The same for members with different statistical variances, summed over regions, (members,): Satterthwaite."""
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
         return replace(self, degrees_of_freedom=self.degrees_of_freedom * float(loss))
@@ -115,10 +112,10 @@ class Spread:
         return Interval(self.subtract(self.total * nu / high_chi2), self.subtract(self.total * nu / low_chi2))
 
     def model_limit(self, level: float) -> float:
-        """One-sided upper limit of sigma_model^2.
+        """One-sided upper limit of sigma_model^2, power-constrained (Cowan et al., arXiv:1105.3166).
 
-        A total below the binomial expectation is raised to it first (a power-constrained limit, Cowan et al.,
-        arXiv:1105.3166): a downward fluctuation must not exclude sigma_model = 0 or claim more than the sensitivity.
+        A total below the binomial expectation is raised to it first: a downward fluctuation must not exclude
+        sigma_model = 0 or claim more than the sensitivity.
         """
         nu = self.degrees_of_freedom
         total = max(self.total, self.statistical)
@@ -178,9 +175,9 @@ class Spread:
         """The same with fewer degrees of freedom where the members' tails are seen to be heavier than normal ones.
 
         The relative variance of a sample variance is 2 / nu for normal members, and more by kurtosis / N for others.
-        The excess kurtosis is that of the direction in which they scatter most. It is used only where Shapiro and
-        Wilk's test fails at 1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the
-        interval of normal members stays what it is. Fewer than 50 members often look normal and are not.
+        The excess kurtosis, along the direction of most scatter, is used only where Shapiro and Wilk's test fails at
+        1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the interval of normal
+        members stays what it is. Fewer than 50 members often look normal and are not.
         """
         members = len(self.integrals)
         if members < 4 or not np.ptp(self.integrals, axis=0).any():
@@ -212,10 +209,10 @@ def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
     """Degrees of freedom of the trace of a sample covariance matrix, shape (regions, regions), with ``nu`` of its own.
 
     Integrals over different regions of one member are strongly correlated, so their summed variance has far fewer than
-    nu x regions degrees of freedom: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in
-    the sample covariance C lowers the estimate: with few members and many independent regions the interval is too long.
-    For strongly correlated ones it is nearly right (a nominal 95 % cover 93 % for ten members of the 4D ring, 95 % for
-    fifty). An unbiased estimate of the ratio is noisier, and the interval covers less.
+    nu x regions: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in the sample covariance
+    C lowers it: with few members and many independent regions the interval is too long. For strongly correlated ones it
+    is nearly right (a nominal 95 % cover 93 % for ten members of the 4D ring, 95 % for fifty). An unbiased estimate of
+    the ratio is noisier, and the interval covers less.
     """
     trace, trace_of_square = float(np.trace(covariance)), float((covariance**2).sum())
     return nu * trace**2 / trace_of_square if trace > 0 else float(nu)
