@@ -186,7 +186,7 @@ def cross_fit(
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
-    each classifier values the same share of both samples. The arguments are those of `held_out`.
+    each classifier values the same share of both samples. See `held_out` for the arguments.
 
     Errors are those of `held_out`, or that there are too few events for ``folds``.
     """

@@ -64,19 +64,10 @@ class Regions(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Intervals(Regions):
-    """Non-overlapping half-open intervals [low, high) of an observable.
+    """Non-overlapping half-open intervals [low, high) of an observable; a ValueError if one is empty or two overlap."""
 
-    Args:
-        low: Lower ends, shape (regions,).
-        high: Upper ends, shape (regions,); ``inf`` is allowed.
-        observable: Makes one number of each event of a batch, (n, dim) -> (n,).
-
-    Raises:
-        ValueError: If an interval is empty or NaN, or two of them overlap.
-    """
-
-    low: Floats
-    high: Floats
+    low: Floats  #: lower ends, shape (regions,)
+    high: Floats  #: upper ends, shape (regions,); ``inf`` is allowed
     observable: Observable = coordinate
     _order: NDArray[np.intp] = field(init=False, repr=False)
 

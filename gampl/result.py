@@ -129,12 +129,9 @@ class Worth(_PerTrainingEvent):
 class Amplification(_PerTrainingEvent):
     """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
 
-    An averaging result says three things. `G` is what a posterior of this width is worth on average over training sets.
-    ``pooled`` and ``single`` are about the members that there are and their one training set, whose own fluctuation
-    moves all of them alike.
-
-    ``n_equiv_true`` is ``n_equiv`` with the true integrals in place of the members' mean, Eq. (11): what one of these
-    members is worth, on average over them. Their pool is worth more.
+    `G` of an averaging result is what a posterior of this width is worth on average over training sets. ``pooled`` and
+    ``single`` are about the members that there are and their one training set, whose own fluctuation moves all of them
+    alike.
     """
 
     method: str  #: ``"averaging"`` or ``"differential"``
@@ -142,7 +139,9 @@ class Amplification(_PerTrainingEvent):
     curve: AveragingCurve | DifferentialCurve  #: what the estimate was read off
     n_members: int  #: members of the posterior
     degrees_of_freedom: float | None = None  #: effective ones, of an averaging interval
-    n_equiv_true: float | None = None  #: None if the truth is unknown
+    #: with the true integrals, if known, in place of the members' mean, Eq. (11): what one of these members is worth,
+    #: on average over them; their pool is worth more
+    n_equiv_true: float | None = None
     pooled: Worth | None = None  #: what all members of an averaging result are worth, each with as many events
     single: Worth | None = None  #: what one of them alone is worth
     notes: tuple[Note, ...] = ()  #: warnings
@@ -219,8 +218,5 @@ class Amplification(_PerTrainingEvent):
         """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
         plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
         plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
-        plain |= {"state": str(self.state), "notes": tuple(note.text for note in self.notes)}
-        plain["curve"] = {
-            name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
-        }
-        return plain
+        curve = {k: value.tolist() if isinstance(value, np.ndarray) else value for k, value in plain["curve"].items()}
+        return plain | {"curve": curve, "state": str(self.state), "notes": tuple(note.text for note in self.notes)}
