@@ -19,7 +19,8 @@ class KolmogorovSmirnov:
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
     distance is exact at any time, after any number of values, ties included, and memory does not grow. Values of the
-    stream may have weights; its distribution function F is then the share of the weights.
+    stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
+    that share a cell of a fine grid with a reference point are sorted.
 
     Attributes:
         n_gen: Values of the stream so far.
@@ -46,6 +47,9 @@ class KolmogorovSmirnov:
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
         self._up_to, self._below = np.zeros((2, 2, self.points.size))
+        # but values without weights that share no cell of the grid with a point are counted by cell only
+        self._grid = _Grid(self.points)
+        self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
 
     def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
@@ -59,8 +63,12 @@ class KolmogorovSmirnov:
         finite = np.isfinite(x)
         n_finite = int(finite.sum())
         if weights is None:
-            ordered = np.sort(x[finite] if n_finite < x.size else x)
-            sums: NDArray[Any] = np.arange(x.size + 1)[None]
+            batch = x[finite] if n_finite < x.size else x
+            cells = self._grid.cells(batch)
+            self._in_cell += np.bincount(cells, minlength=self._in_cell.size)
+            ordered = np.sort(batch[self._grid.holds_point[cells]])
+            sums: NDArray[Any] = np.arange(ordered.size + 1)[None]
+            self._all += x.size
         else:
             w = np.asarray(weights, dtype=np.float64)
             if w.shape != x.shape:
@@ -71,10 +79,10 @@ class KolmogorovSmirnov:
             ordered = x[order][:n_finite]
             sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
             np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+            self._all += sums[:, -1]
             self.is_weighted = True
         self._up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
         self._below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self._all += sums[:, -1]
         self.n_gen += x.size
         self.n_lost += x.size - n_finite
 
@@ -93,10 +101,9 @@ class KolmogorovSmirnov:
         """
         if not self.is_weighted:
             return float(self.n_gen)
-        (total, all_squares), squares = self._all, self._up_to[1]
-        F = self._share(self._up_to)
-        variances = (1 - F) ** 2 * squares + F**2 * (all_squares - squares)
-        return float(total**2 / max(4 * variances.max(), all_squares))
+        F, squares = self._share(self._up_to)
+        variances = (1 - F) ** 2 * squares + F**2 * (self._all[1] - squares)
+        return float(self._all[0] ** 2 / max(4 * variances.max(), self._all[1]))
 
     @property
     def distance(self) -> float:
@@ -105,16 +112,42 @@ class KolmogorovSmirnov:
         Raises:
             ValueError: If there were none, or their weights do not add up to a positive number.
         """
-        up_to = np.abs(self._share(self._up_to) - self._reference_up_to).max()
-        return float(max(up_to, np.abs(self._share(self._below) - self._reference_below).max()))
+        up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
+        return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
 
-    def _share(self, sums: Floats) -> Floats:
-        """The stream's distribution function from its sums at each point or just below it."""
+    def _share(self, sums: Floats) -> tuple[Floats, Floats]:
+        """The stream's distribution function, and the sum of squares, from the sums at each point or just below it."""
         if self.n_gen == 0:
             raise ValueError("no values yet: a distance needs at least one")
         if not self.total > 0:
             raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
-        return np.asarray(sums[0] / self.total)
+        elsewhere = np.cumsum(np.where(self._grid.holds_point, 0, self._in_cell))[self._grid.cell_of_point]
+        return (sums[0] + elsewhere) / self.total, sums[1] + elsewhere
+
+
+class _Grid:
+    """Equal cells that cover the bulk of some points; the outer two reach to infinity.
+
+    A value's cell is found with operations that never change the order of two numbers, whatever they round, and in the
+    same way for all: a value in a lower cell than a point is smaller than that point, without any exception.
+    """
+
+    def __init__(self, points: NDArray[Any]) -> None:
+        n_cells = min(64 * points.size, 1 << 16)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            self._low, self._high = np.quantile(points, [0.01, 0.99]).astype(np.float32)
+            span = self._high - self._low
+            self._scale = np.float32(n_cells - 1) / span
+        if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
+            self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
+        self.cell_of_point = self.cells(points)
+        self.holds_point = np.zeros(n_cells, dtype=bool)
+        self.holds_point[self.cell_of_point] = True
+
+    def cells(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """Number of the cell of each value, not decreasing with the value."""
+        x = np.subtract(np.clip(values, self._low, self._high), self._low, dtype=np.float32)
+        return (x * self._scale).astype(np.intp)
 
 
 def distance_to_density(probabilities: ArrayLike) -> Floats:
