@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from gampl import planning
-from gampl.basics import in_digits
+from gampl.result import in_digits
 from gampl.store.atomic import write_bytes
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name

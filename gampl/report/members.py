@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from gampl.averaging import Tally
 from gampl.basics import Floats
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
-from gampl.regions import Intervals, Placed, Tally
+from gampl.regions import Intervals, Placed
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 

@@ -14,10 +14,10 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.basics import Interval, NoteCode, in_digits, significant
+from gampl.basics import Interval
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding, Study
-from gampl.result import Amplification, State, Worth
+from gampl.result import Amplification, NoteCode, State, Worth, in_digits, significant
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = {" billion": 1e9, " million": 1e6}

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from gampl import averaging, differential
+from gampl.averaging import Tally
 from gampl.kolmogorov import MEAN
-from gampl.regions import Placed, Tally
+from gampl.regions import Placed
 from gampl.report.process import Definition, Process, Region, SampleFiles
 from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification, State

@@ -13,12 +13,12 @@ from made_studies import REGION, REGIONS, STATES, compared, counted, estimate, f
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from gampl.basics import Interval, NoteCode
+from gampl.basics import Interval
 from gampl.report import figures, outputs
 from gampl.report.outputs import WIDTH, answer, events, table, where
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE
-from gampl.result import State
+from gampl.result import NoteCode, State
 
 HOSTILE = "\x1b[31m$x_{$ & <b>\n" + 300 * "long" + " tail 'n' \"more\""
 

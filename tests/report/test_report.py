@@ -10,10 +10,10 @@ import pytest
 from chromium import chromium
 from made_studies import REGION, compared, counted, estimate, failure, findings, process, shape, study
 
-from gampl.basics import NoteCode
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Definition, Region
+from gampl.result import NoteCode
 from gampl.sharpening import sharpen
 
 VOID = {"meta", "link", "img", "br", "hr", "wbr"}
