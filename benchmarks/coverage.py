@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl import averaging
-from gampl.basics import NoteCode
-from gampl.regions import Placed, Tally
-from gampl.result import Amplification
+from gampl.averaging import Tally
+from gampl.regions import Placed
+from gampl.result import Amplification, NoteCode
 from gampl.spread import Spread
 
 Floats = NDArray[np.float64]

@@ -2,24 +2,26 @@ r"""Averaging amplification: G from the spread of integrals over a posterior, se
 
 The members' integrals over a region scatter with variance sigma_model^2 + sigma_stat^2(n_gen), Eq. (15). Subtracting
 the binomial part, Eq. (17), leaves sigma_model^2; n_equiv is the number of true events whose statistical uncertainty is
-as large, Eq. (18). Three entrances lead to one result: samples, counts, or exact integrals.
-
-That n_equiv is about a posterior of this width. What the members at hand are worth, pooled or one by one, depends on
-how far their training set's fluctuation has moved all of them; `gampl.spread` predicts it from their scatter.
+as large, Eq. (18). That is about a posterior of this width; what the members at hand are worth depends on how far their
+training set's fluctuation has moved all of them, which `gampl.spread` predicts from their scatter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval, Note, NoteCode
-from gampl.regions import Regions, Shares, Tally
-from gampl.result import Amplification, State, Worth
-from gampl.samples import Weights, accumulate, gather, mean_size, weight_notes
-from gampl.spread import Spread, averaging_curve, spread_notes
+from gampl.basics import Floats, Interval
+from gampl.regions import Placed, Regions
+from gampl.result import Amplification, Note, NoteCode, State, Worth
+from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size, weight_notes
+from gampl.spread import Spread, averaging_curve, n_equiv
+
+MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `Spread.of_heavy_tails`
+SPARSE = 10  # events in a region, below which their fluctuation is not normal
 
 Progress = Callable[[int, int], None]
 
@@ -36,10 +38,9 @@ def from_samples(
     max_lost: float = 1e-3,
     progress: Progress | None = None,
 ) -> Amplification:
-    """Estimate G from the members' samples, whatever they are: arrays, streams of batches, or generators.
+    """Estimate G from the members' samples, of any sizes, which memory does not depend on.
 
-    The samples may have different sizes, and memory does not depend on them. Events may have weights; their fluctuation
-    is then that of the sums of weights, and the curve counts effective events.
+    Events may have weights; their fluctuation is then that of the sums of weights, and the curve counts effective ones.
 
     Args:
         members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
@@ -53,8 +54,7 @@ def from_samples(
             weights, if its events are an array, too. By default all events weigh the same.
         level: Confidence level of the interval.
         truth: True probabilities of the regions, shape (regions,), for validation.
-        max_lost: Largest tolerated share of events with a non-finite observable in a member. Lost events count as
-            generated and lie in no region.
+        max_lost: Largest tolerated share of a member's events with a non-finite observable; they lie in no region.
         progress: Called with (member, events done) after each batch.
 
     Raises:
@@ -62,6 +62,67 @@ def from_samples(
     """
     tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
     return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
+
+
+class Shares(NamedTuple):
+    """Integrals of one member, Eq. (10), after some of its events."""
+
+    n_gen: int  #: events behind them
+    integrals: Floats  #: (regions,)
+    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
+    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
+
+
+class Tally(Accumulator):
+    """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
+
+    A weighted integral is a ratio of two sums of weights; its variance is that of the sum of w (1_V - I) over the
+    events, the delta method's. See `gampl.samples.Accumulator`.
+    """
+
+    def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
+        super().__init__(steps, name)
+        # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
+        self._weights, self._squares = np.zeros((2, n_regions + 1))
+
+    def update(self, placed: Placed, weights: Floats | None = None) -> None:
+        """Add the events of a batch, with weights of shape (n,) if they have any; errors are those of `parts`."""
+        size = self._weights.size
+        for part, is_complete in self.parts(placed.lost, weights):
+            cells, w = placed.region[part] + 1, None if weights is None else weights[part]
+            self._weights += np.bincount(cells, w, minlength=size)
+            if w is not None:
+                self._squares += np.bincount(cells, w**2, minlength=size)
+            if is_complete and self._weights.sum() > 0:
+                self.prefixes.append(self.shares)
+
+    @property
+    def shares(self) -> Shares:
+        """The shares of all events so far; a ValueError if their number or weight is not positive."""
+        total = self._weights.sum()
+        if not total > 0:
+            what = "the weights add up to" if self.n_gen else "expected at least one event, the sum is"
+            raise ValueError(f"{what} {total:g}: a share of them means nothing")
+        weights = self._weights[1:]
+        integrals = weights / total
+        squares = self._squares if self.is_weighted else self._weights
+        variances = (squares[1:] * (1 - 2 * integrals) + integrals**2 * squares.sum()) / total**2
+        if (effective := self.n_effective) > 1:
+            variances = variances * effective / (effective - 1)
+        return Shares(self.n_gen, integrals, variances, weights.copy())
+
+    @property
+    def n_effective(self) -> float:
+        """Number of events of equal weight whose sum fluctuates as much, (sum w)^2 / sum w^2 (Kish 1965)."""
+        return float(self._weights.sum() ** 2 / self._squares.sum()) if self.is_weighted else float(self.n_gen)
+
+    @property
+    def inside(self) -> Floats:
+        """The same number of events in each region, shape (regions,)."""
+        if not self.is_weighted:
+            return self._weights[1:]
+        squares = self._squares[1:]
+        return np.divide(self._weights[1:] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
 
 
 def from_tallies(
@@ -72,10 +133,7 @@ def from_tallies(
     truth: ArrayLike | None = None,
     max_lost: float = 1e-3,
 ) -> Amplification:
-    """Estimate G from the shares of the members' events in each region, see `gampl.regions.Tally`.
-
-    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
-    `from_samples`.
+    """Estimate G from the tally of each member, which is checked as it comes; see `from_samples`.
 
     Raises:
         ValueError: If there are fewer than 2 members, or one has no events or lost too many.
@@ -89,30 +147,21 @@ def from_tallies(
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
-        try:
+        with suppress(ValueError):  # too short for an estimate
             spreads.append(_spread(shares, is_weighted))
-        except ValueError:  # too short for an estimate
-            continue
     spreads = [spread for spread in spreads if spread.n_gen >= 2 and spread.total > 0]
     spreads.append(_spread([tally.shares for tally in members], is_weighted))
-    return _amplification(spreads, n_train, level, truth, tuple(_notes(members)))
+    return _amplification(spreads, n_train, level, truth, _notes(members))
 
 
 def from_counts(
-    counts: ArrayLike,
-    n_gen: ArrayLike,
-    n_train: int,
-    *,
-    level: float = 0.683,
-    truth: ArrayLike | None = None,
-    notes: tuple[Note, ...] = (),
+    counts: ArrayLike, n_gen: ArrayLike, n_train: int, *, level: float = 0.683, truth: ArrayLike | None = None
 ) -> Amplification:
     """Estimate G from the number of generated events in each region.
 
     The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
-    region may be given as (members,). ``n_gen`` is the number of generated events per member, or one increasing number
-    per step, shape (steps,); G is read off the last. ``notes`` are warnings to hand on with the result. For the other
-    arguments see `from_samples`.
+    region may be (members,). ``n_gen`` are the generated events per member: a number, or an increasing one per step, of
+    which G is read off the last. For the other arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
@@ -134,7 +183,7 @@ def from_counts(
     if not ((sizes >= 2).all() and (np.diff(sizes) > 0).all() and (table.sum(-1) <= sizes[:, None]).all()):
         raise ValueError("n_gen must increase, be at least 2 and not smaller than a member's counts over all regions")
     spreads = [Spread.of(step / n, n) for step, n in zip(table, sizes, strict=True)]
-    return _amplification(spreads, n_train, level, truth, notes)
+    return _amplification(spreads, n_train, level, truth)
 
 
 def from_integrals(
@@ -142,16 +191,10 @@ def from_integrals(
 ) -> Amplification:
     """Estimate G from exact integrals of the members' densities: n_gen = infinity, nothing to subtract.
 
-    They are the probability of each region for each member, shape (members, regions) or (members,). For the other
-    arguments see `from_samples`.
-
-    Raises:
-        ValueError: If shapes do not match, or there are fewer than 2 members.
-        RegionError: If a region is empty or full for all members.
+    They are of shape (members, regions) or (members,). For the rest see `from_counts`.
     """
     table = np.asarray(integrals, dtype=np.float64)
-    spread = Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)
-    return _amplification([spread], n_train, level, truth, ())
+    return _amplification([Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)], n_train, level, truth)
 
 
 def count_stream(
@@ -162,9 +205,9 @@ def count_stream(
     max_lost: float = 1e-3,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], int]:
-    """Count generated events in regions at nested prefixes of the members' samples, in one pass.
+    """Count events, without weights, in regions at nested prefixes of the members' samples, in one pass.
 
-    For the arguments see `from_samples`; ``n_gen`` are increasing numbers of events, shape (steps,), or a single one.
+    The arguments are those of `from_samples`.
 
     Returns:
         Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
@@ -191,63 +234,45 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
     return spread.of_unequal([float(m.variances.sum()) for m in members]) if is_unequal else spread
 
 
-def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
-    """What to know about the events behind an estimate."""
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
-    weighted = [tally for tally in tallies if tally.is_weighted]
-    yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
-    if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < 10).sum())):
-        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="effective events of some member")
-
-
 def _amplification(
-    spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: tuple[Note, ...]
+    spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: Iterable[Note] = ()
 ) -> Amplification:
     if not (np.isfinite(n_train) and n_train >= 1):
         raise ValueError(f"n_train must be a positive number of events, got {n_train}")
     if not 0.5 < level < 1:
         raise ValueError(f"level must lie between 0.5 and 1, got {level}")
     last = spreads[-1]
-    true_integrals = None if truth is None else _check_truth(truth, last.integrals.shape[1])
+    n_regions, target = last.integrals.shape[1], None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
+    if target is not None and (target.shape != (n_regions,) or not ((target > 0) & (target < 1)).all()):
+        raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {target}")
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
     if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
     least, most = seen.model_interval(level)
-    state = State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT
-    n_equiv = _ratio(last.binomial, last.model)
-    low, high = (_ratio(last.binomial, variance) for variance in reversed(seen.bounds(level)))
-    at_least = last.binomial / seen.deviation_limit(level)
-    members = len(last.integrals)
+    estimate, interval = n_equiv(last.binomial, last.model), seen.n_equiv_interval(level)
+    at_least, members = last.binomial / seen.deviation_limit(level), len(last.integrals)
 
     def worth(variances: float) -> Worth:
         """What is worth so many times less, as its deviation has so many times the variance of the model."""
-        interval = Interval(low / variances, high / variances)
-        return Worth(n_train, n_equiv / variances, interval, at_least / variances, level)
+        ends = Interval(*(end / variances for end in interval))
+        return Worth(n_train, estimate / variances, ends, level, at_least / variances)
 
     return Amplification(
+        n_train,
+        estimate,
+        interval,
+        level,
         method="averaging",
-        n_train=n_train,
-        n_equiv=n_equiv,
-        n_equiv_interval=Interval(low, high),
-        level=level,
-        state=state,
-        curve=averaging_curve(spreads, level, true_integrals),
+        state=State.VALUE if least > 0 else State.UNBOUNDED if most > 0 else State.LOWER_LIMIT,
+        curve=averaging_curve(spreads, level, target),
         n_members=members,
         degrees_of_freedom=seen.degrees_of_freedom,
-        n_equiv_true=None if true_integrals is None else _n_equiv_true(last, true_integrals),
+        n_equiv_true=None if target is None else _n_equiv_true(last, target),
         pooled=worth(1 + 1 / members),
         single=worth(2),
-        notes=(*notes, *spread_notes(last, seen)),
+        notes=(*notes, *_spread_notes(last, seen)),
     )
-
-
-def _check_truth(truth: ArrayLike, n_regions: int) -> Floats:
-    integrals = np.atleast_1d(np.asarray(truth, dtype=np.float64))
-    if integrals.shape != (n_regions,) or not ((integrals > 0) & (integrals < 1)).all():
-        raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {integrals}")
-    return integrals
 
 
 def _n_equiv_true(spread: Spread, truth: Floats) -> float:
@@ -256,8 +281,27 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
     n = spread.n_gen
     # the members' binomial noise, unbiased: <I_bar (1 - I_bar)> is low by 1 / n_gen
     noise = own_binomial / (n - 1) if np.isfinite(n) else 0.0
-    return _ratio(float((truth * (1 - truth)).sum()), spread.deviation(truth) - noise)
+    return n_equiv(float((truth * (1 - truth)).sum()), spread.deviation(truth) - noise)
 
 
-def _ratio(binomial: float, variance: float) -> float:
-    return float(binomial / variance) if variance > 0 else np.inf
+def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
+    """What to know about the events behind an estimate."""
+    if n_lost := sum(tally.n_lost for tally in tallies):
+        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
+    weighted = [tally for tally in tallies if tally.is_weighted]
+    yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
+    if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < SPARSE).sum())):
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="effective events of some member")
+
+
+def _spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
+    """What to know about the members; ``seen`` has the degrees of freedom that were used."""
+    members = len(spread.integrals)
+    if members < 10:
+        yield NoteCode.FEW_MEMBERS(members=members)
+    if seen is not spread:
+        yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
+    elif members < MEMBERS_THAT_SHOW_TAILS:
+        yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
+    if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < SPARSE).sum())):
+        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")

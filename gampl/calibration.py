@@ -13,19 +13,18 @@ from gampl.result import Amplification
 
 
 def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
-    """Deviation of the members' mean integral from the truth in units of their spread, per region.
+    """Deviation of the members' mean integral from the truth in units of their spread, shape (regions,).
 
     For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
-    members, whose mean and spread are uncertain themselves). Integrals are of shape (members, regions), true
-    probabilities of shape (regions,).
+    members, see `expected_rms_pull`). The integrals are of shape (members, regions), the truth (regions,).
 
     Raises:
         ValueError: If the shapes do not match or there are fewer than 2 members.
     """
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
-        shapes = f"{table.shape}, {target.shape}"
-        raise ValueError(f"expected integrals (members >= 2, regions) and truth (regions,), got {shapes}")
+        expected = "expected integrals (members >= 2, regions) and truth (regions,)"
+        raise ValueError(f"{expected}, got {table.shape}, {target.shape}")
     spread = table.std(axis=0, ddof=1)
     if not (spread > 0).all():
         raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
@@ -60,14 +59,15 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     squares = (table**2).mean(axis=1)
     half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
     mean = squares.mean()
-    return float(np.sqrt(mean)), Interval(float(np.sqrt(max(mean - half, 0.0))), float(np.sqrt(mean + half)))
+    centre, low, high = np.sqrt([mean, max(mean - half, 0.0), mean + half]).tolist()
+    return centre, Interval(low, high)
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
     """Geometric mean of one positive number per training set, and where that of one more set would lie.
 
-    Student's prediction interval for the logarithms: mean +- t s sqrt(1 + 1/n), with the probability content ``level``.
-    This is what a number from a single training set, such as the paper's, has to be compared with.
+    That is Student's prediction interval for the logarithms, mean +- t s sqrt(1 + 1/n), with the probability ``level``:
+    what a number from a single training set, such as the paper's, has to be compared with.
 
     Raises:
         ValueError: If there are fewer than 2 values, or one is not positive and finite.
@@ -77,14 +77,12 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
         raise ValueError(f"expected at least 2 positive finite numbers, got {values}")
     logs = np.log(numbers)
     half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
-    return float(np.exp(logs.mean())), Interval(float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half)))
+    centre, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]).tolist()
+    return centre, Interval(low, high)
 
 
 def differential_over_training_sets(results: Sequence[Amplification], level: float = 0.95) -> tuple[float, Interval]:
-    """G from the geometric mean of several training sets' distances, and where that of one more set would lie.
-
-    As `over_training_sets`, but for the measured distances, which are finite where G is not; their mean and the ends of
-    the interval are turned into G by the crossing of Eq. (36).
+    """G from `over_training_sets` of the measured distances, which are finite where G is not, by Eq. (36).
 
     Raises:
         ValueError: If there are fewer than 2 results, one is not differential, or the references differ by more than a
@@ -98,8 +96,8 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
     if sizes[:, 0].max() > 5 * sizes[:, 0].min():
         raise ValueError(f"the references differ too much in size for a common mean distance: n_ref {sizes[:, 0]}")
     centre, (nearest, farthest) = over_training_sets([c.mean[-1] for c in curves], level)
-    G = [n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest)]
-    return G[0], Interval(G[1], G[2])
+    G, low, high = (n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest))
+    return G, Interval(low, high)
 
 
 def null_values(
@@ -118,22 +116,16 @@ def null_values(
     says. With a generator's own events in the place of the reference, the generator is perfect by construction;
     repeating everything then gives the law that holds, for any way to learn a summary.
 
-    Args:
-        draw: Makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
-        n_ref: Events given to ``learn`` as reference.
-        n_generated: Events given to ``learn`` as generated.
-        n_test: Fresh generated events of the test.
-        repetitions: How often to repeat; p-values cannot be below 1 / (1 + repetitions).
-        seed: Of all draws and trainings.
-        learn: `gampl.ratio.cross_fit`, `gampl.ratio.held_out`, or either with settings, by ``functools.partial``.
+    ``draw`` makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
+    ``learn`` gets n_ref of them as the reference and n_generated as generated ones: `gampl.ratio.cross_fit`,
+    `gampl.ratio.held_out`, or either with settings, by ``functools.partial``. The test is of n_test further ones.
+    p-values cannot be below 1 / (1 + repetitions).
 
     Raises:
         ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
     """
-    if repetitions < 1:
-        raise ValueError(f"repetitions must be positive, got {repetitions}")
-    if n_test < 1:
-        raise ValueError(f"n_test must be positive, got {n_test}")
+    if min(repetitions, n_test) < 1:
+        raise ValueError(f"repetitions and n_test must be positive, got {repetitions} and {n_test}")
     values = np.empty(repetitions)
     for i, rng in enumerate(np.random.default_rng(seed).spawn(repetitions)):
         ratio = learn(draw(n_ref, rng), draw(n_generated, rng), int(rng.integers(2**31)))
@@ -153,8 +145,6 @@ def p_value(K: float, null: ArrayLike) -> float:
         ValueError: If ``null`` is empty, or a number is NaN.
     """
     values = np.asarray(null, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"null must hold values of K, shape (repetitions,), got {values.shape}")
-    if np.isnan(values).any() or np.isnan(K):
-        raise ValueError("K and null must not be NaN")
+    if values.ndim != 1 or values.size == 0 or np.isnan([*values, K]).any():
+        raise ValueError(f"null must hold values of K, shape (repetitions,), and neither be NaN, got {values} and {K}")
     return float((1 + (values >= K).sum()) / (1 + values.size))

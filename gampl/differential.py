@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval, Note, NoteCode
+from gampl.basics import Interval
 from gampl.distances import Distances, summarise
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, State
+from gampl.result import Amplification, Note, NoteCode, State
 from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
 
 FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
@@ -43,26 +43,15 @@ def from_samples(
 ) -> Amplification:
     """Estimate G from the members' samples, whatever they are, and a sample of true events.
 
-    The members' samples may have different sizes, and their events may have weights. True events must have equal
-    weights: the law of the distance is known for these only.
-
     Warning:
         The reference must be independent of the generators. Against its own training data even a poor generator looks
         good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
 
-    Args:
-        members: For each member its events, see `gampl.averaging.from_samples`; one member is enough.
-        reference: True events, shape (n_ref, dim) or (n_ref,), an array of any library; about n_train of them are a
-            good choice.
-        n_train: Training events.
-        summary: Makes one number of each event of a batch, (n, dim) -> (n,).
-        n_gen: See `gampl.averaging.from_samples`, as for ``weights`` and ``progress``; here of the curve of Fig. 6.
-        weights: Weights of the generated events.
-        level: Confidence level of the interval, above 0.57.
-        reference_is: ``"holdout"`` for events that the generators never saw, ``"training"`` for their training data.
-        max_lost: Largest tolerated share of a member's events whose summary is not finite; they count as above all
-            others.
-        progress: Called after each batch.
+    The reference are true events, an array of any library, shape (n_ref, dim) or (n_ref,); about n_train of them are a
+    good choice. They have no weights: the law of the distance is known for equal ones only. ``summary`` makes one
+    number of each event of a batch, (n, dim) -> (n,); ``max_lost`` is the largest tolerated share of a member's events
+    for which that is not finite, and they count as above all others. The level must be above 0.57. The other arguments
+    are those of `gampl.averaging.from_samples`; one member is enough.
 
     Raises:
         ValueError: If an argument is not as described, or too many events are lost.
@@ -81,10 +70,9 @@ def from_tallies(
     reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
 ) -> Amplification:
-    """Estimate G from the members' distances to one reference, see `gampl.distances`.
+    """Estimate G from the distances of each member to one reference, which are checked as they come.
 
-    There is one for each member, and each is checked as it comes; their sizes may differ. For the other arguments see
-    `from_samples`.
+    The members' sizes may differ. For the other arguments see `from_samples`.
 
     Raises:
         ValueError: If there are no members, or one has no events or lost too many.
@@ -128,23 +116,18 @@ def from_distances(
 ) -> Amplification:
     """Estimate G from Kolmogorov-Smirnov distances to one reference sample.
 
-    Args:
-        distances: Distances of each member, shape (members, steps), or (members,) for a single n_gen.
-        n_gen: Generated events behind the distances, increasing, shape (steps,). G is read off the last. If a cut
-            lets through different numbers for the members, their means. ``inf`` for distances to the members'
-            densities themselves, see `gampl.kolmogorov.distance_to_density`.
-        n_ref: Events in the reference sample, which all members share, or its mean over the members as for n_gen.
-        n_train: See `from_samples`, as for ``level`` and ``reference_is``.
-        level: Confidence level of the interval, above 0.57.
-        reference_is: What the reference is.
-        notes: Warnings to hand on with the result.
+    Distances of each member are of shape (members, steps), or (members,) for a single n_gen: the generated events
+    behind them, increasing, shape (steps,). G is read off the last. If a cut lets through different numbers for the
+    members, n_gen and ``n_ref``, the events in the reference, are their means. n_gen is ``inf`` for distances to the
+    members' densities themselves, see `gampl.kolmogorov.distance_to_density`. ``notes`` are warnings to hand on with
+    the result. For the other arguments see `from_samples`.
 
     Raises:
         ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    is_list = sizes.ndim == 1 and sizes.size > 0
-    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()) or (sizes.size > 1 and np.isinf(sizes[-1])):
+    is_list = sizes.ndim == 1 and sizes.size > 0 and not (sizes.size > 1 and np.isinf(sizes[-1]))
+    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()):
         raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
@@ -166,9 +149,9 @@ def from_distances(
 def combine(results: Sequence[Amplification]) -> Amplification:
     """Make one result of several with independent reference samples of about equal size.
 
-    With K-fold cross-fitting each generator is tested against the fold of its training events that it did not see; this
-    averages their distances. No events need to be kept aside, but each fold is small, and G is that of generators
-    trained on the rest: n_train of the results must be the number of events that each was trained on.
+    With K-fold cross-fitting each generator is tested against the fold of its training events that it did not see. No
+    events need to be kept aside, but each fold is small, and G is that of generators trained on the rest: n_train of
+    the results must be the number of events that each was trained on.
 
     Distances are averaged, and not events pooled: every fold has also trained the generators of the others, so that in
     a pooled sample the differences between the folds and their generators cancel, and G would be too large.
@@ -182,10 +165,10 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve) and r.curve.folds == 1]
     if len(curves) != len(results):
         raise ValueError("only differential results with a single reference each can be combined")
-    first, n_ref = results[0], float(np.mean([c.n_ref for c in curves]))
     if len({(c.n_gen.size, r.level) for c, r in zip(curves, results, strict=True)}) > 1:
         raise ValueError("the results differ in the number of steps or in level")
-    n_train, n_gen = round(float(np.mean([r.n_train for r in results]))), np.mean([c.n_gen for c in curves], axis=0)
+    n_train, n_ref = round(float(np.mean([r.n_train for r in results]))), float(np.mean([c.n_ref for c in curves]))
+    n_gen = np.mean([c.n_gen for c in curves], axis=0)
     numbers = [[r.n_train, c.n_ref, *c.n_gen] for r, c in zip(results, curves, strict=True)]
     if not np.allclose(numbers, [n_train, n_ref, *n_gen], rtol=0.1, atol=0):
         raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
@@ -193,7 +176,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     errors = [_standard_error(c) / len(curves) for c in curves]
     notes = dict.fromkeys(note for r in results for note in r.notes if note.code not in OF_ONE_REFERENCE)
     members = sum(r.n_members for r in results)
-    return _amplification(curve, n_train, first.level, members, tuple(notes), float(np.linalg.norm(errors)))
+    return _amplification(curve, n_train, results[0].level, members, tuple(notes), float(np.linalg.norm(errors)))
 
 
 def _amplification(
@@ -208,11 +191,11 @@ def _amplification(
     estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])
     state = State.VALUE if ends.low > 0 else State.UNBOUNDED if np.isfinite(estimate) else State.LOWER_LIMIT
     return Amplification(
+        int(n_train),
+        estimate,
+        Interval(worth(ends.high), worth(ends.low)),
+        level,
         method="differential",
-        n_train=int(n_train),
-        n_equiv=estimate,
-        n_equiv_interval=Interval(worth(ends.high), worth(ends.low)),
-        level=level,
         state=state,
         curve=curve,
         n_members=n_members,
@@ -221,7 +204,7 @@ def _amplification(
 
 
 def _standard_error(curve: DifferentialCurve) -> float:
-    """Standard error of the mean distance over members, without the reference, which they share."""
+    """Of the mean distance over members, without the reference, which they share."""
     last = curve.distances[:, -1]
     return float(last.std(ddof=1) / np.sqrt(last.size)) if last.size > 1 else 0.0
 

@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov distances at nested prefixes of streams: of weighted events, and of many summaries in one pass."""
+"""Kolmogorov-Smirnov distances at nested prefixes of streams, and of many summaries in one pass."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,59 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable
-from gampl.samples import Accumulator, Steps, batches, prefix_sizes
+from gampl.samples import Accumulator, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
-
-
-class WeightedKolmogorovSmirnov(KolmogorovSmirnov):
-    """The distance of a stream of weighted events to a reference whose events are of equal weight, Eq. (33).
-
-    The stream's distribution function F at a reference point is the share of the weights below it. Its variance is
-    ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2, with the sums of weights S and of squared weights Q, Q(t) up to the point.
-    `n_effective` is the number of events of equal weight whose largest variance, 1 / 4n, is that of this stream, and no
-    more than S^2 / Q.
-    """
-
-    def _start(self) -> None:
-        # sums of weights and of their squares: of all events, of those up to each point, of those below it
-        self._all = np.zeros(2)
-        self._sums_up_to, self._sums_below = np.zeros((2, 2, self.points.size))
-
-    def update(self, values: ArrayLike, weights: ArrayLike = 1.0) -> None:
-        """Add values of the stream with their weights, both (n,).
-
-        Raises:
-            ValueError: If there is not one finite weight for each value.
-        """
-        x, w = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-        if x.ndim != 1 or w.shape != x.shape:
-            raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
-        if bad := int((~np.isfinite(w)).sum()):
-            raise ValueError(f"weights: {bad} of {w.size} are not finite")
-        lost = ~np.isfinite(x)
-        order = np.argsort(np.where(lost, np.inf, x))
-        ordered = x[order][: x.size - lost.sum()]
-        sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
-        np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
-        self._sums_up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
-        self._sums_below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self._all += sums[:, -1]
-        self.total = float(self._all[0])
-        self.n_gen += x.size
-        self.n_lost += int(lost.sum())
-
-    @property
-    def n_effective(self) -> float:
-        """Events of equal weight that fluctuate as much."""
-        up_to, _ = self._functions()
-        squares = (1 - up_to) ** 2 * self._sums_up_to[1] + up_to**2 * (self._all[1] - self._sums_up_to[1])
-        return float(self._all[0] ** 2 / max(4 * squares.max(), self._all[1]))
-
-    def _functions(self) -> tuple[Floats, Floats]:
-        if not self.total > 0:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
-        return self._sums_up_to[0] / self.total, self._sums_below[0] / self.total
 
 
 class Distance(NamedTuple):
@@ -74,12 +24,9 @@ class Distance(NamedTuple):
 
 
 class Distances(Accumulator):
-    """Distances at nested prefixes of a member's sample.
+    """Distances at nested prefixes of a member's sample to a reference, see `gampl.kolmogorov.KolmogorovSmirnov`.
 
-    Args:
-        reference: Summaries of the reference sample, shape (n_ref,), fit for `KolmogorovSmirnov`.
-        steps: See `gampl.samples.Accumulator`.
-        name: How to call the member in messages.
+    For the other arguments see `gampl.samples.Accumulator`.
     """
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
@@ -92,14 +39,8 @@ class Distances(Accumulator):
         """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
         if self._test is None:
             raise ValueError("these distances are closed: no further events are accepted")
-        parts = self.parts(~np.isfinite(values), weights)
-        if weights is not None and self.n_gen == 0:
-            self._test = WeightedKolmogorovSmirnov(self.reference)
-        for part, is_complete in parts:
-            if isinstance(self._test, WeightedKolmogorovSmirnov):
-                self._test.update(values[part], np.asarray(weights)[part])
-            else:
-                self._test.update(values[part])
+        for part, is_complete in self.parts(~np.isfinite(values), weights):
+            self._test.update(values[part], None if weights is None else weights[part])
             if is_complete and self._test.total > 0:
                 self.prefixes.append(self.now)
 
@@ -147,14 +88,10 @@ def trace(
     Memory does not depend on the number of events, and prefixes cost nothing. A cut or summary that several comparisons
     share is computed once.
 
-    Args:
-        sample: Batches of events, shape (n, dim) or (n,), or any other sample, see `gampl.samples.batches`.
-        comparisons: What to test.
-        n_gen: Increasing numbers of generated events, before any cut, shape (steps,), or a single one.
-        max_lost: Largest tolerated share, of the events that are kept, whose summary is not finite. They count as
-            above all others.
-        member: How to call the stream in messages.
-        progress: Called with the events done after each batch.
+    The sample are batches of events, shape (n, dim) or (n,), or any other, see `gampl.samples.batches`; in messages it
+    is member number ``member``. ``n_gen`` are increasing numbers of events, before any cut, shape (steps,), or a single
+    one. ``max_lost`` is the largest tolerated share of events that are kept, but whose summary is not finite; they
+    count as above all others. ``progress`` is called with the events done after each batch.
 
     Raises:
         ValueError: If the stream ends early or loses too many events, a summary does not return one number per event,
@@ -162,12 +99,11 @@ def trace(
     """
     sizes = prefix_sizes(n_gen)
     tests = [Distances(c.reference, steps=()) for c in comparisons]
-    # what several comparisons share is computed once
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
-    distances, n_kept, steps = [], [], Steps(sizes)
+    distances, n_kept, stream = [], [], Accumulator(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
-        for part, is_complete in steps.cut(len(batch)):
+        for part, is_complete in stream.parts(np.zeros(len(batch), dtype=bool), None):
             kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
             values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
@@ -176,7 +112,7 @@ def trace(
                 n_kept.append([test.n_gen for test in tests])
                 distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
-            progress(steps.done)
+            progress(stream.n_gen)
     for test in tests:
         test.check_lost(member, "summary", max_lost)
     return Trace(np.array(distances).T, np.array(n_kept).T, np.array([test.n_lost for test in tests]))

@@ -18,64 +18,92 @@ class KolmogorovSmirnov:
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
-    distance is exact at any time, after any number of values, ties included, and memory does not grow. Values that
-    share no cell of a fine grid with a reference point are counted by cell; only the others are sorted.
-
-    Args:
-        reference: Values of the reference sample, shape (n_ref,).
+    distance is exact at any time, after any number of values, ties included, and memory does not grow. Values of the
+    stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
+    that share a cell of a fine grid with a reference point are sorted.
 
     Attributes:
         n_gen: Values of the stream so far.
         n_lost: Those that are not finite. They lie above all reference points, so that they change the distance by no
             more than their share.
-        total: Sum of the values' weights.
 
     Raises:
-        ValueError: If the reference is empty, has a value that is not finite, or all its values are the same.
+        ValueError: If the reference, shape (n_ref,), is empty, has a value that is not finite, or a single one only.
     """
 
     def __init__(self, reference: ArrayLike) -> None:
         values = np.asarray(reference)
         if values.ndim != 1 or values.size == 0:
             raise ValueError(f"reference must hold one number per event, shape (n_ref,), got {values.shape}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"reference: {(~np.isfinite(values)).sum()} of {values.size} values are not finite")
+        if bad := int((~np.isfinite(values)).sum()):
+            raise ValueError(f"reference: {bad} of {values.size} values are not finite")
         self.points, repeats = np.unique(values, return_counts=True)
-        if self.points.size == 1 and values.size > 1:
+        if self.points.size == 1 < values.size:
             constant = f"all {values.size} values are {self.points[0]:g}"
             raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
-        self.n_ref, self.n_gen, self.n_lost, self.total = values.size, 0, 0, 0.0
+        self.n_ref, self.n_gen, self.n_lost, self.is_weighted = values.size, 0, 0, False
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
-        self._start()
-
-    def _start(self) -> None:
+        # sums of weights and of their squares: of all values, of those up to each point, of those below it
+        self._all = np.zeros(2)
+        self._up_to, self._below = np.zeros((2, 2, self.points.size))
+        # but values without weights that share no cell of the grid with a point are counted by cell only
         self._grid = _Grid(self.points)
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
-        # of the values that share a cell with a reference point
-        self._up_to, self._below = np.zeros((2, self.points.size), dtype=np.int64)
 
-    def update(self, values: ArrayLike) -> None:
-        """Add values of the stream, shape (n,)."""
-        batch = np.asarray(values)
-        if batch.ndim != 1:
-            raise ValueError(f"values must hold one number per event, shape (n,), got {batch.shape}")
-        self.n_gen += batch.size
-        self.total = float(self.n_gen)
-        finite = np.isfinite(batch)
-        if not finite.all():
-            batch = batch[finite]
-            self.n_lost += finite.size - batch.size
-        cells = self._grid.cells(batch)
-        self._in_cell += np.bincount(cells, minlength=self._in_cell.size)
-        close = np.sort(batch[self._grid.holds_point[cells]])
-        self._below += np.searchsorted(close, self.points, side="left")
-        self._up_to += np.searchsorted(close, self.points, side="right")
+    def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
+        """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
+
+        Raises:
+            ValueError: If there is not one finite weight for each value.
+        """
+        x = np.asarray(values)
+        if x.ndim != 1:
+            raise ValueError(f"values must hold one number per event, shape (n,), got {x.shape}")
+        finite = np.isfinite(x)
+        n_finite = int(finite.sum())
+        if weights is None:
+            batch = x[finite] if n_finite < x.size else x
+            cells = self._grid.cells(batch)
+            self._in_cell += np.bincount(cells, minlength=self._in_cell.size)
+            ordered = np.sort(batch[self._grid.holds_point[cells]])
+            sums: NDArray[Any] = np.arange(ordered.size + 1)[None]
+            self._all += x.size
+        else:
+            w = np.asarray(weights, dtype=np.float64)
+            if w.shape != x.shape:
+                raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
+            if bad := int((~np.isfinite(w)).sum()):
+                raise ValueError(f"weights: {bad} of {w.size} are not finite")
+            order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
+            ordered = x[order][:n_finite]
+            sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
+            np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+            self._all += sums[:, -1]
+            self.is_weighted = True
+        self._up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
+        self._below += sums[:, np.searchsorted(ordered, self.points, side="left")]
+        self.n_gen += x.size
+        self.n_lost += x.size - n_finite
+
+    @property
+    def total(self) -> float:
+        """Sum of the values' weights, or their number."""
+        return float(self._all[0])
 
     @property
     def n_effective(self) -> float:
-        """Events of equal weight that fluctuate as much: all."""
-        return float(self.n_gen)
+        """Events of equal weight that fluctuate as much.
+
+        With the sums of weights S and of squared weights Q, of which Q(t) is of values up to a point, the variance of F
+        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is that of 1 / 4n for events of equal weight; their
+        number is no more than S^2 / Q.
+        """
+        if not self.is_weighted:
+            return float(self.n_gen)
+        F, squares = self._share(self._up_to)
+        variances = (1 - F) ** 2 * squares + F**2 * (self._all[1] - squares)
+        return float(self._all[0] ** 2 / max(4 * variances.max(), self._all[1]))
 
     @property
     def distance(self) -> float:
@@ -84,15 +112,17 @@ class KolmogorovSmirnov:
         Raises:
             ValueError: If there were none, or their weights do not add up to a positive number.
         """
-        up_to, below = self._functions()
+        up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
         return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
 
-    def _functions(self) -> tuple[Floats, Floats]:
-        """The stream's distribution function at each point and just below it."""
+    def _share(self, sums: Floats) -> tuple[Floats, Floats]:
+        """The stream's distribution function, and the sum of squares, from the sums at each point or just below it."""
         if self.n_gen == 0:
             raise ValueError("no values yet: a distance needs at least one")
+        if not self.total > 0:
+            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
         elsewhere = np.cumsum(np.where(self._grid.holds_point, 0, self._in_cell))[self._grid.cell_of_point]
-        return (elsewhere + self._up_to) / self.n_gen, (elsewhere + self._below) / self.n_gen
+        return (sums[0] + elsewhere) / self.total, sums[1] + elsewhere
 
 
 class _Grid:
@@ -123,10 +153,8 @@ class _Grid:
 def distance_to_density(probabilities: ArrayLike) -> Floats:
     """Distances, shape (...), of samples to a density: Eq. (33) with one sample unlimited.
 
-    The probabilities are the density's distribution function at the events of each sample, any order, shape (..., n).
-
-    Raises:
-        ValueError: If there are no events, or a number is not a probability.
+    The probabilities are the density's distribution function at the events of each sample, any order, shape (..., n); a
+    ValueError if they are not, or there are none.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if p.ndim == 0 or p.shape[-1] == 0 or not ((p >= 0) & (p <= 1)).all():
@@ -153,10 +181,10 @@ def printed_band(level: float) -> Interval:
 
 
 def half_width(level: float) -> float:
-    """c(alpha) of Eq. (37) with alpha = 1 - level.
+    """c(alpha) of Eq. (37), alpha = 1 - level: not the half-width of an interval around <K>.
 
-    This is the leading term of the upper quantile of K itself (Smirnov 1948), and an upper bound of it for samples of
-    any size (Massart 1990). It is not the half-width of an interval around <K>.
+    It is the leading term of the upper quantile of K (Smirnov 1948), and its bound for samples of any size (Massart
+    1990).
     """
     return float(np.sqrt(np.log(2 / (1 - level)) / 2))
 
@@ -200,12 +228,9 @@ class DifferentialCurve:
 def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
-    It is ``inf`` if the distance is not larger than expected for true events.
-
-    Args:
-        distance: Distance of ``n_gen`` generated events to the reference.
-        n_ref: Events in the reference, ``inf`` if the distance is to the true density.
-        n_gen: Generated events; their own fluctuation is taken off, so that few of them estimate the same limit.
+    The distance is that of ``n_gen`` generated events, whose own fluctuation is taken off, so that few of them estimate
+    the same limit. ``n_ref`` is ``inf`` if it is to the true density. The result is ``inf`` if it is not larger than
+    expected for true events.
 
     Raises:
         ValueError: If the distance is not between 0 and 1, or a number of events not positive.
@@ -240,23 +265,18 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     B(t), the rest is most likely to stay below m if it is centred (Anderson 1955, *Proc. Amer. Math. Soc.* 6, 170), as
     two bridges of half the length are: P(M < m) <= Phi(2 (m - D)) P(K < sqrt(2) m)^2. The upper end is the D for which
     this is as much as the lower end leaves of 1 - level. A narrow difference has M > D + c with a probability of
-    Phi(-2 c), a difference of many teeth never has M < D. For a spike on a broad hill, the least favourable shape, the
-    bound is nearly reached: no upper end that holds for this shape, too, is lower by more than 2 % (M > 1) or 8 %.
+    Phi(-2 c), one of many teeth never has M < D. For a spike on a broad hill, the least favourable shape, the bound is
+    nearly reached: no upper end that holds for it is lower by more than 2 % (M > 1) or 8 %.
 
     A distance below the median of true events is raised to it first: a fluctuation must not claim more than the
     sensitivity. Half a step of 1/n_ref, in which counts come, is added. Generated events add their variance to that of
     the reference. The mean over several references scatters less by the root of their number; the second factor of the
-    bound is left out.
+    bound is left out. ``members`` is the half-width of the interval of the mean distance from the spread of the
+    members. It is added in quadrature and does not shrink the rest, since all members share the reference.
 
     Measured (``benchmarks/differential_coverage.py``, 1000 reference events, levels from 68.3 to 95 %): no coverage is
     below nominal, and for D > 1 / sqrt(n_ref) that of the least favourable shape is at most 4 % above. Smaller D are
     covered in 80 to 99 % of cases at 68.3 %, since no less than the sensitivity is claimed.
-
-    Args:
-        curve: The distances.
-        level: Confidence level.
-        members: Half-width of the interval of the mean distance from the spread of the members. It is added in
-            quadrature and does not shrink the rest, since all members share the reference.
     """
     noise = 1 / curve.n_ref + 1 / curve.n_gen[-1]
     unit, distance = float(np.sqrt(noise)), float(curve.mean[-1])
@@ -267,6 +287,5 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     elsewhere = float(1 - special.kolmogorov(np.sqrt(2) * raised)) ** 2 if curve.folds == 1 else 1.0
     low = max(distance - exceeds * unit, 0.0)
     high = unit * (raised - at_peak * float(special.ndtri(left / elsewhere))) + 0.5 / (curve.n_ref * curve.folds)
-    low = estimate - float(np.hypot(estimate - low, members))
-    high = estimate + float(np.hypot(high - estimate, members))
-    return Interval(max(low, 0.0), min(high, 1.0))
+    below, above = (float(np.hypot(width, members)) for width in (estimate - low, high - estimate))
+    return Interval(max(estimate - below, 0.0), min(estimate + above, 1.0))

@@ -1,27 +1,26 @@
 """How many members and events it takes to know G to some precision, before any of them is made.
 
 G is known to a factor f if the interval that is reported around an estimate lies within estimate / f and estimate * f:
-intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a given G
-follows from the numbers of members and events alone, up to fluctuations. A plan keeps the factor in half of all
-experiments, or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
+intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a known G
+follows from the numbers of members and events, up to fluctuations. A plan keeps the factor in half of all experiments,
+or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Interval, Note, NoteCode, in_digits, percent
+from gampl.basics import Interval
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, excess, worth
+from gampl.result import Note, NoteCode, in_digits, percent
 from gampl.spread import Spread
 
 COUNTING_SHARE = 0.04  # by which counting generated events may lengthen the logarithm of the factor
 FEWEST_INSIDE = 10  # generated events in a region; with fewer the estimator warns
 MOST = 10**18  # of anything
-
-Factor = Callable[[int, float], float]  # of members or n_ref, and n_gen; decreases with both
 
 
 class ArgumentError(ValueError):
@@ -51,7 +50,6 @@ class Plan:
     interval: Interval  #: interval of G in the median experiment
     n_gen: int  #: generated events of each generator
     alternatives: tuple[Alternative, ...]  #: ways with half and with twice as many generated events
-    _computed: ClassVar[tuple[str, ...]] = ("words",)
 
     @property
     def aim(self) -> str:
@@ -65,11 +63,10 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for JSON."""
-        plain = asdict(self) | {"alternatives": [way._asdict() for way in self.alternatives]}
-        return plain | {name: getattr(self, name) for name in self._computed}
+        return asdict(self) | {"alternatives": [way._asdict() for way in self.alternatives]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AveragingPlan(Plan):
     """Members of a posterior for averaging amplification, and their events."""
 
@@ -78,59 +75,25 @@ class AveragingPlan(Plan):
     members: int  #: members of the posterior
     #: lower limit of what the pooled members are worth for their training set, in the median experiment, per n_train
     pooled_at_least: float
-    _computed: ClassVar[tuple[str, ...]] = ("total", "inside", "n_check", "words")
-
-    @property
-    def total(self) -> int:
-        """Generated events of all members."""
-        return self.members * self.n_gen
-
-    @property
-    def inside(self) -> float:
-        """Generated events of a member expected in each region."""
-        return self.n_gen * self.probability
-
-    @property
-    def n_check(self) -> int:
-        """Holdout events that would check the members' calibration: 10 n_equiv lengthen a pull by only 5 %.
-
-        The estimate itself needs none. One training set gives one pull, which only shows gross errors.
-        """
-        return int(np.ceil(10 * self.G * self.n_train))
-
-    @property
-    def words(self) -> str:
-        """The plan in a sentence."""
-        return (
-            f"{self.members} members with {self.n_gen} generated events each, about {self.inside:.0f} of them in "
-            f"{'the' if self.regions == 1 else 'each'} region: {self.aim}; the result would then say that their "
-            f"pooled sample is worth at least {in_digits(self.pooled_at_least)} times the training sample"
-        )
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """Warnings."""
-        scatter = float(np.sqrt((1 / self.probability - 1) / (self.G * self.n_train)))
-        return (NoteCode.LARGE_SCATTER(percent=100 * scatter),) if scatter >= 1 / 3 else ()
+    total: int  #: generated events of all members
+    inside: float  #: generated events of a member expected in each region
+    #: holdout events that would check the members' calibration, which no estimate needs: 10 n_equiv lengthen a pull by
+    #: only 5 %; but one training set gives one pull, which only shows gross errors
+    n_check: int
+    words: str  #: the plan in a sentence
+    notes: tuple[Note, ...]  #: warnings
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for JSON."""
-        return super().to_dict() | {"notes": tuple(note.text for note in self.notes)}
+        return super().to_dict() | {"notes": [note.text for note in self.notes]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DifferentialPlan(Plan):
     """True events to hold out for differential amplification, and generated ones; a single generator is enough."""
 
     n_ref: int  #: true events that the generator has not seen
-
-    @property
-    def words(self) -> str:
-        """The plan in a sentence."""
-        return (
-            f"one generator with {self.n_gen} generated events and a holdout of {self.n_ref}, "
-            f"{in_digits(self.n_ref / (self.G * self.n_train))} times the equivalent events: {self.aim}"
-        )
+    words: str  #: the plan in a sentence
 
 
 def averaging(
@@ -147,9 +110,9 @@ def averaging(
     """Plan an averaging amplification, with n_gen rounded up to two digits.
 
     Members are costly, so their number is chosen first: the smallest that leaves 4 % of the factor's logarithm for the
-    counting of generated events. With so little of it the factor is nearly the same in all experiments. The members'
-    variance has members - 1 degrees of freedom; several regions count as if they were one, which is safe for the
-    interval, but may make the limit of the pooled members up to a fifth too high.
+    counting of generated events. With so little of it the factor is nearly the same in all experiments. Several regions
+    count as if they were one, with members - 1 degrees of freedom. That is safe for the interval, but may make the
+    limit of the pooled members up to a fifth too high.
 
     Args:
         precision: Factor between G and the farther end of its interval, above 1.
@@ -165,19 +128,16 @@ def averaging(
         ArgumentError: If an argument is out of range, or the precision is out of reach of the members.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.5)
-    _check_number("regions", regions, 1)
-    _check_number("members", members, 2)
-    if not (0 < probability < 1 and regions * probability <= 1 + 1e-9):
-        text = f"must lie between 0 and 1, and within 1 for all regions, got {probability}"
-        raise ArgumentError("probability", text)
+    _require(_is_whole(regions, 1), "regions", "be a whole number, at least 1", regions)
+    _require(members is None or _is_whole(members, 2), "members", "be a whole number, at least 2", members)
+    is_possible = 0 < probability < 1 and regions * probability <= 1 + 1e-9
+    _require(is_possible, "probability", "lie between 0 and 1, and within 1 for all regions", probability)
+    binomial = regions * probability * (1 - probability)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
-        """The spread with the expected total variance, Eq. (15), times a quantile of its fluctuation."""
-        binomial, nu = regions * probability * (1 - probability), members - 1
-        model = binomial / (G * n_train)
-        expected = model * (1 - 1 / n_gen) + binomial / n_gen
-        total = expected * float(stats.chi2.ppf(quantile, nu)) / nu
-        return Spread(np.empty((0, 1)), n_gen, total, binomial, nu)
+        """The spread with the expected total variance, times a quantile of its fluctuation."""
+        expected = Spread.expected(binomial / (G * n_train), binomial, n_gen, members - 1)
+        return replace(expected, total=expected.total * float(stats.chi2.ppf(quantile, members - 1)) / (members - 1))
 
     def factor(members: int, n_gen: float) -> float:
         small = spread(members, n_gen, 1 - assurance)  # the smaller the variance, the larger the factor
@@ -187,10 +147,24 @@ def averaging(
     fewest = FEWEST_INSIDE / min(probability, 1 - probability)
     members, n_gen, alternatives = _sizes(factor, precision, members, 2, fewest, "members")
     median = spread(members, n_gen, 0.5)
-    low, high = (median.binomial / end / n_train if end > 0 else np.inf for end in median.model_interval(level)[::-1])
-    pooled = median.binomial / median.deviation_limit(level) / (1 + 1 / members) / n_train
-    common = (int(n_train), G, level, assurance, factor(members, n_gen), Interval(low, high), n_gen, alternatives)
-    return AveragingPlan(*common, probability, int(regions), members, pooled)
+    interval = Interval(*(end / n_train for end in median.n_equiv_interval(level)))
+    plan = Plan(int(n_train), G, level, assurance, factor(members, n_gen), interval, n_gen, alternatives)
+    inside, scatter = n_gen * probability, float(np.sqrt((1 / probability - 1) / (G * n_train)))
+    pooled_at_least = median.binomial / median.deviation_limit(level) / (1 + 1 / members) / n_train
+    return AveragingPlan(
+        **vars(plan),
+        probability=probability,
+        regions=int(regions),
+        members=members,
+        pooled_at_least=pooled_at_least,
+        total=members * n_gen,
+        inside=inside,
+        n_check=int(np.ceil(10 * G * n_train)),
+        words=f"{members} members with {n_gen} generated events each, about {inside:.0f} of them in "
+        f"{'the' if regions == 1 else 'each'} region: {plan.aim}; the result would then say that their pooled sample "
+        f"is worth at least {in_digits(pooled_at_least)} times the training sample",
+        notes=(NoteCode.LARGE_SCATTER(percent=100 * scatter),) if scatter >= 1 / 3 else (),
+    )
 
 
 def differential(
@@ -209,14 +183,11 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    The arguments are those of `averaging`, and ``n_ref``, the size of the holdout if it is fixed; n_gen is then the
-    smallest that will do, and may be large. The level must be above 0.57. Both sizes are rounded up to two digits.
-
-    Raises:
-        ArgumentError: As for `averaging`.
+    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. The
+    level must be above 0.57. Both sizes are rounded up to two digits.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.57)
-    _check_number("n_ref", n_ref, 1)
+    _require(n_ref is None or _is_whole(n_ref, 1), "n_ref", "be a whole number, at least 1", n_ref)
 
     def ends(n_ref: int, n_gen: float, deviations: float) -> tuple[float, Interval]:
         """Estimate of the distance and its interval, when the reference fluctuates by so many standard deviations."""
@@ -230,13 +201,14 @@ def differential(
         return max(high / estimate, estimate / low) ** 2 if min(low, estimate) > 0 else np.inf
 
     n_ref, n_gen, alternatives = _sizes(factor, precision, n_ref, 1, 1, "true events held out", tidy=_rounded_up)
-    low, high = (worth(end) / n_train for end in ends(n_ref, n_gen, 0.0)[1][::-1])
-    common = (int(n_train), G, level, assurance, factor(n_ref, n_gen), Interval(low, high), n_gen, alternatives)
-    return DifferentialPlan(*common, n_ref)
+    interval = Interval(*(worth(end) / n_train for end in ends(n_ref, n_gen, 0.0)[1][::-1]))
+    plan = Plan(int(n_train), G, level, assurance, factor(n_ref, n_gen), interval, n_gen, alternatives)
+    words = f"one generator with {n_gen} generated events and a holdout of {n_ref}, {in_digits(n_ref / (G * n_train))}"
+    return DifferentialPlan(**vars(plan), n_ref=n_ref, words=f"{words} times the equivalent events: {plan.aim}")
 
 
 def _sizes(
-    factor: Factor,
+    factor: Callable[[int, float], float],
     precision: float,
     fixed: int | None,
     least: int,
@@ -244,7 +216,10 @@ def _sizes(
     of: str,
     tidy: Callable[[int], int] = int,
 ) -> tuple[int, int, tuple[Alternative, ...]]:
-    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives."""
+    """The smallest sizes that keep the factor: first members or n_ref, unless fixed, then n_gen; and alternatives.
+
+    The factor decreases with both.
+    """
 
     def needed(precision: float, n_gen: float = np.inf) -> int | None:
         number = _smallest(lambda first: factor(first, n_gen) <= precision, least)
@@ -284,18 +259,17 @@ def _rounded_up(number: int) -> int:
 
 
 def _check(precision: float, n_train: int, G: float, level: float, assurance: float, least_level: float) -> None:
-    if not (1 < precision < np.inf):
-        raise ArgumentError("precision", f"must be a factor above 1, such as 1.5, got {precision}")
-    if not (1 <= n_train < np.inf and float(n_train).is_integer()):
-        raise ArgumentError("n_train", f"must be a whole number of events, at least 1, got {n_train}")
-    if not 1 <= G * n_train <= 1e15:
-        raise ArgumentError("G", f"must give 1 to 1e15 equivalent events G n_train, got {G}")
-    if not least_level < level < 1:
-        raise ArgumentError("level", f"must lie between {least_level} and 1, got {level}")
-    if not 0.5 <= assurance < 1:
-        raise ArgumentError("assurance", f"must be at least 0.5 and below 1, got {assurance}")
+    _require(1 < precision < np.inf, "precision", "be a factor above 1, such as 1.5", precision)
+    _require(_is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
+    _require(1 <= G * n_train <= 1e15, "G", "give 1 to 1e15 equivalent events G n_train", G)
+    _require(least_level < level < 1, "level", f"lie between {least_level} and 1", level)
+    _require(0.5 <= assurance < 1, "assurance", "be at least 0.5 and below 1", assurance)
 
 
-def _check_number(name: str, number: float | None, least: int) -> None:
-    if number is not None and not (number >= least and float(number).is_integer()):
-        raise ArgumentError(name, f"must be a whole number, at least {least}, got {number}")
+def _is_whole(number: float, least: int) -> bool:
+    return number >= least and float(number).is_integer()
+
+
+def _require(is_met: bool, argument: str, expected: str, value: float | None) -> None:
+    if not is_met:
+        raise ArgumentError(argument, f"must {expected}, got {value}")

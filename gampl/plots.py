@@ -14,6 +14,8 @@ from gampl import kolmogorov
 from gampl.kolmogorov import DifferentialCurve
 from gampl.spread import AveragingCurve
 
+Band = Literal["kolmogorov", "paper"]
+
 # Okabe and Ito's palette, told apart by the colour-blind; the meanings follow the paper's Fig. 1
 STAT, MODEL, ESTIMATE, TRUE = "#009E73", "#E69F00", "#0072B2", "#000000"
 OTHERS = ["#D55E00", "#CC79A7", "#56B4E9", "#F0E442"]
@@ -46,8 +48,7 @@ STYLE: dict[Any, Any] = {
 
 def use_style() -> None:
     """Use the project's style for all following figures."""
-    for name, value in STYLE.items():
-        plt.rcParams[name] = value
+    plt.rcParams.update(STYLE)
 
 
 def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
@@ -65,45 +66,37 @@ def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
         curve.n_gen, curve.sigma_est, color=ESTIMATE, ls="--", marker=marker, mfc="none", label=r"$\sigma_{\rm est}$"
     )
     ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="uncertainty of the integral")
+    label = r"$\sigma_{\rm model}$"
     if curve.is_exact:
         ax.fill_between(curve.n_gen, curve.sigma_model_low, curve.sigma_model_high, color=MODEL, alpha=0.25, lw=0)
-        ax.plot(curve.n_gen, curve.sigma_model, color=MODEL, label=r"$\sigma_{\rm model}$")
-    else:
-        _model_points(curve, ax)
-    return ax
-
-
-def _model_points(curve: AveragingCurve, ax: Axes) -> None:
+        ax.plot(curve.n_gen, curve.sigma_model, color=MODEL, label=label)
+        return ax
     drawn = np.concatenate([curve.sigma_stat, curve.sigma_est, curve.sigma_model[~np.isnan(curve.sigma_model)]])
     floor = 0.6 * drawn.min()
     size, low, high = curve.sigma_model, np.maximum(curve.sigma_model_low, floor), curve.sigma_model_high
     bars = np.abs(np.stack([size - low, high - size]))
-    ax.errorbar(curve.n_gen, size, bars, color=MODEL, fmt="o", ms=4, lw=1, label=r"$\sigma_{\rm model}$")
+    ax.errorbar(curve.n_gen, size, bars, color=MODEL, fmt="o", ms=4, lw=1, label=label)
     limits = np.isnan(size)
     if limits.any():
-        label = r"$\sigma_{\rm model}$, upper limit"
+        label += ", upper limit"
         ax.plot(curve.n_gen[limits], high[limits], color=MODEL, ls="none", marker="v", mfc="none", ms=6, label=label)
     ax.set_ylim(bottom=floor)
+    return ax
 
 
 def differential_curve(
     curve: DifferentialCurve,
     ax: Axes | None = None,
     *,
-    band: Literal["kolmogorov", "paper"] = "kolmogorov",
+    band: Band = "kolmogorov",
     color: str = ESTIMATE,
     label: str = "generated events",
     reach: tuple[float, float] | None = None,
 ) -> Axes:
     """Draw distances against n_gen over the law of Eqs. (34) to (36) for true events, as in Figs. 6 and 10.
 
-    Args:
-        curve: The distances; thin lines are single members (or folds).
-        ax: Where to draw.
-        band: Equal-tailed intervals of the Kolmogorov distribution, or those of Eq. (37) as the paper prints it.
-        color: Of the distances.
-        label: Of the distances.
-        reach: First and last n_gen for which the law is drawn; by default those of the curve.
+    Thin lines are single members (or folds). The band is that of the Kolmogorov distribution, with equal tails, or that
+    of Eq. (37) as the paper prints it. ``reach`` are the first and last n_gen of the law; by default the curve's.
     """
     ax = new_axes() if ax is None else ax
     is_exact = not np.isfinite(curve.n_gen[-1])  # distances to the densities themselves
@@ -118,13 +111,7 @@ def differential_curve(
     return ax
 
 
-def kolmogorov_law(
-    ax: Axes,
-    n_gen: ArrayLike,
-    n_ref: float,
-    folds: int = 1,
-    band: Literal["kolmogorov", "paper"] = "kolmogorov",
-) -> None:
+def kolmogorov_law(ax: Axes, n_gen: ArrayLike, n_ref: float, folds: int = 1, band: Band = "kolmogorov") -> None:
     """Draw the mean distance of true events to a reference, Eq. (36), and its bands of one to three sigma."""
     if band not in ("kolmogorov", "paper"):
         raise ValueError(f'band must be "kolmogorov" or "paper", got {band!r}')

@@ -4,21 +4,22 @@ All values are logarithms, log p_true(x) - log p_gen(x): the Kolmogorov-Smirnov 
 
 A classifier must not value the events that it was trained on. It recognises its training sample, and then rejects even
 a perfect generator. Here a learned ratio is a function of the event whose values for the reference are always made by a
-classifier that did not see them: after one split (`held_out`), or in turn (`cross_fit`).
+classifier that did not see them: after one split (`held_out`), or in turn (`cross_fit`). How well a ratio tells true
+events from generated ones is said by `auc` and `calibration`.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, special, stats
 
 from gampl.basics import Floats, Interval
 from gampl.distances import Comparison
 from gampl.regions import Observable
-from gampl.roc import Calibration, auc, calibration
 
 ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
@@ -32,11 +33,9 @@ class Classifier(Protocol):
 
     def fit(self, X: Floats, y: NDArray[np.int64]) -> object:
         """Train on events, shape (n, ...), with their classes, shape (n,)."""
-        ...
 
     def predict_proba(self, X: Floats) -> ArrayLike:
         """Probabilities of the two classes, shape (n, 2)."""
-        ...
 
 
 MakeClassifier = Callable[[int], Classifier]  # from a seed
@@ -56,14 +55,12 @@ def exact_log_ratio(
     """
 
     def log_ratio(events: Floats) -> Floats:
-        both = []
-        for name, log_prob in (("log_prob_true", log_prob_true), ("log_prob_gen", log_prob_gen)):
-            values = np.asarray(log_prob(events), dtype=np.float64)
+        true, gen = (np.asarray(log_prob(events), dtype=np.float64) for log_prob in (log_prob_true, log_prob_gen))
+        for name, values in (("log_prob_true", true), ("log_prob_gen", gen)):
             if values.shape != (len(events),):
                 raise ValueError(f"{name} must return one number per event, shape ({len(events)},), got {values.shape}")
-            both.append(values)
         with np.errstate(invalid="ignore"):  # inf - inf
-            ratio = both[0] - both[1]
+            ratio = true - gen
         largest = np.finfo(np.float64).max
         return np.asarray(np.clip(ratio, -largest, largest))
 
@@ -73,11 +70,11 @@ def exact_log_ratio(
 def default_classifier(seed: int) -> Classifier:
     """Logistic regression on 100 radial functions of the standardised coordinates. Needs scikit-learn.
 
-    Its scores are turned into probabilities by a logistic function that is fitted to threefold cross-validated scores
-    (Platt 1999): otherwise a few hundred events make it sure of differences that do not exist. Regularisation and
-    calibration were chosen on generators of the rings that no page shows, by the loss and the power on further events.
-    In many dimensions, or with coordinates that are far from normal, a network or trees can do better. With fewer than
-    150 events to train on, scikit-learn warns.
+    Its scores become probabilities by a logistic function that is fitted to threefold cross-validated scores (Platt
+    1999): otherwise a few hundred events make it sure of differences that do not exist. Regularisation and calibration
+    were chosen on generators of the rings that no page shows, by the loss and the power on further events. In many
+    dimensions, or with coordinates far from normal, a network or trees can do better. scikit-learn warns if there are
+    fewer than 150 events to train on.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.kernel_approximation import Nystroem
@@ -100,11 +97,21 @@ def small_network(seed: int) -> Classifier:
     return make_pipeline(StandardScaler(), network)
 
 
+class Calibration(NamedTuple):
+    """Predicted and observed shares of true events in bins of the predicted share; all have shape (bins,)."""
+
+    predicted: Floats
+    observed: Floats
+    low: Floats  #: ends of the intervals of the observed shares
+    high: Floats
+    n_events: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedRatio:
     """A summary LR_class and its values for events that the classifier behind each value was not trained on.
 
-    Call it with events of a fresh generated stream, (n, ...) -> (n,). Events that are not finite get NaN.
+    Call it with events of a fresh generated stream. Events that are not finite get NaN.
     """
 
     summary: LogRatio  #: the learned log ratio as a function of events
@@ -121,11 +128,11 @@ class LearnedRatio:
         return Comparison(self, self.reference)
 
     def auc(self, level: float = 0.683) -> tuple[float, Interval]:
-        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.roc`."""
+        """Share of pairs in which the true event has the larger value, with an interval; see `gampl.ratio.auc`."""
         return auc(self.reference, self.generated, level)
 
     def calibration(self, bins: int = 10, level: float = 0.683) -> Calibration:
-        """Compare the predicted probability of a true event with its frequency; see `gampl.roc`."""
+        """Compare the predicted probability of a true event with its frequency; see `gampl.ratio.calibration`."""
         return calibration(self.reference, self.generated, bins, level)
 
 
@@ -139,13 +146,9 @@ def held_out(
 ) -> LearnedRatio:
     """Learn the ratio on one random part of both samples and value the other part: the test has its exact size.
 
-    Args:
-        reference: True events, shape (n, ...) or (n,). Those not trained on become the reference of the test.
-        generated: Generated events; those not trained on serve the AUC and the calibration. The stream to be tested
-            must be fresh.
-        seed: Of the split and of the classifier.
-        train_share: Share of both samples to train on.
-        make_classifier: Makes an untrained classifier from a seed; `small_network`, or your own.
+    Both are events, shape (n, ...) or (n,), of which ``train_share`` is trained on. The other true events become the
+    reference of the test; the other generated ones serve the AUC and the calibration, and the stream to be tested must
+    be fresh. ``make_classifier`` makes an untrained classifier from a seed: `small_network`, or your own.
 
     Raises:
         ValueError: If the samples are not finite events of the same shape, or a part would hold fewer than 2.
@@ -183,17 +186,9 @@ def cross_fit(
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
-    each classifier values the same share of both samples.
+    each classifier values the same share of both samples. See `held_out` for the arguments.
 
-    Args:
-        reference: True events, shape (n, ...) or (n,).
-        generated: Generated events to train on.
-        seed: Of the folds and of the classifiers.
-        folds: Number of folds and of classifiers, at least 2.
-        make_classifier: See `held_out`.
-
-    Raises:
-        ValueError: If the samples are not finite events of the same shape, or there are too few for ``folds``.
+    Errors are those of `held_out`, or that there are too few events for ``folds``.
     """
     samples = _samples(reference, generated)
     if folds < 2:
@@ -224,25 +219,23 @@ def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
     classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))
     log_prior_odds, shape = float(np.log(len(true) / len(generated))), true.shape[1:]
 
-    def log_odds(x: Floats) -> Floats:
-        p = np.asarray(classifier.predict_proba(x), dtype=np.float64)
-        if p.shape != (len(x), 2):
-            raise ValueError(f"make_classifier: predict_proba must return shape ({len(x)}, 2), got {p.shape}")
-        # a probability rounded to 0 is a very large ratio and not an infinite one
-        logs = np.log(np.maximum(p, np.finfo(np.float64).tiny))
-        return np.asarray(logs[:, 1] - logs[:, 0])
-
     def ratio(events: ArrayLike) -> Floats:
         x = _events(events)
         if x.shape[1:] != shape:
-            expected = ", ".join(map(str, ("n", *shape)))
+            expected = ", ".join(["n", *map(str, shape)])
             raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
         values = np.full(len(x), np.nan)
         for start in range(0, len(x), ROWS):
             rows = x[start : start + ROWS]
             finite = _is_finite(rows)
-            if finite.any():
-                values[start : start + ROWS][finite] = log_odds(rows[finite]) - log_prior_odds
+            if not finite.any():
+                continue
+            p = np.asarray(classifier.predict_proba(rows[finite]), dtype=np.float64)
+            if p.shape != (finite.sum(), 2):
+                raise ValueError(f"make_classifier: predict_proba must return shape ({finite.sum()}, 2), got {p.shape}")
+            # a probability rounded to 0 is a very large ratio and not an infinite one
+            logs = np.log(np.maximum(p, np.finfo(np.float64).tiny))
+            values[start : start + ROWS][finite] = logs[:, 1] - logs[:, 0] - log_prior_odds
         return values
 
     return ratio
@@ -285,3 +278,68 @@ def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
     if true != fake:
         raise ValueError(f"a generated event has shape {fake}, one of the reference {true}")
     return samples
+
+
+def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[float, Interval]:
+    """Probability that a true event has a larger value than a generated one, ties counting half, with an interval.
+
+    The values, of shapes (m,) and (n,), cannot tell the events apart at 0.5. The interval holds what lies within normal
+    deviations of the estimate, with the variance of Hanley and McNeil (1982) at that value and not at the estimate:
+    method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
+
+    Raises:
+        ValueError: If a sample is empty or not finite, or ``level`` is not between 0 and 1.
+    """
+    first, second, tail = _checked(true, generated, level)
+    deviations = stats.norm.isf(tail)
+    m, n = first.size, second.size
+    estimate = float(stats.mannwhitneyu(first, second, method="asymptotic").statistic) / (m * n)
+
+    def outside(theta: float) -> float:
+        others = (m + n) / 2 - 1
+        variance = theta * (1 - theta) * (1 + others * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (m * n)
+        return float((theta - estimate) ** 2 - deviations**2 * variance)
+
+    inside = min(max(estimate, 1e-12), 1 - 1e-12)  # 0 and 1 have no variance: they are roots, but not ends
+    low = optimize.brentq(outside, 0.0, inside) if estimate > 0 else 0.0
+    high = optimize.brentq(outside, inside, 1.0) if estimate < 1 else 1.0
+    return estimate, Interval(float(low), float(high))
+
+
+def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: float = 0.683) -> Calibration:
+    """Compare the probability of a true event, by the log ratio, with its frequency, in bins of equal numbers.
+
+    Of log ratios of events that the classifier was not trained on, of shapes (m,) and (n,). The probability is that for
+    the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal values
+    share a bin, so that there may be fewer bins.
+
+    Errors are those of `auc`, or that ``bins`` is not positive.
+    """
+    first, second, tail = _checked(true, generated, level)
+    if bins < 1:
+        raise ValueError(f"bins must be a positive number, got {bins}")
+    values = np.concatenate([first, second])
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
+    _, where = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
+    n_events = np.bincount(where)
+    n_true = np.bincount(where[: first.size], minlength=n_events.size)
+    n_generated = n_events - n_true
+    predicted = special.expit(values + np.log(first.size / second.size))
+    return Calibration(
+        predicted=np.bincount(where, weights=predicted) / n_events,
+        observed=n_true / n_events,
+        low=np.where(n_true > 0, stats.beta.ppf(tail, np.maximum(n_true, 1), n_generated + 1), 0.0),
+        high=np.where(n_generated > 0, stats.beta.isf(tail, n_true + 1, np.maximum(n_generated, 1)), 1.0),
+        n_events=n_events,
+    )
+
+
+def _checked(true: ArrayLike, generated: ArrayLike, level: float) -> tuple[Floats, Floats, float]:
+    """Both lists of values, and the probability above a two-sided interval."""
+    first, second = np.asarray(true, dtype=np.float64), np.asarray(generated, dtype=np.float64)
+    for name, values in (("true", first), ("generated", second)):
+        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+            raise ValueError(f"{name} must hold finite values of at least 1 event, shape (n,), got {values.shape}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    return first, second, (1 - level) / 2

@@ -1,15 +1,15 @@
-"""Regions V of phase space, Eq. (9): which events are in, and what share of a member's events that is, Eq. (10)."""
+"""Regions V of phase space, Eq. (9): which events are in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats
-from gampl.samples import Accumulator
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -46,41 +46,28 @@ class Placed(NamedTuple):
         return RegionCounts(inside, int(self.lost.sum()))
 
 
-class Regions(Protocol):
+class Regions(ABC):
     """What the averaging estimator asks of regions."""
 
+    @abstractmethod
     def __len__(self) -> int:
         """Return the number of regions."""
-        ...
 
+    @abstractmethod
     def place(self, events: Floats) -> Placed:
-        """The region of each event of one batch."""
-        ...
+        """The region of each event of one batch, shape (n, dim)."""
 
-
-class _Countable:
-    """Regions that count what they place."""
-
-    def count(self: Regions, events: Floats) -> RegionCounts:
+    def count(self, events: Floats) -> RegionCounts:
         """Count the events of one batch, shape (n, dim), in each region; errors are those of `place`."""
         return self.place(events).counts(len(self))
 
 
 @dataclass(frozen=True, eq=False)
-class Intervals(_Countable):
-    """Non-overlapping half-open intervals [low, high) of an observable.
+class Intervals(Regions):
+    """Non-overlapping half-open intervals [low, high) of an observable; a ValueError if one is empty or two overlap."""
 
-    Args:
-        low: Lower ends, shape (regions,).
-        high: Upper ends, shape (regions,); ``inf`` is allowed.
-        observable: Makes one number of each event of a batch, (n, dim) -> (n,).
-
-    Raises:
-        ValueError: If an interval is empty or NaN, or two of them overlap.
-    """
-
-    low: Floats
-    high: Floats
+    low: Floats  #: lower ends, shape (regions,)
+    high: Floats  #: upper ends, shape (regions,); ``inf`` is allowed
     observable: Observable = coordinate
     _order: NDArray[np.intp] = field(init=False, repr=False)
 
@@ -110,8 +97,7 @@ class Intervals(_Countable):
     def quantiles(cls, events: ArrayLike, n_regions: int, observable: Observable = coordinate) -> "Intervals":
         """Regions that hold equal shares of a sample, the outer two reaching to infinity.
 
-        Raises:
-            ValueError: If the sample has non-finite values or too few different ones.
+        A ValueError if the sample has non-finite values or too few different ones.
         """
         values = _values(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
@@ -136,7 +122,7 @@ class Intervals(_Countable):
         return np.append(self.low, self.high[-1])
 
     def place(self, events: Floats) -> Placed:
-        """The region of each event of a batch, shape (n, dim)."""
+        """The region of each event; a ValueError if the observable does not give one number per event."""
         values = _values(self.observable, events)
         low, high = self.low[self._order], self.high[self._order]
         lost = ~np.isfinite(values)
@@ -146,11 +132,10 @@ class Intervals(_Countable):
 
 
 @dataclass(frozen=True)
-class Selections(_Countable):
-    """Regions given as functions that say which events of a batch are in, (n, dim) -> (n,) of bool.
+class Selections(Regions):
+    """Regions by one function for each that says which events of a batch are in, (n, dim) -> (n,) of bool.
 
-    Args:
-        functions: One function per region. That they do not overlap is checked on each batch.
+    That they do not overlap is checked on each batch.
     """
 
     functions: Sequence[Callable[[Floats], ArrayLike]]
@@ -163,11 +148,7 @@ class Selections(_Countable):
         return len(self.functions)
 
     def place(self, events: Floats) -> Placed:
-        """The region of each event of a batch, shape (n, dim).
-
-        Raises:
-            ValueError: If a function does not return one bool per event, or an event is in two regions.
-        """
+        """The region of each event; a ValueError if one is in two, or a function does not give one bool per event."""
         finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
         masks = np.zeros((len(self), int(finite.sum())), dtype=bool)
         for k, function in enumerate(self.functions):
@@ -179,7 +160,7 @@ class Selections(_Countable):
         if (masks.sum(axis=0) > 1).any():
             pair = np.flatnonzero(masks[:, masks.sum(axis=0).argmax()])[:2]
             raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
-        region = np.full(len(events), -1, dtype=np.intp)
+        region = np.full(len(events), -1)
         region[finite] = np.where(masks.any(axis=0), masks.argmax(axis=0), -1)
         return Placed(region, ~finite)
 
@@ -189,72 +170,3 @@ def _values(observable: Observable, events: Floats) -> Floats:
     if values.shape != (len(events),):
         raise ValueError(f"the observable must give one number per event, shape ({len(events)},), got {values.shape}")
     return values
-
-
-class Shares(NamedTuple):
-    """Integrals of one member, Eq. (10), after some of its events."""
-
-    n_gen: int  #: events behind them
-    integrals: Floats  #: (regions,)
-    variances: Floats  #: (regions,), of the integrals by the fluctuation of the events; only for weighted ones
-    weights: Floats  #: (regions,), sums of weights, or numbers of events if these have none
-
-
-class Tally(Accumulator):
-    """Counts of events, or sums of their weights, in each region at nested prefixes of a member's sample.
-
-    A weighted integral is the share of the weights. It is a ratio of two sums, and its variance is that of the sum of
-    w (1_V - I) over the events, the delta method's.
-
-    Args:
-        n_regions: Number of regions.
-        steps: See `gampl.samples.Accumulator`.
-        name: How to call the member in messages.
-    """
-
-    def __init__(self, n_regions: int, steps: Iterable[int] | None = None, name: str = "") -> None:
-        super().__init__(steps, name)
-        # of the regions, and of the events outside of all of them, which come first: sums of w and of w^2
-        self._weights = np.zeros(n_regions + 1)
-        self._squares = np.zeros(n_regions + 1)
-
-    def update(self, placed: Placed, weights: Floats | None = None) -> None:
-        """Add the events of a batch, with weights of shape (n,) if they have any; errors are those of `parts`."""
-        size = self._weights.size
-        for part, is_complete in self.parts(placed.lost, weights):
-            cells, w = placed.region[part] + 1, None if weights is None else weights[part]
-            self._weights += np.bincount(cells, w, minlength=size)
-            if w is not None:
-                self._squares += np.bincount(cells, w**2, minlength=size)
-            if is_complete and self._weights.sum() > 0:
-                self.prefixes.append(self.shares)
-
-    @property
-    def shares(self) -> Shares:
-        """The shares of all events so far; a ValueError if their number or weight is not positive."""
-        total = self._weights.sum()
-        if not total > 0:
-            what = "the weights add up to" if self.n_gen else "expected at least one event, the sum is"
-            raise ValueError(f"{what} {total:g}: a share of them means nothing")
-        weights = self._weights[1:]
-        integrals = weights / total
-        squares = self._squares if self.is_weighted else self._weights
-        variances = (squares[1:] * (1 - 2 * integrals) + integrals**2 * squares.sum()) / total**2
-        if (effective := self.n_effective) > 1:
-            variances = variances * effective / (effective - 1)
-        return Shares(self.n_gen, integrals, variances, weights.copy())
-
-    @property
-    def n_effective(self) -> float:
-        """Number of events of equal weight whose sum fluctuates as much, (sum w)^2 / sum w^2 (Kish 1965)."""
-        if not self.is_weighted:
-            return float(self.n_gen)
-        return float(self._weights.sum() ** 2 / self._squares.sum())
-
-    @property
-    def inside(self) -> Floats:
-        """The same number of events in each region, shape (regions,)."""
-        if not self.is_weighted:
-            return self._weights[1:]
-        squares = self._squares[1:]
-        return np.divide(self._weights[1:] ** 2, squares, out=np.zeros_like(squares), where=squares > 0)

@@ -1,17 +1,83 @@
-"""The result of an estimate: how many true events an unlimited generated sample is worth."""
+"""The result of an estimate: how many true events an unlimited generated sample is worth, with warnings and words."""
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gampl.basics import Interval, Note, in_digits, percent
+from gampl.basics import Interval
 from gampl.kolmogorov import DifferentialCurve
 from gampl.spread import AveragingCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+class NoteCode(Enum):
+    """What a note is about, and its words. Call it with what stands in braces to get the note."""
+
+    FEW_MEMBERS = "{members} members resolve G poorly: with 10, its 68 % interval spans a factor 2.6"
+    HEAVY_TAILS = (
+        "the members' integrals have heavier tails than normal ones: the interval of G was made longer for that "
+        "({after:.3g} degrees of freedom in place of {before:.3g}) and may still be too short"
+    )
+    TAILS_UNSEEN = (
+        "the interval of G assumes that the members scatter normally, which {members} cannot show: tails that make it "
+        "too short are seen from about {enough} members on"
+    )
+    LARGE_SCATTER = (
+        "the members' integrals would scatter by {percent:.0f} % and not normally, as is assumed: take a larger region"
+    )
+    SPARSE_REGIONS = "{regions} regions hold fewer than 10 {events}: raise n_gen or merge them"
+    LOST_EVENTS = "{n_lost} events with a non-finite {number} were {taken_as}"
+    WEIGHTED = "weighted events: {n_gen} of a member fluctuate as {n_effective:.0f} of equal weight, which n_gen counts"
+    LONG_TAIL = (
+        "weights with a long tail: few events carry most of the weight, and one more heavy one would change the result"
+    )
+    TIES = (
+        "the summary takes few different values (effectively {different:.2g}): their distances are shorter than those "
+        "of the law, and G is too large; count shares in regions instead"
+    )
+    REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
+    LOWER_LIMIT = "compatible with the true density: G has only a lower limit"
+    BELOW_RESOLUTION = "below resolution: {n_ref:.0f} reference events cannot exclude a perfect generator at this level"
+    FEW_GENERATED = (
+        "{n_gen:.0f} generated events are fewer than 10 times the {n_ref:.0f} reference events: their own fluctuation "
+        "is part of the interval; raise n_gen"
+    )
+    TOO_CLOSE = "closer to the reference than independent samples are (1 in 1000): was it used in the training?"
+    OTHER = "{text}"
+
+    def __call__(self, **values: Any) -> "Note":
+        """The note with these values in its words."""
+        return Note(self, self.value.format(**values))
+
+
+class Note(NamedTuple):
+    """A warning about a result: a code to compare, and a text to read."""
+
+    code: NoteCode
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def significant(number: float, digits: int) -> float:
+    """The nearest number with so many significant digits."""
+    return float(f"{number:.{digits}g}")
+
+
+def in_digits(number: float, digits: int = 2) -> str:
+    """A number with at most so many significant digits, without an exponent as long as that is readable."""
+    rounded = significant(number, digits)
+    return f"{rounded:.0f}" if 100 <= rounded < 1e9 else f"{rounded:g}"
+
+
+def percent(share: float) -> str:
+    """A share, such as a confidence level, in percent: 68.3 %."""
+    return f"{100 * share:.3g} %"
 
 
 class State(StrEnum):
@@ -22,12 +88,12 @@ class State(StrEnum):
     LOWER_LIMIT = "lower limit"
 
 
+@dataclass(frozen=True)
 class _PerTrainingEvent:
-    """G and its interval, of what has n_train, n_equiv and n_equiv_interval."""
-
-    n_train: int
-    n_equiv: float
-    n_equiv_interval: Interval
+    n_train: int  #: training events that G refers to: all, or those in the region of a differential result
+    n_equiv: float  #: number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved
+    n_equiv_interval: Interval  #: confidence interval of ``n_equiv``; the upper end may be ``inf``
+    level: float  #: confidence level of the interval
 
     @property
     def G(self) -> float:  # noqa: N802 - the paper's symbol
@@ -42,13 +108,12 @@ class _PerTrainingEvent:
 
 @dataclass(frozen=True)
 class Worth(_PerTrainingEvent):
-    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior."""
+    """What an unlimited sample of some of the members is worth, for members that are draws from a right posterior.
 
-    n_train: int  #: training events
-    n_equiv: float  #: number of equivalent true events, on average over training sets; ``inf`` as that of the result
-    n_equiv_interval: Interval  #: confidence interval of this average
-    n_equiv_at_least: float  #: lower limit of what these members are worth, trained on this training set
-    level: float  #: confidence level of both
+    ``n_equiv`` and its interval are an average over training sets.
+    """
+
+    n_equiv_at_least: float  #: lower limit, at ``level``, of what these members are worth, trained on this training set
 
     @property
     def at_least(self) -> float:
@@ -60,28 +125,23 @@ class Worth(_PerTrainingEvent):
         return asdict(self) | {"G": self.G, "interval": self.interval, "at_least": self.at_least}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Amplification(_PerTrainingEvent):
     """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
 
-    An averaging result says three things. `G` is what a posterior of this width is worth on average over training sets.
-    ``pooled`` and ``single`` are about the members that there are and their one training set, whose own fluctuation
-    moves all of them alike.
-
-    ``n_equiv_true`` is ``n_equiv`` with the true integrals in place of the members' mean, Eq. (11): what one of these
-    members is worth, on average over them. Their pool is worth more.
+    `G` of an averaging result is what a posterior of this width is worth on average over training sets. ``pooled`` and
+    ``single`` are about the members that there are and their one training set, whose own fluctuation moves all of them
+    alike.
     """
 
     method: str  #: ``"averaging"`` or ``"differential"``
-    n_train: int  #: training events that G refers to: all, or those in the region of a differential result
-    n_equiv: float  #: estimated number of equivalent true events, Eq. (3); ``inf`` if no model uncertainty is resolved
-    n_equiv_interval: Interval  #: confidence interval of ``n_equiv``; the upper end may be ``inf``
-    level: float  #: confidence level of the interval
     state: State  #: whether this is a value, is unbounded above or is a lower limit only
     curve: AveragingCurve | DifferentialCurve  #: what the estimate was read off
     n_members: int  #: members of the posterior
     degrees_of_freedom: float | None = None  #: effective ones, of an averaging interval
-    n_equiv_true: float | None = None  #: None if the truth is unknown
+    #: with the true integrals, if known, in place of the members' mean, Eq. (11): what one of these members is worth,
+    #: on average over them; their pool is worth more
+    n_equiv_true: float | None = None
     pooled: Worth | None = None  #: what all members of an averaging result are worth, each with as many events
     single: Worth | None = None  #: what one of them alone is worth
     notes: tuple[Note, ...] = ()  #: warnings
@@ -127,9 +187,8 @@ class Amplification(_PerTrainingEvent):
         alone, ax = ax is None, plots.new_axes() if ax is None else ax
         low, high = self.n_equiv_interval
         n_gen = self.curve.n_gen
-        marks = [n for n in (*n_gen, self.n_train, self.n_equiv, low) if np.isfinite(n)]
-        if self.pooled is not None:
-            marks.append(self.pooled.n_equiv_at_least)
+        least = None if self.pooled is None else self.pooled.n_equiv_at_least
+        marks = [n for n in (*n_gen, self.n_train, self.n_equiv, low, least) if n is not None and np.isfinite(n)]
         if high < 100 * max(marks):  # an upper end farther away would press the rest together
             marks.append(high)
         left, right = 0.7 * min(marks), 1.4 * max(marks)
@@ -146,24 +205,18 @@ class Amplification(_PerTrainingEvent):
         ax.axvline(self.n_train, color="0.45", ls=":", lw=1.2, label=r"$n_{\rm train}$")
         if np.isfinite(self.n_equiv):
             ax.axvline(self.n_equiv, color=plots.MODEL, ls="-.", lw=1.2, label=r"$n_{\rm equiv}$")
-        if self.pooled is not None:
-            least = self.pooled.n_equiv_at_least
+        if least is not None:
             ax.axvline(least, color=plots.ESTIMATE, ls=(0, (1, 1)), lw=1.2, label="pooled members, at least")
         ax.set_xlim(left, right)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
         ax.text(0.97, 0.965, f"$G${self.words}", transform=ax.transAxes, ha="right", va="top", bbox=box)
-        if legend and alone:
-            ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        elif legend:
-            ax.legend()
+        if legend:
+            ax.legend(**({"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if alone else {}))
         return ax
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
         plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
         plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
-        plain |= {"state": str(self.state), "notes": tuple(note.text for note in self.notes)}
-        plain["curve"] = {
-            name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain["curve"].items()
-        }
-        return plain
+        curve = {k: value.tolist() if isinstance(value, np.ndarray) else value for k, value in plain["curve"].items()}
+        return plain | {"curve": curve, "state": str(self.state), "notes": tuple(note.text for note in self.notes)}

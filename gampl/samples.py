@@ -8,24 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats, Note, NoteCode
+from gampl.basics import Floats
+from gampl.result import Note, NoteCode
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
 
 BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
 LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
-METHODS = ("sample", "resample", "rvs")  # of generators
 
 
 def as_events(values: Any, what: str = "events") -> Floats:
     """Events of NumPy, PyTorch, awkward, pandas and the like as an array, shape (n, ...).
 
-    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. ``what`` is
-    how to call them in an error message.
-
-    Raises:
-        ValueError: If it is not a regular array of numbers with one entry per event.
+    They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. A ValueError
+    that calls them ``what`` if they are not a regular array of numbers with one entry per event.
     """
     if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
         values = values.detach().cpu()
@@ -45,7 +42,8 @@ def as_events(values: Any, what: str = "events") -> Floats:
 
 def is_generator(member: Any) -> bool:
     """Whether events can be drawn from it; data frames and arrays have methods of that name, too."""
-    return any(callable(getattr(member, name, None)) for name in METHODS) and not hasattr(member, "__array__")
+    can_draw = any(callable(getattr(member, name, None)) for name in ("sample", "resample", "rvs"))
+    return can_draw and not hasattr(member, "__array__")
 
 
 def draw(generator: Any, n: int) -> Floats:
@@ -53,15 +51,10 @@ def draw(generator: Any, n: int) -> Floats:
 
     Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
     ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one
-    column per event, ``rvs(n)`` of SciPy's distributions.
-
-    Raises:
-        ValueError: If the generator does not return n events.
+    column per event, ``rvs(n)`` of SciPy's distributions. A ValueError if it does not return n events.
     """
-    if hasattr(generator, "batch_shape"):  # a distribution of PyTorch
-        events = generator.sample((n,))
-    elif hasattr(generator, "sample"):
-        events = generator.sample(n)
+    if hasattr(generator, "sample"):
+        events = generator.sample((n,) if hasattr(generator, "batch_shape") else n)
     elif hasattr(generator, "resample"):
         events = np.transpose(generator.resample(n))
     else:
@@ -76,13 +69,8 @@ def draw(generator: Any, n: int) -> Floats:
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
     """The events of a member in batches: of an array, see `as_events`, an iterable of such, or a generator, see `draw`.
 
-    Args:
-        member: The sample.
-        n_gen: How many events; all by default, which a generator does not have. No further batch is read.
-        what: How to call the member in error messages.
-
-    Raises:
-        ValueError: If it is none of these, or has fewer events.
+    The first ``n_gen`` events, and no further batch is read; all by default, which a generator does not have. A
+    ValueError that calls the member ``what`` if it is none of these, or has fewer events.
     """
     done = 0
     for batch in _all_batches(member, n_gen, what):
@@ -100,8 +88,12 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
         if n_gen is None:
             raise ValueError(f"{what}: {type(member).__name__} can generate any number of events, expected n_gen")
         yield from (draw(member, min(BATCH, n_gen - start)) for start in range(0, n_gen, BATCH))
-    elif hasattr(member, "__array__") or hasattr(member, "detach") or hasattr(member, "__dataframe__"):
-        yield from _slices(member, what)
+    elif any(hasattr(member, name) for name in ("__array__", "detach", "__dataframe__")):
+        n = len(member) if np.ndim(member) else 0
+        rows = getattr(member, "iloc", member)  # of a frame, whatever its index
+        # a part at a time: a file that is mapped into memory may be larger than that
+        pieces = (rows[start : start + BATCH] for start in range(0, n, BATCH)) if n > BATCH else (member,)
+        yield from (as_events(part, what) for part in pieces)
     elif isinstance(member, str | bytes | dict) or not isinstance(member, Iterable):
         raise ValueError(f"{what}: expected events, batches of events or a generator, got {_name(member)}")
     else:
@@ -117,16 +109,6 @@ def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
             yield from (as_events(batch, f"{what}, a batch") for batch in chain([first], parts))
 
 
-def _slices(member: Any, what: str) -> Iterator[Floats]:
-    """An array a part at a time: a file that is mapped into memory may be larger than that."""
-    n = len(member) if np.ndim(member) else 0
-    if n <= BATCH:
-        yield as_events(member, what)
-        return
-    rows = getattr(member, "iloc", member)  # of a frame, whatever its index
-    yield from (as_events(rows[start : start + BATCH], what) for start in range(0, n, BATCH))
-
-
 def _are_vectors(parts: Sequence[Any]) -> bool:
     """Whether a list holds many short arrays of one size: events rather than batches of them."""
     size = len(parts[0]) if np.ndim(parts[0]) == 1 else 0
@@ -138,8 +120,7 @@ def weighted_streams(
 ) -> Iterator[Iterator[tuple[Floats, Floats | None]]]:
     """The batches of each member with the weights of their events, None if there are none.
 
-    Raises:
-        ValueError: If ``members`` is not a list of samples, or the weights do not fit.
+    A ValueError if ``members`` is not a list of samples, or the weights do not fit.
     """
     _check_members(members)
     if weights is None or callable(weights):
@@ -176,11 +157,6 @@ def _name(value: Any) -> str:
     return kind.__name__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
 
 
-def one_two_five(first: int = 100) -> Iterator[int]:
-    """The numbers first, 2 first, 5 first, 10 first and so on, without end."""
-    return (first * digit * 10**power for power in count() for digit in (1, 2, 5))
-
-
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
     """One number of events or several as a list, shape (steps,); a ValueError if not whole, positive and increasing."""
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
@@ -198,52 +174,28 @@ def mean_size(sizes: Sequence[float]) -> float:
     return float(sizes[0]) if len(set(sizes)) == 1 else float(stats.hmean(sizes))
 
 
-class Steps:
-    """Cuts a stream where its prefixes, of increasing ``sizes``, end; ``done`` counts the events so far."""
-
-    def __init__(self, sizes: Iterable[int]) -> None:
-        self.done = 0
-        self._sizes = iter(sizes)
-        self._next = next(self._sizes, None)
-
-    def cut(self, n: int) -> Iterator[tuple[slice, bool]]:
-        """Parts of the next n events, and whether each completes a prefix."""
-        start = 0
-        while start < n:
-            stop = n if self._next is None else min(n, start + int(self._next) - self.done)
-            self.done += stop - start
-            is_complete = self.done == self._next
-            if is_complete:
-                self._next = next(self._sizes, None)
-            yield slice(start, stop), bool(is_complete)
-            start = stop
-
-
 class Accumulator:
     """What is common to all that is accumulated of a member's events, weighted or not, at nested prefixes.
 
-    Args:
-        steps: Increasing numbers of events that the prefixes consist of; 100, 200, 500, 1000 and so on by default.
-        name: How to call the member in messages; by default its number.
+    The prefixes consist of increasing numbers of events, the ``steps``: 100, 200, 500, 1000 and so on by default. In
+    messages the member is called by its ``name``, or by its number if it has none.
 
     Attributes:
         prefixes: What is known at the steps so far.
+        n_gen: Events so far.
         n_lost: Events whose numbers are not finite.
         is_weighted: Whether the events have weights.
     """
 
     def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
+        one_two_five = (digit * 10**power for power in count(2) for digit in (1, 2, 5))
         self.name = name
         self.prefixes: list[Any] = []
-        self.n_lost = 0
+        self.n_gen = self.n_lost = 0
         self.is_weighted = False
-        self._steps = Steps(one_two_five() if steps is None else steps)
+        self._steps = iter(one_two_five if steps is None else steps)
+        self._next = next(self._steps, np.inf)
         self._weight = self._weight_lost = 0.0  # sums of |w|
-
-    @property
-    def n_gen(self) -> int:
-        """Events so far."""
-        return self._steps.done
 
     def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
         """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
@@ -265,17 +217,25 @@ class Accumulator:
             self.is_weighted = True
             self._weight += float(np.abs(weights).sum())
             self._weight_lost += float(np.abs(weights[lost]).sum())
-        return self._steps.cut(len(lost))
+        return self._cut(len(lost))
+
+    def _cut(self, n: int) -> Iterator[tuple[slice, bool]]:
+        start = 0
+        while start < n:
+            stop = int(min(n, start + self._next - self.n_gen))
+            self.n_gen += stop - start
+            is_complete = bool(self.n_gen == self._next)
+            if is_complete:
+                self._next = next(self._steps, np.inf)
+            yield slice(start, stop), is_complete
+            start = stop
 
     def update(self, batch: Any, weights: Floats | None = None) -> None:
         """Add the events of a batch, in the form that the accumulator takes, with weights (n,) if they have any."""
         raise NotImplementedError
 
     def check_lost(self, member: int, what: str, max_lost: float) -> None:
-        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite.
-
-        The number is for a member without a name.
-        """
+        """Refuse a member with too many events, or too large a share of the weight, whose ``what`` is not finite."""
         weight = self._weight_lost / self._weight if self._weight else 0.0
         if max(self.n_lost, weight * self.n_gen) > max_lost * self.n_gen:
             name = self.name or f"member {member}"
@@ -311,11 +271,7 @@ def accumulate(
 
 
 def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
-    """All members, each checked as it comes, and their prefixes that are shorter than the shortest of them.
-
-    Raises:
-        ValueError: If a member has lost too many events, whose ``what`` is not finite.
-    """
+    """All members, each checked for lost events as it comes, and their prefixes shorter than the shortest of them."""
     members = []
     for k, accumulator in enumerate(accumulators):
         accumulator.check_lost(k, what, max_lost)

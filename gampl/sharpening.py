@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Interval, in_digits
+from gampl.basics import Interval
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
-from gampl.result import Amplification, State
+from gampl.result import Amplification, State, in_digits
 from gampl.spread import AveragingCurve, Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone
@@ -46,20 +46,18 @@ def _averaging(result: Amplification, curve: AveragingCurve) -> Iterator[_Change
     members = result.n_members
     n_gen = np.inf if curve.is_exact else float(curve.n_gen[-1])
     binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
-    model = binomial / result.n_equiv
 
     def expected(members: int, n_gen: float) -> Interval:
         nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
-        spread = Spread(np.empty((0, 1)), n_gen, model * (1 - 1 / n_gen) + binomial / n_gen, binomial, nu)
+        spread = Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu)
         if result.state is State.LOWER_LIMIT:
             return Interval(binomial / spread.model_limit(result.level), np.inf)
-        low, high = spread.model_interval(result.level)
-        return Interval(binomial / high, binomial / low if low > 0 else np.inf)
+        return spread.n_equiv_interval(result.level)
 
     more = max(2 * members, 10)
-    yield _more_members(members, more, expected(more, n_gen))
+    yield _Change("the number of members", f"{more} members instead of {members}", expected(more, n_gen))
     if np.isfinite(n_gen):
-        yield _more_events(n_gen, expected(members, 10 * n_gen))
+        yield _Change("the number of generated events", _more_events(n_gen), expected(members, 10 * n_gen))
 
 
 def _differential(result: Amplification, curve: DifferentialCurve) -> Iterator[_Change]:
@@ -85,19 +83,15 @@ def _differential(result: Amplification, curve: DifferentialCurve) -> Iterator[_
     words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
     yield _Change("the size of the reference", words, expected(2 * n_ref, n_gen, spread))
     if np.isfinite(n_gen):
-        yield _more_events(n_gen, expected(n_ref, 10 * n_gen, spread))
+        yield _Change("the number of generated events", _more_events(n_gen), expected(n_ref, 10 * n_gen, spread))
     if members > folds:
         more = max(2 * members, 10)
-        yield _more_members(members, more, expected(n_ref, n_gen, spread * half_width(more) / half_width(members)))
+        narrowed = expected(n_ref, n_gen, spread * half_width(more) / half_width(members))
+        yield _Change("the number of members", f"{more} members instead of {members}", narrowed)
 
 
-def _more_members(members: int, more: int, n_equiv: Interval) -> _Change:
-    return _Change("the number of members", f"{more} members instead of {members}", n_equiv)
-
-
-def _more_events(n_gen: float, n_equiv: Interval) -> _Change:
-    words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
-    return _Change("the number of generated events", words, n_equiv)
+def _more_events(n_gen: float) -> str:
+    return f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
 
 
 def _is_shorter(new: Interval, now: Interval) -> bool:

@@ -1,21 +1,20 @@
 r"""The scatter of integrals over the members of a posterior: its size, its interval, and what it predicts.
 
 A posterior is right if each member's integral is I + b + e_i, with independent normal e_i ~ N(0, sigma_model^2) and one
-b ~ N(0, sigma_model^2) of the training set, which all members share. Its interval (`Spread.model_interval`) is one of
-sigma_model^2, a property of the posterior. Its prediction (`Spread.deviation_limit`) is about the squared deviations
-(b + <e>)^2 and (b + e_i)^2 of the members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
+b ~ N(0, sigma_model^2) of the training set, which all members share. `Spread.model_interval` is about sigma_model^2, a
+property of the posterior; `Spread.deviation_limit` about the squared deviations (b + <e>)^2 and (b + e_i)^2 of the
+members that there are, with mean (1 + 1/N) sigma_model^2 and 2 sigma_model^2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval, Note, NoteCode
+from gampl.basics import Floats, Interval
 
-MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `of_heavy_tails`
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
@@ -53,26 +52,21 @@ class Spread:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
         if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
             member, region = bad[0]
-            value = integrals[member, region]
-            raise ValueError(f"member {member}, region {region}: {value} is not a probability in [0, 1]")
+            what = f"{integrals[member, region]} is not a probability in [0, 1]"
+            raise ValueError(f"member {member}, region {region}: {what}")
         mean = integrals.mean(axis=0)
         if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
             raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
         covariance = np.atleast_2d(np.cov(integrals, rowvar=False, ddof=1))
-        return cls(
-            integrals=integrals,
-            n_gen=n_gen,
-            total=float(np.trace(covariance)),
-            binomial=float((mean * (1 - mean)).sum()),
-            degrees_of_freedom=effective_degrees_of_freedom(covariance, len(integrals) - 1),
-        )
+        nu, binomial = effective_degrees_of_freedom(covariance, len(integrals) - 1), float((mean * (1 - mean)).sum())
+        return cls(integrals, n_gen, float(np.trace(covariance)), binomial, nu)
 
     @classmethod
     def of_weighted(cls, integrals: Floats, variances: Floats) -> "Spread":
-        """Measure the scatter of integrals whose own statistical variances are known; both (members, regions).
+        """Measure the scatter of integrals with known statistical variances, both of shape (members, regions).
 
-        ``n_gen`` is the effective number of events: that many of equal weight have the mean of the variances, summed
-        over regions. Errors are those of `of`, or that the variances vanish.
+        ``n_gen`` is the effective number of events: that many of equal weight have the mean variance, summed over
+        regions. Errors are those of `of`, or that the variances vanish.
         """
         exact = cls.of(integrals, np.inf)
         noise = float(variances.mean(axis=0).sum())
@@ -85,13 +79,16 @@ class Spread:
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same with the degrees of freedom of members with different statistical variances (Satterthwaite 1946).
-
-        The variances are summed over regions, shape (members,).
-        """
+        """The same for members with different statistical variances, summed over regions, (members,): Satterthwaite."""
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
         return replace(self, degrees_of_freedom=self.degrees_of_freedom * float(loss))
+
+    @classmethod
+    def expected(cls, model: float, binomial: float, n_gen: float, degrees_of_freedom: float) -> "Spread":
+        """What is expected of members with this sigma_model^2 and binomial numerator, Eq. (15), without integrals."""
+        total = model * (1 - 1 / n_gen) + binomial / n_gen
+        return cls(np.empty((0, 1)), n_gen, total, binomial, degrees_of_freedom)
 
     @property
     def statistical(self) -> float:
@@ -115,10 +112,10 @@ class Spread:
         return Interval(self.subtract(self.total * nu / high_chi2), self.subtract(self.total * nu / low_chi2))
 
     def model_limit(self, level: float) -> float:
-        """One-sided upper limit of sigma_model^2.
+        """One-sided upper limit of sigma_model^2, power-constrained (Cowan et al., arXiv:1105.3166).
 
-        A total below the binomial expectation is raised to it first (a power-constrained limit, Cowan et al.,
-        arXiv:1105.3166): a downward fluctuation must not exclude sigma_model = 0 or claim more than the sensitivity.
+        A total below the binomial expectation is raised to it first: a downward fluctuation must not exclude
+        sigma_model = 0 or claim more than the sensitivity.
         """
         nu = self.degrees_of_freedom
         total = max(self.total, self.statistical)
@@ -128,6 +125,11 @@ class Spread:
         """Interval of sigma_model^2, or zero and the one-sided limit where the interval would be empty."""
         interval = self.model_interval(level)
         return interval if interval.high > 0 else Interval(0.0, self.model_limit(level))
+
+    def n_equiv_interval(self, level: float) -> Interval:
+        """The numbers of true events whose statistical variances are the `bounds`, Eq. (18)."""
+        low, high = self.bounds(level)
+        return Interval(n_equiv(self.binomial, high), n_equiv(self.binomial, low))
 
     def deviation_limit(self, level: float) -> float:
         """One-sided upper limit of the squared deviation of one more draw from the posterior, summed over regions.
@@ -173,9 +175,9 @@ class Spread:
         """The same with fewer degrees of freedom where the members' tails are seen to be heavier than normal ones.
 
         The relative variance of a sample variance is 2 / nu for normal members, and more by kurtosis / N for others.
-        The excess kurtosis is that of the direction in which they scatter most. It is used only where Shapiro and
-        Wilk's test fails at 1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the
-        interval of normal members stays what it is. Fewer than 50 members often look normal and are not.
+        The excess kurtosis, along the direction of most scatter, is used only where Shapiro and Wilk's test fails at
+        1 % or, from 20 members on, that of the kurtosis (Anscombe and Glynn 1983) at 5 %: so the interval of normal
+        members stays what it is. Fewer than 50 members often look normal and are not.
         """
         members = len(self.integrals)
         if members < 4 or not np.ptp(self.integrals, axis=0).any():
@@ -198,30 +200,22 @@ class Spread:
         return float(((self.integrals - truth) ** 2).mean(axis=0).sum())
 
 
+def n_equiv(binomial: float, variance: float) -> float:
+    """Number of true events with this statistical variance, Eq. (18), for the numerator of Eq. (16)."""
+    return float(binomial / variance) if variance > 0 else np.inf
+
+
 def effective_degrees_of_freedom(covariance: Floats, nu: int) -> float:
     """Degrees of freedom of the trace of a sample covariance matrix, shape (regions, regions), with ``nu`` of its own.
 
     Integrals over different regions of one member are strongly correlated, so their summed variance has far fewer than
-    nu x regions degrees of freedom: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in
-    the sample covariance C lowers the estimate: with few members and many independent regions the interval is too long.
-    For strongly correlated ones it is nearly right (a nominal 95 % cover 93 % for ten members of the 4D ring, 95 % for
-    fifty). An unbiased estimate of the ratio is noisier, and the interval covers less.
+    nu x regions: nu (tr C)^2 / tr C^2 (Satterthwaite, Biometrics Bulletin 2 (1946) 110). Noise in the sample covariance
+    C lowers it: with few members and many independent regions the interval is too long. For strongly correlated ones it
+    is nearly right (a nominal 95 % cover 93 % for ten members of the 4D ring, 95 % for fifty). An unbiased estimate of
+    the ratio is noisier, and the interval covers less.
     """
     trace, trace_of_square = float(np.trace(covariance)), float((covariance**2).sum())
     return nu * trace**2 / trace_of_square if trace > 0 else float(nu)
-
-
-def spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
-    """What to know about a result; ``seen`` is the spread with the degrees of freedom that were used."""
-    members = len(spread.integrals)
-    if members < 10:
-        yield NoteCode.FEW_MEMBERS(members=members)
-    if seen is not spread:
-        yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
-    elif members < MEMBERS_THAT_SHOW_TAILS:
-        yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
-    if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < 10).sum())):
-        yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")
 
 
 @dataclass(frozen=True)
@@ -239,35 +233,30 @@ class AveragingCurve:
 
 
 def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | None) -> AveragingCurve:
-    """The lines of Fig. 1, from the spreads at increasing n_gen."""
-    if not np.isfinite(spreads[-1].n_gen):
-        return _exact_curve(spreads[-1], level, truth)
-    model = np.array([s.model for s in spreads])
+    """The lines of Fig. 1, from the spreads at increasing n_gen.
+
+    Exact integrals give them for any n_gen: two decades to either side of n_equiv.
+    """
+    last = spreads[-1]
     low, high = np.transpose([s.bounds(level) for s in spreads])
-    return AveragingCurve(
-        n_gen=np.array([s.n_gen for s in spreads]),
-        sigma_stat=np.sqrt([s.statistical for s in spreads]),
-        sigma_est=np.sqrt([s.total for s in spreads]),
-        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
-        sigma_model_low=np.sqrt(np.maximum(low, 0)),
-        sigma_model_high=np.sqrt(np.maximum(high, 0)),
-        sigma_true=None if truth is None else np.sqrt([s.deviation(truth) for s in spreads]),
-    )
-
-
-def _exact_curve(spread: Spread, level: float, truth: Floats | None) -> AveragingCurve:
-    """Lines for any n_gen from the integrals' limits: two decades to either side of n_equiv."""
-    n_gen = np.maximum(spread.binomial / spread.total, 200) * np.logspace(-2, 2, 41)
-    stat = spread.binomial / n_gen
-    ones = np.ones_like(n_gen)
-    low, high = spread.model_interval(level)
+    model = np.array([s.model for s in spreads])
+    deviation = None if truth is None else np.array([s.deviation(truth) for s in spreads])
+    if is_exact := not np.isfinite(last.n_gen):
+        n_gen = np.maximum(last.binomial / last.total, 200) * np.logspace(-2, 2, 41)
+        stat = last.binomial / n_gen
+        est = last.total * (1 - 1 / n_gen) + stat
+        model, low, high = (np.repeat(number, n_gen.size) for number in (model, low, high))
+        deviation = None if deviation is None else deviation + stat
+    else:
+        n_gen = np.array([s.n_gen for s in spreads])
+        stat, est = np.array([s.statistical for s in spreads]), np.array([s.total for s in spreads])
     return AveragingCurve(
         n_gen=n_gen,
         sigma_stat=np.sqrt(stat),
-        sigma_est=np.sqrt(spread.total * (1 - 1 / n_gen) + stat),
-        sigma_model=np.sqrt(spread.total) * ones,
-        sigma_model_low=np.sqrt(low) * ones,
-        sigma_model_high=np.sqrt(high) * ones,
-        sigma_true=None if truth is None else np.sqrt(spread.deviation(truth) + stat),
-        is_exact=True,
+        sigma_est=np.sqrt(est),
+        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
+        sigma_model_low=np.sqrt(np.maximum(low, 0)),
+        sigma_model_high=np.sqrt(np.maximum(high, 0)),
+        sigma_true=None if deviation is None else np.sqrt(deviation),
+        is_exact=is_exact,
     )

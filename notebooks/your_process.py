@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, Markdown, display
 
-from gampl.report import Estimate, analyse, figures, html as report, outputs, read
+from gampl.report import analyse, figures, html as report, outputs, read
 from gampl.report.generated import analyse_generated, train
 from gampl.store import write_bytes
 from gampl_book import ROOT
@@ -96,7 +96,7 @@ page.figure(
 # %% tags=["hide-input"]
 rows = []
 for number, finding in enumerate(study.findings):
-    if isinstance(finding, Estimate):
+    if finding.result is not None:
         result = finding.result
         page.record(f"G_{finding.method}_{number}", result.G, result.interval, result.level)
         cells = [f"$G$ {result.words}", "; ".join(map(str, result.notes))]
@@ -194,7 +194,7 @@ print(averaging.from_samples(members, regions, n_train=sample.size, n_gen=50_000
 if generator is not None:
     smooth = replace(generator, kind="kde")
     for finding in (smoothed := analyse_generated(wanted, smooth, train(wanted, smooth))).findings:
-        print(f"{finding.what}: {'G' + finding.result.words if isinstance(finding, Estimate) else finding.problem}")
+        print(f"{finding.what}: {'G' + finding.result.words if finding.result is not None else finding.problem}")
     print(*(text for text in smoothed.warnings if "share a bias" in text), sep="\n")
 
 # %% [markdown]

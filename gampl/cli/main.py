@@ -39,30 +39,34 @@ book's page Your own samples.
 The status is 1 if an estimate could not be made; all others are printed and written all the same."""
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+NAMES: dict[str, Any] = {"type": _names, "default": (), "metavar": "NAMES"}
+REPEATED: dict[str, Any] = {"action": "append", "default": []}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; errors that users can mend become one line. Returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
     asked = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS]
     for module in asked or dict.fromkeys(COMMANDS.values()):
         import_module(f"gampl.cli.{module}").add_commands(commands)
-    return run(parser.parse_args(arguments), "gampl")
-
-
-def run(options: argparse.Namespace, program: str) -> int:
-    """Run the command that was chosen; errors that users can mend become one line. Returns the exit status."""
+    options = parser.parse_args(arguments)
+    status, problem = 1, ""
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
-        print(f"{program}: {_missing(error, getattr(options, 'extra', None))}", file=sys.stderr)
-        return 1
+        problem = _missing(error, getattr(options, "extra", None))
     except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
+        problem = str(error)
     except KeyboardInterrupt:
-        print(f"{program}: interrupted; the same command goes on from what is already done", file=sys.stderr)
-        return 130
+        status, problem = 130, "interrupted; the same command goes on from what is already done"
+    print(f"gampl: {problem}", file=sys.stderr)
+    return status
 
 
 def _missing(error: ModuleNotFoundError, extra: str | None) -> str:
@@ -100,18 +104,18 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_samples(averaging)
     _add_samples(differential)
 
-    regions = averaging.add_argument_group("regions, at least one")
-    _add_repeated(regions, "--region", "CONDITION", "'2000 <= m < 2200'")
-    _add_repeated(regions, "--edges", "EXPRESSION:NUMBERS", "adjacent regions: 'm: 60, 80, 100'")
-    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'"
-    _add_repeated(regions, "--quantiles", "EXPRESSION:NUMBER", how)
+    add = averaging.add_argument_group("regions, at least one").add_argument
+    add("--region", metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated", **REPEATED)
+    how = "adjacent regions: 'm: 60, 80, 100'; may be repeated"
+    add("--edges", metavar="EXPRESSION:NUMBERS", help=how, **REPEATED)
+    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'; may be repeated"
+    add("--quantiles", metavar="EXPRESSION:NUMBER", help=how, **REPEATED)
     averaging.set_defaults(process=None, averaging=True, summary=(), classifier=())
 
-    summaries = differential.add_argument_group("what is compared, at least one")
-    _add_repeated(summaries, "--summary", "EXPRESSION", "a number of each event")
-    how = "compare likelihood ratios that a classifier of these learns"
-    summaries.add_argument("--classifier", type=_names, default=(), metavar="NAMES", help=how)
-    _add_repeated(summaries, "--region", "CONDITION", "also only the events that are in")
+    add = differential.add_argument_group("what is compared, at least one").add_argument
+    add("--summary", metavar="EXPRESSION", help="a number of each event; may be repeated", **REPEATED)
+    add("--classifier", help="compare likelihood ratios that a classifier of these learns", **NAMES)
+    add("--region", metavar="CONDITION", help="also only the events that are in; may be repeated", **REPEATED)
     differential.set_defaults(process=None, averaging=False, edges=(), quantiles=())
 
     report.add_argument("process", type=Path, metavar="PROCESS.yml")
@@ -121,57 +125,49 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
-def _add_repeated(group: "argparse._ArgumentGroup", option: str, metavar: str, text: str) -> None:
-    group.add_argument(option, action="append", default=[], metavar=metavar, help=f"{text}; may be repeated")
-
-
 def _add_samples(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("samples")
+    add = command.add_argument_group("samples").add_argument
     more = "; FILE::SAMPLE names a tree, group or array of it"
     how = f"generated events, one file per member{more}"
-    group.add_argument("--n-train", type=int, required=True, help="events that the generator was trained on")
-    group.add_argument("--members", nargs="+", required=True, metavar="FILE", help=how)
-    group.add_argument("--member-column", metavar="NAME", help="column that says which member an event is of")
-    group.add_argument("--holdout", nargs=1, metavar="FILE", help=f"true events that the generator has not seen{more}")
-    group.add_argument("--train", nargs=1, metavar="FILE", help=f"the events that it was trained on{more}")
-    group.add_argument("--n-gen", type=int, help="generated events to use of each member (default: all)")
-    group.add_argument("--level", type=float, default=0.683, help="confidence level (default: 0.683)")
-    how = "tolerated share of events that are not finite (default: 0.001)"
-    group.add_argument("--max-lost", type=float, default=1e-3, help=how)
-    group.add_argument("--seed", type=int, default=1, help="of unweighting and of a classifier (default: 1)")
-    group.add_argument("--title", default="Amplification", help="of the report")
+    add("--n-train", type=int, required=True, help="events that the generator was trained on")
+    add("--members", nargs="+", required=True, metavar="FILE", help=how)
+    add("--member-column", metavar="NAME", help="column that says which member an event is of")
+    add("--holdout", nargs=1, metavar="FILE", help=f"true events that the generator has not seen{more}")
+    add("--train", nargs=1, metavar="FILE", help=f"the events that it was trained on{more}")
+    add("--n-gen", type=int, help="generated events to use of each member (default: all)")
+    add("--level", type=float, default=0.683, help="confidence level (default: 0.683)")
+    add("--max-lost", type=float, default=1e-3, help="tolerated share of events that are not finite (default: 0.001)")
+    add("--seed", type=int, default=1, help="of unweighting and of a classifier (default: 1)")
+    add("--title", default="Amplification", help="of the report")
 
-    group = command.add_argument_group("how files are read")
-    names: dict[str, Any] = {"type": _names, "default": (), "metavar": "NAMES"}
-    how = "csv, numpy, parquet, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)"
-    group.add_argument("--kind", help=how)
-    group.add_argument("--columns", help="of arrays and of text without a header: x,y", **names)
-    group.add_argument("--weight", metavar="NAME", help="column with the weights of generated events")
-    how = "column with the weights of true events; makes them events of equal weight"
-    group.add_argument("--unweight", metavar="NAME", help=how)
-    how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000"
-    _add_repeated(group, "--define", "NAME=EXPRESSION", how)
-    group.add_argument("--particles", help="the files hold momenta of these: b1,q1,q2", **names)
-    group.add_argument("--coordinates", metavar="NAMES", help="of momenta: pT,phi,eta,m or E,px,py,pz")
-    group.add_argument("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
-    _add_repeated(group, "--composite", "NAME=PARTICLES", "a sum of particles: Z = mu-,mu+")
+    add = command.add_argument_group("how files are read").add_argument
+    add("--kind", help="csv, numpy, parquet, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)")
+    add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
+    add("--weight", metavar="NAME", help="column with the weights of generated events")
+    add("--unweight", metavar="NAME", help="column with the weights of true events; makes them events of equal weight")
+    how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000; may be repeated"
+    add("--define", metavar="NAME=EXPRESSION", help=how, **REPEATED)
+    add("--particles", help="the files hold momenta of these: b1,q1,q2", **NAMES)
+    add("--coordinates", metavar="NAMES", help="of momenta: pT,phi,eta,m or E,px,py,pz")
+    add("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
+    how = "a sum of particles: Z = mu-,mu+; may be repeated"
+    add("--composite", metavar="NAME=PARTICLES", help=how, **REPEATED)
 
 
 def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
-    group = command.add_argument_group("output")
+    add = command.add_argument_group("output").add_argument
     if is_report:
-        group.add_argument("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
+        add("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
     else:
-        group.add_argument("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
-    group.add_argument("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
-    group.add_argument("--csv", type=Path, metavar="FILE", help="write a line per estimate")
-    group.add_argument("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
-    group.add_argument("--quiet", action="store_true", help="no progress")
+        add("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
+    add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
+    add("--csv", type=Path, metavar="FILE", help="write a line per estimate")
+    add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
+    add("--quiet", action="store_true", help="no progress")
 
 
 def _run(options: argparse.Namespace) -> int:
     from gampl.report import outputs
-    from gampl.report.study import Failure
 
     study = _study(options)
     print(outputs.table(study), end="")
@@ -190,7 +186,7 @@ def _run(options: argparse.Namespace) -> int:
 
         write_bytes(options.report, html(study, command).encode())
         print(f"report: {options.report}")
-    failures = [finding for finding in study.findings if isinstance(finding, Failure)]
+    failures = [finding for finding in study.findings if finding.result is None]
     for failure in failures:
         print(f"gampl: {failure.what}: {failure.problem}", file=sys.stderr)
     return 1 if failures else 0
@@ -234,10 +230,11 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 def _process(options: argparse.Namespace) -> Process:
     """What the options say."""
-    members, holdout, train = (_files(options, name) for name in ("members", "holdout", "train"))
-    layout = None
+    arguments: dict[str, Any] = {name: _files(options, name) for name in ("members", "holdout", "train")}
+    for name in ("n_train", "title", "level", "n_gen", "max_lost", "seed", "averaging", "classifier"):
+        arguments[name] = getattr(options, name)
     if options.particles:
-        layout = Layout(options.particles, coordinates=options.coordinates, unit=options.unit)
+        arguments["layout"] = Layout(options.particles, coordinates=options.coordinates, unit=options.unit)
     elif options.coordinates or options.unit:
         raise ValueError("--coordinates and --unit are about momenta: give --particles, too")
     observables = {name: Definition(text) for name, text in _pairs(options, "define", "=")}
@@ -247,16 +244,10 @@ def _process(options: argparse.Namespace) -> Process:
         except ValueError as error:
             raise ValueError(f"--define {name}: {error}") from None
     return Process(
-        members=members,
-        holdout=holdout,
-        train=train,
-        **{name: getattr(options, name) for name in ("n_train", "title", "level", "n_gen", "max_lost", "seed")},
+        **arguments,
         observables=observables,
         regions=_regions(options),
-        averaging=options.averaging,
         summaries=tuple(options.summary),
-        classifier=options.classifier,
-        layout=layout,
         composites={name: _names(parts) for name, parts in _pairs(options, "composite", "=")},
     )
 
@@ -304,7 +295,3 @@ def _pairs(options: argparse.Namespace, option: str, mark: str) -> list[tuple[st
             raise ValueError(f"--{option}: expected two parts with {mark!r} between them, got {text!r}")
         pairs.append((name, value))
     return pairs
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from gampl import planning
-from gampl.basics import in_digits
+from gampl.result import in_digits
 from gampl.store.atomic import write_bytes
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
@@ -26,16 +26,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         " amplification factor G to a wanted factor, with either method, before any of them is made.",
         epilog="example: gampl plan --factor 1.5 --n-train 10000 --probability 0.02",
     )
-    how = "wanted factor between G and the farther end of its interval"
-    plan.add_argument("--factor", type=float, required=True, help=how)
-    plan.add_argument("--n-train", type=float, required=True, help="training events")
-    plan.add_argument("--probability", type=float, required=True, help="share of the events that lie in the region")
-    plan.add_argument("--G", type=float, default=1.0, help="amplification factor to assume (default: 1)")
-    plan.add_argument("--members", type=float, help="members of the posterior, if their number is fixed")
-    plan.add_argument("--level", type=float, default=0.683, help="confidence level of the interval (default: 0.683)")
-    how = "share of experiments that keep the factor (default: 0.5)"
-    plan.add_argument("--assurance", type=float, default=0.5, help=how)
-    plan.add_argument("--json", type=Path, metavar="FILE", help="write the plans to this file")
+    add = plan.add_argument
+    add("--factor", type=float, required=True, help="wanted factor between G and the farther end of its interval")
+    add("--n-train", type=float, required=True, help="training events")
+    add("--probability", type=float, required=True, help="share of the events that lie in the region")
+    add("--G", type=float, default=1.0, help="amplification factor to assume (default: 1)")
+    add("--members", type=float, help="members of the posterior, if their number is fixed")
+    add("--level", type=float, default=0.683, help="confidence level of the interval (default: 0.683)")
+    add("--assurance", type=float, default=0.5, help="share of experiments that keep the factor (default: 0.5)")
+    add("--json", type=Path, metavar="FILE", help="write the plans to this file")
     plan.set_defaults(run=_plan)
 
 

@@ -6,7 +6,7 @@ Figures that are made here have a canvas of their own: pyplot, its style and its
 import io
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +20,7 @@ from matplotlib.mathtext import MathTextParser
 
 from gampl import plots
 from gampl.basics import Floats
-from gampl.report.histograms import Histogram
-from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
@@ -41,16 +40,13 @@ MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a 
 
 
 def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
-    """Draw the members' mean with a band of their spread, the true events, and the ends of regions.
+    """Draw the members' mean with a band of their spread, the true events, and the ends of regions; returns the axes.
 
-    Args:
-        h: The distributions.
-        ax: Where to draw; returned.
-        ratio: Where to draw the same relative to the true events, if there are any.
+    ``ratio`` are axes for the same relative to the true events.
     """
     _draw(ax, h)
     mean, _ = h.band
-    filled = np.concatenate([mean, [] if h.true is None else h.true])
+    filled = np.concatenate([mean, h.true])
     filled = filled[filled > 0]
     if filled.size and filled.max() > MANY_DECADES * filled.min():
         ax.set_yscale("log", nonpositive="clip")
@@ -59,7 +55,7 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         ax.set_ylim(bottom=0)
     ax.set_ylabel("share of events per bin")
     lowest = ax
-    if ratio is not None and h.true is not None:
+    if ratio is not None:
         # a bin without true events has no ratio
         unit = np.where(h.true > 0, h.true, np.nan)
         _draw(ratio, h, unit)
@@ -67,30 +63,34 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         reach = float(np.clip(1.2 * away, 0.1, 1.0))
         ratio.set(ylim=(1 - reach, 1 + reach), ylabel="ratio to true")
         lowest = ratio
-    lowest.set_xlabel(_readable(h.label))
+    try:  # dollars are printed, unless what they enclose is a formula
+        MathTextParser("path").parse(h.label)
+        lowest.set_xlabel(h.label)
+    except ValueError:
+        lowest.set_xlabel(_without_math(h.label))
     return ax
 
 
 def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     """Draw G with its interval for all findings, the first on top; arrows where there is no upper end.
 
-    A finding that is not an estimate has a line that says so. Returns the axes.
+    A finding without a result has a line that says so. Returns the axes.
     """
-    results = [finding.result for finding in findings if isinstance(finding, Estimate)]
+    results = [finding.result for finding in findings if finding.result is not None]
     ends = [1.0, *(end for result in results for end in (result.G, *result.interval) if np.isfinite(end))]
     left, right = 0.6 * min(ends), 2.2 * max(ends)
     ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
     labelled = set[str]()
     for row, finding in enumerate(findings):
-        if isinstance(finding, Failure):
+        if finding.result is None:
             place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
             ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
             continue
         label = None if finding.method in labelled else finding.method
         labelled.add(finding.method)
         _bar(ax, row, finding.result, right, label)
-    names = [_readable(_two_lines(finding.what), math=False) for finding in findings]
-    ax.set_yticks(range(len(findings)), names)
+    names = [textwrap.wrap(finding.what, LABEL_WIDTH, max_lines=2, placeholder=" …") for finding in findings]
+    ax.set_yticks(range(len(findings)), [_without_math("\n".join(lines)) for lines in names])
     ax.tick_params(axis="y", right=False, left=False)
     ax.set(
         xscale="log", xlim=(left, right), ylim=(max(len(findings), 1) - 0.4, -0.6), xlabel="amplification factor $G$"
@@ -98,21 +98,18 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     return ax
 
 
-def of_estimate(estimate: Estimate) -> Figure:
+def of_result(result: Amplification) -> Figure:
     """The curve of an estimate in a figure of its own, the legend below."""
     with _new_figure(5.2, 4.4) as figure:
-        plots.shared_legend([estimate.result.plot(figure.subplots(), legend=False)], columns=2)
+        plots.shared_legend([result.plot(figure.subplots(), legend=False)], columns=2)
     return figure
 
 
 def of_histogram(h: Histogram) -> Figure:
-    """A control plot in a figure of its own, with the ratio to true events where there are any."""
+    """A control plot in a figure of its own, with the ratio to true events."""
     with _new_figure(5.2, 4.4) as figure:
-        if h.true is None:
-            panels = [histogram(h, figure.subplots())]
-        else:
-            panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
-            histogram(h, panels[0], ratio=panels[1])
+        panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
+        histogram(h, panels[0], ratio=panels[1])
         plots.shared_legend(panels, columns=2)
     return figure
 
@@ -125,28 +122,23 @@ def of_all(findings: Sequence[Finding]) -> Figure:
 
 
 def write(study: Study, folder: Path) -> tuple[Path, ...]:
-    """Write the overview, each estimate's curve and each control plot as PNG and PDF.
-
-    Returns:
-        The files, in this order.
-    """
+    """Write the overview, each estimate's curve and each control plot as PNG and PDF; returns these files in order."""
     paths = []
-    for name, draw, shown in _pictures(study):
-        figure = draw(shown)
+    for name, figure in _pictures(study):
         for kind in OF_FILES:
             paths.append(folder / f"{name}.{kind}")
             write_bytes(paths[-1], content(figure, kind))
     return tuple(paths)
 
 
-def _pictures(study: Study) -> Iterator[tuple[str, Callable[[Any], Figure], Any]]:
-    """Names of files, what draws them, and what they show; numbers make the names unique."""
-    yield "overview", of_all, study.findings
+def _pictures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """Names of files and what they show, one after the other; numbers make the names unique."""
+    yield "overview", of_all(study.findings)
     for k, finding in enumerate(study.findings, 1):
-        if isinstance(finding, Estimate):
-            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_estimate, finding
+        if finding.result is not None:
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_result(finding.result)
     for k, h in enumerate(study.histograms, 1):
-        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram, h
+        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram(h)
 
 
 def _file_name(text: str) -> str:
@@ -182,11 +174,10 @@ def _draw(ax: Axes, h: Histogram, unit: Floats | float = 1.0) -> None:
     ax.stairs(
         mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=f"mean of {members} members" if members > 1 else "generated"
     )
-    if h.true is not None:
-        centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
-        error = np.sqrt(h.true * (1 - h.true) / max(h.n_true, 1))
-        look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
-        ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
+    centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
+    error = np.sqrt(h.true * (1 - h.true) / h.n_true)
+    look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
+    ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
     for k, mark in enumerate(h.marks):
         ax.axvline(mark, color=plots.MODEL, ls="--", lw=1, label=None if k else "ends of regions")
     ax.set_xlim(h.edges[0], h.edges[-1])
@@ -208,17 +199,6 @@ def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | N
     )
 
 
-def _two_lines(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, LABEL_WIDTH, max_lines=2, placeholder=" …"))
-
-
-def _readable(text: str, math: bool = True) -> str:
-    """A user's text as Matplotlib takes it: dollars are printed, unless what they enclose is a formula."""
-    if math:
-        try:
-            MathTextParser("path").parse(text)
-        except ValueError:
-            pass
-        else:
-            return text
+def _without_math(text: str) -> str:
+    """A user's text as Matplotlib prints it, dollars and all."""
     return re.sub(r"\\?\$", r"\\$", text)

@@ -26,8 +26,7 @@ LEAST = {"members": 2, "n_gen": 2, "steps": 1, "batch_size": 1, "width": 1, "tra
 class GeneratorSettings:
     """An ensemble of generators that is trained on the training sample, see `gampl.training.settings.Training`.
 
-    Raises:
-        ValueError: If the kind is unknown or a number out of range.
+    A ValueError if the kind is unknown or a number out of range.
     """
 
     kind: str  #: "spline" or "kde"
@@ -58,8 +57,7 @@ class GeneratorSettings:
 def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     """The columns that a generator learns, of the first n_train events of the training sample, (n_train, columns).
 
-    Raises:
-        ValueError: If there is no training sample, or it has fewer events that are finite.
+    A ValueError if there is no training sample, or it has fewer events that are finite.
     """
     expressions = [process.number(name) for name in generator.columns]
     sample = TrueSample.read(process, "train", Numbers(process, expressions))
@@ -85,11 +83,7 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
         ema=0.99,
     )
     architecture = Architecture(
-        generator.kind,
-        blocks=generator.transforms,
-        width=generator.width,
-        components=generator.bins,
-        couplings=False,
+        generator.kind, blocks=generator.transforms, width=generator.width, components=generator.bins, couplings=False
     )
     table = Table(tuple(generator.columns))
     training = Training(table, len(events), architecture, members=generator.members, seed=process.seed, fit=fit)

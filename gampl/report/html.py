@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
-from gampl.report.study import Estimate, Study
+from gampl.report.study import Study
 from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
@@ -27,7 +27,6 @@ def html(study: Study, command: str = "") -> str:
     return _template().render(
         study=study,
         command=command,
-        overview=_image(figures.of_all(study.findings)) if study.estimates else None,
         time=outputs.now().replace("T", " ").replace("+00:00", " UTC"),
         versions=outputs.versions(),
     )
@@ -46,18 +45,10 @@ def _template() -> Template:
     )
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
-    environment.filters |= {
-        "advice": sharpen,
-        "files": _files,
-        "interval_of_counts": lambda ends: outputs.interval(ends, outputs.count),
-        "sentence": _sentence,
-    }
+    environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
+    environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
-    environment.tests["estimate"] = lambda finding: isinstance(finding, Estimate)
-    environment.globals |= {
-        "curve": lambda estimate: _image(figures.of_estimate(estimate)),
-        "control_plot": lambda histogram: _image(figures.of_histogram(histogram)),
-    }
+    environment.globals["figures"] = figures
     return environment.get_template("report.html.j2")
 
 

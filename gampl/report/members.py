@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
+from gampl.averaging import Tally
 from gampl.basics import Floats
 from gampl.distances import Distances
 from gampl.particles.expressions import Expression
-from gampl.regions import Intervals, Placed, Tally
+from gampl.regions import Intervals, Placed
 from gampl.report.process import Process, Region
-from gampl.report.samples import Batch, Numbers, Progress, Rows, TrueSample, Truth, Values
+from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 
 KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
+CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
 HALF = 0.5
@@ -26,8 +29,7 @@ Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 class Placement:
     """One region, or several that are added up, with the edges that quantiles of true events have.
 
-    Raises:
-        ValueError: If quantiles cannot be taken.
+    A ValueError if these cannot be taken.
     """
 
     def __init__(self, region: Region, process: Process, truth: Truth) -> None:
@@ -65,7 +67,7 @@ class Test:
 
     name: str  #: of the summary
     summary: Callable[[Values], Floats]  #: its values for the numbers of a batch, (n,)
-    region: int | None  #: where, as its number in the job; None for all events
+    where: Placement | None  #: the region; None for all events
     reference: Floats  #: values of the true events there, (n_ref,)
     n_train: float  #: training events there, which may be an expectation
     #: events at the beginning of each member that must not be tested, since a classifier was trained on them
@@ -76,7 +78,7 @@ class Test:
 class Job:
     """What is computed of each generated event, and what becomes of it."""
 
-    process: Process  #: what is asked for
+    process: Process
     truth: Truth  #: what members are compared with
     numbers: Numbers  #: all expressions
     regions: Sequence[Placement]  #: where events are counted
@@ -84,11 +86,7 @@ class Job:
     histograms: Mapping[Expression, Floats]  #: bins by expression
 
     def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
-        """All members, after their events have passed.
-
-        Raises:
-            ValueError: If a file cannot be used, or a member has fewer events than are to be used.
-        """
+        """All members, after their events have passed; a ValueError if one has fewer events than are to be used."""
         n_gen, members = self.process.n_gen, dict[str, Member]()
         for name, stream in streams(self.numbers.needed):
             for batch in stream:
@@ -113,48 +111,43 @@ class Member:
     def __init__(self, name: str, job: Job) -> None:
         self.name, self.job = name, job
         self.n_gen, self.weight = 0, 0.0
-        self.tallies = [Tally(len(region), name=name) for region in job.regions]
-        self.distances = [Distances(test.reference, name=name) for test in job.tests]
+        self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
+        self.distances = {test: Distances(test.reference, name=name) for test in job.tests}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
-        self._raw: list[Floats] = []
+        self.first: list[Mapping[str, Floats]] = []  # columns of the first `KEPT` events, by batches
 
-    def shares(self, region: int) -> Floats:
+    def shares(self, region: Placement) -> Floats:
         """Share of the events in a region or its parts, (regions,); a ValueError if there are too few, see `Tally`."""
         return self.tallies[region].shares.integrals
-
-    @property
-    def first_events(self) -> Floats:
-        """Columns of the first events, (at most KEPT, columns)."""
-        return np.concatenate(self._raw) if self._raw else np.empty((0, len(self.job.numbers.needed)))
 
     def update(self, batch: Batch) -> None:
         """Add the events of a batch."""
         if (most := self.job.process.n_gen) is not None:
             batch = batch.rows(slice(most - self.n_gen))
         if self.n_gen < KEPT:
-            self._raw.append(np.stack([values[: KEPT - self.n_gen] for values in batch.columns.values()], axis=-1))
+            self.first.append({name: values[: KEPT - self.n_gen].copy() for name, values in batch.columns.items()})
         values = self.job.numbers(batch.columns)
-        placed = [region.place(values) for region in self.job.regions]
-        for tally, where in zip(self.tallies, placed, strict=True):
-            tally.update(where, batch.weights)
-        for test, distances in zip(self.job.tests, self.distances, strict=True):
+        placed = {region: region.place(values) for region in self.job.regions}
+        for region, tally in self.tallies.items():
+            tally.update(placed[region], batch.weights)
+        for test, distances in self.distances.items():
             tested = np.arange(len(batch)) >= test.skipped - self.n_gen
-            if test.region is not None:
-                tested &= placed[test.region].region >= 0
+            if test.where is not None:
+                tested &= placed[test.where].region >= 0
             if tested.any():
                 distances.update(test.summary(values)[tested], None if batch.weights is None else batch.weights[tested])
         for e, edges in self.job.histograms.items():
             self.counts[e] += counts(values[e].values, edges, batch.weights)
         if placed:
-            inside = np.array([where.region >= 0 for where in placed], dtype=np.float64)
+            inside = np.array([where.region >= 0 for where in placed.values()], dtype=np.float64)
             self.overlaps += inside @ inside.T
         self.n_gen += len(batch)
         self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
 
     def close(self) -> None:
         """All events have been seen: let go of the memory that further ones would need."""
-        for distances in self.distances:
+        for distances in self.distances.values():
             distances.close()
 
 
@@ -165,15 +158,8 @@ def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floa
     return np.asarray(np.histogram(values[finite], edges, weights=kept)[0], dtype=np.float64)
 
 
-def weak_spots(job: Job, members: Sequence[Member]) -> tuple[str, ...]:
+def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     """What a user should know before believing an estimate, for members whose events have passed."""
-    spots = [_sizes, _repeats, _reference, _regions]
-    if job.process.averaging:
-        spots += [_overlaps, _pulls]
-    return tuple(text for spot in spots for text in spot(job, members))
-
-
-def _sizes(job: Job, members: Sequence[Member]) -> Iterator[str]:
     process, train = job.process, job.truth.train
     if process.averaging and job.regions and len(members) < 5:
         yield (
@@ -184,45 +170,65 @@ def _sizes(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield (
             f"the training sample has {len(train)} events, but n_train is {process.n_train}: G is in units of n_train"
         )
-
-
-def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
-    truth = job.truth
-    first = [Rows.of(member.first_events) for member in members]
-    if truth.train is not None:
-        train = Rows.of(truth.train.raw)
-        if truth.holdout is not None and train.has_more_than_chance(known := Rows.of(truth.holdout.raw)):
-            yield (
-                f"{100 * train.share_of(known):.3g} % of the holdout's events are also in the training sample: a "
-                "reference that was used in the training makes G too large"
-            )
-        copied = [m.name for m, rows in zip(members, first, strict=True) if train.has_more_than_chance(rows)]
-        if copied and truth.train.names == job.numbers.needed:
-            yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
-    same = [
-        f"{members[a].name} and {members[b].name}"
-        for a, b in combinations(range(len(members)), 2)
-        if first[a].share_of(first[b]) > HALF and first[a].has_more_than_chance(first[b])
-    ]
-    if same:
-        yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
-
-
-def _reference(job: Job, _: Sequence[Member]) -> Iterator[str]:
+    yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
         yield (
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
             "poor one look good: keep a holdout"
         )
+    yield from _regions(job, members)
+    if process.averaging:
+        yield from _overlaps(job, members)
+        yield from _pulls(job, members)
+
+
+def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
+    """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
+    truth = job.truth
+    first = [_hashes(member.first) for member in members]
+    if truth.train is not None:
+        train = _hashes([truth.train.raw])
+        if truth.holdout is not None and (share := _repeated(train, _hashes([truth.holdout.raw]))):
+            yield (
+                f"{100 * share:.3g} % of the holdout's events are also in the training sample: a "
+                "reference that was used in the training makes G too large"
+            )
+        copied = [member.name for member, rows in zip(members, first, strict=True) if _repeated(train, rows)]
+        if copied and tuple(truth.train.raw) == job.numbers.needed:
+            yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
+    pairs = combinations(zip(members, first, strict=True), 2)
+    same = [f"{a.name} and {b.name}" for (a, rows), (b, others) in pairs if _repeated(rows, others) > HALF]
+    if same:
+        yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
+
+
+def _hashes(parts: Sequence[Mapping[str, Floats]]) -> NDArray[np.uint64]:
+    """Events as one number each, the same for equal ones, sorted, (n,): a random linear hash of their bits."""
+    rows = np.concatenate([np.stack(list(part.values()), axis=-1) for part in parts])
+    odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
+    mixed = (bits ^ (bits >> np.uint64(32))) * odd
+    return np.sort((mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64))
+
+
+def _repeated(known: NDArray[np.uint64], others: NDArray[np.uint64]) -> float:
+    """Share of other events that are among the known ones; 0 if it is what rounded numbers have in common by chance."""
+    if not (known.size and others.size):
+        return 0.0
+    nearest = np.searchsorted(known, others).clip(max=known.size - 1)
+    share = float((known[nearest] == others).mean())
+    # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
+    known_twice, others_twice = (np.count_nonzero(h[1:] == h[:-1]) / max(h.size - 1, 1) for h in (known, others))
+    expected = 2 * max(known_twice * others.size, others_twice * known.size)
+    return share if share * others.size > expected + 5 * np.sqrt(expected) + CHANCE else 0.0
 
 
 def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
     """Regions in which a generator can have learned little, by the training sample or else the members."""
-    for k, placement in enumerate(job.regions):
+    train = job.truth.train
+    for placement in job.regions:
         try:
-            train = job.truth.train
-            shares = np.mean([m.shares(k) for m in members], axis=0) if train is None else placement.shares(train)
+            shares = placement.shares(train) if train else np.mean([m.shares(placement) for m in members], axis=0)
         except ValueError:  # there are no events
             continue
         if (fewest := job.process.n_train * float(shares.min())) < FEW:
@@ -251,8 +257,8 @@ def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
     holdout = job.truth.holdout
     if holdout is None or len(members) < 2:
         return
-    for k, placement in enumerate(job.regions):
-        shares = np.stack([member.shares(k) for member in members])
+    for placement in job.regions:
+        shares = np.stack([member.shares(placement) for member in members])
         true, mean = placement.shares(holdout), shares.mean(axis=0)
         spread = shares.var(axis=0, ddof=1)
         # the members' common centre is as uncertain as one of them: all were trained on the same events

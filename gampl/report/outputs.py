@@ -14,10 +14,10 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.basics import Interval, NoteCode, in_digits, significant
+from gampl.basics import Interval
 from gampl.report.process import Region
-from gampl.report.study import EVERYWHERE, Estimate, Failure, Finding, Study
-from gampl.result import Amplification, State
+from gampl.report.study import EVERYWHERE, Finding, Study
+from gampl.result import Amplification, NoteCode, State, Worth, in_digits, significant
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = {" billion": 1e9, " million": 1e6}
@@ -90,21 +90,22 @@ def where(region: Region | None) -> str:
 
 def answer(finding: Finding) -> str:
     """What was estimated, in a few sentences."""
-    if isinstance(finding, Failure):
+    result = finding.result
+    if result is None:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
-    sentences = [*(_differential(finding) if finding.summary else _averaging(finding))]
-    if any(note.code is NoteCode.REUSED for note in finding.result.notes):
+    pooled, single = result.pooled, result.single
+    if pooled is None or single is None:
+        sentences = [*_differential(finding, result)]
+    else:
+        sentences = [*_averaging(finding, result, pooled, single)]
+    if any(note.code is NoteCode.REUSED for note in result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
 
-def _averaging(estimate: Estimate) -> Iterator[str]:
-    result = estimate.result
-    pooled, single = result.pooled, result.single
-    if pooled is None or single is None:
-        raise ValueError(f"{estimate.what}: expected an averaging estimate, got a {result.method} one")
+def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> Iterator[str]:
     yield (
-        f"For the share of events in the region {where(estimate.region)}, the pooled sample of your "
+        f"For the share of events in the region {where(finding.region)}, the pooled sample of your "
         f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
         f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
         f"({percent(result.level)} confidence). "
@@ -122,9 +123,9 @@ def _averaging(estimate: Estimate) -> Iterator[str]:
         yield UNDECIDED
 
 
-def _differential(estimate: Estimate) -> Iterator[str]:
-    result, everywhere = estimate.result, estimate.region is None
-    judged = f"Judged by {estimate.summary}" + ("" if everywhere else f" in the region {estimate.where}")
+def _differential(finding: Finding, result: Amplification) -> Iterator[str]:
+    everywhere = finding.region is None
+    judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.where}")
     n_train = whole(result.n_train)
     training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
     confidence = f"({percent(result.level)} confidence)"
@@ -192,17 +193,18 @@ def table(study: Study) -> str:
 
 def notes(study: Study) -> dict[str, str]:
     """Notes of the estimates, each once, with what they are about; with nothing if they hold for all."""
+    results = [(finding.what, finding.result) for finding in study.findings if finding.result is not None]
     about: dict[str, list[str]] = {}
-    for estimate in study.estimates:
-        for note in dict.fromkeys(map(str, estimate.result.notes)):
-            about.setdefault(note, []).append(estimate.what)
-    return {note: "" if len(whose) == len(study.estimates) else "; ".join(whose) for note, whose in about.items()}
+    for what, result in results:
+        for note in dict.fromkeys(map(str, result.notes)):
+            about.setdefault(note, []).append(what)
+    return {note: "" if len(whose) == len(results) else "; ".join(whose) for note, whose in about.items()}
 
 
 def _rows(finding: Finding) -> Iterator[str]:
     """Name and numbers; a long name goes on in further lines."""
     names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
-    if isinstance(finding, Failure):
+    if finding.result is None:
         cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
     else:
         cells = [_cells((f"{100 * finding.share:.3g} %", *_numbers(finding.result)))]
@@ -232,12 +234,8 @@ def _printable(text: str) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what computed the numbers."""
-    return {
-        "gampl": gampl.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-    }
+    packages = {"gampl": gampl, "numpy": np, "scipy": scipy}
+    return {name: package.__version__ for name, package in packages.items()} | {"python": platform.python_version()}
 
 
 def now() -> str:
@@ -252,18 +250,7 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
     """
     content = {
         "title": study.process.title,
-        "findings": [
-            {
-                "method": finding.method,
-                "region": finding.where,
-                "summary": finding.summary,
-                "share": finding.share,
-                "words": answer(finding),
-                "problem": finding.problem if isinstance(finding, Failure) else "",
-                "result": finding.result.to_dict() if isinstance(finding, Estimate) else None,
-            }
-            for finding in study.findings
-        ],
+        "findings": [_entry(finding) for finding in study.findings],
         "warnings": study.warnings,
         "samples": {
             "members": [{"name": name, "n_gen": n} for name, n in zip(study.members, study.n_gen, strict=True)],
@@ -283,24 +270,31 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
 def to_csv(study: Study) -> str:
     """One row for each finding, with a line of names above; infinite ends are written inf."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for finding in study.findings:
-        row: dict[str, Any] = {"method": finding.method, "region": finding.where}
-        row |= {"summary": finding.summary, "share": finding.share}
-        if isinstance(finding, Failure):
-            row["problem"] = finding.problem
-        else:
-            result = finding.result
-            row |= {name: getattr(result, name) for name in ("G", "n_equiv", "level", "state", "n_train", "n_members")}
+        row = _entry(finding)
+        if (result := finding.result) is not None:
+            row = row["result"] | row
             row["G_low"], row["G_high"] = result.interval
             row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
-            for name in ("pooled", "single"):
-                worth = getattr(result, name)
-                row[f"{name}_at_least"] = "" if worth is None else worth.n_equiv_at_least
+            for name, worth in (("pooled_at_least", result.pooled), ("single_at_least", result.single)):
+                row[name] = "" if worth is None else worth.n_equiv_at_least
             row |= {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))}
         writer.writerow(row)
     return text.getvalue()
+
+
+def _entry(finding: Finding) -> dict[str, Any]:
+    return {
+        "method": finding.method,
+        "region": finding.where,
+        "summary": finding.summary,
+        "share": finding.share,
+        "words": answer(finding),
+        "problem": finding.problem,
+        "result": None if finding.result is None else finding.result.to_dict(),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -24,18 +24,11 @@ MOST_WHOLE = 2**53  # where floats begin to skip whole numbers
 WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(?:_[0-9]{3}){1,5})")
 NUMBER = re.compile(r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\.?(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))")
 LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NOTHING = ("", "~", "null", "Null", "NULL")
+WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
+WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 # what msgspec calls types and limits
-TYPES = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
+TYPES = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+TYPES |= {"array": "a list", "object": "a mapping", "null": "nothing"}
 MSGSPEC = (
     (r" matching regex .*", " on one line"),
     (r" of length >= ", " of length at least "),
@@ -50,9 +43,11 @@ class ProcessFileError(ValueError):
     Its ``place`` is a key, such as ``regions[2].edges``, or a line; empty for all of the file.
     """
 
-    def __init__(self, file: Path, place: str, problem: str) -> None:
+    def __init__(self, place: str, problem: str, file: Path | None = None) -> None:
         self.file, self.place, self.problem = file, place, problem
-        super().__init__(": ".join(filter(None, (str(file), place, problem))))
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (str(self.file or ""), self.place, self.problem)))
 
 
 class _RefusedError(yaml.MarkedYAMLError):
@@ -84,26 +79,25 @@ class _Loader(yaml.SafeLoader):
 def load(path: Path) -> Any:
     """The content of a YAML file; its texts hold printable characters, tabs and line breaks only.
 
-    Raises:
-        ProcessFileError: If it cannot be read, is longer than `MOST_BYTES`, or is not plain data in YAML.
+    A `ProcessFileError` if it cannot be read, is longer than `MOST_BYTES`, or is not plain data in YAML.
     """
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "there is no such name"
-        raise ProcessFileError(path, "", f"expected a process file, cannot read it: {reason}") from None
+        raise ProcessFileError("", f"expected a process file, cannot read it: {reason}") from None
     if len(content) > MOST_BYTES:
-        raise ProcessFileError(path, "", f"expected a process file of at most {MOST_BYTES} bytes, got more")
+        raise ProcessFileError("", f"expected a process file of at most {MOST_BYTES} bytes, got more")
     try:
         node = _Loader(content.decode("utf-8-sig")).get_single_node()
         return None if node is None else _content(node)
     except UnicodeDecodeError as error:
-        raise ProcessFileError(path, "", f"expected text in UTF-8, byte {error.start} is not") from None
+        raise ProcessFileError("", f"expected text in UTF-8, byte {error.start} is not") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
-        raise ProcessFileError(path, line, _reason(error)) from None
+        raise ProcessFileError(line, _reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
@@ -141,8 +135,6 @@ def _content(node: yaml.Node) -> Any:
 
 def _scalar(text: str) -> Any:
     """What a word without quotes is."""
-    if text in NOTHING:
-        return None
     if text in WORDS:
         return WORDS[text]
     if WHOLE.fullmatch(text):
@@ -168,28 +160,23 @@ def shown(content: Any) -> str:
     return f"a {what} of {len(content)}" if content else f"an empty {what}"
 
 
-def take(file: Path, kind: Any, content: Any, key: str = "") -> Any:
-    """The content of a file at a key as what it should be: anything that msgspec can make, such as a class.
-
-    Raises:
-        ProcessFileError: If it is something else.
-    """
+def take(kind: Any, content: Any, key: str = "") -> Any:
+    """The content of a file at a key as what it should be, such as a class, or else a `ProcessFileError`."""
     if (known := getattr(kind, "__annotations__", None)) and isinstance(content, dict):
-        check_keys(file, content, known, key)
+        check_keys(content, known, key)
     try:
         return msgspec.convert(content, kind, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as error:
-        raise ProcessFileError(file, *_in_words(str(error), content, key)) from None
+        raise ProcessFileError(*_in_words(str(error), content, key)) from None
 
 
-def check_keys(file: Path, content: Mapping[str, Any], known: Collection[str], key: str) -> None:
+def check_keys(content: Mapping[str, Any], known: Collection[str], key: str) -> None:
     """Raises a `ProcessFileError` if a mapping has another key."""
     if unknown := [name for name in content if name not in known]:
         by_lower_case = {name.lower(): name for name in known}
         close = difflib.get_close_matches(unknown[0][:MOST_SHOWN].lower(), by_lower_case, n=1)
         hint = f" (did you mean {by_lower_case[close[0]]}?)" if close else ""
-        problem = f"unknown key{hint}, expected one of {', '.join(known)}"
-        raise ProcessFileError(file, inside(key, unknown[0]), problem)
+        raise ProcessFileError(inside(key, unknown[0]), f"unknown key{hint}, expected one of {', '.join(known)}")
 
 
 def _in_words(message: str, content: Any, key: str) -> tuple[str, str]:

@@ -17,11 +17,7 @@ MOST_FILES = 10_000  # that a pattern may stand for
 
 @dataclass(frozen=True)
 class SampleFiles:
-    """Files of events, and how they are read.
-
-    Raises:
-        ValueError: If there are no files, or something of them is not as described.
-    """
+    """Files of events, and how they are read; a ValueError if there are none, or something is not as described."""
 
     files: tuple[Path, ...]  #: one or several, which are read one after the other; for members one per member
     #: group or dataset of HDF5, tree of ROOT, array of ``.npz``; may be left out where there is only one
@@ -45,14 +41,10 @@ class SampleFiles:
 
 @dataclass(frozen=True)
 class Definition:
-    """A number of each event that has a name.
+    """A number of each event that has a name."""
 
-    Its text is an expression of the files' columns, of observables of particles, and of definitions above it. Label and
-    unit are for axes; the name is the label if there is none.
-    """
-
-    text: str
-    label: str = ""
+    text: str  #: an expression of the files' columns, of observables of particles, and of definitions above it
+    label: str = ""  #: for axes; left out, the name
     unit: str = ""
 
     @property
@@ -63,10 +55,9 @@ class Definition:
 
 @dataclass(frozen=True)
 class Region:
-    """One region V of Eq. (9), or several that are added up as in Eq. (19).
+    """One region V of Eq. (9), or several that are added up as in Eq. (19): a condition, edges or quantiles.
 
-    Raises:
-        ValueError: If it is not given in exactly one of the three ways.
+    A ValueError if it is not exactly one of these.
     """
 
     name: str = ""  #: how to call it; made from what it is if left out
@@ -94,11 +85,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Process:
-    """Everything that an analysis is made of.
-
-    Raises:
-        ValueError: If something is missing or does not fit together.
-    """
+    """Everything that an analysis is made of; a ValueError if something is missing or does not fit together."""
 
     n_train: int  #: training events of the generator
     members: SampleFiles | None = None  #: its samples; left out if a generator is to be trained here
@@ -134,11 +121,11 @@ class Process:
             raise ValueError("summaries need true events to compare with: a holdout (or, biased, the training sample)")
         if any(region.quantiles for region in self.regions) and not has_truth:
             raise ValueError("regions by quantiles need a training sample or a holdout to take them from")
-        names = {"regions": [region.name for region in self.regions]}
-        names |= {"summaries": [*self.summaries], "classifier": [*self.classifier]}
-        names |= {f"composites.{name}": [*parts] for name, parts in self.composites.items()}
-        for what, several in names.items():
-            check_different(what, several)
+        check_different("regions", [region.name for region in self.regions])
+        check_different("summaries", self.summaries)
+        check_different("classifier", self.classifier)
+        for name, parts in self.composites.items():
+            check_different(f"composites.{name}", parts)
         self._check_files()
         if self.layout is not None:
             self._check_composites(self.layout.particles)
@@ -190,11 +177,7 @@ class Process:
 
 
 def named_files(text: str, folder: Path = Path()) -> list[Path]:
-    """The file of this name in a folder, or all that fit it as a pattern, sorted.
-
-    Raises:
-        ValueError: If there are none or too many.
-    """
+    """The file of this name in a folder, or all that fit it as a pattern, sorted; a ValueError for none or too many."""
     names = [text]
     if glob.has_magic(text) and not os.path.lexists(folder / text):
         fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))

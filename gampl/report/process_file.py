@@ -52,7 +52,16 @@ Names = Annotated[tuple[Line, ...], Meta(min_length=1)]
 Mapped = Annotated[dict[str, Any], Meta(min_length=1)]
 
 
-class _Layout(TypedDict, total=False):
+class _Document(TypedDict, total=False):
+    # as they are, see `Process`
+    title: Line
+    n_train: Required[Annotated[int, Meta(ge=1, le=MOST_WHOLE)]]
+    level: float
+    n_gen: Annotated[int, Meta(ge=2, le=MOST_WHOLE)]
+    max_lost: float
+    seed: Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
+    averaging: bool
+    # of the layout
     particles: Names
     sources: Annotated[tuple[str | int | tuple[int, ...], ...], Meta(min_length=1)]
     coordinates: Line | tuple[Line, ...]
@@ -62,19 +71,7 @@ class _Layout(TypedDict, total=False):
     absent: bool
     further: bool
     check_unit: bool
-
-
-class _Plain(TypedDict, total=False):
-    title: Line
-    n_train: Required[Annotated[int, Meta(ge=1, le=MOST_WHOLE)]]
-    level: float
-    n_gen: Annotated[int, Meta(ge=2, le=MOST_WHOLE)]
-    max_lost: float
-    seed: Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
-    averaging: bool
-
-
-class _Document(_Plain, _Layout, total=False):
+    # read further below
     train: Any
     holdout: Any
     members: Any
@@ -108,11 +105,64 @@ def read(path: Path | str) -> ProcessFile:
         ProcessFileError: If it cannot be read, or something in it is not what it should be: one sentence with the key.
     """
     path = Path(path)
-    return _Reader(path).read(load(path))
+    try:
+        return _Reader(path).read(load(path))
+    except ProcessFileError as error:
+        error.file = path
+        raise
+
+
+@contextmanager
+def _at(key: str, hint: str = "") -> Iterator[None]:
+    """Turns a ValueError into an error that names the key."""
+    try:
+        yield
+    except ValueError as error:
+        raise ProcessFileError(key, f"{error}{hint}") from None
+
+
+def _each(key: str, content: Any) -> list[tuple[str, Any]]:
+    """The entries of a list with their keys, or the only one where there is not a list."""
+    if not isinstance(content, list):
+        return [(key, content)]
+    if not content:
+        raise ProcessFileError(key, "expected at least one, got an empty list")
+    return [(f"{key}[{k}]", item) for k, item in enumerate(content)]
+
+
+def _sample(folder: Path, key: str, content: Any) -> SampleFiles:
+    """The files of train, holdout or members; those that are named exist."""
+    fields = dict(content) if isinstance(content, dict) else {"files": content}
+    check_keys(fields, ("file", *SampleFiles.__annotations__), key)
+    if ("file" in fields) == ("files" in fields):
+        got = "both" if "file" in fields else "neither"
+        raise ProcessFileError(key, f"expected either file or files, got {got}")
+    name = "file" if "file" in fields else "files"
+    files: list[Path] = []
+    for place, item in _each(f"{key}.{name}" if isinstance(content, dict) else key, fields.pop(name)):
+        text = take(Line, item, place)
+        with _at(place, " ('::' is for the shell, here it is {file: ..., sample: ...})" * ("::" in text)):
+            files += named_files(text, folder)
+    sample: SampleFiles = take(SampleFiles, fields | {"files": files}, key)
+    return sample
+
+
+def _layout(fields: dict[str, Any]) -> Layout:
+    """How files of particles are read."""
+    if "particles" not in fields:
+        raise ProcessFileError(next(iter(fields)), "is about files of momenta: give particles, too")
+    if isinstance(fields.get("coordinates"), tuple):
+        fields["coordinates"] = ",".join(fields["coordinates"])
+    column = fields.get("column", "")
+    if any(brace in column.replace("{particle}", "").replace("{coordinate}", "") for brace in "{}"):
+        problem = f"expected a text with {{particle}} and {{coordinate}}, got {quoted(column)}"
+        raise ProcessFileError("column", problem)
+    with _at(""):
+        return Layout(**fields)
 
 
 class _Reader:
-    """Makes a process of the content of a file; what does not fit is an error that names the file and the key."""
+    """Makes a process of the content of a file, one observable after the other."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,92 +170,53 @@ class _Reader:
 
     def read(self, content: Any) -> ProcessFile:
         """The whole file."""
-        document = take(self.path, _Document, content)
+        document = take(_Document, content)
         if ("members" in document) == ("generator" in document):
             got = "both" if "members" in document else "neither"
-            raise self.error("", f"expected either members (files) or generator (trained here), got {got}")
-        arguments = {name: document[name] for name in _Plain.__annotations__ if name in document}
+            raise ProcessFileError("", f"expected either members (files) or generator (trained here), got {got}")
+        arguments = {name: value for name, value in document.items() if name in Process.__annotations__}
         for name in ("train", "holdout", "members"):
             if name in document:
-                arguments[name] = self.sample(name, document[name])
+                arguments[name] = _sample(self.path.parent, name, document[name])
         self.define(document.get("observables", {}))
         arguments["observables"] = self.observables
         keys: dict[str, str] = {}  # where each number or condition stands
         for name in ("regions", "summaries", "classifier"):
-            entries = self.each(name, document[name]) if name in document else []
+            entries = _each(name, document[name]) if name in document else []
             make = self.region if name == "regions" else self.expression
             arguments[name] = tuple(make(key, item) for key, item in entries)
             for (key, _), entry in zip(entries, arguments[name], strict=True):
                 keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
-        layout = {name: document[name] for name in _Layout.__annotations__ if name in document}
-        arguments["layout"] = self.layout(layout) if layout else None
+        if layout := {name: document[name] for name in Layout.__annotations__ if name in document}:
+            arguments["layout"] = _layout(layout)
         arguments["composites"] = {
-            name: take(self.path, Names, parts, inside("composites", name))
+            name: take(Names, parts, inside("composites", name))
             for name, parts in document.get("composites", {}).items()
         }
-        with self.at(""):
+        with _at(""):
             process = Process(**arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
         return ProcessFile(process, generator, self.path)
-
-    def error(self, key: str, problem: str) -> ProcessFileError:
-        """The error to raise."""
-        return ProcessFileError(self.path, key, problem)
-
-    @contextmanager
-    def at(self, key: str, hint: str = "") -> Iterator[None]:
-        """Turns a ValueError into an error that names the key."""
-        try:
-            yield
-        except ValueError as error:
-            raise self.error(key, f"{error}{hint}") from None
-
-    def each(self, key: str, content: Any) -> list[tuple[str, Any]]:
-        """The entries of a list with their keys, or the only one where there is not a list."""
-        if not isinstance(content, list):
-            return [(key, content)]
-        if not content:
-            raise self.error(key, "expected at least one, got an empty list")
-        return [(f"{key}[{k}]", item) for k, item in enumerate(content)]
-
-    def sample(self, key: str, content: Any) -> SampleFiles:
-        """The files of train, holdout or members; those that are named exist."""
-        fields = content if isinstance(content, dict) else {"files": content}
-        check_keys(self.path, fields, ("file", *SampleFiles.__annotations__), key)
-        if ("file" in fields) == ("files" in fields):
-            raise self.error(key, f"expected either file or files, got {'both' if 'file' in fields else 'neither'}")
-        name = "file" if "file" in fields else "files"
-        named = self.each(f"{key}.{name}" if fields is content else key, fields[name])
-        files: list[Path] = []
-        for place, item in named:
-            text = take(self.path, Line, item, place)
-            with self.at(place, " ('::' is for the shell, here it is {file: ..., sample: ...})" * ("::" in text)):
-                files += named_files(text, self.path.parent)
-        others = {other: value for other, value in fields.items() if other != name}
-        sample: SampleFiles = take(self.path, SampleFiles, others | {"files": files}, key)
-        return sample
 
     def define(self, definitions: Mapping[str, Any]) -> None:
         """The observables, which may use those above them."""
         for name, content in definitions.items():
             key = inside("observables", name)
-            fields = content if isinstance(content, dict) else {"expression": content}
-            fields = take(self.path, _Definition, fields, key)
-            text = self.expression(key, fields.pop("expression"), is_name=False)
-            definition = Definition(text, **fields)
+            fields = take(_Definition, content if isinstance(content, dict) else {"expression": content}, key)
+            definition = Definition(self.expression(key, fields.pop("expression"), is_name=False), **fields)
             below = definitions.keys() - self.observables.keys() - {name}
             if early := [used for used in definition.expression.names if used in below]:
-                raise self.error(key, f"uses the observable {quoted(early[0])}, expected it above this one")
+                raise ProcessFileError(key, f"uses the observable {quoted(early[0])}, expected it above this one")
             self.observables[name] = definition
 
     def expression(self, key: str, content: Any, *, condition: bool = False, is_name: bool = True) -> str:
         """A condition, or a number: an expression or, if there may be one, the name of an observable."""
         if not isinstance(content, str):
             what = "a condition such as 'm > 100'" if condition else "an expression such as 'm'"
-            raise self.error(key, f"expected {what}, got {shown(content)}")
+            raise ProcessFileError(key, f"expected {what}, got {shown(content)}")
         text = content.strip()
         if condition or not is_name or text not in self.observables:
-            with self.at(key):
+            with _at(key):
                 expression(text, condition=condition)
         return text
 
@@ -218,40 +229,27 @@ class _Reader:
         elif "observable" in fields:
             fields["observable"] = self.expression(f"{key}.observable", fields["observable"])
         if "name" in fields:
-            take(self.path, Line, fields["name"], f"{key}.name")
-        region: Region = take(self.path, Region, fields, key)
+            take(Line, fields["name"], f"{key}.name")
+        region: Region = take(Region, fields, key)
         return region
-
-    def layout(self, fields: dict[str, Any]) -> Layout:
-        """How files of particles are read."""
-        if "particles" not in fields:
-            raise self.error(next(iter(fields)), "is about files of momenta: give particles, too")
-        if isinstance(fields.get("coordinates"), tuple):
-            fields["coordinates"] = ",".join(fields["coordinates"])
-        column = fields.get("column", "")
-        if any(brace in column.replace("{particle}", "").replace("{coordinate}", "") for brace in "{}"):
-            raise self.error("column", f"expected a text with {{particle}} and {{coordinate}}, got {quoted(column)}")
-        with self.at(""):
-            return Layout(**fields)
 
     def generator(self, content: Any, process: Process, keys: Mapping[str, str]) -> GeneratorSettings:
         """What is to be trained; all numbers and conditions, with their keys, must be made of what it learns."""
-        settings: GeneratorSettings = take(self.path, GeneratorSettings, content, "generator")
+        settings: GeneratorSettings = take(GeneratorSettings, content, "generator")
         if settings.kind != "spline" and (names := [name for name in SPLINE_ONLY if name in content]):
             problem = f"is for a spline only: leave it out with kind {settings.kind}"
-            raise self.error(f"generator.{names[0]}", problem)
+            raise ProcessFileError(f"generator.{names[0]}", problem)
         for k, name in enumerate(settings.columns):
             key = f"generator.columns[{k}]"
             if name not in self.observables and expression(self.expression(key, name)).names != (name,):
                 problem = f"expected the name of a column or an observable, got the expression {quoted(name)}"
-                raise self.error(key, problem)
+                raise ProcessFileError(key, problem)
         if process.train is None:
-            raise self.error("generator", "needs events to train on: give train, too")
+            raise ProcessFileError("generator", "needs events to train on: give train, too")
         if process.n_gen is not None and process.n_gen > settings.n_gen:
-            raise self.error("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
-        architecture, table = Architecture(settings.kind), Table(settings.columns)
-        with self.at("generator"):
-            Training(process=table, n_train=process.n_train, architecture=architecture)
+            raise ProcessFileError("n_gen", f"expected at most generator.n_gen, {settings.n_gen}, got {process.n_gen}")
+        with _at("generator"):
+            Training(Table(settings.columns), process.n_train, Architecture(settings.kind))
         learned = set(settings.columns)
         for name, definition in self.observables.items():
             if learned.issuperset(definition.expression.names):
@@ -261,5 +259,5 @@ class _Reader:
             if unknown := [name for name in needed if name not in learned]:
                 columns = ", ".join(settings.columns)
                 problem = f"needs {quoted(unknown[0])}, expected only what the generator learns, {columns}"
-                raise self.error(key, problem)
+                raise ProcessFileError(key, problem)
         return settings

@@ -13,17 +13,12 @@ from gampl.files import EventFileError, open_file
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
-from gampl.processes.top_pair import TopPair
-from gampl.processes.z_jets import ZJets
 from gampl.report.process import Process, SampleFiles
 
 Values = Mapping[Expression, Evaluated]
 Progress = Callable[[str, int], None]
-# of files that say which process they are of
-COMPOSITES = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
 ROWS = 100_000
 MOST_MEMBERS = 1_000
-CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 
 
 class Batch(NamedTuple):
@@ -44,8 +39,7 @@ class Batch(NamedTuple):
     def by_member(self, name: str) -> Iterator[tuple[str, "Batch"]]:
         """The batch under this name, or its parts if a column says which member each event is of.
 
-        Raises:
-            ValueError: If a label is missing, or there are so many that the column can hardly be one of labels.
+        A ValueError if a label is missing, or there are so many that the column can hardly be one of labels.
         """
         if self.members is None:
             yield name, self
@@ -57,10 +51,8 @@ class Batch(NamedTuple):
         if missing:
             raise ValueError(f"{name}: {missing} events do not say which member they are of")
         labels, which = np.unique(self.members, return_inverse=True)
-        if labels.size > MOST_MEMBERS:
-            raise ValueError(
-                f"{name}: the column of the members has {labels.size} values, expected at most {MOST_MEMBERS}"
-            )
+        if (most := MOST_MEMBERS) < labels.size:
+            raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {most}")
         for k, label in enumerate(labels):
             yield f"member {_text(label)}", self.rows(which == k)
 
@@ -74,12 +66,10 @@ def _text(label: Any) -> str:
 def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
     """Columns of these names of all files, one after the other, or observables of particles where they hold these.
 
-    Raises:
-        EventFileError: If a file is not what it should be, or has no column or observable of a name.
-        FileNotFoundError: If there is no such file.
+    An `EventFileError` if a file is not what it should be, or has no column or observable of a name.
     """
-    further = tuple(name for name in (files.weight, files.member) if name is not None)
     labels = () if files.member is None else (files.member,)
+    further = labels if files.weight is None else (files.weight, *labels)
     layout = process.layout
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
@@ -87,10 +77,7 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
         with open_file(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
             parts: Iterable[Mapping[str, NDArray[Any]]]
             if file.holds_particles:
-                parts = (
-                    {name: _number(process, path, events, name) for name in (*names, *further)}
-                    for events in file.events(ROWS)
-                )
+                parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))
             else:
                 parts = file.columns((*names, *further), labels)
             for numbers in parts:
@@ -101,29 +88,28 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
                 yield Batch({name: numbers[name] for name in names}, weights, members)
 
 
-def _number(process: Process, path: Path, events: Events, name: str) -> Floats:
-    """A column of the events, or an observable of their particles."""
-    if name in events.columns:
-        return events.columns[name]
-    composites = {**COMPOSITES.get(str(events.about.get("process")), {}), **process.composites}
+def _of_particles(process: Process, path: Path, events: Events, names: Iterable[str]) -> dict[str, Floats]:
+    """Columns of the events, or observables of their particles."""
+    from gampl.processes import TopPair, ZJets  # their composites, for files that say which of them they hold
+
+    known = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
+    composites = {**known.get(str(events.about.get("process")), {}), **process.composites}
     jets = [particle for particle in events.particles if particle.startswith(("j", "b", "q"))] or None
-    try:
-        return observable(name, events.particles, composites, jets)(events.momenta)
-    except ValueError as error:
-        listed = ", ".join(events.columns) or "none"
-        raise EventFileError(f"{path}: {name!r} is neither a column ({listed}) nor an observable: {error}") from None
+    numbers = dict(events.columns)
+    for name in names:
+        try:
+            if name not in events.columns:
+                numbers[name] = observable(name, events.particles, composites, jets)(events.momenta)
+        except ValueError as error:
+            problem = f"{name!r} is neither a column ({', '.join(events.columns) or 'none'}) nor an observable: {error}"
+            raise EventFileError(f"{path}: {problem}") from None
+    return numbers
 
 
 class Numbers:
-    """Expressions that are computed batch by batch, each once: observables first, then what is made of them.
+    """Expressions that are computed batch by batch, each once: observables of the process first, in their order.
 
-    Args:
-        process: Its observables can be used in all expressions, and in observables below them.
-        expressions: What to compute.
-        learned: Observables that the events have as columns already, since a generator has learned them.
-
-    Attributes:
-        needed: Names of the columns that the events must have.
+    Observables that a generator has learned are columns already; ``needed`` are all columns that events must have.
     """
 
     def __init__(self, process: Process, expressions: Iterable[Expression], learned: Sequence[str] = ()) -> None:
@@ -151,11 +137,10 @@ class TrueSample:
     """Numbers of true events."""
 
     values: Values  #: of each expression the values and which of them are lost, both (n,)
-    raw: Floats  #: columns as the files have them, (n, columns), to recognise events that are in two samples
-    names: tuple[str, ...]  #: of these columns
+    raw: Mapping[str, Floats]  #: columns as the files have them, to recognise events that are in two samples
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(next(iter(self.raw.values())))
 
     @classmethod
     def read(
@@ -163,24 +148,23 @@ class TrueSample:
     ) -> "TrueSample | None":
         """All events of the training sample or the holdout; None if there are none.
 
-        Raises:
-            ValueError: If a file cannot be used, it cannot be unweighted, or the numbers of too many events are not
-                finite.
+        A ValueError if a file cannot be used or unweighted, or the numbers of too many events are not finite.
         """
         files: SampleFiles | None = getattr(process, name)
         if files is None:
             return None
         parts: list[Batch] = []
-        n = 0
         for batch in batches(process, files, numbers.needed):
             parts.append(batch)
-            n += len(batch)
             if progress is not None:
-                progress(name, n)
+                progress(name, sum(map(len, parts)))
         raw = {column: np.concatenate([part.columns[column] for part in parts]) for column in numbers.needed}
         if files.unweight:
             rng = np.random.default_rng([process.seed, ("train", "holdout").index(name)])
-            kept = _unweighted(np.concatenate([np.asarray(part.weights) for part in parts]), rng, name)
+            weights = np.concatenate([np.asarray(part.weights) for part in parts])
+            if not ((weights >= 0).all() and weights.max(initial=0) > 0):
+                raise ValueError(f"{name}: events can be unweighted if no weight is negative and not all are zero")
+            kept = rng.random(weights.size) * weights.max() < weights
             raw = {column: values[kept] for column, values in raw.items()}
         values = numbers(raw)
         for e, (_, lost) in values.items():
@@ -189,19 +173,12 @@ class TrueSample:
                     f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, more than "
                     f"the tolerated share max_lost = {process.max_lost:g}"
                 )
-        return cls(values, np.stack(list(raw.values()), axis=-1), numbers.needed)
+        return cls(values, raw)
 
     def first(self, n: int) -> "TrueSample":
         """The first n events, or all if there are fewer."""
         values = {e: Evaluated(values[:n], lost[:n]) for e, (values, lost) in self.values.items()}
-        return TrueSample(values, self.raw[:n], self.names)
-
-
-def _unweighted(weights: Floats, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
-    """Which events are kept if each is with a probability of its weight over the largest one, (n,)."""
-    if not ((weights >= 0).all() and weights.max(initial=0) > 0):
-        raise ValueError(f"{name}: events can be unweighted if no weight is negative and not all are zero")
-    return np.asarray(rng.random(weights.size) * weights.max() < weights)
+        return TrueSample(values, {name: column[:n] for name, column in self.raw.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +190,7 @@ class Truth:
 
     @classmethod
     def of(cls, process: Process, expressions: Iterable[Expression], progress: Progress | None = None) -> "Truth":
-        """Read both samples, as far as the process has them; errors are those of `TrueSample.read`."""
+        """Read both samples, as far as the process has them, see `TrueSample.read`."""
         numbers = Numbers(process, expressions)
         train = TrueSample.read(process, "train", numbers, progress)
         if process.members is None and train is not None:  # trained here, on the first events
@@ -229,38 +206,3 @@ class Truth:
     def reference_is(self) -> Literal["holdout", "training"]:
         """Which of the two it is."""
         return "training" if self.holdout is None and self.train is not None else "holdout"
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Events as one number each, the same for equal ones."""
-
-    hashes: NDArray[np.uint64]  #: sorted, (n,)
-    repeats: float  #: share of events that the sample has twice
-
-    @classmethod
-    def of(cls, rows: Floats) -> "Rows":
-        """The rows of events, (n, columns), by a random linear hash of their bits."""
-        if not rows.size:
-            return cls(np.empty(0, dtype=np.uint64), 1.0)
-        odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
-        mixed = (bits ^ (bits >> np.uint64(32))) * odd
-        hashes = np.sort((mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64))
-        return cls(hashes, float((hashes[1:] == hashes[:-1]).mean()) if len(hashes) > 1 else 0.0)
-
-    def share_of(self, others: "Rows") -> float:
-        """Share of other events that are among these."""
-        if not (self.hashes.size and others.hashes.size):
-            return 0.0
-        nearest = np.searchsorted(self.hashes, others.hashes).clip(max=self.hashes.size - 1)
-        return float((self.hashes[nearest] == others.hashes).mean())
-
-    def has_more_than_chance(self, others: "Rows") -> bool:
-        """Whether more of the others are among these than two samples of rounded numbers have in common."""
-        n = others.hashes.size
-        if not (n and self.hashes.size):
-            return False
-        # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
-        expected = 2 * max(self.repeats * n, others.repeats * self.hashes.size)
-        return self.share_of(others) * n > expected + 5 * np.sqrt(expected) + CHANCE

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 
@@ -10,24 +11,30 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.histograms import Histogram, edges_of, histogram
-from gampl.report.members import Job, Member, Placement, Streams, Test, weak_spots
+from gampl.report.members import Job, Member, Placement, Streams, Test, counts, weak_spots
 from gampl.report.process import Process, Region
-from gampl.report.samples import Batch, Numbers, Progress, Truth, Values, batches
+from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.result import Amplification
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test
+BINS = 40
+TAIL = 0.002  # share of the events that may lie outside of the bins on either side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """What an estimate is about."""
+class Finding:
+    """One estimate or, if it could not be made, why not.
+
+    The ``n_train`` of a result are the training events that its G refers to, see `gampl.result.Amplification`.
+    """
 
     region: Region | None  #: of the events; None for all of them
     summary: str = ""  #: name of the summary of a differential estimate; empty for averaging
     share: float = 1.0  #: mean share of the generated events in the region
+    result: Amplification | None = None  #: G with its interval; None if there is no estimate
+    problem: str = ""  #: why there is no estimate, in words
 
     @property
     def method(self) -> str:
@@ -45,21 +52,23 @@ class Target:
         return f"{self.summary}, {self.where}" if self.summary else self.where
 
 
-@dataclass(frozen=True, kw_only=True)
-class Estimate(Target):
-    """One estimate; its ``n_train`` are the training events that its G refers to: those in a region if there is one."""
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Distribution of a number of each event, for members and for true events: shares of events by bin."""
 
-    result: Amplification  #: G with its interval
+    name: str  #: observable or expression
+    label: str  #: for the axis, with its unit
+    edges: Floats  #: (bins + 1,)
+    members: Floats  #: share of each member's events in each bin, (members, bins)
+    true: Floats  #: the same of the true events, (bins,)
+    n_true: int  #: true events behind it
+    marks: tuple[float, ...] = ()  #: ends of regions that are intervals of this number
 
-
-@dataclass(frozen=True, kw_only=True)
-class Failure(Target):
-    """An estimate that could not be made, and why not."""
-
-    problem: str  #: in words
-
-
-Finding = Estimate | Failure
+    @property
+    def band(self) -> tuple[Floats, Floats]:
+        """Mean share over the members and its spread, both (bins,); a single member has no spread."""
+        spread = self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(self.edges.size - 1)
+        return self.members.mean(axis=0), spread
 
 
 @dataclass(frozen=True)
@@ -78,21 +87,22 @@ class Study:
     seconds: float = field(compare=False)  #: wall time
 
     @property
-    def estimates(self) -> tuple[Estimate, ...]:
+    def estimates(self) -> tuple[Finding, ...]:
         """The findings that have a result."""
-        return tuple(finding for finding in self.findings if isinstance(finding, Estimate))
+        return tuple(finding for finding in self.findings if finding.result is not None)
 
 
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.
 
+    An estimate that cannot be made is a `Finding` without a result that says why.
+
     Args:
-        process: What to do; its members must be given by files.
+        process: What to do; its members must be files.
         progress: Called with the name of a sample and the events read of it.
 
     Raises:
-        ValueError: If the process has no members, or a file cannot be used. An estimate that cannot be made is a
-            `Failure` that says why.
+        ValueError: If the process has no members, or a file cannot be used.
     """
     files = process.members
     if files is None:
@@ -113,33 +123,32 @@ def analyse_streams(
 ) -> Study:
     """Analyse as `analyse` does, for members that need not be files.
 
-    Args:
-        process: What to do.
-        streams: Makes, for names of columns, the name and the batches of each member.
-        progress: See `analyse`.
-        learned: Observables that are columns of the generated events.
+    ``streams`` makes, for names of columns, the name and the batches of each member; observables that were learned are
+    columns of these already.
     """
     start = time.monotonic()
     expressions = _expressions(process)
     truth = Truth.of(process, expressions, progress)
     numbers = Numbers(process, expressions, learned)
     regions = [Placement(region, process, truth) for region in process.regions]
-    tests = list(_tests(process, truth, regions))
-    if process.classifier:
-        tests.append(_learn(process, truth, numbers, streams))
-    true = {} if truth.reference is None else truth.reference.values
-    bins = {e: edges_of(values) for e, (values, _) in true.items() if not e.is_condition}
+    tests: list[Test | Finding] = []
+    bins: dict[Expression, Floats] = {}
+    if (reference := truth.reference) is not None:
+        tests += _tests(process, truth, reference, regions)
+        if process.classifier:
+            tests.append(_learn(process, reference, numbers, streams))
+        bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
     job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
-        findings += [_finding(job, members, k) for k in range(len(regions))]
-    findings += [test if isinstance(test, Failure) else _finding(job, members, test.region, test) for test in tests]
+        findings += [_finding(job, members, region) for region in regions]
+    findings += [test if isinstance(test, Finding) else _finding(job, members, test.where, test) for test in tests]
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=weak_spots(job, members),
-        histograms=tuple(histogram(job, members, e) for e in bins),
+        warnings=tuple(weak_spots(job, members)),
+        histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
         n_holdout=0 if truth.holdout is None else len(truth.holdout),
@@ -158,30 +167,28 @@ def _expressions(process: Process) -> list[Expression]:
     return list(dict.fromkeys(expressions))
 
 
-def _tests(process: Process, truth: Truth, regions: Sequence[Placement]) -> Iterator[Test | Failure]:
+def _tests(
+    process: Process, truth: Truth, reference: TrueSample, regions: Sequence[Placement]
+) -> Iterator[Test | Finding]:
     """Each summary for all events, and in each region that is a condition."""
-    reference, name = truth.reference, truth.reference_is
-    if reference is None:
-        return
-    where: list[tuple[int | None, Placement | None]] = [(None, None)]
-    where += [(k, placement) for k, placement in enumerate(regions) if placement.region.condition]
-    for text in process.summaries:
+    places = [None, *(placement for placement in regions if placement.region.condition)]
+    for text, where in product(process.summaries, places):
         e = process.number(text)
-        for k, placement in where:
-            usable, n_train = ~reference.values[e].lost, float(process.n_train)
-            if placement is not None:
-                usable &= placement.place(reference.values).region >= 0
-                n_train *= placement.shares(truth.train or reference)[0]
-            values = reference.values[e].values[usable]
-            problem = ""
-            if values.size < FEWEST:
-                problem = f"the {name} sample has only {values.size} events here, expected at least {FEWEST}"
-            elif values.min() == values.max():
-                problem = f"all {values.size} true events have the same {text}, {values[0]:g}"
-            if problem:
-                yield Failure(region=placement.region if placement else None, summary=text, problem=problem)
-            else:
-                yield Test(text, _value_of(e), k, values, n_train)
+        values, lost = reference.values[e]
+        usable, n_train = ~lost, float(process.n_train)
+        if where is not None:
+            usable &= where.place(reference.values).region >= 0
+            n_train *= where.shares(truth.train or reference)[0]
+        true = values[usable]
+        problem = ""
+        if true.size < FEWEST:
+            problem = f"the {truth.reference_is} sample has only {true.size} events here, expected at least {FEWEST}"
+        elif true.min() == true.max():
+            problem = f"all {true.size} true events have the same {text}, {true[0]:g}"
+        if problem:
+            yield Finding(region=where.region if where else None, summary=text, problem=problem)
+        else:
+            yield Test(text, _value_of(e), where, true, n_train)
 
 
 def _value_of(e: Expression) -> Callable[[Values], Floats]:
@@ -189,22 +196,16 @@ def _value_of(e: Expression) -> Callable[[Values], Floats]:
     return lambda values: values[e].values
 
 
-def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -> Test:
+def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: Streams) -> Test:
     """Train a classifier on half of the true events and as many generated ones, the first of each member.
 
-    The other half is the reference of the test. If members have few events, half of these are left for the test.
-
-    Raises:
-        ValueError: If a column tells the members, events have weights, or there are too few.
-        ModuleNotFoundError: If scikit-learn is not installed.
+    The other half is the reference. If members have few events, half of these are left for the test.
     """
-    files, reference = process.members, truth.reference
+    files = process.members
     if files is not None and files.member is not None:
         raise ValueError("classifier: needs a file for each member, not a column that says which member an event is of")
     if files is not None and files.weight is not None:
         raise ValueError("classifier: learns from events of equal weight only, expected members without weights")
-    if reference is None:
-        raise ValueError("classifier: needs true events, expected a holdout or a training sample")
     expressions = [process.number(text) for text in process.classifier]
 
     def features(values: Values) -> Floats:
@@ -213,7 +214,16 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     true = features(reference.values)
     true = true[np.isfinite(true).all(axis=1)]
     most = 2 * len(true) if process.n_gen is None else process.n_gen
-    samples = [_first(stream, numbers, features, most) for _, stream in streams(numbers.needed)]
+
+    def first(stream: Iterable[Batch]) -> Floats:
+        parts: list[Floats] = []
+        for batch in stream:
+            parts.append(features(numbers(batch.columns)))
+            if sum(map(len, parts)) >= most:
+                break
+        return np.concatenate(parts)[:most]
+
+    samples = [first(stream) for _, stream in streams(numbers.needed)]
     each = min(-(-len(true) // len(samples)), min(map(len, samples)) // 2)
     generated = np.concatenate([events[:each] for events in samples])
     generated = generated[np.isfinite(generated).all(axis=1)]
@@ -221,40 +231,62 @@ def _learn(process: Process, truth: Truth, numbers: Numbers, streams: Streams) -
     return Test(
         name=f"classifier of {', '.join(process.classifier)}",
         summary=lambda values: np.asarray(ratio(features(values)), dtype=np.float64),
-        region=None,
+        where=None,
         reference=np.asarray(ratio.reference),
         n_train=process.n_train,
         skipped=each,
     )
 
 
-def _first(stream: Iterable[Batch], numbers: Numbers, features: Callable[[Values], Floats], n: int) -> Floats:
-    """Features of the first n events of a stream, or of all if there are fewer."""
-    parts: list[Floats] = []
-    for batch in stream:
-        parts.append(features(numbers(batch.columns))[: n - sum(map(len, parts))])
-        if sum(map(len, parts)) >= n:
-            break
-    return np.concatenate(parts)
-
-
-def _finding(job: Job, members: Sequence[Member], k: int | None, test: Test | None = None) -> Finding:
+def _finding(job: Job, members: Sequence[Member], where: Placement | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, region = job.process, None if k is None else job.regions[k].region
-    summary, share = "" if test is None else test.name, 1.0 if k is None else 0.0
+    process, result, problem = job.process, None, ""
+    share = 1.0 if where is None else 0.0
     options = {"level": process.level, "max_lost": process.max_lost}
     try:
-        if k is not None:
-            share = float(np.mean([member.shares(k).sum() for member in members]))
+        if where is not None:
+            share = float(np.mean([member.shares(where).sum() for member in members]))
         if test is not None:
-            distances = [member.distances[job.tests.index(test)] for member in members]
+            distances = [member.distances[test] for member in members]
             n_train = max(round(test.n_train), 1)
             result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
-        elif k is not None:
-            result = averaging.from_tallies([member.tallies[k] for member in members], process.n_train, **options)
-        return Estimate(region=region, summary=summary, share=share, result=result)
+        elif where is not None:
+            result = averaging.from_tallies([member.tallies[where] for member in members], process.n_train, **options)
     except RegionError as error:
-        problem = error.problem if k is None or len(job.regions[k]) == 1 else str(error)
+        problem = error.problem if where is None or len(where) == 1 else str(error)
     except ValueError as error:
         problem = str(error)
-    return Failure(region=region, summary=summary, share=share, problem=problem)
+    region, summary = where.region if where else None, test.name if test else ""
+    return Finding(region=region, summary=summary, share=share, result=result, problem=problem)
+
+
+def _edges_of(values: Floats) -> Floats:
+    """Bins that hold almost all of some values, (bins + 1,); whole numbers of a small range have one each."""
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, [TAIL, 1 - TAIL]) if finite.size else (0.0, 1.0)
+    if high - low < BINS and (finite == np.round(finite)).all():
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _histogram(job: Job, reference: TrueSample, members: Sequence[Member], e: Expression) -> Histogram:
+    """One of the numbers that a job has bins for, events outside of the bins included in the shares."""
+    process, edges = job.process, job.histograms[e]
+    names = {process.number(text): text for text in (*process.observables, *process.summaries, *process.classifier)}
+    marks: list[float] = []
+    for placement in job.regions:
+        interval = placement.expression.interval() if placement.region.condition else None
+        if interval is not None and interval.inner == e:
+            marks += interval[1:]
+        elif placement.intervals is not None and placement.expression == e:
+            marks += [*placement.intervals.low, *placement.intervals.high]
+    name = names.get(e, e.text)
+    return Histogram(
+        name=name,
+        label=process.label(name),
+        edges=edges,
+        members=np.stack([member.counts[e] / (member.weight or 1.0) for member in members]),
+        true=counts(reference.values[e].values, edges) / len(reference),
+        n_true=len(reference),
+        marks=tuple(sorted({mark for mark in marks if np.isfinite(mark)})),
+    )

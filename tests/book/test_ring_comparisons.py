@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.basics import NoteCode
 from gampl.generators.settings import Architecture
 from gampl.processes import GaussianRing
 from gampl.regions import radius
+from gampl.result import NoteCode
 from gampl.training.data import Data, untrained
 from gampl.training.ensemble import Ensemble, Trained
 from gampl.training.settings import Ring, Training

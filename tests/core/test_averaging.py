@@ -9,10 +9,9 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.basics import NoteCode
 from gampl.processes import GaussianLine, GaussianRing
 from gampl.regions import Intervals
-from gampl.result import State
+from gampl.result import NoteCode, State
 from gampl.spread import effective_degrees_of_freedom
 
 N_TRAIN = 1000

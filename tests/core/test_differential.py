@@ -13,11 +13,10 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.basics import Note, NoteCode
 from gampl.differential import combine, from_distances, from_samples
 from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv
 from gampl.regions import radius
-from gampl.result import State
+from gampl.result import Note, NoteCode, State
 
 MEAN = np.sqrt(np.pi / 2) * np.log(2)  # <K>
 N_GEN = [1000, 10_000, 10**6]

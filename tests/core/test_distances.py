@@ -8,10 +8,10 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import differential
-from gampl.basics import NoteCode
-from gampl.distances import Comparison, Distances, WeightedKolmogorovSmirnov, summarise, trace
+from gampl.distances import Comparison, Distances, summarise, trace
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import coordinate, radius
+from gampl.result import NoteCode
 
 SIZES = np.array([3, 40, 500, 1200])
 
@@ -194,7 +194,7 @@ def test_distance_of_weighted_events():
     for _ in range(20):
         reference, values = rng.normal(size=40), rng.normal(0.2, 1, size=300).round(1)  # with ties
         weights = rng.exponential(size=300)
-        test = WeightedKolmogorovSmirnov(reference.round(1))
+        test = KolmogorovSmirnov(reference.round(1))
         for part in np.array_split(np.arange(300), 4):
             test.update(values[part], weights[part])
         assert test.distance == pytest.approx(weighted_oracle(reference.round(1), values, weights))
@@ -203,7 +203,7 @@ def test_distance_of_weighted_events():
 def test_equal_weights_change_nothing():
     rng = np.random.default_rng(2)
     reference, values = rng.normal(size=100), rng.normal(size=5000)
-    plain, weighted = KolmogorovSmirnov(reference), WeightedKolmogorovSmirnov(reference)
+    plain, weighted = KolmogorovSmirnov(reference), KolmogorovSmirnov(reference)
     plain.update(values)
     weighted.update(values, np.full(5000, 2.5))
     assert weighted.distance == pytest.approx(plain.distance)
@@ -213,7 +213,7 @@ def test_equal_weights_change_nothing():
 
 def test_lost_events_lie_above_all():
     reference = np.arange(10.0)
-    test = WeightedKolmogorovSmirnov(reference)
+    test = KolmogorovSmirnov(reference)
     test.update(np.array([0.5, np.nan, np.inf, -np.inf]), np.array([1.0, 2.0, 3.0, 4.0]))
     assert test.n_lost == 3
     assert test.distance == pytest.approx(0.9)  # at the last point all of the reference and a tenth of the weights
@@ -226,7 +226,7 @@ def test_reweighted_events_are_judged_like_true_ones():
     rng = np.random.default_rng(3)
     inside = 0
     for _ in range(600):
-        test = WeightedKolmogorovSmirnov(rng.normal(size=200))
+        test = KolmogorovSmirnov(rng.normal(size=200))
         values = 1.5 * rng.normal(size=400)
         test.update(values, stats.norm.pdf(values) / stats.norm.pdf(values, scale=1.5))
         K = test.distance / np.sqrt(1 / 200 + 1 / test.n_effective)
@@ -265,7 +265,7 @@ def test_members_of_different_sizes():
 
 
 def test_bad_weights():
-    test = WeightedKolmogorovSmirnov(np.arange(5.0))
+    test = KolmogorovSmirnov(np.arange(5.0))
     with pytest.raises(ValueError, match="one weight per event"):
         test.update(np.zeros(3), np.ones(2))
     with pytest.raises(ValueError, match="not finite"):

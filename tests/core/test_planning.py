@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 from scipy import special, stats
 
 from gampl import averaging, differential, planning
-from gampl.basics import NoteCode
 from gampl.kolmogorov import MEAN, KolmogorovSmirnov
+from gampl.result import NoteCode
 
 P = 0.02  # probability of the region
 

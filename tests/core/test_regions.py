@@ -8,8 +8,9 @@ from hypothesis import given, strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.basics import NoteCode
-from gampl.regions import Intervals, Placed, Selections, Tally, radius
+from gampl.averaging import Tally
+from gampl.regions import Intervals, Placed, Selections, radius
+from gampl.result import NoteCode
 from gampl.spread import RegionError, Spread
 
 edges_strategy = st.lists(st.floats(-10, 10), min_size=2, max_size=8, unique=True).map(sorted)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from gampl import averaging
-from gampl.basics import NoteCode
-from gampl.result import State
+from gampl.result import NoteCode, State
 
 RNG = np.random.default_rng(1)
 N_GEN = np.array([100, 1000, 10_000])

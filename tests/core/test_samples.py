@@ -11,7 +11,7 @@ from scipy import stats
 
 from gampl import averaging, differential
 from gampl.regions import Intervals
-from gampl.samples import Steps, as_events, batches, draw, is_generator, one_two_five, prefix_sizes, weighted_streams
+from gampl.samples import Accumulator, as_events, batches, draw, is_generator, prefix_sizes, weighted_streams
 
 EVENTS = np.arange(12.0).reshape(6, 2)
 
@@ -166,11 +166,6 @@ def test_large_arrays_pass_in_parts(monkeypatch):
         np.testing.assert_array_equal(np.concatenate(parts), EVENTS)
 
 
-def test_one_two_five():
-    steps = one_two_five(10)
-    assert [next(steps) for _ in range(7)] == [10, 20, 50, 100, 200, 500, 1000]
-
-
 @settings(max_examples=200)
 @given(
     steps=st.lists(st.integers(1, 50), min_size=1, max_size=6),
@@ -181,16 +176,16 @@ def test_steps_cut_where_prefixes_end(steps, cuts, surplus):
     sizes = np.cumsum(steps)
     n = sizes[-1] + surplus
     lengths = np.diff([0, *sorted(min(c, n) for c in cuts), n])
-    cutter, done, ends = Steps(sizes), 0, []
+    cutter, done, ends = Accumulator(sizes), 0, []
     for length in lengths:
-        parts = list(cutter.cut(length))
+        parts = list(cutter.parts(np.zeros(length, dtype=bool), None))
         assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
         for part, is_complete in parts:
             assert part.stop > part.start
             done += part.stop - part.start
             ends += [done] if is_complete else []
     assert ends == sizes.tolist()
-    assert done == cutter.done == n
+    assert done == cutter.n_gen == n
 
 
 def test_a_stream_is_not_read_further_than_needed():

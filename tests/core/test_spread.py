@@ -9,8 +9,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import averaging
-from gampl.basics import NoteCode
-from gampl.result import State
+from gampl.result import NoteCode, State
 from gampl.spread import Spread
 
 COVERAGE = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "coverage.py"))

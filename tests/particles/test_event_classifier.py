@@ -12,8 +12,7 @@ from gampl.distances import summarise
 from gampl.particles.event_classifier import LARGEST, event_classifier, features, held_out_events
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
-from gampl.ratio import cross_fit
-from gampl.roc import auc
+from gampl.ratio import auc, cross_fit
 
 pytest.importorskip("sklearn.ensemble")
 pytest.importorskip("h5py")

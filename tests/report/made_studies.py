@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from gampl import averaging, differential
+from gampl.averaging import Tally
 from gampl.kolmogorov import MEAN
-from gampl.regions import Placed, Tally
-from gampl.report.histograms import Histogram
+from gampl.regions import Placed
 from gampl.report.process import Definition, Process, Region, SampleFiles
-from gampl.report.study import Estimate, Failure, Finding, Study
+from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification, State
 
 N_TRAIN = 10_000
@@ -50,14 +50,14 @@ def compared(excess: float, n_ref: int = 20_000, n_train: int = N_TRAIN, members
 
 
 def shape(n_true: int = 20_000, members: int = 10, label: str = r"$m_{t\bar t}$ [GeV]") -> Histogram:
-    """A falling distribution of ten members, and of true events unless there are none."""
+    """A falling distribution of ten members, and of true events."""
     rng = np.random.default_rng(3)
     edges = np.linspace(350, 3000, 41)
     centres = (edges[1:] + edges[:-1]) / 2
     true = np.exp(-(centres - 350) / 350)
     true /= true.sum()
     generated = true * np.exp(0.05 * rng.normal(size=(members, 1)) * (centres - 800) / 800)
-    seen = rng.multinomial(n_true, true) / n_true if n_true else None
+    seen = rng.multinomial(n_true, true) / n_true
     return Histogram("m_tt", label, edges, generated / generated.sum(axis=1)[:, None], seen, n_true, (2000.0, 2200.0))
 
 
@@ -91,14 +91,14 @@ def process(**options) -> Process:
     return Process(**(defaults | files | options))
 
 
-def estimate(region: str | None, summary: str, result: Amplification, share: float = 1.0) -> Estimate:
+def estimate(region: str | None, summary: str, result: Amplification, share: float = 1.0) -> Finding:
     """An estimate in one of `REGIONS` or, if there is none of this name, in another one; None for all events."""
-    return Estimate(region=named(region), summary=summary, share=share, result=result)
+    return Finding(region=named(region), summary=summary, share=share, result=result)
 
 
-def failure(region: str | None, summary: str, problem: str, share: float = 1.0) -> Failure:
+def failure(region: str | None, summary: str, problem: str, share: float = 1.0) -> Finding:
     """As `estimate`, for one that could not be made."""
-    return Failure(region=named(region), summary=summary, share=share, problem=problem)
+    return Finding(region=named(region), summary=summary, share=share, problem=problem)
 
 
 def named(region: str | None) -> Region | None:
@@ -132,7 +132,7 @@ def study(**options) -> Study:
             "regions 'tail' and 'bulk' overlap: 12 % of the events of 'tail' are in both, so that their results go up "
             "and down together and must not be taken for two confirmations of one another",
         ),
-        "histograms": (shape(), shape(n_true=0, members=1)),
+        "histograms": (shape(), shape(n_true=100, members=1)),
         "members": tuple(f"member_{k:02d}.h5" for k in range(10)),
         "n_gen": (N_GEN,) * 10,
         "n_holdout": 20_000,

@@ -10,11 +10,10 @@ import pytest
 from chromium import chromium
 from made_studies import REGION, compared, counted, estimate, failure, findings, process, shape, study
 
-from gampl.basics import NoteCode
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Definition, Region
-from gampl.report.study import Estimate
+from gampl.result import NoteCode
 from gampl.sharpening import sharpen
 
 VOID = {"meta", "link", "img", "br", "hr", "wbr"}
@@ -121,7 +120,7 @@ def test_the_page_is_small(text):
 
 
 def test_every_figure_has_a_text_and_a_caption(page):
-    made = [f for f in findings() if isinstance(f, Estimate)]
+    made = [f for f in findings() if f.result is not None]
     images = page.all("img")
     assert len(images) == 1 + len(made) + len(study().histograms)
     assert all(len(image["alt"]) > 20 for image in images)
@@ -148,7 +147,7 @@ def test_the_answer_comes_first_and_warnings_are_announced(page):
 def test_notes_and_advice_of_each_estimate_are_there(page):
     said = " ".join(page.texts["li"])
     for finding in findings():
-        if isinstance(finding, Estimate):
+        if finding.result is not None:
             for sentence in (*map(str, finding.result.notes), *sharpen(finding.result)):
                 assert sentence[1:] in said
 

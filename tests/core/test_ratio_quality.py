@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from gampl.roc import auc, calibration
+from gampl.ratio import auc, calibration
 
 
 @settings(max_examples=50, deadline=None)
