@@ -19,7 +19,6 @@ from gampl.generators.base import CutAwareNormal, Normal
 from gampl.generators.generator import Generator
 from gampl.generators.gpu import Compiled, plain_attention
 from gampl.generators.settings import Solver
-from gampl.generators.velocity.inputs import VelocityNetwork
 from gampl.particles.coordinates import Coordinates, wrapped
 
 
@@ -41,14 +40,14 @@ class FlowMatching(Generator):
     def __init__(
         self,
         coordinates: Coordinates,
-        velocity: VelocityNetwork,
+        velocity: nn.Module,
         base: CutAwareNormal | Normal,
         solver: Solver | None = None,
         condition: Tensor | None = None,
     ) -> None:
         super().__init__(coordinates, condition)
         self.velocity, self.base = velocity, base
-        self.compiles = velocity.compiles
+        self.compiles = bool(getattr(velocity, "compiles", True))
         self.solver = solver or Solver()
 
     def noise(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -69,11 +69,14 @@ class Variational(Member):
         """The loss L of the module's text: (1,)."""
         *batch, seed = drawn
         with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True):
-            loss = weighted_loss(self.generator, *(part[0] for part in batch)).mean()
+            loss = self._loss(*(part[0] for part in batch)).mean()
         return (self.kl_weight * self.model.kl_divergence(prior_var=1.0) + loss).unsqueeze(0)
 
+    def _loss(self, *drawn: Tensor) -> Tensor:
+        return weighted_loss(self.generator, *drawn)  # zuko changes the layers' methods in each step
+
     def compiled(self) -> bool:
-        """Never: zuko changes the layers' methods in each step."""
+        """Never."""
         return False
 
     def validation_losses(self, _: Divider) -> None:

@@ -7,7 +7,6 @@ same ensemble.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +65,10 @@ class Member(Trainable):
         weights, rows = weights.to(device), rows.to(device)
         return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
 
+    def _loss(self, *drawn: Tensor) -> Tensor:
+        """The weighted loss of each event, (n,)."""
+        return (_compiled_loss if torch.is_grad_enabled() else weighted_loss)(self.generator, *drawn)
+
     def compiled(self) -> bool:
         """Whether its loss is compiled."""
         return _compiled_loss.applies_to(self.generator, self.x)
@@ -78,13 +81,12 @@ class Member(Trainable):
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """Mean of weight times loss, Eq. (8), of what was drawn, or of some rows of it: (1,)."""
-        return _compiled_loss(self.generator, *drawn).mean().unsqueeze(0)
+        return self._loss(*drawn).mean().unsqueeze(0)
 
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
         """Weighted mean loss of the held-back events, (1,), always at the same times and latent events."""
-        of_event = partial(weighted_loss, self.generator)
-        parts = [(divider.map(of_event, *batch), batch[0]) for batch in self.validation_batches()]
+        parts = [(divider.map(self._loss, *batch), batch[0]) for batch in self.validation_batches()]
         losses, weights = joined(parts)
         return (losses.sum() / weights.sum()).unsqueeze(0).cpu()
 
