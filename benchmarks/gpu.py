@@ -47,7 +47,7 @@ class Traffic(TorchDispatchMode):
 
 
 def seconds(work: Callable[[], Any], calls: int, device: torch.device) -> float:
-    """Of one call, after three that do not count."""
+    """Seconds of one call, after three that do not count."""
     for _ in range(3):
         work()
     wait(device)
@@ -59,7 +59,7 @@ def seconds(work: Callable[[], Any], calls: int, device: torch.device) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until all that was asked of a GPU is done."""
+    """Waits until all that was asked of a GPU is done."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 

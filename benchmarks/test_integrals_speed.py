@@ -17,10 +17,8 @@ EDGES = np.concatenate([[0.0], np.linspace(0.7, 1.3, 19), [np.inf]])
 def test_integrals(benchmark, features, expected):
     torch.set_num_threads(1)
     n_gen = 100_000
-    size, streams = (
-        Architecture("autoregressive", blocks=1, width=16),
-        [torch.Generator().manual_seed(i) for i in (0, 1)],
-    )
+    size = Architecture("autoregressive", blocks=1, width=16)
+    streams = [torch.Generator().manual_seed(i) for i in (0, 1)]
     members = [AutoregressiveTransformer(features, size, generator=stream) for stream in streams]
     generators = [Density(Plain(features), member) for member in members]
 

@@ -242,7 +242,8 @@ def _amplification(
     if not 0.5 < level < 1:
         raise ValueError(f"level must lie between 0.5 and 1, got {level}")
     last = spreads[-1]
-    n_regions, target = last.integrals.shape[1], None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
+    n_regions = last.integrals.shape[1]
+    target = None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
     if target is not None and (target.shape != (n_regions,) or not ((target > 0) & (target < 1)).all()):
         raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {target}")
     if last.total <= 0:

@@ -119,7 +119,7 @@ def null_values(
     ``draw`` makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
     ``learn`` gets n_ref of them as the reference and n_generated as generated ones: `gampl.ratio.cross_fit`,
     `gampl.ratio.held_out`, or either with settings, by ``functools.partial``. The test is of n_test further ones.
-    p-values cannot be below 1 / (1 + repetitions).
+    p-values cannot be below 1 / (1 + repetitions). The seed is that of all draws and trainings.
 
     Raises:
         ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.

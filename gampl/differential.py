@@ -47,11 +47,12 @@ def from_samples(
         The reference must be independent of the generators. Against its own training data even a poor generator looks
         good; ``reference_is="training"`` allows that, as the paper does, and says so in the result.
 
-    The reference are true events, an array of any library, shape (n_ref, dim) or (n_ref,); about n_train of them are a
-    good choice. They have no weights: the law of the distance is known for equal ones only. ``summary`` makes one
-    number of each event of a batch, (n, dim) -> (n,); ``max_lost`` is the largest tolerated share of a member's events
-    for which that is not finite, and they count as above all others. The level must be above 0.57. The other arguments
-    are those of `gampl.averaging.from_samples`; one member is enough.
+    The reference is a sample of true events, an array of any library, shape (n_ref, dim) or (n_ref,); about n_train of
+    them are a good choice. ``reference_is`` is ``"holdout"`` for events that the generators never saw, ``"training"``
+    for their training data. They have no weights: the law of the distance is known for equal ones only. ``summary``
+    makes one number of each event of a batch, (n, dim) -> (n,); ``max_lost`` is the largest tolerated share of a
+    member's events for which that is not finite, and they count as above all others. The level must be above 0.57. The
+    other arguments are those of `gampl.averaging.from_samples`; one member is enough.
 
     Raises:
         ValueError: If an argument is not as described, or too many events are lost.
@@ -204,7 +205,7 @@ def _amplification(
 
 
 def _standard_error(curve: DifferentialCurve) -> float:
-    """Of the mean distance over members, without the reference, which they share."""
+    """Standard error of the mean distance over members, without the reference, which they share."""
     last = curve.distances[:, -1]
     return float(last.std(ddof=1) / np.sqrt(last.size)) if last.size > 1 else 0.0
 

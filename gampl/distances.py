@@ -88,10 +88,10 @@ def trace(
     Memory does not depend on the number of events, and prefixes cost nothing. A cut or summary that several comparisons
     share is computed once.
 
-    The sample are batches of events, shape (n, dim) or (n,), or any other, see `gampl.samples.batches`; in messages it
-    is member number ``member``. ``n_gen`` are increasing numbers of events, before any cut, shape (steps,), or a single
-    one. ``max_lost`` is the largest tolerated share of events that are kept, but whose summary is not finite; they
-    count as above all others. ``progress`` is called with the events done after each batch.
+    The sample is batches of events, shape (n, dim) or (n,), or any other one, see `gampl.samples.batches`; in messages
+    it is member number ``member``. ``n_gen`` are increasing numbers of events, before any cut, shape (steps,), or a
+    single one. ``max_lost`` is the largest tolerated share of events that are kept, but whose summary is not finite;
+    they count as above all others. ``progress`` is called with the events done after each batch.
 
     Raises:
         ValueError: If the stream ends early or loses too many events, a summary does not return one number per event,

@@ -183,8 +183,9 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. The
-    level must be above 0.57. Both sizes are rounded up to two digits.
+    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. If
+    n_ref is fixed, n_gen is the smallest that will do, and may be large. The level must be above 0.57. Both sizes are
+    rounded up to two digits.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.57)
     _require(n_ref is None or _is_whole(n_ref, 1), "n_ref", "be a whole number, at least 1", n_ref)

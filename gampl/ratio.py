@@ -111,7 +111,7 @@ class Calibration(NamedTuple):
 class LearnedRatio:
     """A summary LR_class and its values for events that the classifier behind each value was not trained on.
 
-    Call it with events of a fresh generated stream. Events that are not finite get NaN.
+    Call it with events of a fresh generated stream, (n, ...) -> (n,). Events that are not finite get NaN.
     """
 
     summary: LogRatio  #: the learned log ratio as a function of events
@@ -186,7 +186,8 @@ def cross_fit(
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
-    each classifier values the same share of both samples. See `held_out` for the arguments.
+    each classifier values the same share of both samples. See `held_out` for the arguments; ``folds``, at least 2, is
+    the number of parts and of classifiers.
 
     Errors are those of `held_out`, or that there are too few events for ``folds``.
     """
@@ -309,9 +310,9 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
 def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: float = 0.683) -> Calibration:
     """Compare the probability of a true event, by the log ratio, with its frequency, in bins of equal numbers.
 
-    Of log ratios of events that the classifier was not trained on, of shapes (m,) and (n,). The probability is that for
-    the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal values
-    share a bin, so that there may be fewer bins.
+    The log ratios, of shapes (m,) and (n,), are of events that the classifier was not trained on. The probability is
+    that for the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal
+    values share a bin, so that there may be fewer bins.
 
     Errors are those of `auc`, or that ``bins`` is not positive.
     """

@@ -133,7 +133,7 @@ class Intervals(Regions):
 
 @dataclass(frozen=True)
 class Selections(Regions):
-    """Regions by one function for each that says which events of a batch are in, (n, dim) -> (n,) of bool.
+    """Regions given by functions, one for each, that say which events of a batch are in, (n, dim) -> (n,) of bool.
 
     That they do not overlap is checked on each batch.
     """

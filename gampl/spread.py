@@ -79,7 +79,10 @@ class Spread:
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":
-        """The same for members with different statistical variances, summed over regions, (members,): Satterthwaite."""
+        """The same with fewer degrees of freedom, for members with different statistical variances.
+
+        These are summed over regions, shape (members,). After Satterthwaite (1946).
+        """
         variances = max(self.model, 0.0) + np.asarray(noise, dtype=np.float64)
         loss = variances.mean() ** 2 / (variances**2).mean()
         return replace(self, degrees_of_freedom=self.degrees_of_freedom * float(loss))

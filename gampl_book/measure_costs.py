@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from gampl.generators.devices import pick_device
+from gampl.generators.randomness import torch_generator
 from gampl.simulation.shards import EVENTS_PER_SHARD
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data, untrained
@@ -75,9 +76,9 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
     data = Data(training_events(short, "smoke"))  # bundled ones
     step = seconds_per_step(short, [0], lambda _: data, device)
     generator = untrained(short, data, 0, device, event_studies.solver(profile)).generator
-    n = 64 if on_cpu else 4096
-    stream = torch.Generator().manual_seed(1)
-    _, long = seconds(lambda count: generator.sample(count, stream), n, 4 * n, device)
+    n = 64 if on_cpu else generator.gpu_batch_size
+    size, stream = None if on_cpu else n, torch_generator(1, "generated", device=device)
+    _, long = seconds(lambda count: list(generator.stream(count, stream, size)), n, 4 * n, device)
     return {"seconds_per_step": step, "batch_size": batch, "seconds_per_generated_event": long / (4 * n)}
 
 

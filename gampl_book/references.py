@@ -32,7 +32,7 @@ RELATIVE = 5e-3  # sees an error of 1 %
 # A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
 SHARES, ABSOLUTE = "coverage", 0.02
 
-NUMPY_FEATURES = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+NUMPY_FEATURES = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
 # what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
 INSTRUCTIONS = {
     "default": {

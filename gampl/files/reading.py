@@ -43,7 +43,7 @@ KINDS = {
         (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
     ),
     "gampl": Kind(chunks="hdf5:chunks", has_layout=False),
-    "top_pair": Kind(chunks="public:chunks", has_checksum=True, may_crash=True),
+    "top_pair": Kind(chunks="public:chunks", has_layout=False, has_checksum=True, may_crash=True),
     "lhe": Kind(endings=(".lhe",), chunks="records:lhe_chunks", has_samples=False),
     "hepmc": Kind(
         endings=(".hepmc", ".hepmc2", ".hepmc3"), chunks="records:hepmc_chunks", has_samples=False, may_crash=True

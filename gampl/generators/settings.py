@@ -47,7 +47,8 @@ class Architecture:
     vectors: int = 8
     frames: int = 32  #: "lloca" only: hidden nodes of the network that finds the frames.
     components: int = 8  #: "autoregressive": Gaussians in each conditional density, N of Eq. (7); "spline": bins.
-    base: str = "cut_aware"  #: Where a flow starts: jets with normal momenta that pass the cuts, or "normal", Eq. (41).
+    #: Where a flow starts: "cut_aware", jets with normal momenta that pass the cuts, or "normal", Eq. (41).
+    base: str = "cut_aware"
     #: "spline" only: whether its transformations are couplings, quick in both directions, or autoregressive ones, which
     #: describe more with fewer of them but generate slowly in many dimensions.
     couplings: bool = True

@@ -22,7 +22,11 @@ class Block(nn.Module):
         self.contract = nn.Linear(2 * width, width)
 
     def forward(self, h: Tensor, attention: Callable[[Tensor], Tensor]) -> Tensor:
-        """The new h; attention is of queries, keys and values in a row: (..., tokens, 3 width) -> (..., width)."""
+        """The new h; attention is of queries, keys and values in a row.
+
+        Shapes:
+            attention: (..., tokens, 3 width) -> (..., tokens, width)
+        """
         h = h + self.mix(attention(self.attend(normalised(h))))
         return h + self.contract(gelu(self.expand(normalised(h))))
 

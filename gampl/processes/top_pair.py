@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from gampl.processes.samples import Cuts, FileProcess, numbered_jets
@@ -23,16 +24,12 @@ class TopPair(FileProcess):
     forward jet, radiated off the initial state, was taken for one of a decay: ``select(events, Cuts(eta_max=2.5))``
     removes them, and so does ``events[events.columns["chi2"] < 100]``, chi² of the assignment of jets to tops.
 
-    A ValueError for additional jets of which there are no files.
+    A ValueError if ``extra_jets`` is not 0 to 4.
     """
 
-    composites: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "t1": DECAY_JETS[:3],
-        "t2": DECAY_JETS[3:],
-        "W1": DECAY_JETS[1:3],
-        "W2": DECAY_JETS[4:],
-        "tt": DECAY_JETS,
-    }
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"t1": DECAY_JETS[:3], "t2": DECAY_JETS[3:], "W1": DECAY_JETS[1:3], "W2": DECAY_JETS[4:], "tt": DECAY_JETS}
+    )
     cuts: ClassVar[Cuts] = Cuts(pt_min=22.0, eta_max=5.0, delta_r_min=0.5)  # Eq. (38), which asks for two b-jets, too
 
     extra_jets: int = 0  #: jets besides the six of the decays, 0 to 4; files for 0 and 4 are bundled, as in Eq. (39)

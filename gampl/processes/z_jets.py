@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class ZJets(FileProcess):
     """
 
     others: ClassVar[tuple[str, ...]] = MUONS
-    composites: ClassVar[Mapping[str, tuple[str, ...]]] = {"mumu": MUONS}
+    composites: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"mumu": MUONS})
     cuts: ClassVar[Cuts] = Cuts(pt_min=20.0, eta_max=5.0)
     bundled: ClassVar[str] = "z_jets.h5"
 

@@ -73,10 +73,10 @@ class Variational(Member):
         return (self.kl_weight * self.model.kl_divergence(prior_var=1.0) + loss).unsqueeze(0)
 
     def _loss(self, *drawn: Tensor) -> Tensor:
-        return weighted_loss(self.generator, *drawn)  # zuko changes the layers' methods in each step
+        return weighted_loss(self.generator, *drawn)
 
     def compiled(self) -> bool:
-        """Never."""
+        """Not compiled: zuko changes the layers' methods in each step."""
         return False
 
     def validation_losses(self, _: Divider) -> None:

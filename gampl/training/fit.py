@@ -120,8 +120,8 @@ class Run:
     def record(self) -> None:
         """Writes the losses down and keeps the weights of members that are better than before."""
         steps_before = int(self.records[-1, 0]) if len(self.records) else 0
-        train, done = self.step.loss_sum.cpu(), self.step.done
-        train /= done - steps_before
+        done = self.step.done
+        train = self.step.loss_sum.cpu() / (done - steps_before)
         self._swap_running_mean()
         held_back = self.trainable.validation_losses(self.validation_divider)
         validation = torch.full((self.members,), math.nan) if held_back is None else held_back.cpu()

@@ -53,6 +53,7 @@ def test_nothing_is_unpickled(name, write, tmp_path):
         ("ours", {"batch": 0}, "batch must be at least 1, got 0"),
         ("ours", {"kind": "excel"}, "kind must be one of csv, numpy, .*got 'excel'"),
         ("ours", {"layout": Layout()}, "say themselves what they hold, expected no layout"),
+        ("public_npy", {"kind": "top_pair", "layout": Layout()}, "say themselves what they hold, expected no layout"),
         ("lhe", {"sample": "x"}, "{file}: files of kind 'lhe' hold one sample, expected no sample, got 'x'"),
         ("parquet", {"sample": "x"}, "{file}: files of kind 'parquet' hold one sample, expected no sample, got 'x'"),
         ("npy", {"checksums": "x"}, "{file}: files of kind 'numpy' have no checksums, expected no folder, got 'x'"),

@@ -9,6 +9,7 @@ from small import EQUIVARIANT, FIT, QUICK, RING, SMALL, TRAININGS, data_of, even
 
 from gampl.generators.gpu import Graph, warm_up
 from gampl.training.data import Data, untrained
+from gampl.training.fit import Run
 from gampl.training.members import Stack, weighted_loss
 from gampl.training.step import Step
 
@@ -108,18 +109,19 @@ def test_a_graph_and_single_kernels_train_alike(name):
     torch.testing.assert_close(graphed.loss_sum, plain.loss_sum, rtol=1e-4, atol=0)
 
 
-@gpu
-def test_a_training_goes_on_from_a_checkpoint_on_a_gpu():
-    whole, first, second = (step_of(MEAN, device=torch.device("cuda")) for _ in range(3))
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+def test_a_training_goes_on_from_a_checkpoint(device, tmp_path):
+    whole, first, second = (Run(step_of(MEAN, device=torch.device(device)).trainable, MEAN.fit) for _ in range(3))
     for _ in range(20):
-        whole()
+        whole.step()
     for _ in range(11):
-        first()
-    second.restore({name: tensor.cpu() for name, tensor in first.tensors().items()}, first.done)
+        first.step()
+    first.save(tmp_path / "checkpoint")
+    second.restore(tmp_path / "checkpoint")
     for _ in range(9):
-        second()
-    for name, tensor in whole.tensors().items():
-        torch.testing.assert_close(second.tensors()[name], tensor, msg=name)
+        second.step()
+    for name, tensor in whole.step.tensors().items():
+        torch.testing.assert_close(second.step.tensors()[name], tensor, msg=name)
 
 
 @gpu
