@@ -55,7 +55,7 @@ def seconds_per_step(
         with TemporaryDirectory() as folder:
             train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
 
-    few, many = (2, 6) if device.type == "cpu" else (20, 120)
+    few, many = (2, 6) if device.type == "cpu" else (100, 1100)
     short, long = seconds(train_for, few, many, device)
     return max(long - short, 0.0) / (many - few)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from gampl.generators.gpu import plain_attention
 from gampl.generators.mixture import Mixture
 from gampl.generators.settings import Architecture
 from gampl.generators.transformer_block import Block, normalised
@@ -142,7 +143,8 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     tokens, seen, width = query.shape[-2], key.shape[-2], query.shape[-1]
     if FEW_TOKENS < tokens == seen:
         q, k, v = (part.reshape(*part.shape[:-1], heads, -1).transpose(-2, -3) for part in (query, key, value))
-        return scaled_dot_product_attention(q, k, v, is_causal=True).transpose(-2, -3).flatten(-2)
+        with plain_attention(q):
+            return scaled_dot_product_attention(q, k, v, is_causal=True).transpose(-2, -3).flatten(-2)
     # a 0/1 matrix that adds up the numbers of each head, (width, H): quicker than a sum over rows of four
     of_head = torch.eye(heads, dtype=query.dtype, device=query.device).repeat_interleave(width // heads, 0)
     products = query.unsqueeze(-2) * key.unsqueeze(-3)  # (..., T, S, width)

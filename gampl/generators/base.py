@@ -1,6 +1,7 @@
 """Where flows start: the latent distributions at t = 1 of Eq. (41)."""
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,6 @@ class CutAwareNormal(nn.Module):
     def __init__(self, coordinates: JetCoordinates, delta_r_min: float) -> None:
         super().__init__()
         self.coordinates, self.delta_r_min = coordinates, delta_r_min
-        self._log_acceptance: float | None = None
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draws n latent events, (n, 4 jets) in float64, on the device of the coordinates."""
@@ -100,9 +100,12 @@ class CutAwareNormal(nn.Module):
     @property
     def log_acceptance(self) -> float:
         """Logarithm of the share of draws that pass the cuts, measured once with a fixed seed."""
-        if self._log_acceptance is None:
-            generator, passed = torch.Generator().manual_seed(0), 0
-            for _ in range(ACCEPTANCE_EVENTS // ROWS):
-                passed += int(self._try(ROWS, generator)[1].sum())
-            self._log_acceptance = math.log(passed / ACCEPTANCE_EVENTS)
-        return self._log_acceptance
+        return _log_acceptance(self.coordinates.particles, self.coordinates.pt_min, self.delta_r_min)
+
+
+@cache
+def _log_acceptance(particles: int, pt_min: float, delta_r_min: float) -> float:
+    coordinates = JetCoordinates(torch.zeros(particles, 4), torch.ones(particles, 4), pt_min)
+    base, generator = CutAwareNormal(coordinates, delta_r_min), torch.Generator().manual_seed(0)
+    passed = sum(int(base._try(ROWS, generator)[1].sum()) for _ in range(ACCEPTANCE_EVENTS // ROWS))
+    return math.log(passed / ACCEPTANCE_EVENTS)

@@ -30,7 +30,10 @@ def plain_attention(x: Tensor) -> AbstractContextManager[None]:
 
 def running_sum(x: Tensor) -> Tensor:
     """Sums over the last axis up to each place; on a GPU as a product, which adds in the same order on each run."""
-    return x @ x.new_ones(x.shape[-1], x.shape[-1]).triu() if x.is_cuda else x.cumsum(-1)
+    if not x.is_cuda:
+        return x.cumsum(-1)
+    ones = torch.ones(x.shape[-1], x.shape[-1], dtype=torch.float64, device=x.device)
+    return (x.double() @ ones.triu()).to(x.dtype)  # double, as products of single precision are in TF32
 
 
 class _RunningSums(TorchFunctionMode):
@@ -57,13 +60,13 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
-        self.function, self.failure = function, ""
+        self.function, self.failed = function, set[tuple[type, ...]]()
         self._compiled: Callable[..., Tensor] | None = None
 
     def applies_to(self, module: nn.Module, x: Tensor) -> bool:
         """Whether the function is compiled for a module and tensors on the device of x."""
         wanted = x.is_cuda and getattr(module, "compiles", True) and not torch.are_deterministic_algorithms_enabled()
-        return bool(wanted and not self.failure)
+        return bool(wanted and _kinds(module) not in self.failed)
 
     def __call__(self, module: nn.Module, *tensors: Any) -> Tensor:
         """What the function returns."""
@@ -71,13 +74,23 @@ class Compiled:
             return self.function(module, *tensors)
         if self._compiled is None:
             self._compiled = torch.compile(self.function, dynamic=False)
-            torch._dynamo.config.recompile_limit = KINDS
         try:
-            return self._compiled(module, *tensors)
+            with (
+                torch._dynamo.config.patch(recompile_limit=KINDS),
+                # else the gradient is compiled later, and its errors come from `backward`
+                torch._functorch.config.patch(force_non_lazy_backward_lowering=True),
+            ):
+                return self._compiled(module, *tensors)
         except torch._dynamo.exc.TorchDynamoException as error:
-            self.failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-            warnings.warn(f"inductor could not compile {self.function.__name__}: {self.failure}", stacklevel=2)
+            self.failed.add(_kinds(module))
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            warnings.warn(f"inductor could not compile {self.function.__name__}: {reason}", stacklevel=2)
             return self.function(module, *tensors)
+
+
+def _kinds(module: nn.Module) -> tuple[type, ...]:
+    """What tells networks apart that inductor can compile from those that it cannot: the module's and its parts'."""
+    return type(module), *(type(part) for part in module.children())
 
 
 def warm_up(work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> None:
@@ -99,17 +112,19 @@ class Graph:
     """
 
     def __init__(self, work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> None:
-        self.inputs = [tensor.clone() for tensor in inputs]
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            warm_up(work, self.inputs, state)
-        torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            work(self.inputs)
+        self.inputs, self.device = [tensor.clone() for tensor in inputs], state[0].device
+        with torch.cuda.device(self.device):  # streams and graphs are of the current one
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                warm_up(work, self.inputs, state)
+            torch.cuda.current_stream().wait_stream(stream)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph, stream=stream):  # the one that gradients were added up on
+                work(self.inputs)
 
     def __call__(self, inputs: Sequence[Tensor]) -> None:
         """Does the work; returns before it is done."""
-        torch._foreach_copy_(self.inputs, list(inputs))
-        self.graph.replay()
+        with torch.cuda.device(self.device):
+            torch._foreach_copy_(self.inputs, list(inputs))
+            self.graph.replay()

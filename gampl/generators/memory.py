@@ -42,7 +42,8 @@ class Divider:
             try:
                 return work(size)
             except RuntimeError as error:
-                if not _out_of_memory(error):
+                capturing = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+                if capturing or not _out_of_memory(error):  # a graph is begun again by who captures it
                     raise
                 if size <= 1:
                     raise torch.OutOfMemoryError(

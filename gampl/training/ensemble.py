@@ -125,7 +125,7 @@ class Trained:
         def make(_: Path) -> Artifact:
             with self._on_device() as (generator, device):
                 stream = torch_generator(seed, "generated", self.number, k, device=device)
-                size = generator.gpu_batch_size if device.type == "cuda" else None
+                size = -(-self.chunk // -(-self.chunk // generator.gpu_batch_size)) if device.type == "cuda" else None
                 batches = generator.stream(self.chunk, stream, size, self._divider, rows.to(device))
                 made = np.concatenate([batch.cpu().numpy() for batch in batches])
             return Artifact({"events": made.astype(np.float32)}, {"device": str(device)})

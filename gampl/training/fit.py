@@ -49,7 +49,7 @@ def join(histories: Sequence[History]) -> History:
         columns("validation_loss"),
         np.concatenate([history.best_step for history in histories]),
         sum(history.seconds for history in histories),
-        ", ".join(sorted({history.device for history in histories})),
+        "; ".join(sorted({history.device for history in histories})),
     )
 
 
@@ -188,9 +188,13 @@ class Run:
             return
         if about.get("fingerprint") != self._fingerprint():
             raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
+        streams = {f"stream {i}": stream for i, stream in enumerate(self.trainable.streams)}
+        if any(stream.get_state().shape != tensors[name].shape for name, stream in streams.items()):
+            warnings.warn(f"checkpoint {path} was written on another device: training from the beginning", stacklevel=3)
+            return
         self.step.done, self.seconds_before = int(about["done"]), float(about["seconds"])
         self.records = tensors["records"]  # which has as many rows as there were validations
         for name, tensor in self._tensors().items():
             tensor.copy_(tensors[name])
-        for i, stream in enumerate(self.trainable.streams):
-            stream.set_state(tensors[f"stream {i}"])
+        for name, stream in streams.items():
+            stream.set_state(tensors[name])

@@ -22,6 +22,7 @@ from gampl.training.step import Trainable
 
 VALIDATION_REPEATS = 4  # times at which each held-back event is looked at, for flows
 VALIDATION_BATCH = 2048
+GPU_VALIDATION_BATCH = 65536
 
 
 class Member(Trainable):
@@ -94,7 +95,7 @@ class Member(Trainable):
         """The held-back events in batches with what is random in their loss, see `draw`."""
         stream = torch_generator(self.training.seed, "validation", self.number, device=self.x.device)
         rows = self.split.held_back.repeat(VALIDATION_REPEATS if self.training.architecture.is_flow else 1)
-        for part in torch.split(rows, VALIDATION_BATCH):
+        for part in torch.split(rows, GPU_VALIDATION_BATCH if self.x.is_cuda else VALIDATION_BATCH):
             yield self._drawn(part, self.event_weights[part], stream)
 
 

@@ -115,14 +115,18 @@ class Step:
         decay = min(self.settings.ema, (1 + self.done) / (10 + self.done))  # at first the mean forgets quickly
         self._new_share.fill_(1 - decay)
         self._now.fill_(self.done)
-        if self.on_gpu and self.trainable.graphable:
-            self.graph = self.graph or Graph(self._update, drawn, [*self.tensors().values(), self._bad])
+        if self.on_gpu and self.trainable.graphable and not torch.are_deterministic_algorithms_enabled():
+            self.graph = self.graph or self.divider.attempt(len(drawn[0]), partial(self._captured, drawn))
             self.graph(drawn)
         else:
             self._update(drawn)
         self.done += 1
         if not self.on_gpu:
             self.check()
+
+    def _captured(self, drawn: tuple[Tensor, ...], _: int) -> Graph:
+        """A step as a graph, for batches like this; a step itself divides them where the memory does not suffice."""
+        return Graph(self._update, drawn, [*self.tensors().values(), self._bad])
 
     def _update(self, drawn: Sequence[Tensor]) -> None:
         """Changes the weights by the gradients of what was drawn; looks at no number."""
@@ -150,6 +154,10 @@ class Step:
     def _clip_gradients(self) -> Tensor:
         """Scales the gradient of each member down to the norm `clip`; returns the norms before: (M,)."""
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        if self.on_gpu and self.members == 1:  # in few kernels
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            torch._foreach_mul_(gradients, (self.settings.clip / norm).clamp_max(1.0))
+            return norm.unsqueeze(0)
         squares = [g.reshape(self.members, -1).square().sum(1) for g in gradients]
         norms = torch.stack(squares).sum(0).sqrt()
         scale = (self.settings.clip / norms).clamp_max(1.0)

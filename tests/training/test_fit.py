@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from gampl.store import progress
 from gampl.training.fit import fit
@@ -199,6 +201,19 @@ def test_a_damaged_checkpoint_is_named_and_not_used(tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     parabolas = Parabolas([[1.0]])
     with pytest.warns(UserWarning, match=r"checkpoint\.safetensors is damaged"):
+        fit(parabolas, Fit(steps=5), checkpoint=file)
+    assert parabolas.calls == 5
+
+
+def test_a_checkpoint_of_another_device_is_named_and_not_used(tmp_path):
+    file = tmp_path / "checkpoint.safetensors"
+    fit(Parabolas([[1.0]]), Fit(steps=5, checkpoint_seconds=0), checkpoint=file)
+    with safe_open(file, framework="pt") as written:
+        tensors, about = {name: written.get_tensor(name) for name in written.keys()}, written.metadata()  # noqa: SIM118
+    tensors["stream 0"] = torch.zeros(16, dtype=torch.uint8)  # as long as the state of a GPU's stream
+    save_file(tensors, file, about)
+    parabolas = Parabolas([[1.0]])
+    with pytest.warns(UserWarning, match=r"checkpoint\.safetensors was written on another device"):
         fit(parabolas, Fit(steps=5), checkpoint=file)
     assert parabolas.calls == 5
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small import EQUIVARIANT, FIT, QUICK, RING, SMALL, TRAININGS, data_of, events_of
 
+from gampl.generators.devices import pick_device
 from gampl.generators.gpu import Graph, warm_up
 from gampl.training.data import Data, untrained
 from gampl.training.fit import Run
@@ -92,26 +93,29 @@ def test_a_loss_is_compiled_once_for_all_members(kind):
 # ---- on a GPU
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU with CUDA")
-NETWORKS = [name for name in TRAININGS if name.startswith(("jets", "ring"))]
+ON_GPU = {name: (training, 1) for name, training in TRAININGS.items() if name.startswith(("jets", "ring"))}
+ON_GPU |= {kind: (replace(QUICK, architecture=size), 1) for kind, size in EQUIVARIANT.items()}
+ON_GPU |= {"running mean": (MEAN, 1), "side by side": (RING, 3)}
 
 
 @gpu
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_graph_and_single_kernels_train_alike(name):
-    training = replace(TRAININGS[name], fit=replace(FIT, steps=200))
-    graphed, plain = (step_of(training, device=torch.device("cuda")) for _ in range(2))
+@pytest.mark.parametrize(("training", "members"), ON_GPU.values(), ids=ON_GPU)
+def test_a_graph_and_single_kernels_train_alike(training, members):
+    training = replace(training, fit=replace(training.fit, steps=200))
+    graphed, plain = (step_of(training, members, pick_device("cuda")) for _ in range(2))
     plain.trainable.graphable = False
     for _ in range(200):
         graphed()
         plain()
     assert isinstance(graphed.graph, Graph)
     assert plain.graph is None
+    assert graphed.trainable.compiled() == (members == 1 and graphed.trainable.generator.compiles)
     torch.testing.assert_close(graphed.loss_sum, plain.loss_sum, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
 def test_a_training_goes_on_from_a_checkpoint(device, tmp_path):
-    whole, first, second = (Run(step_of(MEAN, device=torch.device(device)).trainable, MEAN.fit) for _ in range(3))
+    whole, first, second = (Run(step_of(MEAN, device=pick_device(device)).trainable, MEAN.fit) for _ in range(3))
     for _ in range(20):
         whole.step()
     for _ in range(11):
@@ -126,7 +130,7 @@ def test_a_training_goes_on_from_a_checkpoint(device, tmp_path):
 
 @gpu
 def test_a_bad_step_is_named_on_a_gpu():
-    step = step_of(RING, device=torch.device("cuda"))
+    step = step_of(RING, device=pick_device("cuda"))
     for number in range(8):
         if number == 5:
             step.parameters["density.head.bias"].data.fill_(np.nan)
@@ -136,12 +140,12 @@ def test_a_bad_step_is_named_on_a_gpu():
 
 
 @gpu
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_gpu_trains_as_well_as_a_cpu(name, tmp_path):
+@pytest.mark.parametrize("training", [training for training, _ in ON_GPU.values()], ids=ON_GPU)
+def test_a_gpu_trains_as_well_as_a_cpu(training, tmp_path):
     from gampl.store.artifacts import Store
     from gampl.training.train import train_members
 
-    training = replace(TRAININGS[name], fit=replace(FIT, steps=200, patience=20))
+    training = replace(training, fit=replace(training.fit, steps=200, patience=20))
     losses = []
     for device in ("cpu", "cuda"):
         options = {"members": [0], "device": device}

@@ -62,6 +62,8 @@ class LLoCaVelocity(EquivariantVelocity):
         # Seen from its frame a particle may be fast; asinh is linear for slow and a logarithm for fast ones.
         local = self.transform(momenta, frames).asinh().to(scalars.dtype)  # (n, P, 4)
         out = self.net(torch.cat([local, scalars], -1), proper(frames.matrices.to(scalars.dtype)))
+        attention = self.net.attention  # else it keeps the frames of these events, and the graph of their gradients
+        attention.frames = attention.frames_qkv = attention.frames_out = None
         return self.transform(out[..., :4].double(), InverseFrames(frames)), out[..., 4:]
 
     def axes(self, momenta: Tensor) -> tuple[Tensor, Tensor]:
