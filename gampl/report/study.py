@@ -34,7 +34,7 @@ class Finding:
     summary: str = ""  #: name of the summary of a differential estimate; empty for averaging
     share: float = 1.0  #: mean share of the generated events in the region
     result: Amplification | None = None  #: G with its interval; None if there is no estimate
-    problem: str = ""  #: why there is no estimate, in words
+    problem: str = ""  #: why no estimate could be made
 
     @property
     def method(self) -> str:

@@ -7,6 +7,7 @@ from scipy import stats
 
 from gampl.generators.base import CutAwareNormal
 from gampl.generators.gpu import Compiled, running_sum
+from gampl.generators.velocity.lloca import product
 from gampl.particles.coordinates import JetCoordinates
 from gampl.processes.top_pair import TopPair
 
@@ -39,10 +40,21 @@ def test_trials_suffice(base):
         assert base.sample_without_waiting(n, stream).isfinite().all()
 
 
-def test_running_sums_are_those_of_torch():
-    x = torch.rand(7, 5, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    torch.testing.assert_close(x @ x.new_ones(9, 9).triu(), x.cumsum(-1))
-    assert torch.equal(running_sum(x), x.cumsum(-1))
+class OnGpu(torch.Tensor):
+    """A tensor that takes the ways of a GPU."""
+
+    is_cuda = True
+
+
+def test_running_sums_of_a_gpu_are_those_of_torch():
+    x = torch.rand(7, 5, 9, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(running_sum(x.as_subclass(OnGpu)).as_subclass(torch.Tensor), x.cumsum(-1))
+
+
+def test_small_products_of_a_gpu_are_products():
+    stream = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(*shape, generator=stream, dtype=torch.float64) for shape in ((7, 5, 3, 4), (7, 1, 4, 2)))
+    torch.testing.assert_close(product(a.as_subclass(OnGpu), b).as_subclass(torch.Tensor), a @ b)
 
 
 def test_on_a_cpu_nothing_is_compiled():

@@ -75,6 +75,19 @@ def test_a_check_that_comes_late_names_the_first_bad_step(members, monkeypatch):
         check()
 
 
+def test_a_gpu_clips_as_a_cpu_does():
+    """In few kernels, which a CPU can call as well."""
+    each = [step_of(replace(QUICK, fit=replace(FIT, clip=0.01))) for _ in range(2)]
+    each[1].on_gpu = True
+    for step in each:
+        step._gradients(step.trainable.draw(), 64)
+    norms = [step._clip_gradients() for step in each]
+    torch.testing.assert_close(*norms)
+    assert norms[0] > each[0].settings.clip, "something is clipped"
+    for name, p in each[0].parameters.items():
+        torch.testing.assert_close(each[1].parameters[name].grad, p.grad, msg=name)
+
+
 @pytest.mark.parametrize("kind", ["transformer", "autoregressive", "lgatr_slim", "lloca"])
 def test_a_loss_is_compiled_once_for_all_members(kind):
     training = replace(QUICK, architecture=(SMALL | EQUIVARIANT)[kind])
