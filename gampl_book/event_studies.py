@@ -10,6 +10,7 @@ from gampl_book.profiles import section
 
 TITLES = {
     "transformer": "transformer",
+    "transformer_deep": "transformer, deep",
     "lgatr": "L-GATr",
     "lgatr_slim": "L-GATr-slim",
     "lloca": "LLoCa",
@@ -17,6 +18,8 @@ TITLES = {
     "spline": "spline flow",
 }
 EXTRA_JETS = (0, 4)
+# what may stand beside the sizes of a generator, because it is its own and not that of all
+OF_TRAINING = ("batch_size", "learning_rate", "posterior", "members")
 TRAINED_BY = "gampl_book/event_ensembles.py"
 
 
@@ -76,23 +79,35 @@ def n_gen(profile: str, ensemble: str) -> int:
     return int(section(profile, "event_trainings")[process]["n_gen"])
 
 
+def is_trained_elsewhere(profile: str) -> bool:
+    """Whether a profile's ensembles are trained by hand, on a machine with a GPU, and pages show what there is."""
+    return bool(section(profile, "event_trainings").get("trained_elsewhere"))
+
+
+def in_order(profile: str, seed: int) -> list[str]:
+    """Names of all trainings in the order in which they are to be trained where time is short."""
+    first: list[str] = section(profile, "event_trainings").get("order", [])
+    ranked = {name: k for k, name in enumerate(first)}
+    return sorted(trainings(profile, seed), key=lambda name: ranked.get(name.rpartition("/")[0], len(first)))
+
+
 def _training(
     settings: dict[str, Any], seed: int, process: TopPairJets | LeadingOrder, n_train: int, kind: str
 ) -> Training:
+    size = {"kind": kind} | settings["generators"][kind]
+    here = settings["leading_order" if isinstance(process, LeadingOrder) else f"top_pair_{process.extra_jets}j"]
     if isinstance(process, LeadingOrder):
-        here, size = settings["leading_order"], settings["generators"][kind] | {"base": "normal"}
-    else:
-        here, size = settings[f"top_pair_{process.extra_jets}j"], dict(settings["generators"][kind])
-    own = {name: size.pop(name) for name in ("batch_size", "learning_rate") if name in size}
+        size |= {"base": "normal"}
+    own = {name: size.pop(name) for name in OF_TRAINING if name in size}
     fit = Fit(
         steps=here["steps"],
-        batch_size=own.pop("batch_size", settings["batch_size"]),
-        learning_rate=own.pop("learning_rate", settings["learning_rate"]),
+        batch_size=own.get("batch_size", settings["batch_size"]),
+        learning_rate=own.get("learning_rate", settings["learning_rate"]),
         warmup=min(settings["warmup"], here["steps"] // 5),
         **{name: settings[name] for name in ("validate_every", "patience", "ema")},
     )
-    architecture = Architecture(kind, **size)
-    return Training(process, n_train, architecture, "bootstrap", settings["members"], seed, fit, **own)
+    posterior, members = own.get("posterior", "bootstrap"), own.get("members", settings["members"])
+    return Training(process, n_train, Architecture(**size), posterior, members, seed, fit)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

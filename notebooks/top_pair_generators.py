@@ -21,17 +21,17 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.generators import Solver
 from gampl.generators.settings import DENSITIES
-from gampl.particles import delta_r, held_out_events
 from gampl_book import event_studies
-from gampl_book.event_studies import TITLES
+from gampl_book.event_studies import EXTRA_JETS, TITLES
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.top_pair_study import BAND_EDGES, COLOURS, CONTROL, MASS_EDGES, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL, Range, Recorded, combine
 
 page = Page("top_pair_generators", profile, seed)
 study = TopPairStudy.of(page)
 KINDS, KEYS, PROCESSES, ensembles, n_gen = study.kinds, study.names, study.processes, study.ensembles, study.n_gen
-train, holdout = study.training, study.holdout
+train = {extra: truth.training for extra, truth in study.truth.items()}
+holdout = {extra: truth.holdout for extra, truth in study.truth.items()}
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
@@ -65,7 +65,10 @@ def weights(generator: torch.nn.Module) -> int:
 rows = []
 for kind in KINDS:
     row = [TITLES[kind]]
-    for extra in PROCESSES:
+    for extra in EXTRA_JETS:
+        if (extra, kind) not in ensembles:
+            row += ["–"] * 3
+            continue
         found = ensembles[extra, kind].members
         per_member = np.mean([member.history.seconds for member in found])
         best = [int(member.history.best_step[0]) for member in found]
@@ -94,7 +97,7 @@ for kind in KINDS:
     for number, one in enumerate(ensembles[0, kind].members):
         history = one.history
         label = TITLES[kind] if number == 0 else None
-        ax.plot(history.steps, history.validation_loss[:, 0], color=plots.GENERATORS[kind], lw=1, label=label)
+        ax.plot(history.steps, history.validation_loss[:, 0], color=COLOURS[kind], lw=1, label=label)
         data[f"{kind} {number}"] = {"step": history.steps, "loss": history.validation_loss[:, 0]}
 for ax, title in zip(axes, ("flow matching", "explicit densities"), strict=True):
     ax.set(xlabel="step", ylabel="loss on held-back events", title=title)
@@ -145,7 +148,7 @@ for kind, method in product(FLOWS, ("euler", "midpoint", "rk4")):
     chosen = [one for one in SOLVERS if one.method == method]
     marker, line = {"euler": ("x", ":"), "midpoint": ("o", "--"), "rk4": ("s", "-")}[method]
     points = np.array([(one.evaluations, accuracy[kind][one][0]) for one in chosen])
-    ax.plot(*points.T, marker=marker, ls=line, ms=4, color=plots.GENERATORS[kind], label=f"{TITLES[kind]}, {method}")
+    ax.plot(*points.T, marker=marker, ls=line, ms=4, color=COLOURS[kind], label=f"{TITLES[kind]}, {method}")
     data[f"{kind} {method}"] = {"evaluations": points[:, 0], "distance": points[:, 1]}
 ax.axvline(solver.evaluations, color="0.4", ls=":", lw=1)
 ax.set(xscale="log", yscale="log", xlabel="evaluations for each event", ylabel="distance from 200 evaluations")
@@ -164,41 +167,36 @@ page.figure(figure, "solver", data)
 # %% tags=["hide-input"]
 def histograms(extra: int, kind: str, edges: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Share of events in each bin for each member, (members, bins), by observable."""
-    found = ensembles[extra, kind]
-    counts = {name: np.zeros((len(found), e.size - 1)) for name, e in edges.items()}
-    for member in range(len(found)):
-        for batch in found.stream(member, n_gen[extra], seed):
-            for name, e in edges.items():
-                counts[name][member] += np.histogram(PROCESSES[extra].observable(name)(batch), e)[0]
-    return {name: c / n_gen[extra] for name, c in counts.items()}
+    found = [events.histograms(edges) for events in study.events(extra, kind)]
+    return {name: np.stack([shares[name] for shares in found]) for name in edges}
 
 
 def of_truth(events: np.ndarray, extra: int, name: str, edges: np.ndarray) -> np.ndarray:
     return np.histogram(PROCESSES[extra].observable(name)(events), edges)[0] / len(events)
 
 
-SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr"))
-mass_edges = np.concatenate([np.arange(200, 1000, 50), np.arange(1000, 1600, 100), [1600, 1800, 2000, 2200, 2600]])
+SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr") and all((e, kind) in ensembles for e in PROCESSES))
 
 # %% mystnb={"figure": {"name": "fig-mtt-generated", "caption": "Di-top mass of training events, holdout and generated events, with no additional jets (left) and four (right), as in Fig. 12 of the paper; below, the deviation from the holdout. The band is the mean and standard deviation of the ensemble, its counting error taken along; grey, the region of Eq. (43)."}, "image": {"alt": "Two falling spectra of the di-top mass, each above a panel with relative deviations: the band of the generator follows the holdout over several orders of magnitude and deviates where few training events lie."}} tags=["hide-input"]
-figure, axes = plt.subplots(2, 2, figsize=(9, 5.2), sharex=True, height_ratios=[3, 1.6])
-data = {"low": mass_edges[:-1], "high": mass_edges[1:]}
+panels = {"sharex": True, "height_ratios": [3, 1.6], "squeeze": False}
+figure, axes = plt.subplots(2, len(PROCESSES), figsize=(4.5 * len(PROCESSES), 5.2), **panels)
+data = {"low": MASS_EDGES[:-1], "high": MASS_EDGES[1:]}
 for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
-    generated = histograms(extra, SHOWN, {"m_tt": mass_edges})["m_tt"]
-    width = np.diff(mass_edges)
+    generated = histograms(extra, SHOWN, {"m_tt": MASS_EDGES})["m_tt"]
+    width = np.diff(MASS_EDGES)
     truth = {
-        name: of_truth(e[extra], extra, "m_tt", mass_edges) for name, e in (("train", train), ("holdout", holdout))
+        name: of_truth(e[extra], extra, "m_tt", MASS_EDGES) for name, e in (("train", train), ("holdout", holdout))
     }
     mean, spread = generated.mean(0), generated.std(0, ddof=1) if len(generated) > 1 else 0 * generated[0]
-    color = plots.GENERATORS[SHOWN]
+    color = COLOURS[SHOWN]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ax, scale, offset in ((top, width, 0), (bottom, truth["holdout"], 1)):
-            ax.stairs(truth["train"] / scale - offset, mass_edges, color=plots.ESTIMATE, lw=1, label="training events")
+            ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color=plots.ESTIMATE, lw=1, label="training events")
             if offset == 0:
-                ax.stairs(truth["holdout"] / scale, mass_edges, color=plots.TRUE, lw=1.2, label="holdout")
+                ax.stairs(truth["holdout"] / scale, MASS_EDGES, color=plots.TRUE, lw=1.2, label="holdout")
             low, high = ((mean + s * spread) / scale - offset for s in (-1, 1))
-            ax.stairs(high, mass_edges, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
-            ax.stairs(mean / scale - offset, mass_edges, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
+            ax.stairs(high, MASS_EDGES, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
+            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
     bottom.axhline(0, color=plots.TRUE, lw=1)
     for ax in (top, bottom):
         ax.axvspan(2000, 2200, color="0.9", lw=0, zorder=0)
@@ -213,12 +211,11 @@ page.figure(figure, "mtt_generated", data)
 
 # %% tags=["hide-input"]
 BANDS = {"bulk": slice(1), "tail": slice(2, None)}  # of the bins between these edges
-band_edges = np.array([400.0, 600.0, 1000.0, np.inf])
 
 
 def relative_variance(extra: int, band: str) -> Recorded:
     """(sigma_model / I)^2 of a range of masses, with its interval."""
-    counts = (n_gen[extra] * histograms(extra, SHOWN, {"m_tt": band_edges})["m_tt"]).round()[:, BANDS[band]]
+    counts = (n_gen[extra] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
     result, share = averaging.from_counts(counts, n_gen[extra], 1, level=LEVEL), counts.mean() / n_gen[extra]
@@ -239,17 +236,11 @@ def record_root(name: str, found: Recorded) -> list[str]:
 rows = []
 for extra in PROCESSES:
     tail, bulk = (relative_variance(extra, band) for band in ("tail", "bulk"))
-    share = np.mean(PROCESSES[extra].observable("m_tt")(holdout[extra]) >= band_edges[-2])
+    share = np.mean(PROCESSES[extra].observable("m_tt")(holdout[extra]) >= BAND_EDGES[-2])
     of_counting = Recorded((1 - share) / (share * len(holdout[extra])))
     row = record_root(f"band_{extra}j", combine([tail, bulk], [1, -1]))
     rows.append([process_title(extra), *row, *record_root(f"stable_{extra}j", combine([tail, of_counting], [1, -1]))])
 markdown_table(["spread of the ensemble above 1 TeV, 95 %", "over that below", "over the holdout's error"], rows)
-
-# %% tags=["hide-input"]
-CONTROL = {
-    "m_W1": np.linspace(30, 150, 41), "m_t1": np.linspace(80, 320, 41), "pT(b1)": np.linspace(22, 322, 41),
-    "pT(q2)": np.linspace(22, 172, 41), "deltaR(q1,q2)": np.linspace(0, 5, 41), "deltaR(b1,b2)": np.linspace(0, 6, 41),
-}  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-control-generated", "caption": "Control observables without additional jets: holdout (grey) and the mean of each ensemble. Jets must be 0.5 apart, and W boson and top have peaks that no coordinate shows directly: both are hard to learn."}, "image": {"alt": "Six panels of distributions: masses of W boson and top, transverse momenta and distances, the true one shaded and a line for each generator."}} tags=["hide-input"]
 figure, axes = plt.subplots(2, 3, figsize=(11, 6))
@@ -261,7 +252,7 @@ for ax, (name, edges) in zip(axes.ravel(), CONTROL.items(), strict=True):
     data[name] = {"low": edges[:-1], "holdout": density}
     for kind in KINDS:
         mean = shares[kind][name].mean(0) / np.diff(edges)
-        ax.stairs(mean, edges, color=plots.GENERATORS[kind], lw=1.2, label=TITLES[kind])
+        ax.stairs(mean, edges, color=COLOURS[kind], lw=1.2, label=TITLES[kind])
         data[name][kind] = mean
     ax.set(xlabel=PROCESSES[0].observable(name).axis, yticks=[], xlim=edges[[0, -1]])
 plots.shared_legend(axes.ravel(), columns=6)
@@ -273,14 +264,7 @@ page.figure(figure, "control_generated", data)
 # %% tags=["hide-input"]
 rows = []
 for kind in KINDS:
-    events = ensembles[0, kind].sample(0, min(n_gen[0], 100_000), seed)
-    a, b = np.triu_indices(6, 1)
-    near = (delta_r(events[:, a], events[:, b]) < 0.5).any(axis=1)
-    outside = [
-        np.mean((np.abs(events[..., 2]) > 5).any(axis=1)),
-        np.mean(near),
-        np.mean((events[..., 3] == 0).any(axis=1)),
-    ]
+    outside = study.events(0, kind)[0].outside()
     page.record(f"near_{KEYS[kind]}", 100 * outside[1], digits=2)
     rows.append([TITLES[kind], *(rounded(100 * share, 2) for share in outside)])
 rows.append(["holdout", "0", "0", rounded(100 * np.mean((holdout[0][..., 3] == 0).any(axis=1)), 2)])
@@ -300,9 +284,12 @@ page.record("n_classified", page.settings["n_classified"])
 ratios, rows = {}, []
 for kind in KINDS:
     row = [TITLES[kind]]
-    for extra in PROCESSES:
+    for extra in EXTRA_JETS:
+        if (extra, kind) not in ensembles:
+            row.append("–")
+            continue
         n = min(page.settings["n_classified"], len(holdout[extra]), n_gen[extra])
-        learned = held_out_events(PROCESSES[extra], holdout[extra][:n], ensembles[extra, kind].sample(0, n, seed), seed)
+        learned = study.events(extra, kind)[0].learned(holdout[extra][:n], seed)
         value, interval = learned.auc()
         page.record(f"auc_{extra}j_{KEYS[kind]}", value, interval, 0.683)
         ratios[extra, kind] = learned
@@ -321,7 +308,7 @@ for ax, kind in zip(np.atleast_1d(axes), KINDS, strict=True):
             share,
             edges,
             fill=name == "true",
-            color="0.8" if name == "true" else plots.GENERATORS[kind],
+            color="0.8" if name == "true" else COLOURS[kind],
             lw=1.3,
             label=name,
         )

@@ -4,7 +4,7 @@ Generated LHC events are kept in the artifact store, because a flow is slow.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -84,11 +84,22 @@ class Trained:
     def lost(self, n: int, seed: int) -> int:
         """How many of the first n events are not finite; counted once and kept."""
 
-        def count(_: Path) -> Artifact:
+        def count() -> Artifact:
             rows = (np.isfinite(batch.reshape(len(batch), -1)).all(axis=1) for batch in self.stream(n, seed))
             return Artifact({}, {"lost": sum(int((~finite).sum()) for finite in rows)})
 
-        return int(self.store.get_or_make(self._key(seed) | {"lost of": n}, count).about["lost"])
+        return int(self.kept(n, seed, {"question": "lost"}, count).about["lost"])
+
+    def kept(self, n: int, seed: int, question: Mapping[str, Any], answer: Callable[[], Artifact]) -> Artifact:
+        """What was found about the first n events, or else is found now: the events themselves need not be kept.
+
+        Args:
+            n: How many.
+            seed: Of the latent events, see `stream`.
+            question: All else that the answer depends on, its code included, as JSON.
+            answer: Finds it.
+        """
+        return self.store.get_or_make(self._key(seed) | {"of events": n, **question}, lambda _: answer())
 
     def log_prob(self, events: ArrayLike, condition: ArrayLike | None = None) -> Floats:
         """Log density of events, ``(n, *event_shape)``, and (c,) or (n, c) -> (n,).
