@@ -54,7 +54,7 @@ class PartonDensities:
         return cls(stored.arrays["table"])
 
     def __call__(self, x: ArrayLike, Q: ArrayLike) -> Floats:
-        """x f(x, Q) for x from X_MIN to 1 and Q from Q_MIN to Q_MAX in GeV, (...) to (..., partons); NaN elsewhere."""
+        """Densities x f(x, Q), x from X_MIN to 1, Q from Q_MIN to Q_MAX in GeV: (...) to (..., partons); else NaN."""
         return np.maximum(self._spline(np.stack([np.log(x), np.log(Q)], axis=-1)), 0.0)
 
     @cached_property
