@@ -5,10 +5,9 @@ An artifact lies in a folder named by the SHA-256 of its key, the canonical JSON
     <root>/ab/abcdef.../arrays.safetensors     numbers
     <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
 
-Nothing is ever unpickled, so that a store from somebody else is safe to open. Some networks are kept with the project,
-in ``data/trainings``, where only ``make reference`` writes: those that the references of the tests are made with. They
-are looked for first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder;
-if it is empty, everything is trained.
+Nothing is ever unpickled, so that a store from somebody else is safe to open. Networks that the references of the tests
+are made with are kept in the project's ``data/trainings``, where only ``make reference`` writes. They are looked for
+first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder or, empty, none.
 """
 
 import hashlib
@@ -33,8 +32,6 @@ from gampl.store.locking import locked
 from gampl.store.provenance import checkout
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
-
-
 DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)  # what reading a damaged artifact raises
 
 
@@ -59,9 +56,8 @@ class Store:
         Of several processes that ask for the same artifact one makes it and the others wait. Where the file system
         cannot lock, all make it, and the first to finish wins, which is harmless: they made the same.
 
-        Args:
-            key: All that the artifact depends on, as JSON.
-            make: Called with a folder for checkpoints, which outlives an interruption and is deleted afterwards.
+        The key is all that the artifact depends on, as JSON; `make` is called with a folder for checkpoints, which
+        outlives an interruption and is deleted afterwards.
         """
         if (stored := self.get(key)) is not None:
             return stored
@@ -81,10 +77,7 @@ class Store:
         self.get_or_make(key, lambda _: artifact)
 
     def get(self, key: Mapping[str, Any]) -> Artifact | None:
-        """The artifact of a key, or None.
-
-        One that does not agree with its checksum counts as missing; if it is not a kept one, it is set aside.
-        """
+        """The artifact of a key, or None; a damaged one counts as missing, and is set aside if it is not a kept one."""
         name = key_digest(key)
         for root in filter(None, (self.kept, self.root)):
             folder = _folder(root, name)
@@ -170,8 +163,7 @@ def default_root() -> Path:
         return Path(chosen)
     if project := checkout():
         return project / ".store"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "gampl"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gampl"
 
 
 def kept_root() -> Path | None:
