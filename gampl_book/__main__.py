@@ -31,10 +31,13 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("options", nargs="*", help="further options for Snakemake, after --")
 
     train = command("train", "train:train", "Train networks of the book, or find them in the store.", "laptop")
-    train.add_argument("names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3")
+    names = "such as ring2d/deep/1 or top_pair_0j/lloca/3 (default: all of LHC events, in the profile's order)"
+    train.add_argument("names", nargs="*", metavar="name", help=names)
     train.add_argument("--seed", type=int, default=1)
     parallel = "members of an ensemble of generators of LHC events that are trained side by side (default: 1)"
     train.add_argument("--parallel", type=int, default=1, metavar="N", help=parallel)
+    seconds = "stop at a checkpoint after this time; the same command goes on from there"
+    train.add_argument("--seconds", type=float, metavar="S", help=seconds)
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
 
     costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")

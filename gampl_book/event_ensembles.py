@@ -1,5 +1,6 @@
 """Events and trained ensembles of the book's pages on LHC generators, by the names of `gampl_book.event_studies`."""
 
+import json
 import time
 import zlib
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import Store, key_digest
+from gampl.store.atomic import write_bytes
 from gampl.training import train
 from gampl.training.data import Data
 from gampl.training.ensemble import Ensemble, Trained
 from gampl.training.settings import LeadingOrder, TopPairJets, Training
-from gampl_book import event_studies
+from gampl_book import BookError, event_studies
 from gampl_book.studies import event_file
 
 Floats = NDArray[np.float64]
@@ -106,6 +108,17 @@ def available(profile: str, seed: int) -> list[str]:
     ]
 
 
+def note_available(profile: str, seed: int) -> None:
+    """Writes down what of a profile that is trained elsewhere is there, see `gampl_book.event_studies.trained_list`."""
+    plan, path = event_studies.ensembles(profile, seed), event_studies.trained_list(profile)
+    there = {
+        name: [artifact(plan[name], k, profile) for k in range(plan[name].members)] for name in available(profile, seed)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, (json.dumps(there, indent=1) + "\n").encode())
+    print(f"{profile}: {len(there)} of {len(plan)} ensembles are complete")
+
+
 @cache
 def artifact(training: Training, number: int, profile: str) -> str:
     """Digest of the artifact of a member."""
@@ -114,7 +127,12 @@ def artifact(training: Training, number: int, profile: str) -> str:
 
 
 def ensemble(name: str, profile: str, seed: int) -> Ensemble:
-    """All members of an ensemble that did not fail, with their generated events screened for lost ones."""
+    """All members of an ensemble that did not fail, with their generated events screened for lost ones.
+
+    Raises BookError if the profile is trained elsewhere, and a member is missing.
+    """
+    if name not in available(profile, seed):
+        raise BookError(f"{name} is not complete: profile {profile} is trained by `python -m gampl_book train`")
     members = [f"{name}/{k}" for k in range(event_studies.ensembles(profile)[name].members)]
     trained = list(train_members(members, profile, seed).values())
     return Ensemble(trained, screened=event_studies.n_gen(profile, name), seed=seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from gampl.generators.settings import Architecture, Solver
@@ -19,7 +20,7 @@ TITLES = {
 }
 EXTRA_JETS = (0, 4)
 # what may stand beside the sizes of a generator, because it is its own and not that of all
-OF_TRAINING = ("batch_size", "learning_rate", "posterior", "members")
+NOT_SIZES = ("batch_size", "learning_rate", "posterior", "members", "n_gen", "extra_jets")
 TRAINED_BY = "gampl_book/event_ensembles.py"
 
 
@@ -35,7 +36,9 @@ def ensembles(profile: str, seed: int = 1) -> dict[str, Training]:
     exact, plan = settings["leading_order"], dict[str, Training]()
     for extra in EXTRA_JETS:
         n_train = settings[f"top_pair_{extra}j"]["n_train"]
-        for kind in settings["generators"]:
+        for kind in (
+            kind for kind, its in settings["generators"].items() if extra in its.get("extra_jets", EXTRA_JETS)
+        ):
             plan[top_pair(extra, kind)] = _training(settings, seed, TopPairJets(extra_jets=extra), n_train, kind)
     for n_train in exact["n_train"]:
         for kind in exact["generators"]:
@@ -75,8 +78,10 @@ def chunk(profile: str) -> int:
 
 def n_gen(profile: str, ensemble: str) -> int:
     """Events that each member of an ensemble generates."""
-    process = ensemble.split("/")[0] if ensemble.startswith("top_pair") else "leading_order"
-    return int(section(profile, "event_trainings")[process]["n_gen"])
+    settings, (process, kind, *_) = section(profile, "event_trainings"), ensemble.split("/")
+    if not ensemble.startswith("top_pair"):
+        return int(settings["leading_order"]["n_gen"])
+    return int(settings["generators"][kind].get("n_gen", settings[process]["n_gen"]))
 
 
 def is_trained_elsewhere(profile: str) -> bool:
@@ -84,11 +89,22 @@ def is_trained_elsewhere(profile: str) -> bool:
     return bool(section(profile, "event_trainings").get("trained_elsewhere"))
 
 
+def trained_list(profile: str) -> Path:
+    """Where it is noted what of such a profile is there, so that pages are made anew when there is more."""
+    return Path("_build", profile, "trained.json")
+
+
 def in_order(profile: str, seed: int) -> list[str]:
     """Names of all trainings in the order in which they are to be trained where time is short."""
-    first: list[str] = section(profile, "event_trainings").get("order", [])
-    ranked = {name: k for k, name in enumerate(first)}
-    return sorted(trainings(profile, seed), key=lambda name: ranked.get(name.rpartition("/")[0], len(first)))
+    settings = section(profile, "event_trainings")
+    order = [
+        *settings.get("order", []),
+        "",
+        *settings.get("last", []),
+    ]  # in the middle all that have no place of their own
+    return sorted(
+        trainings(profile, seed), key=lambda name: order.index(n if (n := name.rpartition("/")[0]) in order else "")
+    )
 
 
 def _training(
@@ -98,7 +114,7 @@ def _training(
     here = settings["leading_order" if isinstance(process, LeadingOrder) else f"top_pair_{process.extra_jets}j"]
     if isinstance(process, LeadingOrder):
         size |= {"base": "normal"}
-    own = {name: size.pop(name) for name in OF_TRAINING if name in size}
+    own = {name: size.pop(name) for name in NOT_SIZES if name in size}
     fit = Fit(
         steps=here["steps"],
         batch_size=own.get("batch_size", settings["batch_size"]),

@@ -26,6 +26,7 @@ PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
     "rings": "as laptop, with Bayesian networks of the paper's size on twenty training sets of the rings",
+    "gpu": "as laptop, with the paper's networks for LHC events, trained in about one hour of a GPU",
     "paper": "the paper's n_train, members and n_gen",
 }
 

@@ -39,9 +39,7 @@ class Distances(NamedTuple):
 
     learned: LearnedRatio  #: of the classifier, without its function
     used: int  #: generated events that the classifier has seen, which are not tested
-    tests: dict[
-        tuple[str, str], tuple[Floats, NDArray[np.int64], int]
-    ]  #: (cut, summary): distances, kept, n_ref
+    tests: dict[tuple[str, str], tuple[Floats, NDArray[np.int64], int]]  #: (cut, summary): distances, kept, n_ref
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class TopPairStudy:
     names: dict[str, str]  # under which the results of kinds are recorded
     truth: dict[int, Truth]
     ensembles: dict[tuple[int, str], Ensemble]
-    n_gen: dict[int, int]  # events that each member generates
+    n_gen: dict[tuple[int, str], int]  # events that each member generates
     seed: int
 
     @classmethod
@@ -119,7 +119,7 @@ class TopPairStudy:
             event_studies.recorded(every),
             {extra: Truth(extra, profile, one[extra].n_train) for extra in sorted(one)},
             {key: event_ensembles.ensemble(name, profile, seed) for key, name in names.items()},
-            {extra: event_studies.n_gen(profile, name) for (extra, _), name in names.items()},
+            {key: event_studies.n_gen(profile, name) for key, name in names.items()},
             seed,
         )
         for history in (member.history for ensemble in study.ensembles.values() for member in ensemble.members):
@@ -131,7 +131,7 @@ class TopPairStudy:
         page.made_of(event_trainings=settings | {"posterior": posterior}, sha256_of_events=events)
         for extra, truth in study.truth.items():
             page.record(f"n_train_{extra}j", len(truth.training))
-            page.record(f"n_gen_{extra}j", study.n_gen[extra])
+            page.record(f"n_gen_{extra}j", max(n for (e, _), n in study.n_gen.items() if e == extra))
             page.record(f"n_holdout_{extra}j", len(truth.holdout))
         for extra in set(EXTRA_JETS) - study.truth.keys():
             for name in ("n_train", "n_gen", "n_holdout"):
@@ -146,18 +146,18 @@ class TopPairStudy:
         """By the number of extra jets."""
         return {extra: truth.process for extra, truth in self.truth.items()}
 
-    def sizes(self, extra: int) -> NDArray[np.int64]:
+    def sizes(self, extra: int, kind: str) -> NDArray[np.int64]:
         """Numbers of generated events at which regions are counted."""
-        return counted_at(self.n_gen[extra])
+        return counted_at(self.n_gen[extra, kind])
 
     def events(self, extra: int, kind: str) -> list[MemberEvents]:
         """Those of each member of an ensemble, which answer questions."""
-        process, n = self.truth[extra].process, self.n_gen[extra]
+        process, n = self.truth[extra].process, self.n_gen[extra, kind]
         return [MemberEvents(process, member, n, self.seed) for member in self.ensembles[extra, kind].members]
 
     def counts(self, extra: int, kind: str, region: str) -> tuple[NDArray[np.int64], int]:
         """Events in a region, see `Truth.regions`, at all sizes: (sizes, members, regions); and how many were lost."""
-        regions, sizes = self.truth[extra].regions[region], self.sizes(extra)
+        regions, sizes = self.truth[extra].regions[region], self.sizes(extra, kind)
         counts, lost = zip(*(events.counts(regions, sizes) for events in self.events(extra, kind)), strict=True)
         return np.concatenate(counts, axis=1), sum(lost)
 

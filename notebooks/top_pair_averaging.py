@@ -72,7 +72,7 @@ for extra in PROCESSES:
         )
     if extra == 0:
         page.record("inside_paper_0j", n_train[extra] * inside / masses[extra].size, digits=2)
-        page.record("generated_paper_0j", n_gen[extra] * inside / masses[extra].size, digits=2)
+        page.record("generated_paper_0j", max(n_gen.values()) * inside / masses[extra].size, digits=2)
 markdown_table(["", "holdout events inside", "share in %, 95 %", "training events expected inside"], rows)
 
 # %% [markdown]
@@ -99,7 +99,7 @@ for (extra, kind), found in ensembles.items():
             continue
         counted[extra, kind, name] = counts[-1]
         results[extra, kind, name] = averaging.from_counts(
-            counts[filled], study.sizes(extra)[filled], n_train[extra], level=LEVEL, truth=truth[extra, name]
+            counts[filled], study.sizes(extra, kind)[filled], n_train[extra], level=LEVEL, truth=truth[extra, name]
         )
     page.record(f"lost_{extra}j_{KEYS[kind]}", lost)
 markdown_table(["process", "generator", "left out"], notes or [["none", "", ""]])
@@ -123,7 +123,7 @@ def draw(name: str, figure_name: str) -> None:
             }
             if extra == 0:
                 ax.plot(curve.n_gen, curve.sigma_true, color=color, lw=1.3, ls="--", label=f"{TITLES[kind]}, true")
-        sizes = np.geomspace(200, 3 * n_gen[extra], 50)
+        sizes = np.geomspace(200, 3 * max(n for (e, _), n in n_gen.items() if e == extra), 50)
         spread = np.sqrt((truth[extra, name] * (1 - truth[extra, name])).sum() / sizes)
         ax.plot(sizes, spread, color=plots.TRUE, lw=1, label=r"true events, $\sigma_{\rm stat}$")
         ax.axvline(n_train[extra], color="0.4", ls=":", lw=1, label=r"$n_{\rm train}$")
@@ -153,15 +153,17 @@ def true_interval(extra: int, kind: str) -> Interval:
     counts, size = counted[extra, kind, "region"], masses[extra].size
     inside = round(float(truth[extra, "region"][0]) * size)
     low, high = stats.binomtest(inside, size).proportion_ci(LEVEL, "exact")
-    members = np.clip(counts.mean() / n_gen[extra], low, high)  # where the true G is largest
+    members = np.clip(counts.mean() / n_gen[extra, kind], low, high)  # where the true G is largest
     shares = np.append(np.linspace(low, high, 41), members)
-    found = [averaging.from_counts(counts, n_gen[extra], n_train[extra], truth=[share]).G_true for share in shares]
+    found = [
+        averaging.from_counts(counts, n_gen[extra, kind], n_train[extra], truth=[share]).G_true for share in shares
+    ]
     return Interval(min(found), max(found))
 
 
 def pull(extra: int, kind: str) -> float:
     """Of the mean share of the region."""
-    shares = counted[extra, kind, "region"][:, 0] / n_gen[extra]
+    shares = counted[extra, kind, "region"][:, 0] / n_gen[extra, kind]
     p = truth[extra, "region"][0]
     variance = shares.var(ddof=1) + p * (1 - p) / masses[extra].size
     return float((shares.mean() - p) / np.sqrt(variance))
@@ -285,7 +287,7 @@ print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.inter
 extra = min(PROCESSES)
 counts, _ = study.counts(extra, KINDS[0], "paper")
 if counts.sum() > 0:
-    print(averaging.from_counts(counts[-1], n_gen[extra], n_train[extra]))
+    print(averaging.from_counts(counts[-1], n_gen[extra, KINDS[0]], n_train[extra]))
 else:
     print("no generated event lies in the region")
 
@@ -306,5 +308,5 @@ else:
 for kind in KINDS:
     if (extra, kind) in ensembles and len(ensembles[extra, kind]) > 1:
         counts, _ = study.counts(extra, kind, "hard")
-        result = averaging.from_counts(counts[-1], n_gen[extra], n_train[extra], truth=[0.1])
+        result = averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra], truth=[0.1])
         print(f"{TITLES[kind]}: G{result.words}, true {result.G_true:.2g}")

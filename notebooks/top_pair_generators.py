@@ -215,10 +215,10 @@ BANDS = {"bulk": slice(1), "tail": slice(2, None)}  # of the bins between these 
 
 def relative_variance(extra: int, band: str) -> Recorded:
     """(sigma_model / I)^2 of a range of masses, with its interval."""
-    counts = (n_gen[extra] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
+    counts = (n_gen[extra, SHOWN] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
-    result, share = averaging.from_counts(counts, n_gen[extra], 1, level=LEVEL), counts.mean() / n_gen[extra]
+    result, share = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL), counts.mean() / n_gen[extra, SHOWN]
     low, high = result.n_equiv_interval
     of_one = (1 - share) / share
     return Recorded(of_one / result.n_equiv, Range(of_one / high, of_one / low if low else np.inf), LEVEL)
@@ -288,7 +288,7 @@ for kind in KINDS:
         if (extra, kind) not in ensembles:
             row.append("–")
             continue
-        n = min(page.settings["n_classified"], len(holdout[extra]), n_gen[extra])
+        n = min(page.settings["n_classified"], len(holdout[extra]), n_gen[extra, kind])
         learned = study.events(extra, kind)[0].learned(holdout[extra][:n], seed)
         value, interval = learned.auc()
         page.record(f"auc_{extra}j_{KEYS[kind]}", value, interval, 0.683)
