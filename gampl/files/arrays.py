@@ -26,7 +26,9 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a file of NumPy."""
     layout = source.layout
     with _opened(source) as arrays:
-        name = source.sample or _momenta_name(arrays)
+        shaped = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
+        possible = [*arrays] if len(arrays) == 1 else shaped
+        name = source.sample or (possible[0] if len(possible) == 1 else MOMENTA)
         further = further_columns(layout, arrays)
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
             raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
@@ -34,12 +36,6 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         particles = tuple(layout.particles) or tuple(str(word) for word in words)
         columns = {column: arrays[array] for column, array in further.items()}
         yield from array_chunks(source, arrays[name], particles, layout.coordinate_names or COORDINATES, columns)
-
-
-def _momenta_name(arrays: Arrays) -> str:
-    numeric = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
-    possible = [*arrays] if len(arrays) == 1 else numeric
-    return possible[0] if len(possible) == 1 else MOMENTA
 
 
 def array_chunks(

@@ -1,6 +1,6 @@
 """What files of events must fulfil, the same for every kind."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.files.source import CARTESIAN, UNITS, EventFileError, floats, guarded
+from gampl.files.source import CARTESIAN, UNITS, EventFileError, floats
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical, wrapped
 
@@ -39,28 +39,14 @@ class Chunk:
         return len(self.values)
 
 
-def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
-    """Events of all chunks of a file, see `check`."""
-    first = 0
-    for chunk in guarded(path, chunks, len):
-        yield check(path, first, chunk, absent, check_unit)
-        first += len(chunk)
-
-
 @np.errstate(all="ignore")
 def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
     """Events of a chunk in the project's coordinates; `first` is the number of its first event, for errors.
 
-    Raises:
-        EventFileError: If an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
-            unless they may stand for `absent` particles, and with `check_unit` a median pT outside `TYPICAL_PT`.
+    An EventFileError if an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
+    unless they may stand for `absent` particles, and with `check_unit` a median pT outside `TYPICAL_PT`.
     """
     values = floats(path, "momenta", chunk.values)
-    if values.shape[1:] != (len(chunk.particles), 4):
-        raise EventFileError(
-            f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
-            f" expected (events, {len(chunk.particles)}, 4)"
-        )
 
     def refuse(bad: Any, expected: str) -> None:
         """Raises the error of the first particle that `bad` marks, shape (n, particles)."""

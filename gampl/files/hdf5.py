@@ -48,15 +48,11 @@ def write(
     about: Mapping[str, Any],
     shards: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
-    """Writes samples of events to one file, all or nothing.
+    """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
-    Args:
-        path: Where.
-        samples: Events by the name of their sample: ``train`` and ``holdout``, or ``events``.
-        process: What was made: ``top_pair``, ``z_jets``.
-        about: Further attributes: strings and numbers as they are, anything else as JSON.
-        shards: By sample, the seeds that its rows come from, in order, with the numbers of events generated and
-            accepted, shape (k, 3).
+    `process` is what was made, such as ``top_pair``. `about` are further attributes: strings and numbers as they are,
+    anything else as JSON. `shards` are, by sample, the seeds that its rows come from, in order, with the numbers of
+    events generated and accepted, shape (k, 3).
 
     Raises:
         EventFileError: If the events are not what `gampl.files.read` would accept.

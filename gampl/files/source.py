@@ -32,6 +32,8 @@ class EventFileError(ValueError):
 class Layout:
     """What a file of events does not say itself: how it names its particles. Every field may be left out.
 
+    A ValueError if a field is not one of its choices, or particles and sources differ in number.
+
     Args:
         particles: Names of the particles, in the order that events shall have them. Left out, they come from the file:
             names of columns, of PDG ids, or ``p1``, ``p2`` and so on.
@@ -50,9 +52,6 @@ class Layout:
         absent: Whether events may lack particles, the last of a collection or rows of zeros in an array.
         further: Whether events may have more entries in a collection, or particles of an id, than are taken.
         check_unit: Whether typical transverse momenta outside `checks.TYPICAL_PT` are refused as a wrong unit.
-
-    Raises:
-        ValueError: If a field is not one of its choices, or particles and sources differ in number.
     """
 
     particles: Sequence[str] = ()
@@ -176,13 +175,17 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
         raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({reason})") from error
 
 
-def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
-    """Yields the same parts of a file, which have some entries each; they are read within `library_calls`."""
-    first = 0
+def guarded(
+    path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events", may_be_empty: bool = False
+) -> Iterator[Part]:
+    """Yields the same parts of a file, which have some entries together; they are read within `library_calls`."""
+    n = 0
     while True:
-        with library_calls(path, f"read the {what} from number {first} on"):
+        with library_calls(path, f"read the {what} from number {n} on"):
             part = next(parts, None)
         if part is None:
-            return
+            break
         yield part
-        first += length(part)
+        n += length(part)
+    if n == 0 and not may_be_empty:
+        raise EventFileError(f"{path}: holds no events, expected at least one")

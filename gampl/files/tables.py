@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,25 +33,19 @@ Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles b
 
 
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
-    """Momenta, from the columns that hold the coordinates of particles.
-
-    Raises:
-        EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
-    """
+    """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
     numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
     sources, coordinates, columns_of = _locate(file, numeric)
     further = further_columns(file.layout, numeric)
     if bad := [name for name in further.values() if numeric.get(name, True)]:
         raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(numeric)}")
-    needed = dict.fromkeys([*(name for four in columns_of.values() for name in four), *further.values()])
-    entries: Iterator[Entries] = (
-        (
-            {source: _stacked(file, four, columns) for source, four in columns_of.items()},
-            {name: columns[column].numbers for name, column in further.items()},
-        )
-        for columns in table.read(list(needed))
-    )
-    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries)
+
+    def entries() -> Iterator[Entries]:
+        for columns in table.read(list(dict.fromkeys(chain(*columns_of.values(), further.values())))):
+            particles = {source: _stacked(file, four, columns) for source, four in columns_of.items()}
+            yield particles, {name: columns[column].numbers for name, column in further.items()}
+
+    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries())
 
 
 def _locate(
@@ -121,10 +115,8 @@ def gathered(
 ) -> Iterator[Chunk]:
     """Each particle of an event: the next entry, each time that its source occurs, of the source's list.
 
-    Hardest entries come first unless the layout wants the file's order; zeros stand for those that are absent.
-
-    Raises:
-        EventFileError: If there are fewer or more entries than particles, and the layout does not allow for it.
+    Hardest entries come first unless the layout wants the file's order; zeros stand for those that are absent. An
+    EventFileError if there are fewer or more entries than particles, and the layout does not allow for it.
     """
     ranks = [sources[:k].count(source) for k, source in enumerate(sources)]
     first = 0

@@ -163,7 +163,6 @@ def test_a_bad_entry_is_named_with_its_numbers(coordinates, entry, message):
 @pytest.mark.parametrize(
     ("values", "columns", "message"),
     [
-        (np.ones((5, 2, 3)), {}, r"shape \(5, 2, 3\), expected \(events, 2, 4\)"),
         (np.full((5, 2, 4), "a"), {}, "momenta of type <U1, expected numbers"),
         (np.ones((5, 2, 4), dtype=complex), {}, "momenta of type complex128"),
         (
