@@ -56,7 +56,7 @@ def _chunks(source: OpenFile, array: Any, name: re.Match[str]) -> Iterator[Chunk
     particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, int(name[1]) + 1))
     if len(array.shape) != 2:
         raise source.error(f"top pairs have shape {array.shape}, expected (events, {4 * len(particles)})")
-    return array_chunks(source, array, particles, CARTESIAN, about={"process": "top_pair"})
+    return array_chunks(source, array, particles, CARTESIAN, {}, {"process": "top_pair"})
 
 
 def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> Iterator[Events]:

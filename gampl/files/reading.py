@@ -33,11 +33,9 @@ class Kind(NamedTuple):
 
 KINDS = {
     "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="arrow:text_table", has_samples=False),
-    "numpy": Kind(
-        (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="arrays:table", chunks="arrays:chunks"
-    ),
-    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="arrow:parquet_table", has_samples=False),
-    "root": Kind((b"root",), (".root",), table="root:table"),
+    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False),
+    "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
     "hdf5": Kind(
         (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
@@ -85,9 +83,9 @@ class EventFile(OpenFile):
 
     def _checked(self) -> Iterator[Events]:
         """Events of particles, as many at a time as the file is read in."""
-        layout, first = self.layout, 0
+        first = 0
         for chunk in guarded(self.path, self._chunks(), len, may_be_empty=self.kind == "gampl"):
-            yield check(self.path, first, chunk, layout.absent, layout.check_unit)
+            yield check(self.path, first, chunk, self.layout)
             first += len(chunk)
 
     def _chunks(self) -> Iterator[Chunk]:
@@ -130,6 +128,9 @@ def open_file(
 ) -> Iterator[EventFile]:
     """Opens a file, to be read as events of particles or as columns.
 
+    An EventFileError if the file is empty or of no known kind, or an argument does not fit its kind; a
+    FileNotFoundError if there is no such file, and a ValueError if there is no such kind.
+
     Args:
         path: The file.
         kind: One of `KINDS`; left out, the file's first bytes decide, then its ending.
@@ -137,11 +138,6 @@ def open_file(
             out where there is only one.
         layout: How the file names its particles, for files that do not say it themselves.
         names: Names of the columns, for files that do not say them: text without a header, arrays.
-
-    Raises:
-        EventFileError: If the file is empty or of no known kind, or an argument does not fit its kind.
-        FileNotFoundError: If there is no such file.
-        ValueError: If there is no such kind.
     """
     path = Path(path)
     if kind is not None and kind not in KINDS:
@@ -162,17 +158,14 @@ def batches(
 ) -> Iterator[Events]:
     """Events of a file, a batch at a time, so that the file may be larger than memory.
 
-    Each of `batch` events, but the last, is checked before it is handed out; momenta are (pT, phi, eta, m), in GeV.
-    Files of kind ``gampl`` may have no events, which makes one empty batch.
+    Each is checked before it is handed out: an EventFileError says which entry is damaged, or not what it should be.
+    Momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl`` may have no events, which makes one empty batch.
 
     Args:
         path: The file.
         checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
         batch: Events in each batch but the last.
         options: ``kind``, ``sample`` and ``layout``; see `open_file`, also for further errors.
-
-    Raises:
-        EventFileError: If the file is damaged, or not what it should be; says which entry, and what was expected.
     """
     with open_file(path, **options) as file:
         yield from file.events(batch, checksums)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gampl.basics import Floats
 from gampl.files.checks import Chunk
-from gampl.files.source import CARTESIAN, UNITS, OpenFile
+from gampl.files.source import CARTESIAN, UNITS, Names, OpenFile
 from gampl.files.tables import WEIGHT, Column, Entries, gathered
 
 Ids = tuple[int, ...]
@@ -132,7 +132,7 @@ def _weights(source: OpenFile, event: int, named: dict[str, Any], nominal: float
     return {WEIGHT: float(nominal if layout.weight is None else named[layout.weight]), **kept}
 
 
-def pdg_names(pdg_ids: Sequence[int]) -> tuple[str, ...]:
+def pdg_names(pdg_ids: Sequence[int]) -> Names:
     """Different names for PDG ids, such as ``mu-`` and ``t~``, or ``pdg211``; those that repeat are numbered."""
     names = []
     for pdg_id in pdg_ids:

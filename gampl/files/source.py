@@ -21,6 +21,7 @@ UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 # the ids that most analyses call a jet at parton level: light quarks, b quarks and gluons
 JET = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 21)
 
+Names = tuple[str, ...]
 Part = TypeVar("Part")
 
 
@@ -85,7 +86,7 @@ class Layout:
             raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
 
     @property
-    def coordinate_names(self) -> tuple[str, ...]:
+    def coordinate_names(self) -> Names:
         """Coordinates in the project's spelling, in the order of the file; none if they were left out."""
         names = () if self.coordinates is None else self.coordinates.split(",")
         return tuple(SPELLINGS.get(name.strip().lower(), name) for name in names)
@@ -99,7 +100,7 @@ class OpenFile:
     stream: IO[bytes]
     sample: str | None = None  # which of its samples to read; None for the only one
     layout: Layout = field(default_factory=Layout)
-    names: tuple[str, ...] = ()  # of its columns, if it does not say them
+    names: Names = ()  # of its columns, if it does not say them
     labels: Collection[str] = ()  # columns that may hold texts
     rows: int = 100_000  # most events to read at a time
 
@@ -124,7 +125,7 @@ class OpenFile:
         content.seek(0)
         return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
-    def column_names(self, n: int, own: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def column_names(self, n: int, own: Names = ()) -> Names:
         """Names of its n columns: those that it was opened with, its own, or x1, x2 and so on."""
         names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:

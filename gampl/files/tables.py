@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, OpenFile
+from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
 WEIGHT = "weight"
 
@@ -48,9 +48,7 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries())
 
 
-def _locate(
-    file: OpenFile, columns: Mapping[str, bool]
-) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]:
+def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, dict[str, Names]]:
     """For each particle its source, the coordinates, and for each source the columns that hold these."""
     layout = file.layout
     pattern = re.escape(layout.column).replace(re.escape("{particle}"), "(?P<particle>.+)")
@@ -107,11 +105,7 @@ def _stacked(file: OpenFile, four: Sequence[str], columns: Mapping[str, Column])
 
 
 def gathered(
-    file: OpenFile,
-    particles: tuple[str, ...],
-    sources: Sequence[Any],
-    coordinates: Sequence[str],
-    parts: Iterator[Entries],
+    file: OpenFile, particles: Names, sources: Sequence[Any], coordinates: Names, parts: Iterator[Entries]
 ) -> Iterator[Chunk]:
     """Each particle of an event: the next entry, each time that its source occurs, of the source's list.
 
@@ -126,11 +120,11 @@ def gathered(
             for source, column in entries.items()
         }
         values = np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)
-        yield Chunk(values, particles, coordinates, file.layout.unit or "GeV", columns)
+        yield Chunk(values, particles, coordinates, columns)
         first += len(values)
 
 
-def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coordinates: Sequence[str]) -> NDArray[Any]:
+def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coordinates: Names) -> NDArray[Any]:
     """The first n entries of each event, shape (events, n, 4); the events are numbered from `first` on."""
     layout, (entries, counts) = file.layout, column
     if counts is None:

@@ -77,8 +77,8 @@ class NamedObservable:
         """
         events = np.asarray(momenta)
         if events.ndim != 3 or events.shape[1:] != (self.n_particles, 4):
-            needed = f"momenta of shape (n, {self.n_particles}, 4)"
-            raise ValueError(f"observable {self.name} needs {needed}, got {events.shape}")
+            shape = f"(n, {self.n_particles}, 4)"
+            raise ValueError(f"observable {self.name} needs momenta of shape {shape}, got {events.shape}")
         values = np.empty(len(events))
         for start in range(0, len(events), CHUNK):
             values[start : start + CHUNK] = self._of(events[start : start + CHUNK])
