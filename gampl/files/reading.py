@@ -114,7 +114,8 @@ class EventFile(OpenFile):
             if missing := [name for name in names if name not in events.columns]:
                 existing = ", ".join(events.columns) or "none"
                 raise self.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
-            yield {name: events.columns[name] for name in names}
+            if len(events):
+                yield {name: events.columns[name] for name in names}
 
 
 @contextmanager
