@@ -48,7 +48,7 @@ def of_run(build: Path, store: Store) -> Iterator[tuple[str, str]]:
     """The arrays of each training, by its receipt, and each number that a notebook recorded, with its interval."""
     for receipt in sorted((build / "receipts").rglob("*.json")):
         for name, about in json.loads(receipt.read_text(encoding="utf-8")).items():
-            folders = [Store(root).path(about["artifact"]) for root in (store.kept, store.root) if root]
+            folders = [Store(root).path(about["artifact"]) for root in (*store.kept, store.root)]
             arrays = next((load_file(folder / ARRAYS) for folder in folders if folder.exists()), {})
             yield f"training {name}", _sum(sorted(map(_of_array, arrays.values()))) if arrays else "not in the store"
     for notebook, recorded in read_results(build / "results").items():

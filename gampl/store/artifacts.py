@@ -5,9 +5,9 @@ An artifact lies in a folder named by the SHA-256 of its key, the canonical JSON
     <root>/ab/abcdef.../arrays.safetensors     numbers
     <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
 
-Nothing is ever unpickled, so that a store from somebody else is safe to open. Networks that the references of the tests
-are made with are kept in the project's ``data/trainings``, where only ``make reference`` writes. They are looked for
-first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder or, empty, none.
+Nothing is ever unpickled, so that a store from somebody else is safe to open. Networks that the project comes with are
+kept in folders of its ``data/trainings``, one for each profile. They are looked for first, so that a number does not
+depend on where it was trained. GAMPL_KEPT names other such folders, as PATH does programs', or, empty, none.
 """
 
 import hashlib
@@ -44,11 +44,11 @@ class Artifact:
 
 
 class Store:
-    """A folder of artifacts, `default_root` if left out, and in front of it `kept_root`, those of the project."""
+    """A folder of artifacts, `default_root` if left out, and in front of it `kept_roots`, those of the project."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
-        self.kept = kept_root()
+        self.kept = kept_roots()
 
     def get_or_make(self, key: Mapping[str, Any], make: Callable[[Path], Artifact]) -> Artifact:
         """Loads the artifact of a key, or makes and stores it.
@@ -79,13 +79,13 @@ class Store:
     def get(self, key: Mapping[str, Any]) -> Artifact | None:
         """The artifact of a key, or None; a damaged one counts as missing, and is set aside if it is not a kept one."""
         name = key_digest(key)
-        for root in filter(None, (self.kept, self.root)):
+        for root in (*self.kept, self.root):
             folder = _folder(root, name)
             if folder.exists():
                 try:
                     return _read(folder)
                 except DAMAGE as error:
-                    remedy = "it is not used" if root is self.kept else f"moved to {self._set_aside(folder)}"
+                    remedy = "it is not used" if root in self.kept else f"moved to {self._set_aside(folder)}"
                     warnings.warn(f"artifact {folder} is damaged ({error}); {remedy}", stacklevel=3)
         return None
 
@@ -95,7 +95,7 @@ class Store:
 
     def holds(self, name: str) -> bool:
         """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
-        return any(_folder(root, name).exists() for root in (self.root, self.kept) if root)
+        return any(_folder(root, name).exists() for root in (self.root, *self.kept))
 
     def _set_aside(self, folder: Path) -> Path:
         damaged = self.root / "damaged"
@@ -166,8 +166,11 @@ def default_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gampl"
 
 
-def kept_root() -> Path | None:
-    """The environment variable GAMPL_KEPT, else ``data/trainings`` in the checkout; None without such a folder."""
+def kept_roots() -> tuple[Path, ...]:
+    """The folders that the environment variable GAMPL_KEPT names, else those in the checkout's ``data/trainings``."""
     chosen, project = os.environ.get("GAMPL_KEPT"), checkout()
-    folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
-    return folder if folder and folder.is_dir() else None
+    if chosen is not None:
+        folders = [Path(folder) for folder in chosen.split(os.pathsep) if folder]
+    else:
+        folders = sorted((project / "data" / "trainings").glob("*")) if project else []
+    return tuple(folder for folder in folders if folder.is_dir())
