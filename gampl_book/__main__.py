@@ -62,16 +62,6 @@ def parser() -> argparse.ArgumentParser:
     command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
     command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
 
-    pack = command("pack", "transport:pack", "Pack what was trained, to carry it to another machine.", "laptop")
-    pack.add_argument("--seed", type=int, default=1)
-    pack.add_argument("--megabytes", type=float, default=15.0, help="of a part at most (default: 15)")
-    pack.add_argument("folder", type=Path, help="for part-001.tar and so on")
-
-    unpack = command("unpack", "transport:unpack", "Store what was trained on another machine.")
-    unpack.add_argument("files", type=Path, nargs="+", metavar="FILE", help="part-001.tar and so on")
-    other_code = "use also what was trained by other code than this"
-    unpack.add_argument("--other-code", action="store_true", help=other_code)
-
     settings = command("other-settings", "references:other_settings", "Run smoke notebooks as on another processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
     settings.add_argument("--instructions", choices=("default", "avx2", "all"), default="default")
@@ -83,6 +73,16 @@ def parser() -> argparse.ArgumentParser:
     sums.add_argument("--events", type=Path, nargs="+", default=[], help="HDF5 files of events")
     sums.add_argument("--json", dest="outputs", type=Path, nargs="+", default=[], help="output of gampl --json")
     sums.add_argument("--compare", type=Path, help="sums to compare with")
+
+    pack = command("pack", "transport:pack", "Pack what was trained, to carry it to another machine.", "laptop")
+    pack.add_argument("--seed", type=int, default=1)
+    pack.add_argument("--megabytes", type=float, default=15.0, help="of a part at most (default: 15)")
+    pack.add_argument("folder", type=Path, help="for part-001.tar and so on")
+
+    unpack = command("unpack", "transport:unpack", "Store what was trained on another machine.")
+    unpack.add_argument("files", type=Path, nargs="+", metavar="FILE", help="part-001.tar and so on")
+    other_code = "use also what was trained by other code than this"
+    unpack.add_argument("--other-code", action="store_true", help=other_code)
 
     step = command("step", "step:run", "Run a command with a log, and with a record of it beside the log.")
     step.add_argument("log", type=Path)
