@@ -77,6 +77,16 @@ def parser() -> argparse.ArgumentParser:
     sums.add_argument("--json", dest="outputs", type=Path, nargs="+", default=[], help="output of gampl --json")
     sums.add_argument("--compare", type=Path, help="sums to compare with")
 
+    pack = command("pack", "transport:pack", "Pack what was trained, to carry it to another machine.", "laptop")
+    pack.add_argument("--seed", type=int, default=1)
+    pack.add_argument("--megabytes", type=float, default=15.0, help="of a part at most (default: 15)")
+    pack.add_argument("folder", type=Path, help="for part-001.tar and so on")
+
+    unpack = command("unpack", "transport:unpack", "Store what was trained on another machine.")
+    unpack.add_argument("files", type=Path, nargs="+", metavar="FILE", help="part-001.tar and so on")
+    other_code = "use also what was trained by other code than this"
+    unpack.add_argument("--other-code", action="store_true", help=other_code)
+
     step = command("step", "step:run", "Run a command with a log, and with a record of it beside the log.")
     step.add_argument("log", type=Path)
     step.add_argument("command", nargs=argparse.PARSER, help="and its arguments")

@@ -10,21 +10,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.stats import t
 
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
 from gampl.training.fit import History, fit
-from gampl.training.settings import POSTERIORS, Fit, Training
+from gampl.training.settings import POSTERIORS, Fit, Ring, Training
 from gampl.training.step import Trainable
 from gampl.training.train import artifact_key, train_members
 from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
@@ -39,21 +38,29 @@ FALSE_ALARMS = 1e-4  # how often a training that differs by such a perturbation 
 NARROWEST = 1e-4  # half of a band, relative to the loss
 
 
-def digests() -> dict[str, list[str]]:
-    """Digests of the artifacts of all trainings of the smoke book; draws of a Bayesian network have one in common."""
-    made: dict[str, list[str]] = {}
-    for name, training in studies.trainings(PROFILE, SEED).items():
+def digests(profile: str = PROFILE, seed: int = SEED) -> dict[str, list[str]]:
+    """Digests of the artifacts of all trainings of a book, by default the smoke book, by name; see `keys`."""
+    trainings = plan.trainings(profile, seed)
+    return {name: [key_digest(key) for key in keys(name, one, profile)] for name, one in trainings.items()}
+
+
+def keys(name: str, training: Training, profile: str) -> list[dict[str, Any]]:
+    """Keys of the artifacts of a training, which this installation finds them by; draws of a Bayesian network have one.
+
+    Raises PackageNotFoundError or FileNotFoundError if a package that it needs, or its file of events, is not here.
+    """
+    if isinstance(training.process, Ring):
         events = ring_ensembles.data(training)
         members = range(1 if training.posterior == "bayesian" else training.members)
-        made[name] = [_digest(training, k, events(k) if callable(events) else events) for k in members]
-    for name, training in event_studies.trainings(PROFILE, SEED).items():
-        k = int(name.rpartition("/")[2])
-        made[name] = [_digest(training, k, event_ensembles.training_events(training, PROFILE, k))]
-    return made
+        return [artifact_key(training, k, Data(events(k) if callable(events) else events).digests) for k in members]
+    member = int(name.rpartition("/")[2])
+    digests_of_events = _of_events(training, profile, member if training.posterior == "independent" else 0)
+    return [artifact_key(training, member, digests_of_events)]
 
 
-def _digest(training: Training, member: int, events: NDArray[np.float64]) -> str:
-    return key_digest(artifact_key(training, member, Data(events).digests))
+@cache  # the members of an ensemble see the same events
+def _of_events(training: Training, profile: str, member: int) -> dict[str, str]:
+    return Data(event_ensembles.training_events(training, profile, member)).digests
 
 
 def keep(

@@ -47,7 +47,7 @@ class Page:
         self._made_of: dict[str, Any] = {"settings": self.settings}
         self._start = time.monotonic()
         self._trained_seconds, self._trained_on = 0.0, set[str]()
-        self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
+        self._provenance: dict[str, Any] = {"notebook": notebook, "commit": commit(), "profile": profile, "seed": seed}
         self._provenance["device"] = f"{processor()}, {os.cpu_count()} cores"
         self._provenance["python"] = platform.python_version()
         plots.use_style()
@@ -175,7 +175,7 @@ def _csv(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> st
     return text.getvalue()
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
     try:
