@@ -29,8 +29,7 @@ INJECTED = "injected-parameters"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
 RELATIVE = 5e-3  # sees an error of 1 %
-# A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
-SHARES, ABSOLUTE = "coverage", 0.02
+SHARES, ABSOLUTE = "coverage", 0.02  # these move by whole pseudo-experiments when rounding decides one of them
 
 NUMPY_FEATURES = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
 # what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
@@ -55,13 +54,9 @@ REMEDY = "if that is intended, run `make reference` and look at the difference b
 
 def reduced(executed: NotebookNode, name: str) -> NotebookNode:
     """What a reference keeps of an executed notebook; BookError if a checked cell shows something else than text."""
-    reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
-    reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    for cell in executed.cells:
-        if cell.cell_type != "code":
-            continue
+    reference = nbformat.v4.new_notebook(metadata={"kernelspec": run_notebook.KERNEL})  # type: ignore[no-untyped-call]
+    for number, cell in enumerate(cell for cell in executed.cells if cell.cell_type == "code"):
         tags = list(cell.metadata.get("tags", []))
-        number = len(reference.cells)
         kept = nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags})  # type: ignore[no-untyped-call]
         if CHECKED in tags:
             if not cell.outputs or not all(map(_is_text, cell.outputs)):
@@ -75,9 +70,8 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
 
 def _is_text(output: NotebookNode) -> bool:
     """Whether an output is printed text, or text that is glued into the prose."""
-    if output.output_type == "stream":
-        return bool(output.name == "stdout")
-    return set(output.get("data", ())) == {"application/papermill.record/text/plain"}
+    glued = set(output.get("data", ())) == {"application/papermill.record/text/plain"}
+    return glued or (output.output_type == "stream" and output.name == "stdout")
 
 
 def is_current(reference: Path, source: Path) -> bool:
@@ -87,7 +81,7 @@ def is_current(reference: Path, source: Path) -> bool:
         [c.source for c in one.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
         for one in notebooks
     )
-    return bool(ours == theirs)
+    return ours == theirs
 
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
@@ -112,8 +106,8 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
 
 def make() -> None:
     """Writes the references of executed smoke notebooks, and the numbers of that run; removes others."""
-    executed = {path: nbformat.read(path, 4) for path in sorted((SMOKE / "executed").glob("*.ipynb"))}  # type: ignore[no-untyped-call]
-    references = {FOLDER / path.name: reduced(notebook, path.stem) for path, notebook in executed.items()}
+    executed = sorted((SMOKE / "executed").glob("*.ipynb"))
+    references = {FOLDER / path.name: reduced(nbformat.read(path, 4), path.stem) for path in executed}  # type: ignore[no-untyped-call]
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path, reference in references.items():
         nbformat.write(reference, path)  # type: ignore[no-untyped-call]
@@ -133,9 +127,9 @@ def check(notebook: str, ok: Path) -> None:
         raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
         run_notebook.surround(Path(folder), "smoke")
-        settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
-        nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
+        command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-o", "filterwarnings=default"]
+        command += ["-p", "no:cacheprovider", "--noconftest", "--nbval-lax", "--nbval-current-env"]
+        done = subprocess.run([*command, "--nbval-sanitize-with", SANITIZE, reference], check=False)
     if done.returncode:
         raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
     ok.parent.mkdir(parents=True, exist_ok=True)
@@ -160,8 +154,7 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
     """Runs smoke notebooks as another processor would, by default those that use networks; returns 1 if numbers differ.
 
-    Networks are those that are kept in ``data/trainings``; what pages train themselves and what the networks generate
-    is made with the instructions and the number of threads that are asked for.
+    Networks are those kept in ``data/trainings``; what pages train and what networks generate is made in this way.
     """
     reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

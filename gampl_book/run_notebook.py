@@ -1,7 +1,4 @@
-r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
-
-python -m gampl_book notebook notebooks/gaussian_line.py --profile smoke --seed 1 --folder out
-"""
+"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none."""
 
 import ast
 import json
@@ -25,6 +22,7 @@ from gampl_book import ROOT, BookError
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
 ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def run(source: Path, profile: str, seed: int, folder: Path, others: Sequence[str] = ()) -> None:
@@ -70,18 +68,14 @@ def surround(scratch: Path, profile: str) -> Path:
     for folder in (output / "figures", kernel):
         folder.mkdir(parents=True)
     launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    specification = {"argv": launch, "display_name": "Python 3", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(specification))
-
-    def before(folder: Path, variable: str) -> str:
-        return os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
-
+    (kernel / "kernel.json").write_text(json.dumps(KERNEL | {"argv": launch}))
+    # looked at before any user's kernels; right even where the checkout was moved after its installation
+    for variable, first in (("JUPYTER_PATH", scratch / "jupyter"), ("PYTHONPATH", ROOT)):
+        os.environ[variable] = os.pathsep.join(filter(None, [str(first), os.environ.get(variable)]))
     os.environ.update(
         GAMPL_OUTPUT=str(output),
-        JUPYTER_PATH=before(scratch / "jupyter", "JUPYTER_PATH"),  # looked at before any user's kernels
         JUPYTER_RUNTIME_DIR=str(scratch / "runtime"),
         IPYTHONDIR=str(scratch / "ipython"),
-        PYTHONPATH=before(ROOT, "PYTHONPATH"),  # right even where the checkout was moved after its installation
         PYTHONHASHSEED="0",
         MPLBACKEND="module://matplotlib_inline.backend_inline",  # an exported "agg" would drop every figure
         TQDM_DISABLE="1",
@@ -97,8 +91,8 @@ def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: 
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise BookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
-    names = [node for node in ast.walk(ast.parse(cells[0].source)) if isinstance(node, ast.Name)]
-    known = sorted({name.id for name in names if isinstance(name.ctx, ast.Store)})
+    nodes = ast.walk(ast.parse(cells[0].source))
+    known = sorted({node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)})
     if unknown := [name for name in parameters if name not in known]:
         raise BookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
 
@@ -117,18 +111,13 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
 
     Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
     """
+    # papermill adds one that sets the parameters
+    cells, current = 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells), 0
 
-    def is_code(cell: NotebookNode) -> bool:
-        return bool(cell.cell_type == "code" and cell.source.strip())
-
-    cells = 1 + sum(map(is_code, notebook.cells))  # papermill adds one that sets the parameters
-    current = 0
-
-    def say_which(cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG001  nbclient's names
+    def say_which(**_: Any) -> None:
         nonlocal current
-        if is_code(cell):
-            current += 1  # as Jupyter numbers them
-            print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
+        current += 1  # as Jupyter numbers them
+        print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
 
     try:
         return papermill.execute_notebook(
@@ -138,7 +127,7 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
             cwd=ROOT,
             progress_bar=False,
             start_timeout=START_SECONDS,
-            on_cell_start=say_which,
+            on_cell_execute=say_which,
         )
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
@@ -150,15 +139,15 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
             raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
         if not isinstance(error, DeadKernelError):
             raise
-        reason = f"its Python process died in cell {current}; is there enough memory?"
-        raise BookError(f"notebook {name}: {reason}") from error
+        died = f"its Python process died in cell {current}; is there enough memory?"
+        raise BookError(f"notebook {name}: {died}") from error
 
 
 def without_traces(notebook: NotebookNode) -> NotebookNode:
     """Removes what jupytext, papermill and Jupyter leave, times and paths, so that equal results are equal files."""
     for name in notebook.metadata.keys() - {"language_info"}:
         del notebook.metadata[name]
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = KERNEL
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("papermill", None)

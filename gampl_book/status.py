@@ -34,18 +34,14 @@ class Step(NamedTuple):
 
 def log_of(product: Path, rule: str) -> Path | None:
     """The log of the step that makes a product; None for products that others of the same step stand for."""
-    build, profile, *rest = product.parts
-    if build != "_build":
-        return None
-    if profile == "events":  # _build/events/<size>/<folder>/<seed>.made and _build/events/<size>/<name>.h5
-        log = Path(build, profile, rest[0], "logs", *rest[1:])
-    elif rest[0] in LOGS:
-        log = Path(build, profile, "logs", LOGS[rest[0]], *rest[1:])
-    elif len(rest) == 1:
-        log = Path(build, profile, "logs", rule)
-    else:
-        return None
-    return log.with_suffix(".log")
+    match product.with_suffix(".log").parts:
+        case "_build", "events", size, *rest:  # <folder>/<seed>.made and <name>.h5
+            return Path("_build", "events", size, "logs", *rest)
+        case "_build", profile, folder, *rest if folder in LOGS:
+            return Path("_build", profile, "logs", LOGS[folder], *rest)
+        case "_build", profile, _:
+            return Path("_build", profile, "logs", f"{rule}.log")
+    return None
 
 
 def plan(profile: str) -> list[Step]:
@@ -60,9 +56,12 @@ def plan(profile: str) -> list[Step]:
         if log := log_of(Path(row["output_file"]), row["rule"]):
             root = next(folder for folder in log.parents if folder.name == "logs")
             record = read(ROOT / log, ROOT / root)
-            state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
-            if state != "done" and record is not None and record.state in ("running", "failed"):
+            if row["plan"] == "no update":
+                state = "done"
+            elif record and record.state in ("running", "failed"):
                 state = record.state
+            else:
+                state = "to make" if row["status"] == "missing" else "stale"
             steps.append(Step(f"{row['rule']} ({root.parent.name})", log, state, record))
     return steps
 
@@ -70,19 +69,16 @@ def plan(profile: str) -> list[Step]:
 def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
     """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
     times = defaultdict[str, list[float]](list)
-    for one in steps:
-        if one.record and one.record.state == "done" and one.record.seconds is not None:
-            times[one.kind].append(one.record.seconds)
+    for kind, record in ((one.kind, one.record) for one in steps):
+        if record and record.state == "done" and record.seconds is not None:
+            times[kind].append(record.seconds)
     total, unknown = 0.0, 0
-    for one in (one for one in steps if one.state != "done"):
-        expected = one.record.seconds if one.record else None
-        if expected is None and one.kind in times:
-            expected = median(times[one.kind])
-        if expected is None:
-            unknown += 1
+    for kind, _, state, record in (one for one in steps if one.state != "done"):
+        known = times[kind] if record is None or record.seconds is None else [record.seconds]
+        if known:
+            total += max(0.0, median(known) - (now - record.started if record and state == "running" else 0.0))
         else:
-            passed = now - one.record.started if one.record and one.state == "running" else 0.0
-            total += max(0.0, expected - passed)
+            unknown += 1
     return total, unknown
 
 
@@ -90,13 +86,13 @@ def table(steps: Sequence[Step]) -> list[str]:
     """Numbers of steps by kind and state, as lines of text."""
     counts = Counter((one.kind, one.state) for one in steps)
     kinds = sorted({one.kind for one in steps})
+    rows = [("step", *COLUMNS), *((kind, *(counts[kind, name] or "." for name in COLUMNS)) for kind in kinds)]
     width = max(map(len, [*kinds, "step"]))
-    rows = [("step", COLUMNS), *((kind, [counts[kind, name] or "." for name in COLUMNS]) for kind in kinds)]
-    return [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, cells in rows]
+    return [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, *cells in rows]
 
 
 def duration(seconds: float) -> str:
-    """A time in words, of two digits or so."""
+    """A time in words."""
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

@@ -1,9 +1,9 @@
 """Verdicts on a statement: how our number compares with the paper's.
 
-A verdict compares sets of numbers. A statement *claims* some of them: a single one, or all below a bound. Some more
-count as *agreement*: those within a tolerance, or within a factor of two of an approximate number. Our interval, always
-at 95 %, lies inside the agreement (reproduced), touches what is claimed (consistent, or not excluded), or does neither
-(differs). An interval that is too wide to tell anything agrees with nothing (not tested).
+A statement *claims* some numbers: a single one, or all below a bound. Some more count as *agreement*: those within a
+tolerance, or within a factor of two of an approximate number. Our interval, always at 95 %, lies inside the agreement
+(reproduced), touches what is claimed (consistent, or not excluded), or does neither (differs). An interval that is too
+wide to tell anything agrees with nothing (not tested).
 """
 
 import math
@@ -60,8 +60,8 @@ class Range(NamedTuple):
     @property
     def is_wide(self) -> bool:
         """Whether it spans a factor of ten or more, reaches to infinity or includes zero."""
-        ends = sorted((abs(self.low), abs(self.high)))
-        return self.low * self.high <= 0 or not math.isfinite(ends[1]) or ends[1] >= WIDE * ends[0]
+        near, far = sorted((abs(self.low), abs(self.high)))
+        return self.low * self.high <= 0 or far == math.inf or far >= WIDE * near
 
 
 class Recorded(NamedTuple):
@@ -84,7 +84,7 @@ def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
     parts = []
     for n, sign in zip(numbers, signs, strict=True):
         low, high = n.interval or (n.value, n.value)
-        parts.append((n.value, low, high) if sign > 0 else (_inverse(n.value), _inverse(high), _inverse(low)))
+        parts.append((n.value, low, high) if sign > 0 else [1 / x if x else math.inf for x in (n.value, high, low)])
     values, lows, highs = zip(*parts, strict=True)
     value, levels = math.prod(values), [n.level for n in numbers if n.interval is not None]
     if not levels:
@@ -100,7 +100,3 @@ def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
 
 def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
-
-
-def _inverse(x: float) -> float:
-    return 1 / x if x else math.inf
