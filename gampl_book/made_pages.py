@@ -83,14 +83,8 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
 
 
 def _render(template: str, **facts: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(ROOT / "book"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = Environment(loader=FileSystemLoader(ROOT / "book"), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"inline": _inline, "words": _words}
     return environment.get_template(template).render(facts)
 
@@ -105,10 +99,9 @@ def _inline(text: str) -> Markup:
 
 def _about(run: Run) -> dict[str, Any]:
     """What a run is, with the sizes that its notebooks recorded."""
-    sizes: dict[str, Any] = {}
-    for made_of in (recorded.get("made_of", {}) for recorded in run.values()):
-        sizes |= {name: made_of[name] for name in ("trainings", "event_trainings") if name in made_of}
-    sizes |= {name: recorded.get("made_of", {}).get("settings", {}) for name, recorded in run.items()}
+    made_of = {notebook: recorded.get("made_of", {}) for notebook, recorded in run.items()}
+    sizes = {name: one[name] for one in made_of.values() for name in ("trainings", "event_trainings") if name in one}
+    sizes |= {notebook: one.get("settings") for notebook, one in made_of.items()}
     return {
         "notebooks": len(run),
         "commits": ", ".join(sorted({recorded["commit"] for recorded in run.values()})),
@@ -135,7 +128,7 @@ def _device(run: Path, record: Record) -> str:
     about = json.loads(path.read_text(encoding="utf-8"))
     if record.rule == "train":
         return ", ".join(sorted({one["device"] for one in about.values()}))
-    return str(about["device"]).partition(",")[0]
+    return about["device"].partition(",")[0]
 
 
 def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
@@ -144,12 +137,10 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     runs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not runs:
         return None
-    pairs = [
-        (float(own["numbers"][name]["value"]), old)
-        for own, other in runs
-        for name, old in other["numbers"].items()
-        if name in own["numbers"]
-    ]
+    pairs = []
+    for own, other in runs:
+        common = own["numbers"].keys() & other["numbers"].keys()
+        pairs += [(float(own["numbers"][name]["value"]), other["numbers"][name]) for name in common]
     moved = [(value, old) for value, old in pairs if not agree(value, float(old["value"]), MOVED)]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {
