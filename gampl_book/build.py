@@ -27,11 +27,8 @@ def only_build(lock: Path) -> Iterator[None]:
 
     The file names the process as long as it runs, and afterwards if it was killed; see `last_holder`.
     """
-
-    def warn(error: OSError) -> None:
-        print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
-
-    with locked(lock, wait=False, unable=warn) as is_mine:
+    warning = f"{lock} cannot be locked (%s): make sure yourself that no other build runs"
+    with locked(lock, wait=False, unable=lambda error: print(warning % error, file=sys.stderr)) as is_mine:
         if not is_mine:
             raise BookError(f"another build is running here ({last_holder(lock)}): wait for it, or stop it.")
         lock.write_text(f"process {os.getpid()} of {socket.gethostname()}")
@@ -60,7 +57,7 @@ def forget_damaged_trainings(store: Store) -> None:
     Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
     """
     set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
-    lost = [name for name in sorted(set_aside) if not store.holds(name)]
+    lost = [name for name in set_aside if not store.holds(name)]
     for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:
         if any(name in path.read_text() for name in lost):
             print(f"{path}: what was trained is damaged; it will be trained again", file=sys.stderr)
@@ -83,11 +80,10 @@ def build(profile: str, targets: list[str], size: str, cluster_name: str, option
 
 
 def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
-    interrupted = False
+    interrupts = []  # Snakemake may take one for a failure of its own
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-        nonlocal interrupted
-        interrupted = True
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        interrupts.append(number)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
@@ -101,7 +97,7 @@ def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
-    if interrupted:
+    if interrupts:
         print(f"\nStopped after {seconds}. What is finished is kept: run make again to go on.", file=sys.stderr)
         return INTERRUPTED
     if code:

@@ -33,7 +33,7 @@ class Step:
         """What it has written so far; of a line that overwrites itself only the last state."""
         text = "".join(Path(log).read_text(errors="replace") for log in self.logs if Path(log).is_file())
         lines = (line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n"))
-        return [line for line in lines if line]
+        return list(filter(None, lines))
 
     def status(self) -> str:
         """What it is doing: the last line of its log if that names it, else its name."""
@@ -68,8 +68,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_INFO:
             self.running[about["jobid"]] = Step(about["rule_msg"] or about["rule_name"], list(about["log"]))
         elif event == LogEvent.JOB_FINISHED:
-            step = self.running.pop(about["job_id"], None)
-            if step and self.done < self.total:
+            if (step := self.running.pop(about["job_id"], None)) and self.done < self.total:
                 self.done += 1
                 self._say(f"{self.done:{len(str(self.total))}} of {self.total} steps: {step}")
         elif event == LogEvent.JOB_ERROR:
