@@ -1,7 +1,5 @@
 """Prints SHA-256 sums of what a run has made, so that two commits can be compared on the same machine.
 
-    python -m gampl_book fingerprint --build _build/smoke --events data/*.h5 [--compare before.json] > after.json
-
 Sums are of the arrays of each trained artifact by the training's name (neither keys nor names of parameters count), of
 each recorded number by notebook, of the data in files of events, and of `gampl`'s JSON without time and command.
 """

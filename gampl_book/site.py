@@ -1,7 +1,4 @@
-"""Makes the HTML book from prose, executed notebooks, and all that a page needs offline.
-
-All is first assembled in a folder, the stage. A site that was there before is replaced only by a complete new one.
-"""
+"""Makes the HTML book from prose, executed notebooks, and all that a page needs offline, all assembled in a stage."""
 
 import shutil
 import subprocess
@@ -21,23 +18,20 @@ RUN_JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.argv
 
 
 def make(profile: str) -> None:
-    """Makes the book of a run in ``_build/<profile>/site``; raises BookError if that fails."""
-    stage = BUILD / profile / "stage"
-    assemble(profile, sorted(path.stem for path in Path("notebooks").glob("*.py")), stage)
-    render(stage, BUILD / profile / "site")
+    """Makes the book of a run in ``_build/<profile>/site``; raises BookError if that fails.
 
-
-def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
-    """Makes the stage anew from ``book/``, ``_toc.yml``, executed notebooks, and other products of a profile's run."""
+    A site that was there before is replaced only by a complete new one.
+    """
+    run, notebooks = BUILD / profile, sorted(path.stem for path in Path("notebooks").glob("*.py"))
+    stage = run / "stage"
     check_toc(Path("_toc.yml"), notebooks)
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree("book", stage, ignore=shutil.ignore_patterns("*.j2"))
     shutil.copy("_toc.yml", stage)
     hidden = shutil.ignore_patterns(".*")  # Snakemake leaves a file of its own
     for notebook in notebooks:
-        add_notebook(BUILD / profile / "executed" / f"{notebook}.ipynb", stage)
-        data = Path("figures", notebook)
-        shutil.copytree(BUILD / profile / data, stage / "_extra" / data, ignore=hidden)
+        add_notebook(run / "executed" / f"{notebook}.ipynb", stage)
+        shutil.copytree(run / "figures" / notebook, stage / "_extra" / "figures" / notebook, ignore=hidden)
     # not below _static: Jupyter Book loads every script there on every page
     mathjax, fonts = stage / "_extra" / "mathjax", Path("output", "chtml", "fonts", "woff-v2")
     package = metadata.distribution("sphinx-mathjax-offline")
@@ -51,14 +45,14 @@ def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
         ledger = claims.evaluate(claims.load(claims.LEDGER), results)
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
-        shutil.copy(BUILD / profile / made_pages.REPORT, stage / "_extra")
+        shutil.copy(run / made_pages.REPORT, stage / "_extra")
+    render(stage, run / "site")
 
 
 def check_toc(toc: Path, notebooks: list[str]) -> None:
     """Raises BookError for a notebook that the table of contents has forgotten: it would be silently left out."""
     pages = {page.removesuffix(".ipynb") for page in parse_toc_yaml(toc)}
-    forgotten = [notebook for notebook in notebooks if notebook not in pages]
-    if forgotten:
+    if forgotten := [notebook for notebook in notebooks if notebook not in pages]:
         raise BookError(f"notebook {forgotten[0]} is not in {toc}: add a line `- file: {forgotten[0]}`")
 
 
