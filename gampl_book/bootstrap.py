@@ -1,11 +1,10 @@
-"""Makes, completes or mends .venv, so that `make book` needs nothing but Python and make.
+"""Makes, completes or mends .venv, so that `make book` needs nothing but Python and make; standard library only.
 
 Called before every other target: if all is well it returns in a blink. Whatever fails is said in one sentence, with
-the way to mend it. Standard library only.
+the way to mend it.
 """
 
 import fcntl
-import importlib.util
 import json
 import os
 import re
@@ -20,10 +19,6 @@ EXTRAS = "networks,lorentz,classifier,events,simulation,book,cluster,dev"
 NEEDED_BYTES = 3_000_000_000
 TAIL_LINES = 15
 INTERRUPTED = 130
-INCOMPLETE_VENV = (
-    f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
-    "On Debian or Ubuntu: sudo apt-get install python3-venv, then run make again."
-)
 # what pip, venv and the system say -> what we say; the first that fits counts
 REASONS = {
     r"No space left on device|Errno 28|Disk quota exceeded": (
@@ -34,7 +29,10 @@ REASONS = {
         "The project's folder cannot be written.\n"
         "Copy the project to a folder that is yours, or change the permissions, then run make again."
     ),
-    r"\bensurepip\b": INCOMPLETE_VENV,
+    r"\bensurepip\b": (
+        f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
+        "On Debian or Ubuntu: sudo apt-get install python3-venv, then run make again."
+    ),
     r"NewConnectionError|Failed to establish a new connection|name resolution|Network is unreachable|getaddrinfo"
     r"|Max retries exceeded|Connection (refused|reset|aborted|broken)|timed out|ProxyError|SSLError": (
         "The package index cannot be reached; installing needs the network, building the book does not.\n"
@@ -57,6 +55,10 @@ class Environment:
         self.stamp = self.folder / "installed.json"  # written last: what was asked for and is there
         lines = (root / "constraints.txt").read_text().splitlines()
         self.pins = [line for line in lines if line and not line.startswith("#")]
+
+    def is_current(self) -> bool:
+        """Whether all is there that should be, and works."""
+        return self.is_complete() and self.works()
 
     def is_complete(self) -> bool:
         """Whether the packages that are needed now were installed and still are."""
@@ -122,8 +124,6 @@ class Environment:
         self.stamp.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
 
     def _make_empty(self) -> None:
-        if importlib.util.find_spec("ensurepip") is None:
-            raise SetupError(INCOMPLETE_VENV)
         say(f"Making .venv with Python {sys.version.split()[0]}")
         # not sys.executable: in an activated .venv that is the file which is about to be made
         run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
@@ -164,17 +164,12 @@ def say(text: str) -> None:
 def main(root: Path = ROOT) -> int:
     """Brings the environment up to date; returns the exit code."""
     environment = Environment(root)
-
-    def is_current() -> bool:
-        return environment.is_complete() and environment.works()
-
     try:
-        if is_current():
-            return 0
-        with (root / "pyproject.toml").open() as project:
-            fcntl.flock(project, fcntl.LOCK_EX)  # of two makes at a time the second waits for the first
-            if not is_current():
-                environment.make()
+        if not environment.is_current():
+            with (root / "pyproject.toml").open() as project:
+                fcntl.flock(project, fcntl.LOCK_EX)  # of two makes at a time the second waits for the first
+                if not environment.is_current():
+                    environment.make()
         return 0
     except SetupError as error:
         say(f"\n{error}\n")

@@ -67,19 +67,19 @@ def forget_damaged_trainings(store: Store) -> None:
 def build(profile: str, targets: list[str], size: str, cluster_name: str, options: Sequence[str]) -> int:
     """Makes the targets and says how it went; returns the exit code."""
     os.chdir(ROOT)
-    where = cluster.arguments(cluster_name)
+    # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
+    arguments = [*targets, "--config", f"profile={profile}", f"size={size}", "--nolock", "--logger", "report"]
+    arguments += [*cluster.arguments(cluster_name), *options]
     if cluster_name == "slurm":
         cluster.refuse_jobs_of_another_machine(last_holder(LOCK))
     with only_build(LOCK):
         if cluster_name == "slurm":
             cluster.cancel_left_behind()
         forget_damaged_trainings(Store())
-        # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
-        config = ["--config", f"profile={profile}", f"size={size}", "--nolock", "--logger", "report"]
-        return _report_on(profile, targets, [*config, *where, *options])
+        return _report_on(profile, targets, arguments)
 
 
-def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
+def _report_on(profile: str, targets: list[str], arguments: list[str]) -> int:
     interrupts = []  # Snakemake may take one for a failure of its own
 
     def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
@@ -93,7 +93,7 @@ def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
         stamp.unlink(missing_ok=True)
     before = _modified(stamp)
     try:
-        code = _run_snakemake([*targets, *options])
+        code = _run_snakemake(arguments)
     except KeyboardInterrupt:
         code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
@@ -103,13 +103,17 @@ def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
     if code:
         print(f"\nNot finished after {seconds}, see above. Run make again to go on from here.", file=sys.stderr)
     elif "all" in targets:
-        news = f"The {profile} book is ready" if _modified(stamp) != before else "Nothing has changed"
+        news = "Nothing has changed" if _modified(stamp) == before else f"The {profile} book is ready"
         print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
         if Path("book", "claims.yml").exists():
             from gampl_book.claims import compare
 
             compare(profile)  # names those whose verdict the ledger does not expect
     return code
+
+
+def _modified(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _run_snakemake(arguments: list[str]) -> int:
@@ -123,7 +127,3 @@ def _run_snakemake(arguments: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     return 0
-
-
-def _modified(path: Path) -> int | None:
-    return path.stat().st_mtime_ns if path.exists() else None

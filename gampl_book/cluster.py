@@ -25,23 +25,18 @@ def known() -> list[str]:
 def arguments(cluster: str) -> list[str]:
     """What Snakemake is told about a cluster, or this machine; raises BookError for one that is not there."""
     if not cluster:
-        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
+        # whether steps will use a GPU of this machine, as far as can be told without torch
+        off = os.environ.get("GAMPL_DEVICE", "").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+        has_gpu = not off and shutil.which("nvidia-smi") and "GPU" in _run("nvidia-smi", "-L").stdout
+        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu else [])]
     if cluster not in known():
         raise BookError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
     return ["--profile", str(PROFILES / cluster), *(_slurm_arguments() if cluster == "slurm" else [])]
 
 
-def has_gpu() -> bool:
-    """Whether steps will use a GPU of this machine, as far as can be told without torch."""
-    if os.environ.get("GAMPL_DEVICE", "cuda").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return False
-    return shutil.which("nvidia-smi") is not None and "GPU" in _run("nvidia-smi", "-L").stdout
-
-
 def _slurm_arguments() -> list[str]:
     """Names of jobs that tell this checkout's from all others, and how to ask for their states."""
-    missing = [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]
-    if missing:
+    if missing := [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]:
         raise BookError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
     left_behind()  # raises if Slurm does not answer
     import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]

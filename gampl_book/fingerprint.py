@@ -26,7 +26,7 @@ def fingerprint(
     build: Path | None, store: Path | None, events: list[Path], outputs: list[Path], compare: Path | None
 ) -> int:
     """Prints the sums, or what differs from earlier ones; returns 1 if something does."""
-    ours = dict([*of_run(build, Store(store))]) if build else {}
+    ours = dict(of_run(build, Store(store))) if build else {}
     ours |= {f"events {path.name}": _of_events(path) for path in events}
     for path in outputs:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -35,10 +35,11 @@ def fingerprint(
         print(json.dumps(ours, indent=1))
         return 0
     theirs = json.loads(compare.read_text(encoding="utf-8"))
-    differing = [name for name in theirs | ours if theirs.get(name) != ours.get(name)]
+    every = theirs | ours
+    differing = [name for name in every if theirs.get(name) != ours.get(name)]
     for name in differing:
         print(f"{name}: {'only there' if name not in ours else 'only here' if name not in theirs else 'differs'}")
-    print(f"{len(theirs | ours) - len(differing)} of {len(theirs | ours)} are equal", file=sys.stderr)
+    print(f"{len(every) - len(differing)} of {len(every)} are equal", file=sys.stderr)
     return 1 if differing else 0
 
 

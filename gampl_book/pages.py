@@ -99,7 +99,7 @@ class Page:
 
         about = self._provenance()
         columns = {key: np.asarray(values) for key, values in data.items()}
-        if all(column.ndim == 1 for column in columns.values()) and len(set(map(len, columns.values()))) == 1:
+        if {column.ndim for column in columns.values()} == {1} and len(set(map(len, columns.values()))) == 1:
             kind, text = "csv", _csv(columns, about)
         else:
             kind, text = "json", json.dumps(about | {"data": _plain(data)}, allow_nan=False)
@@ -111,7 +111,7 @@ class Page:
         if self._trained_on:
             words.append(f"{about['training_seconds']:.0f} s of training on {about['trained_on']}")
         link = f'<a href="figures/{self.notebook}/{name}.{kind}" download>data ({kind})</a>'
-        _show_html("provenance", f"{' · '.join(html.escape(w) for w in words)} · {link}")
+        _show_html("provenance", " · ".join([*map(html.escape, words), link]))
 
     def _provenance(self) -> dict[str, Any]:
         seconds = {"page_seconds": time.monotonic() - self._start, "training_seconds": self._trained_seconds}

@@ -31,22 +31,10 @@ NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 RELATIVE = 5e-3  # sees an error of 1 %
 SHARES, ABSOLUTE = "coverage", 0.02  # these move by whole pseudo-experiments when rounding decides one of them
 
-NUMPY_FEATURES = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
-# what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
-INSTRUCTIONS = {
-    "default": {
-        "ATEN_CPU_CAPABILITY": "default",
-        "ONEDNN_MAX_CPU_ISA": "SSE41",
-        "MKL_CBWR": "COMPATIBLE",
-        "NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_FEATURES),
-    },
-    "avx2": {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_CBWR": "AVX2",
-        "NPY_DISABLE_CPU_FEATURES": " ".join(f for f in NUMPY_FEATURES if f.startswith(("AVX512", "X86_V4"))),
-    },
-    "all": {},
+# what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out
+INSTRUCTIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "default": ("default", "SSE41", "COMPATIBLE", ("",)),
+    "avx2": ("avx2", "AVX2", "AVX2", ("AVX512", "X86_V4")),
 }
 
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
@@ -96,12 +84,9 @@ def differences(ours: dict[str, float | str], expected: dict[str, float | str]) 
     Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
     single precision. What a page trains itself, such as a classifier, amplifies it.
     """
-    differing = {}
-    for name, value in expected.items():
-        one, other = float(ours.get(name, math.nan)), float(value)
-        if name not in ours or not agree(one, other, RELATIVE, ABSOLUTE if SHARES in name else 1e-12):
-            differing[name] = one, other
-    return differing
+    pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
+    tolerances = {name: (RELATIVE, ABSOLUTE if SHARES in name else 1e-12) for name in pairs}
+    return {name: p for name, p in pairs.items() if name not in ours or not agree(*p, *tolerances[name])}
 
 
 def make() -> None:
@@ -143,12 +128,15 @@ def with_networks() -> list[str]:
 
 
 def environment(instructions: str, threads: int) -> dict[str, str]:
-    """Variables that make PyTorch and NumPy work so."""
-    return INSTRUCTIONS[instructions] | {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_DYNAMIC": "FALSE",  # else MKL would not take more threads than there are cores,
-        "OMP_WAIT_POLICY": "PASSIVE",  # and threads that wait would hold them
-    }
+    """Variables that make PyTorch and NumPy work with such instructions, one of `INSTRUCTIONS` or "all"."""
+    # else MKL would not take more threads than there are cores, and threads that wait would hold them
+    variables = {"OMP_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "PASSIVE"}
+    if instructions == "all":
+        return variables
+    torch, onednn, mkl, prefixes = INSTRUCTIONS[instructions]
+    variables |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": mkl}
+    features = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return variables | {"NPY_DISABLE_CPU_FEATURES": " ".join(name for name in features if name.startswith(prefixes))}
 
 
 def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:

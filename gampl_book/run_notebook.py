@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -60,9 +60,8 @@ def surround(scratch: Path, profile: str) -> Path:
     """Prepares this process, and so the kernels that it starts, for running notebooks: alike for everybody.
 
     The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
-    not run; progress bars, which differ from run to run, are off; the smoke profile, whose numbers are compared with
-    references, runs on the CPU. Files of the kernel go to a scratch folder, which the caller removes; returned is the
-    folder in it for the notebook's ``results.json`` and ``figures/``.
+    not run. Returns the folder for the notebook's ``results.json`` and ``figures/``; it and files of the kernel are in
+    a scratch folder, which the caller removes.
     """
     output, kernel = scratch / "output", scratch / "jupyter" / "kernels" / "python3"
     for folder in (output / "figures", kernel):
@@ -78,9 +77,9 @@ def surround(scratch: Path, profile: str) -> Path:
         IPYTHONDIR=str(scratch / "ipython"),
         PYTHONHASHSEED="0",
         MPLBACKEND="module://matplotlib_inline.backend_inline",  # an exported "agg" would drop every figure
-        TQDM_DISABLE="1",
+        TQDM_DISABLE="1",  # progress bars differ from run to run
     )
-    if profile == "smoke":
+    if profile == "smoke":  # its numbers are compared with references
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workflow runs as many notebooks as there are cores
     return output
@@ -106,7 +105,7 @@ def parse_parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, written: Path) -> NotebookNode:
+def execute(notebook: NotebookNode, parameters: dict[str, Any], name: str, written: Path) -> NotebookNode:
     """Runs all cells; the notebook as far as it has come is always in the file `written`.
 
     Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
@@ -119,28 +118,19 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, wr
         current += 1  # as Jupyter numbers them
         print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
 
+    client = {"start_timeout": START_SECONDS, "on_cell_execute": say_which}
     try:
-        return papermill.execute_notebook(
-            notebook,
-            written,
-            parameters=dict(parameters),
-            cwd=ROOT,
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-            on_cell_execute=say_which,
-        )
+        return papermill.execute_notebook(notebook, written, parameters, cwd=ROOT, progress_bar=False, **client)
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
         first_line = error.source.strip().partition("\n")[0]
         reason = f"failed in cell {error.exec_count}, which begins\n    {first_line}\n"
         raise BookError(f"notebook {name} {reason}{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}") from error
     except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
-        if current == 0:
-            raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
-        if not isinstance(error, DeadKernelError):
+        if current and not isinstance(error, DeadKernelError):
             raise
-        died = f"its Python process died in cell {current}; is there enough memory?"
-        raise BookError(f"notebook {name}: {died}") from error
+        end = f"died in cell {current}; is there enough memory?" if current else f"did not start: {error}"
+        raise BookError(f"notebook {name}: its Python process {end}") from error
 
 
 def without_traces(notebook: NotebookNode) -> NotebookNode:

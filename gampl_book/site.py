@@ -18,12 +18,9 @@ RUN_JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.argv
 
 
 def make(profile: str) -> None:
-    """Makes the book of a run in ``_build/<profile>/site``; raises BookError if that fails.
-
-    A site that was there before is replaced only by a complete new one.
-    """
+    """Makes the book of a run in ``_build/<profile>/site``, in place of an earlier one; BookError if that fails."""
     run, notebooks = BUILD / profile, sorted(path.stem for path in Path("notebooks").glob("*.py"))
-    stage = run / "stage"
+    stage, site = run / "stage", run / "site"
     check_toc(Path("_toc.yml"), notebooks)
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree("book", stage, ignore=shutil.ignore_patterns("*.j2"))
@@ -46,7 +43,15 @@ def make(profile: str) -> None:
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
         shutil.copy(run / made_pages.REPORT, stage / "_extra")
-    render(stage, run / "site")
+    with tempfile.TemporaryDirectory(prefix=".site-", dir=run) as folder:
+        options = ["--config", "_config.yml", "--path-output", folder, "-W", "--keep-going", "-q"]
+        command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", str(stage), *options]
+        if subprocess.run(command, check=False).returncode:
+            earlier = f"; the earlier one is still in {site}" if site.exists() else ""
+            raise BookError(f"the book was not built: see above{earlier}")
+        if site.exists():
+            site.rename(Path(folder, "previous"))
+        Path(folder, "_build", "html").rename(site)
 
 
 def check_toc(toc: Path, notebooks: list[str]) -> None:
@@ -72,16 +77,3 @@ def add_notebook(executed: Path, stage: Path) -> None:
             cells.append(nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```"))  # type: ignore[no-untyped-call]
     notebook.cells = cells
     nbformat.write(notebook, stage / executed.name)  # type: ignore[no-untyped-call]
-
-
-def render(stage: Path, site: Path) -> None:
-    """Builds the site; any warning is an error."""
-    with tempfile.TemporaryDirectory(prefix=".site-", dir=site.parent) as folder:
-        options = ["--config", "_config.yml", "--path-output", folder, "-W", "--keep-going", "-q"]
-        command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", str(stage), *options]
-        if subprocess.run(command, check=False).returncode:
-            earlier = f"; the earlier one is still in {site}" if site.exists() else ""
-            raise BookError(f"the book was not built: see above{earlier}")
-        if site.exists():
-            site.rename(Path(folder, "previous"))
-        Path(folder, "_build", "html").rename(site)

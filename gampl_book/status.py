@@ -82,15 +82,6 @@ def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
     return total, unknown
 
 
-def table(steps: Sequence[Step]) -> list[str]:
-    """Numbers of steps by kind and state, as lines of text."""
-    counts = Counter((one.kind, one.state) for one in steps)
-    kinds = sorted({one.kind for one in steps})
-    rows = [("step", *COLUMNS), *((kind, *(counts[kind, name] or "." for name in COLUMNS)) for kind in kinds)]
-    width = max(map(len, [*kinds, "step"]))
-    return [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, *cells in rows]
-
-
 def duration(seconds: float) -> str:
     """A time in words."""
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
@@ -110,7 +101,11 @@ def rest(steps: int, unknown: int, seconds: float) -> str:
 def status(profile: str) -> None:
     """Prints all that there is to say of a profile's book."""
     steps, now = plan(profile), time.time()  # after planning, which takes seconds: no step has begun later
-    lines = [*table(steps), ""]
+    counts, kinds = Counter((one.kind, one.state) for one in steps), sorted({one.kind for one in steps})
+    rows = [("step", *COLUMNS), *((kind, *(counts[kind, name] or "." for name in COLUMNS)) for kind in kinds)]
+    width = max(map(len, [*kinds, "step"]))
+    lines = [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, *cells in rows]
+    lines.append("")
     for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
         lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")

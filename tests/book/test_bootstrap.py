@@ -219,8 +219,12 @@ def test_too_little_space(project, capsys, monkeypatch):
 
 
 def test_no_ensurepip(tmp_path, capsys, monkeypatch):
+    """As Debian's Python says it without python3-venv."""
     project = Project(tmp_path / "project")
-    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda _: None)
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\necho 'not created successfully because ensurepip is not available'; exit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     assert bootstrap.main(project.root) == 1
     assert "sudo apt-get install python3-venv" in capsys.readouterr().err
 
