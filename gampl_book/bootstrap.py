@@ -1,7 +1,6 @@
-"""Makes, completes or mends .venv, so that `make book` needs nothing but Python and make; standard library only.
+"""Makes, completes or mends .venv before every other target of make, with nothing but the standard library.
 
-Called before every other target: if all is well it returns in a blink. Whatever fails is said in one sentence, with
-the way to mend it.
+If all is well it returns in a blink. Whatever fails is said in one sentence, with the way to mend it.
 """
 
 import fcntl
@@ -79,12 +78,9 @@ class Environment:
         return sorted(path.name for path in self.folder.glob("lib/python*/site-packages/*.dist-info"))
 
     def works(self, with_project: bool = True) -> bool:
-        """Whether its interpreter starts, has pip, and is of the version that runs this script.
-
-        With the project it must also import the package from this very folder, as it does not after a move or a copy.
-        """
+        """Whether its interpreter starts, has pip, is of the version that runs this script, and imports the project."""
         checks = f"import pip, sys; assert sys.version_info[:2] == {sys.version_info[:2]}"
-        if with_project:
+        if with_project:  # from this very folder, as it does not after a move or a copy
             package = str(self.root / "gampl" / "__init__.py")
             checks += "; import importlib.util, os"
             checks += f"; assert os.path.samefile(importlib.util.find_spec('gampl').origin, {package!r})"
@@ -130,10 +126,7 @@ class Environment:
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
-    """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
-
-    Raises SetupError if it fails, with the reason in words if it is one that we know.
-    """
+    """Runs pip or venv in a folder, with a line for each of about so many packages; SetupError says why it failed."""
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     variables |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}

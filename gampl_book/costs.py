@@ -1,7 +1,6 @@
 """What a profile costs: numbers of jobs from the plans, times what one of each takes, as it was measured on a device.
 
-Measurements lie in ``data/costs``, one file for each device, written by ``make costs``; here they are only multiplied,
-without torch.
+Measurements lie in ``data/costs``, one file for each device, written by ``make costs``. Reading them needs no torch.
 """
 
 import math

@@ -1,8 +1,4 @@
-"""Times the units of work of a profile on this machine: `make costs`, a few minutes.
-
-Steps of each kind of training at the profile's sizes, generated events of each generator, events of each recipe, which
-the page *Run it at paper scale* multiplies with the numbers of jobs.
-"""
+"""Times steps of each training, generated events and events of each recipe on this machine: `make costs`, minutes."""
 
 import json
 import subprocess

@@ -90,10 +90,7 @@ class Page:
         return self._provenance() | {"made_of": self._made_of, "numbers": self._numbers}
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
-        """Show a figure and close it, with a line of provenance and its data for download under a name.
-
-        The data are columns of equal length, which are written as CSV, or anything that JSON takes.
-        """
+        """Show a figure and close it, with provenance and its data for download: CSV of equal columns, or else JSON."""
         from IPython.display import display
         from matplotlib import pyplot as plt
 

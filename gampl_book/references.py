@@ -140,12 +140,10 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 
 
 def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
-    """Runs smoke notebooks as another processor would, by default those that use networks; returns 1 if numbers differ.
-
-    Networks are those kept in ``data/trainings``; what pages train and what networks generate is made in this way.
-    """
+    """Runs smoke notebooks as another processor would, by default those with networks; returns 1 if numbers differ."""
     reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        # networks are still those of data/trainings; what pages train and what networks generate is made in this way
         variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
         for notebook in notebooks or with_networks():
             command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]

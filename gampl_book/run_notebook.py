@@ -106,10 +106,7 @@ def parse_parameter(text: str) -> tuple[str, Any]:
 
 
 def execute(notebook: NotebookNode, parameters: dict[str, Any], name: str, written: Path) -> NotebookNode:
-    """Runs all cells; the notebook as far as it has come is always in the file `written`.
-
-    Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
-    """
+    """Runs all cells, keeping the notebook so far in a file; raises BookError that says which cell or start failed."""
     # papermill adds one that sets the parameters
     cells, current = 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells), 0
 

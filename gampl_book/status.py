@@ -1,7 +1,6 @@
 """Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times.
 
-"To make" has no product yet; "stale" has one that something it depends on has outrun. Times are those that the same
-step took before, else the median of its kind; steps of a kind that never ran here are counted as unknown.
+"To make" has no product yet; "stale" has one that something it depends on has outrun.
 """
 
 import csv
@@ -67,7 +66,7 @@ def plan(profile: str) -> list[Step]:
 
 
 def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
-    """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
+    """Core time in s of what is not done, by its last runs, else its kind's median; and the number of unknown steps."""
     times = defaultdict[str, list[float]](list)
     for kind, record in ((one.kind, one.record) for one in steps):
         if record and record.state == "done" and record.seconds is not None:

@@ -1,7 +1,5 @@
 """Runs one step of the workflow: what it says goes to a log; where it ran, how long and with how much memory beside it.
 
-    python -m gampl_book step logs/train/one.log python -m gampl_book train one
-
 The record is the log's name with .json: it says "running" until the command ends, and how it ended afterwards.
 """
 
