@@ -5,12 +5,14 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "gampl", ROOT / "gampl_book")  # whose files are ours: a change in them is a change of what they make
 KEPT_RESULTS = "data/results"  # of larger and of earlier runs, by profile
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 COSTS = "data/costs"  # what units of the work have cost, by device; those of whole runs below "runs"
 
 

@@ -30,7 +30,6 @@ SECTIONS = {
     "5.2": "Top pairs, differential",
     CHECK: "Checks of our own",
 }
-ICONS = dict(zip(Verdict, "✓≈~✗?–", strict=True))
 REPORT = "run_report.html"  # Snakemake's own
 CHECKED = "smoke"  # the profile of the runs that are compared with the references, whose steps count, too
 MOVED = 0.02  # relative change of a number from which on it counts as moved
@@ -46,18 +45,11 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
         profile=profile,
         paper=paper,
         checks=[j for j in judged if j.claim.section == CHECK],
-        check=CHECK,
         sections={s: t for s, t in SECTIONS.items() if any(j.claim.section == s for j in paper)},
-        verdicts=list(Verdict),
-        icons=ICONS,
         counts=Counter((section, j.verdict(profile)) for j in paper for section in (j.claim.section, "")),
         others={p: n for p, n in others.items() if n.total() > n[Verdict.NOT_ATTEMPTED]},
         shown=shown,
         runs={p: _about(results[p]) for p in PROFILES if p in results},
-        purpose=PURPOSE,
-        level=f"{100 * LEVEL:g}",
-        factor=f"{FACTOR:g}",
-        wide=f"{WIDE:g}",
     )
 
 
@@ -69,15 +61,12 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
             if name == profile or record.rule in ("train", "nbval"):
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
     groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
-    done = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
+    groups = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
     return _render(
         "run.md.j2",
-        report=REPORT,
-        groups={name: records for name, records in done.items() if records},
-        steps={"Each training": done.get(f"train, {profile}"), "Each notebook": done.get(f"notebook, {profile}")},
+        groups={name: records for name, records in groups.items() if records},
+        steps={"Each training": groups.get(f"train, {profile}"), "Each notebook": groups.get(f"notebook, {profile}")},
         device=lambda record: _device(build / profile, record),
-        median=median,
-        moved=MOVED,
         kept=_against_kept(build / profile / "results", archive / profile),
     )
 
@@ -86,6 +75,9 @@ def _render(template: str, **facts: Any) -> str:
     environment = Environment(loader=FileSystemLoader(ROOT / "book"), autoescape=True, undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"inline": _inline, "words": _words}
+    environment.globals |= {"median": median, "purpose": PURPOSE, "report": REPORT, "moved": MOVED, "check": CHECK}
+    environment.globals |= {"verdicts": list(Verdict), "icons": dict(zip(Verdict, "✓≈~✗?–", strict=True))}
+    environment.globals |= {"level": f"{100 * LEVEL:g}", "factor": f"{FACTOR:g}", "wide": f"{WIDE:g}"}
     return environment.get_template(template).render(facts)
 
 

@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import re
 import shutil
 import signal
 import sys
@@ -18,10 +17,9 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from gampl_book import ROOT, BookError
+from gampl_book import ANSI_COLOUR, ROOT, BookError
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
-ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
