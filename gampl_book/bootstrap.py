@@ -94,7 +94,7 @@ class Environment:
     def make(self) -> None:
         """Makes the environment, or goes on where an earlier attempt stopped; raises SetupError if it cannot."""
         if (self.folder.exists() or self.folder.is_symlink()) and not self.works(with_project=False):
-            say("The environment .venv is broken, or of another Python: making it anew.")
+            _say("The environment .venv is broken, or of another Python: making it anew.")
             if self.folder.is_symlink():
                 self.folder.unlink()
             else:
@@ -107,11 +107,11 @@ class Environment:
         if not self.folder.exists():
             self._make_empty()
         if self.is_complete():
-            say("The project's folder was moved: installing it at its new place")
+            _say("The project's folder was moved: installing it at its new place")
             options = ["--no-deps", "--no-build-isolation", "-e", "."]
         else:
             self.stamp.unlink(missing_ok=True)
-            say("Installing packages; the first time this takes a minute or more, and about 2 GB")
+            _say("Installing packages; the first time this takes a minute or more, and about 2 GB")
             options = ["-c", "constraints.txt", "-e", f".[{EXTRAS}]"]
         run([str(self.python), "-m", "pip", "install", *options], self.root, expected=len(self.pins))
         if not self.works():
@@ -120,7 +120,7 @@ class Environment:
         self.stamp.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
 
     def _make_empty(self) -> None:
-        say(f"Making .venv with Python {sys.version.split()[0]}")
+        _say(f"Making .venv with Python {sys.version.split()[0]}")
         # not sys.executable: in an activated .venv that is the file which is about to be made
         run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
 
@@ -136,21 +136,19 @@ def run(command: list[str], folder: Path, expected: int = 0) -> None:
             output.append(line)
             if package := re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line):
                 n_packages += 1
-                say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
+                _say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
             elif line.startswith("Installing collected packages"):
-                say("  unpacking")
+                _say("  unpacking")
     if process.returncode:
-        say("".join(output[-TAIL_LINES:]))
-        raise SetupError(explain("".join(output)))
+        _say("".join(output[-TAIL_LINES:]))
+        raise SetupError(_explain("".join(output)))
 
 
-def explain(output: str) -> str:
-    """Returns a sentence on why something failed, and one on what to do."""
+def _explain(output: str) -> str:
     return next(sentences for pattern, sentences in REASONS.items() if re.search(pattern, output))
 
 
-def say(text: str) -> None:
-    """Tells what is going on."""
+def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -165,11 +163,11 @@ def main(root: Path = ROOT) -> int:
                     environment.make()
         return 0
     except SetupError as error:
-        say(f"\n{error}\n")
+        _say(f"\n{error}\n")
     except OSError as error:
-        say(f"{error}\n\n{explain(str(error))}\n")
+        _say(f"{error}\n\n{_explain(str(error))}\n")
     except KeyboardInterrupt:
-        say("\nStopped. Run make again to go on from here.\n")
+        _say("\nStopped. Run make again to go on from here.\n")
         return INTERRUPTED
     return 1
 

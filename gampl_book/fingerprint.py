@@ -57,7 +57,7 @@ def of_run(build: Path, store: Store) -> Iterator[tuple[str, str]]:
 def _of_events(path: Path) -> str:
     """The data sets of an HDF5 file; its attributes, such as versions of programs, do not count."""
     with h5py.File(path) as file:
-        names: list[str] = []
+        names = list[str]()
         file.visit(names.append)
         return _sum({name: _of_array(np.asarray(file[name])) for name in names if isinstance(file[name], h5py.Dataset)})
 

@@ -81,8 +81,7 @@ def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
     return total, unknown
 
 
-def duration(seconds: float) -> str:
-    """A time in words."""
+def _duration(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
@@ -93,7 +92,7 @@ def rest(steps: int, unknown: int, seconds: float) -> str:
     """How long what is not done takes, in a sentence."""
     if unknown == steps:
         return f"How long the {steps} steps that are left take is not known: none of their kinds has run here yet."
-    known = f"The rest takes about {duration(seconds)} of one core or GPU, by times measured here"
+    known = f"The rest takes about {_duration(seconds)} of one core or GPU, by times measured here"
     return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
 
 
@@ -107,7 +106,7 @@ def status(profile: str) -> None:
     lines.append("")
     for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
-        lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")
+        lines.append(f"running: {record.step} ({where}, for {_duration(now - record.started)})")
     lines += [f"failed: {one.log}" for one in steps if one.state == "failed"]
     build = holder(ROOT / LOCK)
     lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")

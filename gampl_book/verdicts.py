@@ -1,10 +1,4 @@
-"""Verdicts on a statement: how our number compares with the paper's.
-
-A statement *claims* some numbers: a single one, or all below a bound. Some more count as *agreement*: those within a
-tolerance, or within a factor of two of an approximate number. Our interval, always at 95 %, lies inside the agreement
-(reproduced), touches what is claimed (consistent, or not excluded), or does neither (differs). An interval that is too
-wide to tell anything agrees with nothing (not tested).
-"""
+"""Verdicts on a statement: how our number compares with the paper's; ``book/claims.md.j2`` says what they mean."""
 
 import math
 from collections.abc import Sequence
@@ -18,13 +12,13 @@ WIDE = 10.0  # an interval whose ends differ by this factor, or more, agrees wit
 
 
 class Verdict(StrEnum):
-    """How our number compares with the paper's statement."""
+    """How our number, or its interval, compares with what the paper claims, or with all that agrees with it."""
 
-    REPRODUCED = "reproduced"
-    CONSISTENT = "consistent"
-    NOT_EXCLUDED = "not excluded"
-    DIFFERS = "differs"
-    NOT_TESTED = "not tested"
+    REPRODUCED = "reproduced"  # it lies inside the agreement
+    CONSISTENT = "consistent"  # it touches what is claimed
+    NOT_EXCLUDED = "not excluded"  # it touches numbers on the right side of a bound
+    DIFFERS = "differs"  # neither
+    NOT_TESTED = "not tested"  # it cannot tell: too wide, of another level, or without its premise
     NOT_ATTEMPTED = "not attempted"
 
 
