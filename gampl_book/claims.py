@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import yaml
 
 from gampl_book import KEPT_RESULTS, BookError, read_results
 from gampl_book.pages import rounded
@@ -151,8 +152,6 @@ class Judged(NamedTuple):
 
 def load(ledger: Path) -> list[Claim]:
     """Read the ledger; raises BookError for an entry that is not a `Claim`, a repeated id or a missing premise."""
-    import yaml
-
     claims: dict[str, Claim] = {}
     for number, entry in enumerate(yaml.safe_load(ledger.read_text(encoding="utf-8")), start=1):
         name = f"{ledger.name}: entry {number} ({entry.get('id', 'no id')})"

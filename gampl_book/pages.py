@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
 from gampl import plots
@@ -91,7 +92,6 @@ class Page:
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
         """Show a figure and close it, with provenance and its data for download: CSV of equal columns, or else JSON."""
-        from IPython.display import display
         from matplotlib import pyplot as plt
 
         about = self._provenance()
@@ -117,8 +117,6 @@ class Page:
 
 
 def _show_html(kind: str, content: str) -> None:
-    from IPython.display import HTML, display
-
     display(HTML(f'<p class="{kind}">{content}</p>'))  # type: ignore[no-untyped-call]
 
 
@@ -138,8 +136,6 @@ def rounded(value: float, digits: int = 3) -> str:
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
     """A table for display in a notebook."""
-    from IPython.display import Markdown
-
     lines = ["| " + " | ".join(map(str, line)) + " |" for line in (header, ["---"] * len(header), *rows)]
     return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
