@@ -23,10 +23,7 @@ LOCK = Path("_build", ".lock")
 
 @contextmanager
 def only_build(lock: Path) -> Iterator[None]:
-    """Holds a lock that the system releases however this process ends; raises BookError if another process holds it.
-
-    The file names the process as long as it runs, and afterwards if it was killed; see `last_holder`.
-    """
+    """Holds a lock, which names this process as long as it runs, or if it was killed; BookError if another holds it."""
     warning = f"{lock} cannot be locked (%s): make sure yourself that no other build runs"
     with locked(lock, wait=False, unable=lambda error: print(warning % error, file=sys.stderr)) as is_mine:
         if not is_mine:
@@ -52,10 +49,7 @@ def holder(lock: Path) -> str:
 
 
 def forget_damaged_trainings(store: Store) -> None:
-    """Removes receipts of artifacts that turned out damaged and were not made anew, so that a step trains them again.
-
-    Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
-    """
+    """Removes receipts of damaged artifacts, so that a step with time and GPU for it trains them, and not a notebook."""
     set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
     lost = [name for name in set_aside if not store.holds(name)]
     for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:

@@ -1,8 +1,4 @@
-"""The claims ledger: what the paper states as a result, beside ours, with a verdict (`gampl_book.verdicts`).
-
-``book/claims.yml`` says where the paper states something, which recorded number of which notebook answers it, and what
-counts as agreement. The same evaluation makes a page (`gampl_book.made_pages`), a test and the command ``claims``.
-"""
+"""The claims ledger, ``book/claims.yml``: what the paper states as a result, which number answers it, and a verdict."""
 
 import math
 import sys
@@ -200,10 +196,7 @@ def _answer(claim: Claim, run: Run) -> Answer:
 
 
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
-    """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
-
-    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; else BookError is raised.
-    """
+    """Write a run's verdicts into fields like ``expect: {laptop: [differs]}``, on one line; returns the changed ids."""
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]
     for j in changed:

@@ -59,10 +59,7 @@ def left_behind() -> list[str]:
 
 
 def refuse_jobs_of_another_machine(holder: str) -> None:
-    """Refuses to take over jobs of a build on another machine, which may still watch them: locks may not reach there.
-
-    The holder has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
-    """
+    """Refuses to take over jobs of a build that "process 7 of login1" may still watch: locks may not reach there."""
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
         remedy = "if it still runs, wait for it; if not, remove the file _build/.lock"
         raise BookError(f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: {remedy}")

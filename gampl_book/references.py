@@ -1,7 +1,7 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
-mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
+A reference is the code, and the text from cells tagged ``nbval-check-output``; nbval runs it again in each build and
+compares that text, so that a number cannot change unnoticed.
 """
 
 import json
@@ -28,7 +28,9 @@ CHECKED = "nbval-check-output"
 INJECTED = "injected-parameters"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
-RELATIVE = 5e-3  # sees an error of 1 %
+# What networks generate, which are the same everywhere (kept_trainings.py), repeats to round-off of single precision;
+# what a page trains itself, such as a classifier, amplifies it. This sees an error of 1 %.
+RELATIVE = 5e-3
 SHARES, ABSOLUTE = "coverage", 0.02  # these move by whole pseudo-experiments when rounding decides one of them
 
 # what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out
@@ -79,11 +81,7 @@ def recorded(results: Path) -> dict[str, dict[str, float | str]]:
 
 
 def differences(ours: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:
-    """The recorded numbers of a notebook that are not those of its reference, each with that one.
-
-    Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
-    single precision. What a page trains itself, such as a classifier, amplifies it.
-    """
+    """The recorded numbers of a notebook that are not those of its reference, each with that one."""
     pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
     tolerances = {name: (RELATIVE, ABSOLUTE if SHARES in name else 1e-12) for name in pairs}
     return {name: p for name, p in pairs.items() if name not in ours or not agree(*p, *tolerances[name])}

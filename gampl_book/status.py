@@ -1,7 +1,4 @@
-"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times.
-
-"To make" has no product yet; "stale" has one that something it depends on has outrun.
-"""
+"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times."""
 
 import csv
 import subprocess
@@ -17,7 +14,7 @@ from gampl_book import ROOT, BookError
 from gampl_book.build import LOCK, holder
 from gampl_book.step import Record, read
 
-COLUMNS = ("done", "running", "failed", "stale", "to make")
+COLUMNS = ("done", "running", "failed", "stale", "to make")  # stale: outrun by what it depends on; to make: no product
 # which product of a step stands for it, by the folder that it is in -> the folder of its log
 LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
 

@@ -37,10 +37,7 @@ class Record(msgspec.Struct):
 
 
 def run(log: Path, command: list[str]) -> int:
-    """Runs a command and records it; returns its exit status, 128 + number if a signal ended it.
-
-    A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
-    """
+    """Runs a command and records it; returns its exit status, 128 + number if a signal ended it."""
     log.parent.mkdir(parents=True, exist_ok=True)
     record = Record("running", socket.gethostname(), os.getpid(), time.time(), os.environ.get("SLURM_JOB_ID"))
     if before := read(log, log.parent):
@@ -51,6 +48,7 @@ def run(log: Path, command: list[str]) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         unblock = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOPS)
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=unblock)
+        # passed on, and the end is waited for: a training writes a checkpoint first
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
         unblock()
