@@ -49,7 +49,7 @@ def holder(lock: Path) -> str:
 
 
 def forget_damaged_trainings(store: Store) -> None:
-    """Removes receipts of damaged artifacts, so that a step with time and GPU for it trains them, and not a notebook."""
+    """Removes receipts of damaged artifacts, so that a step with time and a GPU trains them, and not a notebook."""
     set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
     lost = [name for name in set_aside if not store.holds(name)]
     for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:
@@ -64,32 +64,28 @@ def build(profile: str, targets: list[str], size: str, cluster_name: str, option
     # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
     arguments = [*targets, "--config", f"profile={profile}", f"size={size}", "--nolock", "--logger", "report"]
     arguments += [*cluster.arguments(cluster_name), *options]
-    if cluster_name == "slurm":
-        cluster.refuse_jobs_of_another_machine(last_holder(LOCK))
-    with only_build(LOCK):
-        if cluster_name == "slurm":
-            cluster.cancel_left_behind()
-        forget_damaged_trainings(Store())
-        return _report_on(profile, targets, arguments)
-
-
-def _report_on(profile: str, targets: list[str], arguments: list[str]) -> int:
     interrupts = []  # Snakemake may take one for a failure of its own
 
     def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
         interrupts.append(number)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, interrupt)
-    start = time.monotonic()
-    stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
-    if not index.exists():
-        stamp.unlink(missing_ok=True)
-    before = _modified(stamp)
-    try:
-        code = _run_snakemake(arguments)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    if cluster_name == "slurm":
+        cluster.refuse_jobs_of_another_machine(last_holder(LOCK))
+    with only_build(LOCK):
+        if cluster_name == "slurm":
+            cluster.cancel_left_behind()
+        forget_damaged_trainings(Store())
+        signal.signal(signal.SIGINT, interrupt)
+        start = time.monotonic()
+        stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
+        if not index.exists():
+            stamp.unlink(missing_ok=True)
+        before = _modified(stamp)
+        try:
+            code = _run_snakemake(arguments)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
     if interrupts:
         print(f"\nStopped after {seconds}. What is finished is kept: run make again to go on.", file=sys.stderr)

@@ -1,7 +1,4 @@
-"""What a profile costs: numbers of jobs from the plans, times what one of each takes, as it was measured on a device.
-
-Measurements lie in ``data/costs``, one file for each device, written by ``make costs``. Reading them needs no torch.
-"""
+"""What a profile costs: numbers of jobs from the plans, times what one of each took on a device; needs no torch."""
 
 import math
 from collections.abc import Mapping
@@ -28,7 +25,7 @@ class Work(NamedTuple):
 
 
 def files(project: Path) -> list[Path]:
-    """The measurements that there are in a folder of the project."""
+    """The measurements of `make costs` that a project keeps, one file for each device."""
     return sorted((project / COSTS).glob("*.json"))
 
 

@@ -1,4 +1,4 @@
-"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times."""
+"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes."""
 
 import csv
 import subprocess
@@ -62,20 +62,26 @@ def plan(profile: str) -> list[Step]:
     return steps
 
 
-def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
-    """Core time in s of what is not done, by its last runs, else its kind's median; and the number of unknown steps."""
+def rest(steps: Sequence[Step], now: float) -> str:
+    """How long what is not done takes, in a sentence: by the last run of each step, else by the median of its kind."""
+    to_do = [one for one in steps if one.state != "done"]
+    if not to_do:
+        return f"All {len(steps)} steps are done."
     times = defaultdict[str, list[float]](list)
     for kind, record in ((one.kind, one.record) for one in steps):
         if record and record.state == "done" and record.seconds is not None:
             times[kind].append(record.seconds)
-    total, unknown = 0.0, 0
-    for kind, _, state, record in (one for one in steps if one.state != "done"):
+    seconds, unknown = 0.0, 0
+    for kind, _, state, record in to_do:
         known = times[kind] if record is None or record.seconds is None else [record.seconds]
         if known:
-            total += max(0.0, median(known) - (now - record.started if record and state == "running" else 0.0))
+            seconds += max(0.0, median(known) - (now - record.started if record and state == "running" else 0.0))
         else:
             unknown += 1
-    return total, unknown
+    if unknown == len(to_do):
+        return f"How long the {unknown} steps that are left take is not known: none of their kinds has run here yet."
+    left_out = f"; {unknown} steps of kinds that never ran here are not counted" if unknown else ""
+    return f"The rest takes about {_duration(seconds)} of one core or GPU, by times measured here{left_out}."
 
 
 def _duration(seconds: float) -> str:
@@ -83,14 +89,6 @@ def _duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def rest(steps: int, unknown: int, seconds: float) -> str:
-    """How long what is not done takes, in a sentence."""
-    if unknown == steps:
-        return f"How long the {steps} steps that are left take is not known: none of their kinds has run here yet."
-    known = f"The rest takes about {_duration(seconds)} of one core or GPU, by times measured here"
-    return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
 
 
 def status(profile: str) -> None:
@@ -107,7 +105,4 @@ def status(profile: str) -> None:
     lines += [f"failed: {one.log}" for one in steps if one.state == "failed"]
     build = holder(ROOT / LOCK)
     lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")
-    left, unknown = seconds_left(steps, now)
-    to_do = sum(one.state != "done" for one in steps)
-    lines.append(rest(to_do, unknown, left) if to_do else f"All {len(steps)} steps are done.")
-    print("\n".join(lines))
+    print("\n".join([*lines, rest(steps, now)]))
