@@ -12,7 +12,7 @@ import yaml
 from gampl_book import KEPT_RESULTS, BookError, read_results
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
-from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
+from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, WIDE, Range, Recorded, Says, Verdict, combine
 
 Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
 Results = Mapping[str, Run]  # by profile
@@ -98,7 +98,8 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Verdict.REPRODUCED, ""
         if not self.claimed.meets(interval):
             return Verdict.DIFFERS, ""
-        if interval.is_wide:
+        near, far = sorted(map(abs, interval))
+        if interval.low * interval.high <= 0 or far == math.inf or far >= WIDE * near:
             return Verdict.NOT_TESTED, "the interval is too wide to tell"
         if self.says in (Says.BELOW, Says.ABOVE):
             return Verdict.NOT_EXCLUDED, "the interval lies on both sides of the bound"

@@ -51,12 +51,6 @@ class Range(NamedTuple):
         """Whether the two have a number in common."""
         return self.low <= other.high and other.low <= self.high
 
-    @property
-    def is_wide(self) -> bool:
-        """Whether it spans a factor of ten or more, reaches to infinity or includes zero."""
-        near, far = sorted((abs(self.low), abs(self.high)))
-        return self.low * self.high <= 0 or far == math.inf or far >= WIDE * near
-
 
 class Recorded(NamedTuple):
     """A number that a notebook recorded; without an interval it has none, or its error was not found."""
