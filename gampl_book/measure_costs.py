@@ -41,15 +41,13 @@ def seconds(work: Callable[[int], object], sizes: Sequence[int], device: torch.d
     return times
 
 
-def seconds_per_step(
-    one: Training, numbers: Sequence[int], data_of: Callable[[int], Data], device: torch.device
-) -> float:
-    """Time of a step, free of that of the start: the difference between a longer and a shorter training."""
+def seconds_per_step(one: Training, data: dict[int, Data], device: torch.device) -> float:
+    """Time of a step of members side by side, free of that of the start, from a longer and a shorter training."""
 
     def train_for(steps: int) -> None:
-        fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1)
+        short = replace(one, fit=replace(one.fit, steps=steps, validate_every=steps, warmup=1))
         with TemporaryDirectory() as folder:
-            train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
+            train(list(data), short, data.__getitem__, Path(folder, "checkpoint"), "timing", device)
 
     few, many = (2, 6) if device.type == "cpu" else (100, 1100)
     _, short, long = seconds(train_for, (few, few, many), device)  # the first warms up
@@ -58,10 +56,9 @@ def seconds_per_step(
 
 def of_a_ring(one: Training, device: torch.device) -> dict[str, float]:
     """A training of the rings: all members of an ensemble side by side, or one Bayesian network."""
-    events = ring_ensembles.data(one)
-    numbers = [0] if one.posterior == "bayesian" else list(range(one.members))
+    events, numbers = ring_ensembles.data(one), range(1 if one.posterior == "bayesian" else one.members)
     data = {number: Data(events(number) if callable(events) else events) for number in numbers}
-    return {"seconds_per_step": seconds_per_step(one, numbers, data.__getitem__, device)}
+    return {"seconds_per_step": seconds_per_step(one, data, device)}
 
 
 def of_events(one: Training, profile: str, device: torch.device) -> dict[str, float]:
@@ -70,7 +67,7 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
     batch = min(CPU_BATCH, one.fit.batch_size) if on_cpu else one.fit.batch_size
     short = replace(one, n_train=N_TRAIN, fit=replace(one.fit, batch_size=batch))
     data = Data(training_events(short, "smoke"))  # bundled ones
-    step = seconds_per_step(short, [0], lambda _: data, device)
+    step = seconds_per_step(short, {0: data}, device)
     generator = untrained(short, data, 0, device, event_studies.solver(profile)).generator
     n = 64 if on_cpu else generator.gpu_batch_size
     size, stream = None if on_cpu else n, torch_generator(1, "generated", device=device)

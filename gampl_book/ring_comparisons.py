@@ -16,8 +16,6 @@ from gampl.training.ensemble import Ensemble
 from gampl_book.ring_ensembles import ring, training_events
 
 Events = NDArray[np.float64]
-Summaries = Mapping[str, Observable]
-Tested = dict[tuple[str, str], Amplification]
 
 BULK = GaussianRing(2).shells(20)[1:19]  # the same radii in every dimension
 
@@ -38,12 +36,12 @@ def compare_members(
     outcome: Ensemble,
     references: Mapping[str, Events],
     n_gen: ArrayLike,
-    summaries: Callable[[int], Summaries],
+    summaries: Callable[[int], Mapping[str, Observable]],
     *,
     members: int,
     seed: int,
     cut: Callable[[int], Cut] | None = None,
-) -> Tested:
+) -> dict[tuple[str, str], Amplification]:
     """Test the first members' events against several references with several summaries, in one pass over each stream.
 
     References are true events by name, each (n, dim), of which "training" is labelled as used in the training; n_gen
