@@ -105,7 +105,9 @@ class Environment:
                 need = f"about 3 GB are needed, {free / 1e9:.1f} GB are free in {self.root}"
                 raise SetupError(f"Too little disk space: {need}.\nMake room, then run make again.")
         if not self.folder.exists():
-            self._make_empty()
+            _say(f"Making .venv with Python {sys.version.split()[0]}")
+            # not sys.executable: in an activated .venv that is the file which is about to be made
+            run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
         if self.is_complete():
             _say("The project's folder was moved: installing it at its new place")
             options = ["--no-deps", "--no-build-isolation", "-e", "."]
@@ -118,11 +120,6 @@ class Environment:
             raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
         # half of it, of a make that was killed, is not JSON: as good as none
         self.stamp.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
-
-    def _make_empty(self) -> None:
-        _say(f"Making .venv with Python {sys.version.split()[0]}")
-        # not sys.executable: in an activated .venv that is the file which is about to be made
-        run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:

@@ -67,16 +67,27 @@ class Project:
 FULL = ["install -c constraints.txt -e .[networks,lorentz,classifier,events,simulation,book,cluster,dev]"]
 
 
+FAKE_PYTHON = f"""\
+#!{sys.executable}
+import subprocess, sys
+from pathlib import Path
+
+_, *command, folder = sys.argv
+assert command == ["-m", "venv"]
+subprocess.run([{sys.executable!r}, "-m", "venv", "--without-pip", folder], check=True)
+pip = next(Path(folder, "lib").glob("python*")) / "site-packages/pip"
+pip.mkdir()
+(pip / "__init__.py").touch()
+(pip / "__main__.py").write_text({FAKE_PIP!r})
+"""
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    def make_empty(self) -> None:
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.folder], check=True)
-        site = next((self.folder / "lib").glob("python*")) / "site-packages"
-        (site / "pip").mkdir()
-        (site / "pip/__init__.py").touch()
-        (site / "pip/__main__.py").write_text(FAKE_PIP)
-
-    monkeypatch.setattr(bootstrap.Environment, "_make_empty", make_empty)
+    python = tmp_path / "python3"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     return Project(tmp_path / "a folder")
 
 
@@ -231,10 +242,10 @@ def test_no_ensurepip(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("number", "sentence"), [(errno.EROFS, "cannot be written"), (errno.ENOSPC, "disk is full")])
 def test_the_system_refuses(project, capsys, monkeypatch, number, sentence):
-    def refuse(self) -> None:
+    def refuse(*arguments, **options) -> None:
         raise OSError(number, os.strerror(number), ".venv")
 
-    monkeypatch.setattr(bootstrap.Environment, "_make_empty", refuse)
+    monkeypatch.setattr(bootstrap, "run", refuse)
     assert bootstrap.main(project.root) == 1
     assert sentence in capsys.readouterr().err
 
