@@ -27,5 +27,4 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 
 def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
     """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
-    both_nan = math.isnan(one) and math.isnan(other)
-    return both_nan or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
+    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))

@@ -73,6 +73,5 @@ def _probability_below(member: AutoregressiveTransformer, radii: Tensor, uniform
     """P(|x| < r) for each radius: (V,), (n, d - 1), (n, d - 1) -> (V,)."""
     x, last = member.conditional(uniform, normal)  # (n, d - 1), mixture (n, K)
     last = Mixture(*(part.unsqueeze(-2) for part in last))  # (n, 1, K)
-    rest = radii.square() - x.square().sum(-1, keepdim=True)  # (n, V)
-    half_length = rest.clamp_min(0.0).sqrt()
+    half_length = (radii.square() - x.square().sum(-1, keepdim=True)).clamp_min(0.0).sqrt()  # (n, V)
     return (last.cdf(half_length) - last.cdf(-half_length)).mean(0)

@@ -76,8 +76,8 @@ class Page:
         from myst_nb import glue
 
         entry: dict[str, Any] = {"value": _plain(float(value))}
-        text = str(value) if isinstance(value, int) else rounded(value, digits)
-        glue(f"{self.notebook}_{name}", text, display=False)
+        words = str(value) if isinstance(value, int) else rounded(value, digits)
+        glue(f"{self.notebook}_{name}", words, display=False)
         if interval is not None:
             entry |= {"interval": [_plain(float(end)) for end in interval], "level": level}
             for end, x in zip(("low", "high"), interval, strict=True):

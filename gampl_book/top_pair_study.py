@@ -56,8 +56,7 @@ class TopPairStudy:
                 page.count_training(history.seconds, history.device)
         events = {f"training {extra}j": array_digest(e) for extra, e in study.training.items()}
         events |= {f"holdout {extra}j": array_digest(e) for extra, e in study.holdout.items()}
-        posterior = one[EXTRA_JETS[0]].posterior
-        page.made_of(event_trainings=settings | {"posterior": posterior}, sha256_of_events=events)
+        page.made_of(event_trainings=settings | {"posterior": one[0].posterior}, sha256_of_events=events)
         for extra in EXTRA_JETS:
             page.record(f"n_train_{extra}j", len(study.training[extra]))
             page.record(f"n_gen_{extra}j", study.n_gen[extra])
