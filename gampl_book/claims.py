@@ -21,6 +21,23 @@ LEDGER = Path("book", "claims.yml")
 CHECK = "check"  # the section of our own checks
 
 
+class Answer(NamedTuple):
+    """Our number for a claim in one profile, or that it has none."""
+
+    verdict: Verdict = Verdict.NOT_ATTEMPTED
+    ours: Recorded | None = None
+    why: str = ""  # the sentence that explains the verdict, if it needs one
+
+    def __str__(self) -> str:
+        if self.ours is None:
+            return "–"
+        value, interval, level = self.ours
+        if interval is None:
+            return rounded(value, 4)
+        at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
+        return f"{rounded(value)} ({rounded(interval.low)} to {rounded(interval.high)}{at})"
+
+
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the ledger; raises ValueError if a field makes no sense for what the claim says."""
 
@@ -77,50 +94,34 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Range(self.paper - self.tolerance, self.paper + self.tolerance)
         return self.claimed
 
-    def judge(self, ours: Recorded) -> tuple[Verdict, str]:
-        """Compare our number with the claim; returns the verdict and the sentence that explains it."""
+    def judge(self, ours: Recorded) -> Answer:
+        """Compare our number with the claim."""
         interval = ours.interval or Range(ours.value, ours.value)
         if any(map(math.isnan, (ours.value, *interval))):
-            return Verdict.NOT_TESTED, "this run has no number for it"
+            return Answer(Verdict.NOT_TESTED, ours, "this run has no number for it")
         if self.says is Says.LAW:
             tail = (1 - LEVEL) / 2
             if tail <= ours.value <= 1 - tail:
-                return Verdict.NOT_EXCLUDED, "the test does not reject, which does not prove it"
-            return Verdict.DIFFERS, f"the test rejects at {100 * LEVEL:g} %"
+                return Answer(Verdict.NOT_EXCLUDED, ours, "the test does not reject, which does not prove it")
+            return Answer(Verdict.DIFFERS, ours, f"the test rejects at {100 * LEVEL:g} %")
         if ours.interval is None:
             if self.tolerance is None and not self.exact:
-                return Verdict.NOT_TESTED, "recorded without an interval"
+                return Answer(Verdict.NOT_TESTED, ours, "recorded without an interval")
         elif ours.level is None:
-            return Verdict.NOT_TESTED, "its interval has no level"
+            return Answer(Verdict.NOT_TESTED, ours, "its interval has no level")
         elif ours.level != LEVEL:
-            return Verdict.NOT_TESTED, f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
+            why = f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
+            return Answer(Verdict.NOT_TESTED, ours, why)
         if self.agreement.holds(interval):
-            return Verdict.REPRODUCED, ""
+            return Answer(Verdict.REPRODUCED, ours)
         if not self.claimed.meets(interval):
-            return Verdict.DIFFERS, ""
+            return Answer(Verdict.DIFFERS, ours)
         near, far = sorted(map(abs, interval))
         if interval.low * interval.high <= 0 or far == math.inf or far >= WIDE * near:
-            return Verdict.NOT_TESTED, "the interval is too wide to tell"
+            return Answer(Verdict.NOT_TESTED, ours, "the interval is too wide to tell")
         if self.says in (Says.BELOW, Says.ABOVE):
-            return Verdict.NOT_EXCLUDED, "the interval lies on both sides of the bound"
-        return Verdict.CONSISTENT, ""
-
-
-class Answer(NamedTuple):
-    """Our number for a claim in one profile, or that it has none."""
-
-    verdict: Verdict = Verdict.NOT_ATTEMPTED
-    ours: Recorded | None = None
-    why: str = ""
-
-    def __str__(self) -> str:
-        if self.ours is None:
-            return "–"
-        value, interval, level = self.ours
-        if interval is None:
-            return rounded(value, 4)
-        at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
-        return f"{rounded(value)} ({rounded(interval.low)} to {rounded(interval.high)}{at})"
+            return Answer(Verdict.NOT_EXCLUDED, ours, "the interval lies on both sides of the bound")
+        return Answer(Verdict.CONSISTENT, ours)
 
 
 class Judged(NamedTuple):
@@ -191,9 +192,8 @@ def _answer(claim: Claim, run: Run) -> Answer:
         numbers.append(Recorded(float(entry["value"]), interval, entry.get("level")))
     if not numbers:
         return Answer()
-    ours = combine(numbers, [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])])
-    verdict, why = claim.judge(ours)
-    return Answer(verdict, ours, why)
+    signs = [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])]
+    return claim.judge(combine(numbers, signs))
 
 
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
