@@ -5,12 +5,14 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "gampl", ROOT / "gampl_book")  # whose files are ours: a change in them is a change of what they make
 KEPT_RESULTS = "data/results"  # of larger and of earlier runs, by profile
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 COSTS = "data/costs"  # what units of the work have cost, by device; those of whole runs below "runs"
 
 
@@ -25,5 +27,4 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 
 def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
     """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
-    both_nan = math.isnan(one) and math.isnan(other)
-    return both_nan or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
+    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))

@@ -3,8 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 from gampl_book import BookError, cluster
 from gampl_book.profiles import PROFILES
@@ -40,10 +40,14 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seconds", type=float, metavar="S", help=seconds)
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
 
+    command("status", "status:status", "Say how far the book's work is.", "laptop")
+    command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
+    command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
+    command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
+    command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
+
     costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")
     costs.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")
-
-    command("status", "status:status", "Say how far the book's work is.", "laptop")
 
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
     notebook.add_argument("source", type=Path, help="py:percent notebook, such as notebooks/gaussian_line.py")
@@ -56,14 +60,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("notebook", help="its name, such as gaussian_line")
     check.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
 
-    command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
-    command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
-
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
-
-    command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
-    command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
 
     settings = command("other-settings", "references:other_settings", "Run smoke notebooks as on another processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
@@ -96,9 +94,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
     options = vars(parser().parse_args(arguments))
-    module, _, function = options.pop("run").partition(":")
     try:
-        return getattr(import_module(f"gampl_book.{module}"), function)(**options) or 0
+        return resolve_name(f"gampl_book.{options.pop('run')}")(**options) or 0
     except (BookError, ValueError, OSError, FloatingPointError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
