@@ -34,7 +34,7 @@ help:
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference), with new networks where needed (data/trainings)"
-	@echo "make keep        keep this run's numbers and costs, PROFILE=..., in data"
+	@echo "make keep        keep this run's numbers, costs and (laptop) networks, PROFILE=..., in data"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
 	@echo "make costs       time the units of the paper profile's work on this machine, for the page Run it at paper scale"
@@ -77,8 +77,10 @@ reference: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) -m gampl_book reference
 
+# a reader's book takes minutes, because the networks of the laptop profile come with the project
 keep: environment
 	@$(PROJECT_PYTHON) -m gampl_book keep --profile $(PROFILE)
+	@$(if $(filter laptop,$(PROFILE)),$(PROJECT_PYTHON) -m gampl_book keep-networks --profile laptop)
 
 costs: environment
 	@$(PROJECT_PYTHON) -m gampl_book costs

@@ -44,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
     command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
     command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
     command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
-    command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
+    command("keep-networks", "transport:keep", "Keep a run's networks in data/trainings.", "laptop")
+    command("keep-trainings", "kept_trainings:renew", "Renew the networks that the tests use, in data/trainings.")
 
     costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")
     costs.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")

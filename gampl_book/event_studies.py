@@ -120,7 +120,7 @@ def _training(
         batch_size=own.get("batch_size", settings["batch_size"]),
         learning_rate=own.get("learning_rate", settings["learning_rate"]),
         warmup=min(settings["warmup"], here["steps"] // 5),
-        **{name: settings[name] for name in ("validate_every", "patience", "ema")},
+        **{name: here.get(name, settings[name]) for name in ("validate_every", "patience", "ema")},
     )
     posterior, members = own.get("posterior", "bootstrap"), own.get("members", settings["members"])
     return Training(process, n_train, Architecture(**size), posterior, members, seed, fit)

@@ -1,7 +1,7 @@
 """Keeps what the references of the tests are made with: trained networks, and how well a training does.
 
 The numbers of the smoke book are compared with committed ones. So that they do not depend on the processor that trains,
-its networks are kept in ``data/trainings``, where the store finds them by their keys. That trainings are
+its networks are kept in ``data/trainings/smoke``, where the store finds them by their keys. That trainings are
 still right is seen from their losses: each kind's must lie in the band that perturbed trainings have filled.
 """
 
@@ -22,6 +22,7 @@ from scipy.stats import t
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
+from gampl.training.ensemble import Trained
 from gampl.training.fit import History, fit
 from gampl.training.settings import POSTERIORS, Fit, Ring, Training
 from gampl.training.step import Trainable
@@ -94,14 +95,14 @@ def representatives() -> list[str]:
     return rings + [f"{name}/0" for name in ensembles if name.startswith(("top_pair_0j/", f"{smallest}/"))]
 
 
-def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0) -> float:
+def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0, profile: str = PROFILE) -> float:
     """The loss of the weights that a training ends with; it really takes place.
 
     The mean of the members on held-back events; of Bayesian networks, which hold none back, on the training events.
     Each initial weight is changed by a perturbation times a normal number, relatively, and the learning rate is
     multiplied by `rate`.
     """
-    training = plan.trainings(PROFILE, SEED)[name]
+    training = plan.trainings(profile, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
 
     def perturbed_fit(trainable: Trainable, settings: Fit, **options: Any) -> History:
@@ -113,17 +114,22 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
 
     with tempfile.TemporaryDirectory() as folder, patch("gampl.training.train.fit", perturbed_fit):
         store = Store(folder)
-        store.kept = None
+        store.kept = ()
         if name.startswith("ring"):
             trained = ring_ensembles.train_or_load(training, store, device="cpu").trained
         else:
             number = int(name.rpartition("/")[2])
-            events = event_ensembles.training_events(training, PROFILE, number)
+            events = event_ensembles.training_events(training, profile, number)
             trained = train_members(training, events, store, members=[number], device="cpu")
+    return end(name, trained)
+
+
+def end(name: str, trained: Sequence[Trained]) -> float:
+    """The loss of the weights that a training has ended with, see `loss`."""
     histories = [one.history for one in trained if one.history is not None]
     if len(histories) < len(trained):
         raise ValueError(f"{name}: the training diverged")
-    if training.posterior == "bayesian":
+    if trained[0].training.posterior == "bayesian":
         return float(histories[0].train_loss[-1].mean())
     return float(np.mean([np.nanmin(history.validation_loss) for history in histories]))
 
@@ -142,10 +148,11 @@ def band(name: str) -> dict[str, float]:
 
 def renew() -> None:
     """Keeps the trainings and the bands of their losses."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), FOLDER)
-    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
-    print(f"{FOLDER.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
+    folder = FOLDER / PROFILE
+    folder.mkdir(parents=True, exist_ok=True)
+    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
     rule = {"runs": RUNS, "perturbation": PERTURBATION, "false_alarms": FALSE_ALARMS, "narrowest": NARROWEST}
     bands = {name: band(name) for name in representatives()}
     write_bytes(BANDS, (json.dumps({"rule": rule, "bands": bands}, indent=1) + "\n").encode())

@@ -6,6 +6,8 @@
 Weights travel, and results about generated events; the events themselves, which are many, stay behind.
 """
 
+import shutil
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -16,7 +18,7 @@ from typing import Any
 from safetensors import safe_open
 
 from gampl.store.artifacts import ARRAYS, DAMAGE, DESCRIPTION, Artifact, Store, key_digest
-from gampl_book import BookError, kept_trainings, parts, plan
+from gampl_book import BookError, event_ensembles, event_studies, kept_trainings, parts, plan
 from gampl_book.pages import commit
 from gampl_book.parts import FILES, Key, Manifest, Weights
 
@@ -60,6 +62,20 @@ def pack(profile: str, seed: int, megabytes: float, folder: Path) -> None:
         print(f"Missing, or not complete: {family}/{', '.join(numbers)}")
 
 
+def keep(profile: str, seed: int = 1) -> None:
+    """Keeps what `pack` would pack with the project, in place of what was kept of the profile before."""
+    digests = [key_digest(key) for keys in _trainings(profile, seed).values() for key in keys]
+    _, artifacts = _artifacts(Store(), digests)
+    folder = kept_trainings.FOLDER / profile
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{profile}-") as temporary:
+        for artifact in artifacts:
+            shutil.copytree(artifact, Path(temporary, artifact.parent.name, artifact.name))
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(temporary, folder)
+    size = sum((artifact / name).stat().st_size for artifact in artifacts for name in FILES)
+    print(f"{folder}: {len(artifacts)} artifacts, {size / 1e6:.1f} MB")
+
+
 def unpack(files: Sequence[Path], other_code: bool) -> int:
     """Stores what parts hold, under the keys of this installation, whose packages may have other versions.
 
@@ -97,6 +113,9 @@ def unpack(files: Sequence[Path], other_code: bool) -> int:
         )
     for reason, names in refused.items():
         print(f"Refused {len(names)} artifacts that {reason}: {', '.join(dict.fromkeys(names))}")
+    for profile, seed in {(about.profile, about.seed) for about in (parts.read(path)[0] for path in in_order)}:
+        if event_studies.is_trained_elsewhere(profile):
+            event_ensembles.note_available(profile, seed)
     return 1 if refused else 0
 
 
@@ -139,7 +158,7 @@ def _artifacts(store: Store, needed: Sequence[str]) -> tuple[dict[str, Weights],
     With each folder goes the digest of the weights that it belongs to.
     """
     weights, folders = dict[str, Weights](), {digest: dict[str, Path]() for digest in needed}
-    for root in filter(None, (store.kept, store.root)):
+    for root in (*store.kept, store.root):
         for folder in (path.parent for path in root.glob(f"[0-9a-f][0-9a-f]/[0-9a-f]*/{DESCRIPTION}")):
             try:
                 key = parts.describe((folder / DESCRIPTION).read_bytes()).key
