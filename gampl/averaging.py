@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats, Interval
 from gampl.regions import Placed, Regions
-from gampl.result import Amplification, Note, NoteCode, State, Worth
-from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
+from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
 from gampl.spread import Spread, averaging_curve, n_equiv
 
 MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `Spread.of_heavy_tails`

@@ -15,11 +15,11 @@ from scipy import stats
 
 from gampl import kolmogorov
 from gampl.basics import Interval
-from gampl.distances import Distances, summarise
-from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
+from gampl.distances import summarise
+from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, Note, NoteCode, State
-from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, weight_notes
+from gampl.samples import Weights, accumulate, as_events, gather, mean_size
 
 FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
 ReferenceIs = Literal["holdout", "training"]
@@ -58,13 +58,13 @@ def from_samples(
         ValueError: If an argument is not as described, or too many events are lost.
     """
     values = summarise(summary, as_events(reference, "reference"))
-    start, number = partial(Distances, values), partial(summarise, summary)
+    start, number = partial(KolmogorovSmirnov, values), partial(summarise, summary)
     distances = accumulate(members, weights, n_gen, start, number, progress)
     return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
 
 
 def from_tallies(
-    tallies: Iterable[Distances],
+    tallies: Iterable[KolmogorovSmirnov],
     n_train: int,
     *,
     level: float = 0.683,
@@ -87,12 +87,12 @@ def from_tallies(
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    n_ref, notes = members[0].reference.size, tuple(_notes(members))
+    n_ref, notes = members[0].n_ref, tuple(_notes(members))
     table, n_gen = distances[:, grows], sizes[grows]
     return from_distances(table, n_gen, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
 
 
-def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
+def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     if n_lost := sum(tally.n_lost for tally in tallies):
         yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")

@@ -1,6 +1,6 @@
-"""Kolmogorov-Smirnov distances at nested prefixes of streams, and of many summaries in one pass."""
+"""Kolmogorov-Smirnov distances of many summaries of one stream at nested prefixes, in one pass."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,48 +13,6 @@ from gampl.regions import Observable
 from gampl.samples import Accumulator, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
-
-
-class Distance(NamedTuple):
-    """The distance of Eq. (33) after some events."""
-
-    n_gen: int  #: events behind it
-    n_effective: float  #: events of equal weight that fluctuate as much
-    distance: float
-
-
-class Distances(Accumulator):
-    """Distances at nested prefixes of a member's sample to a reference, see `gampl.kolmogorov.KolmogorovSmirnov`.
-
-    For the other arguments see `gampl.samples.Accumulator`.
-    """
-
-    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
-        super().__init__(steps, name)
-        self.reference = np.asarray(reference)
-        self._test: KolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
-        self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
-
-    def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
-        """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
-        if self._test is None:
-            raise ValueError("these distances are closed: no further events are accepted")
-        for part, is_complete in self.parts(~np.isfinite(values), weights):
-            self._test.update(values[part], None if weights is None else weights[part])
-            if is_complete and self._test.total > 0:
-                self.prefixes.append(self.now)
-
-    def close(self) -> None:
-        """Keep the distances and let go of the memory that further events would need."""
-        if self._test is not None and self._test.total > 0:
-            self._closed, self._test = self.now, None
-
-    @property
-    def now(self) -> Distance:
-        """The distance to all events so far; errors are those of `KolmogorovSmirnov.distance`."""
-        if self._test is None:
-            return self._closed
-        return Distance(self.n_gen, self._test.n_effective, self._test.distance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +56,7 @@ def trace(
             or a reference is unusable.
     """
     sizes = prefix_sizes(n_gen)
-    tests = [Distances(c.reference, steps=()) for c in comparisons]
+    tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
     distances, n_kept, stream = [], [], Accumulator(sizes)
@@ -110,7 +68,7 @@ def trace(
                 test.update(values[id(c.summary), id(c.keep)])
             if is_complete:
                 n_kept.append([test.n_gen for test in tests])
-                distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
+                distances.append([test.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
             progress(stream.n_gen)
     for test in tests:

@@ -1,66 +1,81 @@
 """The Kolmogorov-Smirnov distance of a stream to a small sample, its law, and where it crosses that of true events."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from gampl.basics import Floats, Interval
+from gampl.samples import Accumulator
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
 
 
-class KolmogorovSmirnov:
+class Distance(NamedTuple):
+    """The distance of Eq. (33) after some events."""
+
+    n_gen: int  #: events behind it
+    n_effective: float  #: events of equal weight that fluctuate as much
+    distance: float
+
+
+class KolmogorovSmirnov(Accumulator):
     """Largest difference between the empirical distribution functions of a reference sample and a stream, Eq. (33).
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
     distance is exact at any time, after any number of values, ties included, and memory does not grow. Values of the
     stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
-    that share a cell of a fine grid with a reference point are sorted.
+    that share a cell of a fine grid with a reference point are sorted. Those that are not finite lie above all
+    reference points, so that they change the distance by no more than their share.
 
-    Attributes:
-        n_gen: Values of the stream so far.
-        n_lost: Those that are not finite. They lie above all reference points, so that they change the distance by no
-            more than their share.
-
-    Raises:
-        ValueError: If the reference, shape (n_ref,), is empty, has a value that is not finite, or a single one only.
+    The reference is of shape (n_ref,); a ValueError if it is empty, has a value that is not finite, or a single one
+    only. The distance is kept at prefixes if ``steps`` are given: see `gampl.samples.Accumulator`.
     """
 
-    def __init__(self, reference: ArrayLike) -> None:
-        values = np.asarray(reference)
+    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = (), name: str = "") -> None:
+        super().__init__(steps, name)
+        self.reference = values = np.asarray(reference)
         if values.ndim != 1 or values.size == 0:
             raise ValueError(f"reference must hold one number per event, shape (n_ref,), got {values.shape}")
         if bad := int((~np.isfinite(values)).sum()):
             raise ValueError(f"reference: {bad} of {values.size} values are not finite")
-        self.points, repeats = np.unique(values, return_counts=True)
-        if self.points.size == 1 < values.size:
-            constant = f"all {values.size} values are {self.points[0]:g}"
+        self._points, repeats = np.unique(values, return_counts=True)
+        if self._points.size == 1 < values.size:
+            constant = f"all {values.size} values are {self._points[0]:g}"
             raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
-        self.n_ref, self.n_gen, self.n_lost, self.is_weighted = values.size, 0, 0, False
+        self.n_ref = values.size
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
-        self._up_to, self._below = np.zeros((2, 2, self.points.size))
+        self._up_to, self._below = np.zeros((2, 2, self._points.size))
         # but values without weights that share no cell of the grid with a point are counted by cell only
-        self._grid = _Grid(self.points)
+        self._grid = _Grid(self._points)
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
+        self._closed: Distance | None = None
 
-    def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
+    def update(self, batch: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
 
-        Raises:
-            ValueError: If there is not one finite weight for each value.
+        A ValueError if the distance is closed, the values are not of this shape, or as `parts` says.
         """
-        x = np.asarray(values)
-        if x.ndim != 1:
-            raise ValueError(f"values must hold one number per event, shape (n,), got {x.shape}")
-        finite = np.isfinite(x)
+        if self._closed is not None:
+            raise ValueError("this distance is closed: no further events are accepted")
+        values, w = np.asarray(batch), None if weights is None else np.asarray(weights, dtype=np.float64)
+        if values.ndim != 1:
+            raise ValueError(f"values must hold one number per event, shape (n,), got {values.shape}")
+        finite = np.isfinite(values)
+        for part, is_complete in self.parts(~finite, w):
+            self._add(values[part], finite[part], None if w is None else w[part])
+            if is_complete and self.total > 0:
+                self.prefixes.append(self.now)
+
+    def _add(self, x: NDArray[Any], finite: NDArray[np.bool_], weights: Floats | None) -> None:
         n_finite = int(finite.sum())
         if weights is None:
             batch = x[finite] if n_finite < x.size else x
@@ -70,21 +85,25 @@ class KolmogorovSmirnov:
             sums: NDArray[Any] = np.arange(ordered.size + 1)[None]
             self._all += x.size
         else:
-            w = np.asarray(weights, dtype=np.float64)
-            if w.shape != x.shape:
-                raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
-            if bad := int((~np.isfinite(w)).sum()):
-                raise ValueError(f"weights: {bad} of {w.size} are not finite")
             order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
             ordered = x[order][:n_finite]
             sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
-            np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+            np.cumsum([weights[order], weights[order] ** 2], axis=1, out=sums[:, 1:])
             self._all += sums[:, -1]
-            self.is_weighted = True
-        self._up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
-        self._below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self.n_gen += x.size
-        self.n_lost += x.size - n_finite
+        self._up_to += sums[:, np.searchsorted(ordered, self._points, side="right")]
+        self._below += sums[:, np.searchsorted(ordered, self._points, side="left")]
+
+    def close(self) -> None:
+        """Keep the distance and let go of the memory that further values would need."""
+        if self._closed is None and self.total > 0:
+            self._closed = self.now
+            del self._points, self._reference_up_to, self._reference_below, self._up_to, self._below
+            del self._grid, self._in_cell
+
+    @property
+    def now(self) -> Distance:
+        """The distance to all values so far; errors are those of `distance`."""
+        return self._closed or Distance(self.n_gen, self.n_effective, self.distance)
 
     @property
     def total(self) -> float:
@@ -107,11 +126,7 @@ class KolmogorovSmirnov:
 
     @property
     def distance(self) -> float:
-        """The distance to all values so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The distance to all values so far; a ValueError if their number or weight is not positive."""
         up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
         return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
 

@@ -1,5 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth, with warnings and words."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,6 +63,15 @@ class Note(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
+    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
+    n_effective, n_gen = min(sizes, default=(0.0, 0))
+    if n_gen:
+        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
+    if n_effective < 0.1 * n_gen:
+        yield NoteCode.LONG_TAIL()
 
 
 def significant(number: float, digits: int) -> float:

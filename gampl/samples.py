@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from gampl.basics import Floats
-from gampl.result import Note, NoteCode
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
@@ -217,12 +216,9 @@ class Accumulator:
             self.is_weighted = True
             self._weight += float(np.abs(weights).sum())
             self._weight_lost += float(np.abs(weights[lost]).sum())
-        return self._cut(len(lost))
-
-    def _cut(self, n: int) -> Iterator[tuple[slice, bool]]:
         start = 0
-        while start < n:
-            stop = int(min(n, start + self._next - self.n_gen))
+        while start < lost.size:
+            stop = int(min(lost.size, start + self._next - self.n_gen))
             self.n_gen += stop - start
             is_complete = bool(self.n_gen == self._next)
             if is_complete:
@@ -278,12 +274,3 @@ def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[
         members.append(accumulator)
     fewest = min((member.n_gen for member in members), default=0)
     return members, list(zip(*([p for p in m.prefixes if p.n_gen < fewest] for m in members), strict=True))
-
-
-def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
-    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
-    n_effective, n_gen = min(sizes, default=(0.0, 0))
-    if n_gen:
-        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
-    if n_effective < 0.1 * n_gen:
-        yield NoteCode.LONG_TAIL()
