@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.regions import Observable
+from gampl.regions import Observable, mask
 from gampl.samples import Accumulator, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
@@ -62,7 +62,8 @@ def trace(
     distances, n_kept, stream = [], [], Accumulator(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
         for part, is_complete in stream.parts(np.zeros(len(batch), dtype=bool), None):
-            kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
+            events = batch[part]
+            kept = {cut: events if keep is None else events[mask(keep, events, "keep")] for cut, keep in cuts.items()}
             values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
                 test.update(values[id(c.summary), id(c.keep)])
@@ -84,12 +85,3 @@ def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
         got = f"{values.dtype} {values.shape}"
         raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
     return values if values.dtype.kind == "f" else values.astype(np.float64)
-
-
-def _kept(keep: Cut | None, events: Floats) -> Floats:
-    if keep is None:
-        return events
-    mask = np.asarray(keep(events))
-    if mask.dtype != np.bool_ or mask.shape != (len(events),):
-        raise ValueError(f"keep must give one bool per event, shape ({len(events)},), got {mask.dtype} {mask.shape}")
-    return np.asarray(events[mask])

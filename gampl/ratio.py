@@ -19,7 +19,7 @@ from scipy import optimize, special, stats
 
 from gampl.basics import Floats, Interval
 from gampl.distances import Comparison
-from gampl.regions import Observable
+from gampl.regions import Observable, numbers
 
 ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
@@ -39,7 +39,7 @@ class Classifier(Protocol):
 
 
 MakeClassifier = Callable[[int], Classifier]  # from a seed
-LogRatio = Callable[[ArrayLike], Floats]
+LogRatio = Callable[[Floats], Floats]
 
 
 def exact_log_ratio(
@@ -48,17 +48,12 @@ def exact_log_ratio(
     """Summary LR_truth from the two log densities, events (n, dim) -> (n,).
 
     Where one density vanishes the ratio is the largest or smallest finite number, so that the event has its place in
-    the order; where both do it is NaN, and the comparison counts the event as lost.
-
-    Raises:
-        ValueError: When called, if a log density does not return one number per event.
+    the order; where both do it is NaN, and the comparison counts the event as lost. A ValueError, when it is called, if
+    a log density does not return one number per event.
     """
 
     def log_ratio(events: Floats) -> Floats:
-        true, gen = (np.asarray(log_prob(events), dtype=np.float64) for log_prob in (log_prob_true, log_prob_gen))
-        for name, values in (("log_prob_true", true), ("log_prob_gen", gen)):
-            if values.shape != (len(events),):
-                raise ValueError(f"{name} must return one number per event, shape ({len(events)},), got {values.shape}")
+        true, gen = numbers(log_prob_true, events, "log_prob_true"), numbers(log_prob_gen, events, "log_prob_gen")
         with np.errstate(invalid="ignore"):  # inf - inf
             ratio = true - gen
         largest = np.finfo(np.float64).max
@@ -114,14 +109,18 @@ class LearnedRatio:
     Call it with events of a fresh generated stream, (n, ...) -> (n,). Events that are not finite get NaN.
     """
 
-    summary: LogRatio  #: the learned log ratio as a function of events
+    summary: LogRatio  #: the learned log ratio as a function of events, (n, ...) -> (n,)
     reference_events: Floats  #: true events to test against, shape (n_ref, ...)
     reference: Floats  #: their log ratios, shape (n_ref,)
     generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
 
     def __call__(self, events: ArrayLike) -> Floats:
-        """Log ratios of events of the shape that was learned from, or (n,) in one dimension."""
-        return self.summary(events)
+        """Log ratios of events of the shape that was learned from, or (n,) in one dimension; else a ValueError."""
+        x = _events(events)
+        if x.shape[1:] != (shape := _events(self.reference_events).shape[1:]):
+            expected = ", ".join(["n", *map(str, shape)])
+            raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
+        return self.summary(x)
 
     def comparison(self) -> Comparison:
         """The Kolmogorov-Smirnov test of a stream with this summary, against its reference."""
@@ -148,10 +147,8 @@ def held_out(
 
     Both are events, shape (n, ...) or (n,), of which ``train_share`` is trained on. The other true events become the
     reference of the test; the other generated ones serve the AUC and the calibration, and the stream to be tested must
-    be fresh. ``make_classifier`` makes an untrained classifier from a seed: `small_network`, or your own.
-
-    Raises:
-        ValueError: If the samples are not finite events of the same shape, or a part would hold fewer than 2.
+    be fresh. ``make_classifier`` makes an untrained classifier from a seed: `small_network`, or your own. A ValueError
+    if the samples are not finite events of the same shape, or a part would hold fewer than 2.
     """
     samples = _samples(reference, generated)
     if not 0 < train_share < 1:
@@ -203,13 +200,10 @@ def cross_fit(
         true, fake = (events[fold[name] != k] for name, events in samples.items())
         ratios.append(_train(true, fake, make_classifier(classifier_seed)))
 
-    def ratio(events: ArrayLike) -> Floats:
-        x = _events(events)
-        if x.shape[1:] != samples["reference"].shape[1:]:
-            return ratios[0](x)  # which says what is wrong
-        which, values = _fold(x, folds, salt), np.empty(len(x))
+    def ratio(events: Floats) -> Floats:
+        which, values = _fold(events, folds, salt), np.empty(len(events))
         for k, of_fold in enumerate(ratios):
-            values[which == k] = of_fold(x[which == k])
+            values[which == k] = of_fold(events[which == k])
         return values
 
     return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()))
@@ -218,16 +212,12 @@ def cross_fit(
 def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
     """The log ratio behind a classifier trained on two samples: its log odds less those of the classes there."""
     classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))
-    log_prior_odds, shape = float(np.log(len(true) / len(generated))), true.shape[1:]
+    log_prior_odds = float(np.log(len(true) / len(generated)))
 
-    def ratio(events: ArrayLike) -> Floats:
-        x = _events(events)
-        if x.shape[1:] != shape:
-            expected = ", ".join(["n", *map(str, shape)])
-            raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
-        values = np.full(len(x), np.nan)
-        for start in range(0, len(x), ROWS):
-            rows = x[start : start + ROWS]
+    def ratio(events: Floats) -> Floats:
+        values = np.full(len(events), np.nan)
+        for start in range(0, len(events), ROWS):
+            rows = events[start : start + ROWS]
             finite = _is_finite(rows)
             if not finite.any():
                 continue
@@ -286,10 +276,8 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
 
     The values, of shapes (m,) and (n,), cannot tell the events apart at 0.5. The interval holds what lies within normal
     deviations of the estimate, with the variance of Hanley and McNeil (1982) at that value and not at the estimate:
-    method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
-
-    Raises:
-        ValueError: If a sample is empty or not finite, or ``level`` is not between 0 and 1.
+    method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test. A ValueError if
+    a sample is empty or not finite, or ``level`` is not between 0 and 1.
     """
     first, second, tail = _checked(true, generated, level)
     deviations = stats.norm.isf(tail)
