@@ -23,8 +23,6 @@ from gampl.spread import Spread, averaging_curve, n_equiv
 MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `Spread.of_heavy_tails`
 SPARSE = 10  # events in a region, below which their fluctuation is not normal
 
-Progress = Callable[[int, int], None]
-
 
 def from_samples(
     members: Iterable[Any],
@@ -36,7 +34,7 @@ def from_samples(
     level: float = 0.683,
     truth: ArrayLike | None = None,
     max_lost: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Amplification:
     """Estimate G from the members' samples, of any sizes, which memory does not depend on.
 
@@ -135,9 +133,8 @@ def from_tallies(
 ) -> Amplification:
     """Estimate G from the tally of each member, which is checked as it comes; see `from_samples`.
 
-    Raises:
-        ValueError: If there are fewer than 2 members, or one has no events or lost too many.
-        RegionError: If a region is empty or full for all members.
+    A ValueError if there are fewer than 2 members, or one has no events or lost too many; a RegionError as in
+    `from_counts`.
     """
     members, prefixes = gather(tallies, "observable", max_lost)
     if len(members) < 2:
@@ -161,11 +158,8 @@ def from_counts(
 
     The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
     region may be (members,). ``n_gen`` are the generated events per member: a number, or an increasing one per step, of
-    which G is read off the last. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
-        RegionError: If a region is empty or full for all members.
+    which G is read off the last. For the other arguments see `from_samples`. A ValueError if shapes do not match, there
+    are fewer than 2 members, or counts are not whole numbers; a RegionError if a region is empty or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     table = np.asarray(counts, dtype=np.float64)
@@ -203,20 +197,17 @@ def count_stream(
     n_gen: ArrayLike,
     *,
     max_lost: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[NDArray[np.int64], int]:
     """Count events, without weights, in regions at nested prefixes of the members' samples, in one pass.
 
-    The arguments are those of `from_samples`.
-
-    Returns:
-        Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
-
-    Raises:
-        ValueError: If there are no members, one has too few events or loses too many, or n_gen does not increase.
+    Returns the counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
+    The arguments are those of `from_samples`. A ValueError if there are no members, one has too few events or loses too
+    many, or n_gen does not increase.
     """
-    start, sizes = partial(Tally, len(regions)), np.atleast_1d(n_gen)
-    tallies, _ = gather(accumulate(members, None, sizes, start, regions.place, progress), "observable", max_lost)
+    start = partial(Tally, len(regions))
+    counted = accumulate(members, None, np.atleast_1d(n_gen), start, regions.place, progress)
+    tallies, _ = gather(counted, "observable", max_lost)
     if not tallies:
         raise ValueError("members is empty: expected at least 2 samples")
     counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]

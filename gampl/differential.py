@@ -52,15 +52,11 @@ def from_samples(
     for their training data. They have no weights: the law of the distance is known for equal ones only. ``summary``
     makes one number of each event of a batch, (n, dim) -> (n,); ``max_lost`` is the largest tolerated share of a
     member's events for which that is not finite, and they count as above all others. The level must be above 0.57. The
-    other arguments are those of `gampl.averaging.from_samples`; one member is enough.
-
-    Raises:
-        ValueError: If an argument is not as described, or too many events are lost.
+    other arguments and errors are those of `gampl.averaging.from_samples`; one member is enough.
     """
-    values = summarise(summary, as_events(reference, "reference"))
-    start, number = partial(KolmogorovSmirnov, values), partial(summarise, summary)
-    distances = accumulate(members, weights, n_gen, start, number, progress)
-    return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
+    start = partial(KolmogorovSmirnov, summarise(summary, as_events(reference, "reference")))
+    tallies = accumulate(members, weights, n_gen, start, partial(summarise, summary), progress)
+    return from_tallies(tallies, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
 
 
 def from_tallies(
@@ -73,10 +69,8 @@ def from_tallies(
 ) -> Amplification:
     """Estimate G from the distances of each member to one reference, which are checked as they come.
 
-    The members' sizes may differ. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If there are no members, or one has no events or lost too many.
+    The members' sizes may differ. A ValueError if there are no members, or one has no events or lost too many. For the
+    other arguments see `from_samples`.
     """
     members, prefixes = gather(tallies, "summary", max_lost)
     if not members:
@@ -87,9 +81,8 @@ def from_tallies(
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    n_ref, notes = members[0].n_ref, tuple(_notes(members))
-    table, n_gen = distances[:, grows], sizes[grows]
-    return from_distances(table, n_gen, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+    table, n_gen, notes = distances[:, grows], sizes[grows], tuple(_notes(members))
+    return from_distances(table, n_gen, members[0].n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
 
 
 def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
@@ -121,10 +114,8 @@ def from_distances(
     behind them, increasing, shape (steps,). G is read off the last. If a cut lets through different numbers for the
     members, n_gen and ``n_ref``, the events in the reference, are their means. n_gen is ``inf`` for distances to the
     members' densities themselves, see `gampl.kolmogorov.distance_to_density`. ``notes`` are warnings to hand on with
-    the result. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
+    the result. For the other arguments see `from_samples`. A ValueError if shapes do not match, a distance is not
+    between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     is_list = sizes.ndim == 1 and sizes.size > 0 and not (sizes.size > 1 and np.isinf(sizes[-1]))
@@ -157,9 +148,8 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     Distances are averaged, and not events pooled: every fold has also trained the generators of the others, so that in
     a pooled sample the differences between the folds and their generators cancel, and G would be too large.
 
-    Raises:
-        ValueError: If there are fewer than 2 results, or they are not differential, or differ in the number of steps or
-            in level, or by more than 10 % in n_train, n_gen or the size of the reference.
+    A ValueError if there are fewer than 2 results, or they are not differential, or differ in the number of steps or in
+    level, or by more than 10 % in n_train, n_gen or the size of the reference.
     """
     if len(results) < 2:
         raise ValueError(f"expected at least 2 results to combine, got {len(results)}")

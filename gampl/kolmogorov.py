@@ -244,11 +244,9 @@ def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
     The distance is that of ``n_gen`` generated events, whose own fluctuation is taken off, so that few of them estimate
-    the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the
-    distance is not larger than expected for true events.
-
-    Raises:
-        ValueError: If the distance is not between 0 and 1, or a number of events not positive.
+    the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the distance is
+    not larger than expected for true events. A ValueError if it does not lie between 0 and 1, or a number of events is
+    not positive.
     """
     if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
         got = f"distance {distance}, n_ref {n_ref}, n_gen {n_gen}"

@@ -6,6 +6,7 @@ follows from the numbers of members and events, up to fluctuations. A plan keeps
 or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
@@ -110,22 +111,15 @@ def averaging(
     """Plan an averaging amplification, with n_gen rounded up to two digits.
 
     Members are costly, so their number is chosen first: the smallest that leaves 4 % of the factor's logarithm for the
-    counting of generated events. With so little of it the factor is nearly the same in all experiments. Several regions
-    count as if they were one, with members - 1 degrees of freedom. That is safe for the interval, but may make the
-    limit of the pooled members up to a fifth too high.
+    counting of generated events. With so little of it the factor is nearly the same in all experiments. If the number
+    of ``members`` is fixed, n_gen is the smallest that will do, and may be large. Several regions count as if they were
+    one, with members - 1 degrees of freedom. That is safe for the interval, but may make the limit of the pooled
+    members up to a fifth too high.
 
-    Args:
-        precision: Factor between G and the farther end of its interval, above 1.
-        n_train: Training events.
-        probability: Probability of the region, or of each.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
-        regions: Number of regions of this probability, whose variances are added, Eq. (19).
-        members: Their number if it is fixed; n_gen is then the smallest that will do, and may be large.
-        assurance: Share of experiments in which the factor is kept, at least 0.5.
-
-    Raises:
-        ArgumentError: If an argument is out of range, or the precision is out of reach of the members.
+    The ``precision`` is the factor between G and the farther end of its interval, above 1; the ``assurance`` is the
+    share of experiments in which it is kept, at least 0.5; the ``probability`` is that of each of the ``regions``,
+    whose variances are added, Eq. (19). For the others see `Plan`. An ArgumentError if one is out of range, or the
+    precision is out of reach of the members.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.5)
     _require(_is_whole(regions, 1), "regions", "be a whole number, at least 1", regions)
@@ -242,15 +236,12 @@ def _sizes(
 
 def _smallest(works: Callable[[int], bool], least: int) -> int | None:
     """The smallest whole number that works, where all above do as well; None if none up to 10^18 does."""
-    below, above = least - 1, least
+    above = least
     while not works(above):
         if above >= MOST:
             return None
-        below, above = above, min(2 * above, MOST)
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (below, middle) if works(middle) else (middle, above)
-    return above
+        above = min(2 * above, MOST)
+    return least + bisect_left(range(least, above), True, key=works)
 
 
 def _rounded_up(number: int) -> int:

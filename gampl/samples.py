@@ -199,10 +199,8 @@ class Accumulator:
     def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
         """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
 
-        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none.
-
-        Raises:
-            ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
+        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none. A ValueError if a
+        weight is not finite, there is not one for each event, or only some batches have weights.
         """
         if weights is not None:
             if weights.shape != lost.shape:

@@ -42,9 +42,8 @@ class Spread:
     def of(cls, integrals: Floats, n_gen: float) -> "Spread":
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
-        Raises:
-            ValueError: If there are fewer than 2 members, or an entry is not a probability.
-            RegionError: If a region is empty or full for all.
+        A ValueError if there are fewer than 2 members, or an entry is not a probability; a RegionError if a region is
+        empty or full for all.
         """
         if integrals.ndim != 2 or integrals.shape[1] == 0:
             raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
@@ -253,13 +252,6 @@ def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | Non
     else:
         n_gen = np.array([s.n_gen for s in spreads])
         stat, est = np.array([s.statistical for s in spreads]), np.array([s.total for s in spreads])
-    return AveragingCurve(
-        n_gen=n_gen,
-        sigma_stat=np.sqrt(stat),
-        sigma_est=np.sqrt(est),
-        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
-        sigma_model_low=np.sqrt(np.maximum(low, 0)),
-        sigma_model_high=np.sqrt(np.maximum(high, 0)),
-        sigma_true=None if deviation is None else np.sqrt(deviation),
-        is_exact=is_exact,
-    )
+    model, low, high = (np.sqrt(line) for line in (np.where(model > 0, model, np.nan), low.clip(0), high.clip(0)))
+    true = None if deviation is None else np.sqrt(deviation)
+    return AveragingCurve(n_gen, np.sqrt(stat), np.sqrt(est), model, low, high, true, is_exact)
