@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, n_equiv, rescaled
 from gampl.ratio import LearnedRatio, cross_fit
 from gampl.result import Amplification
@@ -20,9 +20,8 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     if the shapes do not match, or there are fewer than 2 members, or all have the same integral.
     """
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
-        expected = "expected integrals (members >= 2, regions) and truth (regions,)"
-        raise ValueError(f"{expected}, got {table.shape}, {target.shape}")
+    is_right = table.ndim == 2 and len(table) >= 2 and target.shape == table.shape[1:]
+    require(is_right, "integrals", f"have shape (members >= 2, regions) for truth {target.shape}", table.shape)
     spread = table.std(axis=0, ddof=1)
     if not (spread > 0).all():
         raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
@@ -35,8 +34,7 @@ def expected_rms_pull(members: int) -> float:
     The mean of N members is uncertain by s / sqrt(N), and 1 / s^2 is too large by (N - 1) / (N - 3) on average. A
     ValueError if there are fewer than 4 members.
     """
-    if members < 4:
-        raise ValueError(f"the mean square pull is infinite for fewer than 4 members, got {members}")
+    require(members >= 4, "members", "be at least 4: the mean square pull is infinite for fewer", members)
     return float(np.sqrt((1 + 1 / members) * (members - 1) / (members - 3)))
 
 
@@ -44,12 +42,10 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     """Root mean square pull over training sets and regions, shape (sets, regions), with an interval.
 
     Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
-    sets' mean squared pulls. With few sets it is somewhat too short: a nominal 68.3 % cover 63 % with four. A
-    ValueError if there are fewer than 2.
+    sets' mean squared pulls, too short for few (a nominal 68.3 % cover 63 % with four); a ValueError below 2 of them.
     """
     table = np.asarray(pulls_by_set, dtype=np.float64)
-    if table.ndim != 2 or len(table) < 2:
-        raise ValueError(f"expected pulls of at least 2 training sets, shape (sets, regions), got {table.shape}")
+    require(table.ndim == 2 and len(table) >= 2, "pulls_by_set", "have shape (sets >= 2, regions)", table.shape)
     squares = (table**2).mean(axis=1)
     half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
     mean = squares.mean()
@@ -65,8 +61,8 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
     fewer than 2 values, or one is not positive and finite.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    if numbers.size < 2 or not (np.isfinite(numbers).all() and (numbers > 0).all()):
-        raise ValueError(f"expected at least 2 positive finite numbers, got {values}")
+    is_right = numbers.size >= 2 and np.isfinite(numbers).all() and (numbers > 0).all()
+    require(is_right, "values", "be at least 2 positive finite numbers", values)
     logs = np.log(numbers)
     half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
     centre, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]).tolist()
@@ -112,8 +108,7 @@ def null_values(
     p-values cannot be below 1 / (1 + repetitions). The seed is that of all draws and trainings. A ValueError if
     ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
     """
-    if min(repetitions, n_test) < 1:
-        raise ValueError(f"repetitions and n_test must be positive, got {repetitions} and {n_test}")
+    require(min(repetitions, n_test) >= 1, "repetitions and n_test", "be positive", f"{repetitions} and {n_test}")
     values = np.empty(repetitions)
     for i, rng in enumerate(np.random.default_rng(seed).spawn(repetitions)):
         ratio = learn(draw(n_ref, rng), draw(n_generated, rng), int(rng.integers(2**31)))
@@ -130,6 +125,6 @@ def p_value(K: float, null: ArrayLike) -> float:
     Hinkley 1997, section 4.2). A ValueError if ``null`` is empty, or a number is NaN.
     """
     values = np.asarray(null, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or np.isnan([*values, K]).any():
-        raise ValueError(f"null must hold values of K, shape (repetitions,), and neither be NaN, got {values} and {K}")
+    is_right = values.ndim == 1 and values.size > 0 and not np.isnan([*values, K]).any()
+    require(is_right, "null", "hold values of K, shape (repetitions,), and neither be NaN", f"{values} and {K}")
     return float((1 + (values >= K).sum()) / (1 + values.size))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval
+from gampl.basics import Interval, require
 from gampl.distances import summarise
 from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
@@ -67,14 +67,11 @@ def from_tallies(
     reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
 ) -> Amplification:
-    """Estimate G from the distances of each member to one reference, which are checked as they come.
+    """Estimate G from the distances of each member to one reference, checked as they come; see `from_samples`.
 
-    The members' sizes may differ. A ValueError if there are no members, or one has no events or lost too many. For the
-    other arguments see `from_samples`.
+    The members' sizes may differ. A ValueError if there are no members, or one has no events or lost too many.
     """
     members, prefixes = gather(tallies, "summary", max_lost)
-    if not members:
-        raise ValueError("members is empty: expected at least 1 sample")
     steps = [*prefixes, tuple(tally.now for tally in members)]
     # a heavy event makes the mean smaller, and prefixes before it useless
     sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
@@ -119,19 +116,17 @@ def from_distances(
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     is_list = sizes.ndim == 1 and sizes.size > 0 and not (sizes.size > 1 and np.isinf(sizes[-1]))
-    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()):
-        raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
+    is_increasing = is_list and (np.diff(sizes, prepend=0) > 0).all()
+    require(is_increasing, "n_gen", "be positive and increasing (or a single inf)", sizes)
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
         table = table[:, None]
-    if table.ndim != 2 or table.shape[1] != sizes.size or len(table) == 0:
-        raise ValueError(f"distances must have shape (members, {sizes.size}), got {np.shape(distances)}")
+    is_right = table.ndim == 2 and table.shape[1] == sizes.size and len(table) > 0
+    require(is_right, "distances", f"have shape (members, {sizes.size})", np.shape(distances))
     if not ((table >= 0) & (table <= 1)).all():
         raise ValueError("distances must lie between 0 and 1, as differences of distribution functions do")
-    if reference_is not in ("holdout", "training"):
-        raise ValueError(f'reference_is must be "holdout" or "training", got {reference_is!r}')
-    if not (np.isfinite(n_ref) and n_ref >= 1):
-        raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
+    require(reference_is in ("holdout", "training"), "reference_is", 'be "holdout" or "training"', repr(reference_is))
+    require(np.isfinite(n_ref) and n_ref >= 1, "n_ref", "be a positive number of events", n_ref)
     if reference_is == "training":
         notes = (NoteCode.REUSED(), *notes)
     curve = DifferentialCurve(sizes, table, float(n_ref))
@@ -146,16 +141,13 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     the results must be the number of events that each was trained on.
 
     Distances are averaged, and not events pooled: every fold has also trained the generators of the others, so that in
-    a pooled sample the differences between the folds and their generators cancel, and G would be too large.
-
-    A ValueError if there are fewer than 2 results, or they are not differential, or differ in the number of steps or in
+    a pooled sample the differences between the folds and their generators cancel, and G would be too large. A
+    ValueError if there are fewer than 2 results, or they are not differential, or differ in the number of steps or in
     level, or by more than 10 % in n_train, n_gen or the size of the reference.
     """
-    if len(results) < 2:
-        raise ValueError(f"expected at least 2 results to combine, got {len(results)}")
     curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve) and r.curve.folds == 1]
-    if len(curves) != len(results):
-        raise ValueError("only differential results with a single reference each can be combined")
+    if len(curves) < max(len(results), 2):
+        raise ValueError("expected at least 2 results to combine, all differential with a single reference each")
     if len({(c.n_gen.size, r.level) for c, r in zip(curves, results, strict=True)}) > 1:
         raise ValueError("the results differ in the number of steps or in level")
     n_train, n_ref = round(float(np.mean([r.n_train for r in results]))), float(np.mean([c.n_ref for c in curves]))
@@ -173,10 +165,9 @@ def combine(results: Sequence[Amplification]) -> Amplification:
 def _amplification(
     curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
-    if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
-        raise ValueError(f"n_train must be a positive number of events, got {n_train}")
-    if not 0.57 < level < 1:  # below, the interval would not hold the estimate: P(K < <K>) = 0.56
-        raise ValueError(f"level must lie between 0.57 and 1, got {level}")
+    require(n_train >= 1 and float(n_train).is_integer(), "n_train", "be a positive number of events", n_train)
+    # below, the interval would not hold the estimate: P(K < <K>) = 0.56
+    require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))
     ends = distance_interval(curve, level, spread)
     estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])

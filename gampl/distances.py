@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, require
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable, mask
 from gampl.samples import Accumulator, batches, prefix_sizes
@@ -43,17 +43,13 @@ def trace(
 ) -> Trace:
     """Distances of one stream to any number of references at all prefixes, in one pass.
 
-    Memory does not depend on the number of events, and prefixes cost nothing. A cut or summary that several comparisons
-    share is computed once.
+    Memory does not depend on the number of events, prefixes cost nothing, and a shared cut or summary is computed once.
 
     The sample is batches of events, shape (n, dim) or (n,), or any other one, see `gampl.samples.batches`; in messages
     it is member number ``member``. ``n_gen`` are increasing numbers of events, before any cut, shape (steps,), or a
     single one. ``max_lost`` is the largest tolerated share of events that are kept, but whose summary is not finite;
-    they count as above all others. ``progress`` is called with the events done after each batch.
-
-    Raises:
-        ValueError: If the stream ends early or loses too many events, a summary does not return one number per event,
-            or a reference is unusable.
+    they count as above all others. ``progress`` is called with the events done after each batch. A ValueError if the
+    stream ends early or loses too many events, a summary is not one number per event, or a reference is unusable.
     """
     sizes = prefix_sizes(n_gen)
     tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
@@ -81,7 +77,6 @@ def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
     """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
     batch = np.asarray(events)
     values = np.asarray(summary(batch))
-    if values.shape != (len(batch),) or values.dtype.kind not in "iuf":
-        got = f"{values.dtype} {values.shape}"
-        raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
+    is_right, got = values.shape == (len(batch),) and values.dtype.kind in "iuf", f"{values.dtype} {values.shape}"
+    require(is_right, "summary", f"give one number per event, shape ({len(batch)},)", got)
     return values if values.dtype.kind == "f" else values.astype(np.float64)

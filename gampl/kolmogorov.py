@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.samples import Accumulator
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
@@ -40,8 +40,8 @@ class KolmogorovSmirnov(Accumulator):
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = (), name: str = "") -> None:
         super().__init__(steps, name)
         self.reference = values = np.asarray(reference)
-        if values.ndim != 1 or values.size == 0:
-            raise ValueError(f"reference must hold one number per event, shape (n_ref,), got {values.shape}")
+        is_list = values.ndim == 1 and values.size > 0
+        require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
             raise ValueError(f"reference: {bad} of {values.size} values are not finite")
         self._points, repeats = np.unique(values, return_counts=True)
@@ -60,15 +60,11 @@ class KolmogorovSmirnov(Accumulator):
         self._closed: Distance | None = None
 
     def update(self, batch: ArrayLike, weights: ArrayLike | None = None) -> None:
-        """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
-
-        A ValueError if the distance is closed, the values are not of this shape, or as `parts` says.
-        """
+        """Add values, shape (n,), with weights, shape (n,), if they have any; errors are those of `parts`."""
         if self._closed is not None:
             raise ValueError("this distance is closed: no further events are accepted")
         values, w = np.asarray(batch), None if weights is None else np.asarray(weights, dtype=np.float64)
-        if values.ndim != 1:
-            raise ValueError(f"values must hold one number per event, shape (n,), got {values.shape}")
+        require(values.ndim == 1, "values", "hold one number per event, shape (n,)", values.shape)
         finite = np.isfinite(values)
         for part, is_complete in self.parts(~finite, w):
             self._add(values[part], finite[part], None if w is None else w[part])
@@ -115,8 +111,7 @@ class KolmogorovSmirnov(Accumulator):
         """Events of equal weight that fluctuate as much.
 
         With the sums of weights S and of squared weights Q, of which Q(t) is of values up to a point, the variance of F
-        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is that of 1 / 4n for events of equal weight; their
-        number is no more than S^2 / Q.
+        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is the 1 / 4n of n events of equal weight, n <= S^2 / Q.
         """
         if not self.is_weighted:
             return float(self.n_gen)
@@ -172,8 +167,8 @@ def distance_to_density(probabilities: ArrayLike) -> Floats:
     ValueError if they are not, or there are none.
     """
     p = np.asarray(probabilities, dtype=np.float64)
-    if p.ndim == 0 or p.shape[-1] == 0 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"probabilities must lie between 0 and 1, shape (..., n >= 1), got shape {p.shape}")
+    is_right = p.ndim > 0 and p.shape[-1] > 0 and ((p >= 0) & (p <= 1)).all()
+    require(is_right, "probabilities", "lie between 0 and 1, shape (..., n >= 1)", f"shape {p.shape}")
     below, n = np.sort(p, axis=-1), p.shape[-1]
     up_to = np.arange(1, n + 1) / n  # the sample's own function at its events; just below it is 1/n less
     return np.asarray(np.maximum((up_to - below).max(axis=-1), (below - up_to + 1 / n).max(axis=-1)))
@@ -198,8 +193,7 @@ def printed_band(level: float) -> Interval:
 def half_width(level: float) -> float:
     """c(alpha) of Eq. (37), alpha = 1 - level: not the half-width of an interval around <K>.
 
-    It is the leading term of the upper quantile of K (Smirnov 1948), and its bound for samples of any size (Massart
-    1990).
+    It is the leading term of K's upper quantile (Smirnov 1948), and its bound for samples of any size (Massart 1990).
     """
     return float(np.sqrt(np.log(2 / (1 - level)) / 2))
 
@@ -245,12 +239,10 @@ def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
 
     The distance is that of ``n_gen`` generated events, whose own fluctuation is taken off, so that few of them estimate
     the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the distance is
-    not larger than expected for true events. A ValueError if it does not lie between 0 and 1, or a number of events is
-    not positive.
+    not larger than expected for true events; a ValueError if it is not in [0, 1], or a number of events not positive.
     """
-    if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
-        got = f"distance {distance}, n_ref {n_ref}, n_gen {n_gen}"
-        raise ValueError(f"expected a distance between 0 and 1 and positive numbers of events, got {got}")
+    require(0 <= distance <= 1, "distance", "lie between 0 and 1", distance)
+    require(n_ref > 0 and n_gen > 0, "n_ref and n_gen", "be positive", f"{n_ref} and {n_gen}")
     return worth(excess(distance, 1 / n_ref + 1 / n_gen))
 
 
@@ -268,8 +260,7 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     """Confidence interval of the distance D between the generated and the true density, from the last step.
 
     In units of 1 / sqrt(n_ref), the measured distance M is the largest ``|B + D s|``, where the Brownian bridge B is
-    the reference's fluctuation and s the unknown shape of the difference, of height 1. The interval is right for any
-    shape.
+    the reference's fluctuation and s the shape of the difference, of height 1. The interval is right for any shape.
 
     *Lower end.* M exceeds D by no more than K (triangle inequality), so D > M - c with the upper quantile c of K. This
     is exact for D = 0, and for a difference of many narrow teeth of both signs.

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
+from gampl.basics import require
 from gampl.kolmogorov import DifferentialCurve
 from gampl.spread import AveragingCurve
 
@@ -108,8 +109,7 @@ def differential_curve(
 
 def kolmogorov_law(ax: Axes, n_gen: ArrayLike, n_ref: float, folds: int = 1, band: Band = "kolmogorov") -> None:
     """Draw the mean distance of true events to a reference, Eq. (36), and its bands of one to three sigma."""
-    if band not in ("kolmogorov", "paper"):
-        raise ValueError(f'band must be "kolmogorov" or "paper", got {band!r}')
+    require(band in ("kolmogorov", "paper"), "band", 'be "kolmogorov" or "paper"', repr(band))
     n = np.asarray(n_gen, dtype=np.float64)
     unit = np.sqrt(1 / n + 1 / n_ref)
     for sigmas, shade in ((3, "0.93"), (2, "0.86"), (1, "0.79")):

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.distances import Comparison
-from gampl.regions import Observable, numbers
+from gampl.regions import Observable, is_finite, numbers
 
 ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
@@ -27,8 +27,7 @@ ROWS = 16_384  # events that a classifier values in one step, so that its featur
 class Classifier(Protocol):
     """What scikit-learn calls a classifier; class 1 are true events, class 0 generated ones.
 
-    It gets events as they are: those of several particles, shape (n, particles, 4), need one that takes them, such as
-    `gampl.particles.event_classifier`.
+    It must take events as they are: `gampl.particles.event_classifier` those of several particles, (n, particles, 4).
     """
 
     def fit(self, X: Floats, y: NDArray[np.int64]) -> object:
@@ -68,8 +67,7 @@ def default_classifier(seed: int) -> Classifier:
     Its scores become probabilities by a logistic function that is fitted to threefold cross-validated scores (Platt
     1999): otherwise a few hundred events make it sure of differences that do not exist. Regularisation and calibration
     were chosen on generators of the rings that no page shows, by the loss and the power on further events. In many
-    dimensions, or with coordinates far from normal, a network or trees can do better. scikit-learn warns if there are
-    fewer than 150 events to train on.
+    dimensions, or with coordinates far from normal, a network or trees can do better. It warns below 150 events.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.kernel_approximation import Nystroem
@@ -117,9 +115,9 @@ class LearnedRatio:
     def __call__(self, events: ArrayLike) -> Floats:
         """Log ratios of events of the shape that was learned from, or (n,) in one dimension; else a ValueError."""
         x = _events(events)
-        if x.shape[1:] != (shape := _events(self.reference_events).shape[1:]):
-            expected = ", ".join(["n", *map(str, shape)])
-            raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
+        shape = _events(self.reference_events).shape[1:]
+        expected = f"have shape ({', '.join(['n', *map(str, shape)])}) as in the training"
+        require(x.shape[1:] == shape, "events", expected, np.shape(events))
         return self.summary(x)
 
     def comparison(self) -> Comparison:
@@ -151,8 +149,7 @@ def held_out(
     if the samples are not finite events of the same shape, or a part would hold fewer than 2.
     """
     samples = _samples(reference, generated)
-    if not 0 < train_share < 1:
-        raise ValueError(f"train_share must lie between 0 and 1, got {train_share}")
+    require(0 < train_share < 1, "train_share", "lie between 0 and 1", train_share)
     rng = np.random.default_rng(seed)
     parts = []
     for name, events in samples.items():
@@ -183,14 +180,11 @@ def cross_fit(
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
-    each classifier values the same share of both samples. See `held_out` for the arguments; ``folds``, at least 2, is
-    the number of parts and of classifiers.
-
-    Errors are those of `held_out`, or that there are too few events for ``folds``.
+    each classifier values the same share of both samples. ``folds``, at least 2, are the parts and the classifiers. For
+    the other arguments and the errors see `held_out`; there must be enough events for the folds.
     """
     samples = _samples(reference, generated)
-    if folds < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}")
+    require(folds >= 2, "folds", "be at least 2", folds)
     salt, *seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(1 + folds))
     fold = {name: _fold(events, folds, salt) for name, events in samples.items()}
     if few := [name for name, which in fold.items() if which.size - np.bincount(which).max() < 2]:
@@ -218,12 +212,11 @@ def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
         values = np.full(len(events), np.nan)
         for start in range(0, len(events), ROWS):
             rows = events[start : start + ROWS]
-            finite = _is_finite(rows)
-            if not finite.any():
+            finite = is_finite(rows)
+            if (n := int(finite.sum())) == 0:
                 continue
             p = np.asarray(classifier.predict_proba(rows[finite]), dtype=np.float64)
-            if p.shape != (finite.sum(), 2):
-                raise ValueError(f"make_classifier: predict_proba must return shape ({finite.sum()}, 2), got {p.shape}")
+            require(p.shape == (n, 2), "make_classifier: predict_proba", f"return shape ({n}, 2)", p.shape)
             # a probability rounded to 0 is a very large ratio and not an infinite one
             logs = np.log(np.maximum(p, np.finfo(np.float64).tiny))
             values[start : start + ROWS][finite] = logs[:, 1] - logs[:, 0] - log_prior_odds
@@ -251,19 +244,14 @@ def _events(events: ArrayLike) -> Floats:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _is_finite(events: Floats) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
-
-
 def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
     """Both samples by name, checked."""
     samples = {"reference": _events(reference), "generated": _events(generated)}
     for name, events in samples.items():
-        if 0 in events.shape[1:]:
-            raise ValueError(f"{name} must hold events, shape (n, ...) or (n,), got {events.shape}")
+        require(0 not in events.shape[1:], name, "hold events, shape (n, ...) or (n,)", events.shape)
         if len(events) < 4:
             raise ValueError(f"{name}: {len(events)} events are too few to train on some and test on others")
-        if not (finite := _is_finite(events)).all():
+        if not (finite := is_finite(events)).all():
             raise ValueError(f"{name}: {(~finite).sum()} of {len(events)} are not finite")
     true, fake = (events.shape[1:] for events in samples.values())
     if true != fake:
@@ -300,13 +288,10 @@ def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: fl
 
     The log ratios, of shapes (m,) and (n,), are of events that the classifier was not trained on. The probability is
     that for the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal
-    values share a bin, so that there may be fewer bins.
-
-    Errors are those of `auc`, or that ``bins`` is not positive.
+    values share a bin, so that there may be fewer. Errors are those of `auc`, or that ``bins`` is not positive.
     """
     first, second, tail = _checked(true, generated, level)
-    if bins < 1:
-        raise ValueError(f"bins must be a positive number, got {bins}")
+    require(bins >= 1, "bins", "be a positive number", bins)
     values = np.concatenate([first, second])
     edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
     _, where = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
@@ -314,21 +299,16 @@ def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: fl
     n_true = np.bincount(where[: first.size], minlength=n_events.size)
     n_generated = n_events - n_true
     predicted = special.expit(values + np.log(first.size / second.size))
-    return Calibration(
-        predicted=np.bincount(where, weights=predicted) / n_events,
-        observed=n_true / n_events,
-        low=np.where(n_true > 0, stats.beta.ppf(tail, np.maximum(n_true, 1), n_generated + 1), 0.0),
-        high=np.where(n_generated > 0, stats.beta.isf(tail, n_true + 1, np.maximum(n_generated, 1)), 1.0),
-        n_events=n_events,
-    )
+    low = np.where(n_true > 0, stats.beta.ppf(tail, np.maximum(n_true, 1), n_generated + 1), 0.0)
+    high = np.where(n_generated > 0, stats.beta.isf(tail, n_true + 1, np.maximum(n_generated, 1)), 1.0)
+    return Calibration(np.bincount(where, weights=predicted) / n_events, n_true / n_events, low, high, n_events)
 
 
 def _checked(true: ArrayLike, generated: ArrayLike, level: float) -> tuple[Floats, Floats, float]:
     """Both lists of values, and the probability above a two-sided interval."""
     first, second = np.asarray(true, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     for name, values in (("true", first), ("generated", second)):
-        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(f"{name} must hold finite values of at least 1 event, shape (n,), got {values.shape}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+        is_right = values.ndim == 1 and values.size > 0 and np.isfinite(values).all()
+        require(is_right, name, "hold finite values of at least 1 event, shape (n,)", values.shape)
+    require(0 < level < 1, "level", "lie between 0 and 1", level)
     return first, second, (1 - level) / 2

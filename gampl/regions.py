@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, require
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -72,8 +72,8 @@ class Intervals(Regions):
 
     def __post_init__(self) -> None:
         low, high = (np.atleast_1d(np.asarray(ends, dtype=np.float64)) for ends in (self.low, self.high))
-        if low.ndim != 1 or low.shape != high.shape or low.size == 0:
-            raise ValueError(f"low and high must be lists of equal length, got shapes {low.shape}, {high.shape}")
+        is_right = low.ndim == 1 and low.shape == high.shape and low.size > 0
+        require(is_right, "low and high", "be lists of equal length", f"shapes {low.shape}, {high.shape}")
         if (empty := np.flatnonzero(~(low < high))).size:
             k = empty[0]
             raise ValueError(f"region {k}: [{low[k]}, {high[k]}) is empty, expected low < high")
@@ -87,8 +87,7 @@ class Intervals(Regions):
     def between(cls, edges: ArrayLike, observable: Observable = coordinate) -> "Intervals":
         """Adjacent regions between increasing edges, shape (regions + 1,)."""
         e = np.asarray(edges, dtype=np.float64)
-        if e.ndim != 1 or e.size < 2:
-            raise ValueError(f"edges must be a list of at least 2 numbers, got shape {e.shape}")
+        require(e.ndim == 1 and e.size >= 2, "edges", "be a list of at least 2 numbers", f"shape {e.shape}")
         return cls(e[:-1], e[1:], observable)
 
     @classmethod
@@ -146,7 +145,7 @@ class Selections(Regions):
 
     def place(self, events: Floats) -> Placed:
         """The region of each event; a ValueError if one is in two, or a function does not give one bool per event."""
-        finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
+        finite = is_finite(events)
         masks = np.zeros((len(self), int(finite.sum())), dtype=bool)
         for k, function in enumerate(self.functions):
             masks[k] = mask(function, events[finite], f"region {k}")
@@ -158,18 +157,24 @@ class Selections(Regions):
         return Placed(region, ~finite)
 
 
+def is_finite(events: Floats) -> NDArray[np.bool_]:
+    """Which events have finite coordinates only, (n, ...) -> (n,)."""
+    return np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
+
+
 def numbers(observable: Observable, events: Floats, what: str = "the observable") -> Floats:
     """The numbers that an observable makes of events, (n,); a ValueError that calls it ``what`` if they are not."""
     values = np.asarray(observable(events), dtype=np.float64)
-    if values.shape != (len(events),):
-        raise ValueError(f"{what} must give one number per event, shape ({len(events)},), got {values.shape}")
+    require(values.shape == (len(events),), what, f"give one number per event, shape ({len(events)},)", values.shape)
     return values
 
 
 def mask(cut: Callable[[Floats], ArrayLike], events: Floats, what: str) -> NDArray[np.bool_]:
     """Which events a cut selects, (n,); a ValueError that calls it ``what`` if it does not say so of each."""
     selected = np.asarray(cut(events))
-    if selected.dtype != np.bool_ or selected.shape != (len(events),):
-        got = f"{selected.dtype} {selected.shape}"
-        raise ValueError(f"{what} must give one bool per event, shape ({len(events)},), got {got}")
+    is_right, got = (
+        selected.dtype == np.bool_ and selected.shape == (len(events),),
+        f"{selected.dtype} {selected.shape}",
+    )
+    require(is_right, what, f"give one bool per event, shape ({len(events)},)", got)
     return selected

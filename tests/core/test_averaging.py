@@ -271,7 +271,7 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=0.4), "level must lie between 0.5 and 1"),
         (lambda: averaging.from_counts(np.stack([COUNTS, COUNTS - 1]), [100, 200], 10), "must not decrease"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, truth=[0.5]), "truth must hold 2 probabilities"),
-        (lambda: averaging.from_samples([], REGION, 10, n_gen=10), "at least 2 members, got 0"),
+        (lambda: averaging.from_samples([], REGION, 10, n_gen=10), "members is empty"),
         (lambda: averaging.count_stream([], REGION, 10), "members is empty"),
         (
             lambda: averaging.from_samples([[np.zeros((5, 1))]], REGION, 10, n_gen=10),
