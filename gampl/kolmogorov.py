@@ -59,15 +59,15 @@ class KolmogorovSmirnov(Accumulator):
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
         self._closed: Distance | None = None
 
-    def update(self, batch: ArrayLike, weights: ArrayLike | None = None) -> None:
+    def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
         """Add values, shape (n,), with weights, shape (n,), if they have any; errors are those of `parts`."""
         if self._closed is not None:
             raise ValueError("this distance is closed: no further events are accepted")
-        values, w = np.asarray(batch), None if weights is None else np.asarray(weights, dtype=np.float64)
-        require(values.ndim == 1, "values", "hold one number per event, shape (n,)", values.shape)
-        finite = np.isfinite(values)
+        x, w = np.asarray(values), None if weights is None else np.asarray(weights, dtype=np.float64)
+        require(x.ndim == 1, "values", "hold one number per event, shape (n,)", x.shape)
+        finite = np.isfinite(x)
         for part, is_complete in self.parts(~finite, w):
-            self._add(values[part], finite[part], None if w is None else w[part])
+            self._add(x[part], finite[part], None if w is None else w[part])
             if is_complete and self.total > 0:
                 self.prefixes.append(self.now)
 
@@ -111,7 +111,8 @@ class KolmogorovSmirnov(Accumulator):
         """Events of equal weight that fluctuate as much.
 
         With the sums of weights S and of squared weights Q, of which Q(t) is of values up to a point, the variance of F
-        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is the 1 / 4n of n events of equal weight, n <= S^2 / Q.
+        is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is that of 1 / 4n for events of equal weight; their
+        number is no more than S^2 / Q.
         """
         if not self.is_weighted:
             return float(self.n_gen)

@@ -172,9 +172,7 @@ def numbers(observable: Observable, events: Floats, what: str = "the observable"
 def mask(cut: Callable[[Floats], ArrayLike], events: Floats, what: str) -> NDArray[np.bool_]:
     """Which events a cut selects, (n,); a ValueError that calls it ``what`` if it does not say so of each."""
     selected = np.asarray(cut(events))
-    is_right, got = (
-        selected.dtype == np.bool_ and selected.shape == (len(events),),
-        f"{selected.dtype} {selected.shape}",
-    )
+    is_right = selected.dtype == np.bool_ and selected.shape == (len(events),)
+    got = f"{selected.dtype} {selected.shape}"
     require(is_right, what, f"give one bool per event, shape ({len(events)},)", got)
     return selected

@@ -61,7 +61,7 @@ def _changes(result: Amplification) -> Iterator[_Change]:
 
 
 def _averaging(result: Amplification, curve: AveragingCurve, members: int, n_gen: float) -> Interval:
-    """The interval of n_equiv that is expected with this number of members and of events."""
+    """The interval of n_equiv that is expected with these members and events."""
     binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
     nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
     spread = Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu)
@@ -73,7 +73,7 @@ def _averaging(result: Amplification, curve: AveragingCurve, members: int, n_gen
 def _differential(
     result: Amplification, curve: DifferentialCurve, members: int, n_gen: float, n_ref: float | None = None
 ) -> Interval:
-    """The same, with another size of the reference as well."""
+    """The interval of n_equiv that is expected with these members and events, or another size of the reference."""
     estimate, n_ref = MEAN / np.sqrt(result.n_equiv), n_ref or curve.n_ref
     # what the members' spread adds to the interval, in quadrature
     farthest = MEAN / np.sqrt(result.n_equiv_interval.low)
