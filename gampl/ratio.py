@@ -67,8 +67,8 @@ def default_classifier(seed: int) -> Classifier:
     Its scores become probabilities by a logistic function that is fitted to threefold cross-validated scores (Platt
     1999): otherwise a few hundred events make it sure of differences that do not exist. Regularisation and calibration
     were chosen on generators of the rings that no page shows, by the loss and the power on further events. In many
-    dimensions, or with coordinates far from normal, a network or trees can do better. A warning tells of fewer than 150
-    events to train on.
+    dimensions, or with coordinates far from normal, a network or trees can do better. scikit-learn warns if there are
+    fewer than 150 events to train on.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.kernel_approximation import Nystroem
