@@ -265,7 +265,7 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.from_integrals([[0.1], [np.nan]], 10), "member 1, region 0: nan is not a probability"),
         (lambda: averaging.from_integrals([[0.1], [1.2]], 10), "member 1, region 0: 1.2 is not a probability"),
         (lambda: averaging.from_integrals(np.full((4, 1), 0.3), 10), "copies of one generator"),
-        (lambda: averaging.from_integrals([[[0.1]]], 10), r"expected shape \(members, regions\)"),
+        (lambda: averaging.from_integrals([[[0.1]]], 10), r"integrals must have shape \(members, regions\)"),
         (lambda: averaging.from_counts(COUNTS, 100, 0), "n_train must be a positive number"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=68), "level must lie between 0.5 and 1"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=0.4), "level must lie between 0.5 and 1"),
