@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from gampl import planning
+from gampl.basics import ArgumentError
 from gampl.result import in_digits
 from gampl.store.atomic import write_bytes
 
@@ -45,7 +46,7 @@ def _plan(options: argparse.Namespace) -> int:
             options.factor, options.n_train, options.probability, members=options.members, **common
         )
         differential = planning.differential(options.factor, options.n_train, **common)
-    except planning.ArgumentError as error:
+    except ArgumentError as error:
         raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
     if options.json is not None:
         plans = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gampl.averaging import Tally
 from gampl.basics import Floats
-from gampl.distances import Distances
+from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
 from gampl.report.process import Process, Region
@@ -112,7 +112,7 @@ class Member:
         self.name, self.job = name, job
         self.n_gen, self.weight = 0, 0.0
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
-        self.distances = {test: Distances(test.reference, name=name) for test in job.tests}
+        self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self.first: list[Mapping[str, Floats]] = []  # columns of the first `KEPT` events, by batches
