@@ -78,10 +78,10 @@ def chunk(profile: str) -> int:
 
 def n_gen(profile: str, ensemble: str) -> int:
     """Events that each member of an ensemble generates."""
-    settings, (process, kind, *_) = section(profile, "event_trainings"), ensemble.split("/")
-    if not ensemble.startswith("top_pair"):
+    settings, (process, _, kind) = section(profile, "event_trainings"), ensemble.partition("/")
+    if not process.startswith("top_pair"):
         return int(settings["leading_order"]["n_gen"])
-    return int(settings["generators"][kind].get("n_gen", settings[process]["n_gen"]))
+    return int(settings["generators"].get(kind, {}).get("n_gen", settings[process]["n_gen"]))
 
 
 def is_trained_elsewhere(profile: str) -> bool:
