@@ -9,16 +9,13 @@ from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 
 from gampl.generators.densities import Density
-from gampl.generators.table_columns import Columns, Floats
+from gampl.generators.table_columns import Floats
 
 
 class Kernels(nn.Module):
     """A Gaussian around each training event, with a width by Scott's rule for n_train events, times the bandwidth.
 
-    Args:
-        z: Standardised training events, (n_train, d).
-        rows: Numbers of those that this member has, (k,).
-        weights: Of these events, (k,).
+    Of the standardised training events z, (n_train, d), a member has some rows with their weights, (k,) both.
     """
 
     dtype = torch.float64
@@ -47,9 +44,6 @@ class RowGenerator(Density):
     coordinates: Any  # `Columns`, which are not a module
     batch_size = 10_000
     log_prob_batch = 10_000
-
-    def __init__(self, columns: Columns, density: nn.Module, condition: Tensor | None = None) -> None:
-        super().__init__(columns, density, condition=condition)
 
     def latent(self, n: int, generator: np.random.Generator) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Draws what the density makes events of, (n, d) each, from numpy's random streams."""
