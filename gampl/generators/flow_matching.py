@@ -26,7 +26,8 @@ from gampl.particles.coordinates import Coordinates, wrapped
 class FlowMatching(Generator):
     """A generator of events by conditional flow matching; the base is its latent distribution at t = 1.
 
-    The velocity is a network (x, t, condition) -> dx/dt: (n, d), (n,), (n, c) -> (n, d).
+    The velocity is a network (x, t, condition) -> dx/dt: (n, d), (n,), (n, c) -> (n, d). The solver is the one of
+    `stream`, and of `log_prob` by default.
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster

@@ -25,7 +25,9 @@ class Divider:
         self.limit: int | None = None
 
     def attempt(self, n: int, work: Callable[[int], Made]) -> Made:
-        """Returns work(size), which does all n events from the beginning, `size` at once; halves it, says so on stderr.
+        """Returns work(size), which does all of n events, `size` at a time.
+
+        Where the memory does not suffice, the size is halved, which stderr tells, and the work begun again.
 
         Raises:
             torch.OutOfMemoryError: If there is not memory enough for a single one; says what may help.

@@ -110,8 +110,8 @@ class Columns:
         """Log density of events, (n, d) -> (n,), minus infinity where nothing can be generated.
 
         In a column on a grid it is a probability per step. Where the column has few values, this is the mean over the
-        cell, else the density in its middle. The density of standardised columns is also told which of the events
-        these belong to, because some have none: (m, d), (n,) -> (m,).
+        cell, else the density in its middle. `log_density` is that of standardised columns, and is also told which of
+        the events these belong to, because some have none: (m, d), (n,) -> (m,).
         """
         x = np.asarray(events, dtype=np.float64)
         cells = self._cell_points()

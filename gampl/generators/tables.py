@@ -25,10 +25,6 @@ class Kernels(nn.Module):
         scott = len(z) ** (-1 / (z.shape[1] + 4))  # not of the fewer events that are left after resampling
         self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=weights)
 
-    def draw(self, n: int, rng: np.random.Generator) -> Tensor:
-        """Draws n events, (n, d)."""
-        return torch.from_numpy(np.asarray(self.kde.resample(n, seed=rng).T))
-
     def log_prob(self, x: Tensor, _: Tensor | None = None) -> Tensor:
         """Log density, (n, d) -> (n,)."""
         return torch.from_numpy(np.asarray(self.kde.logpdf(x.numpy(force=True).T)))
@@ -48,7 +44,7 @@ class RowGenerator(Density):
     def latent(self, n: int, generator: np.random.Generator) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Draws what the density makes events of, (n, d) each, from numpy's random streams."""
         if isinstance(self.density, Kernels):
-            return (self.density.draw(n, generator),)
+            return (torch.from_numpy(np.asarray(self.density.kde.resample(n, seed=generator).T)),)
         draws: dict[str, Any] = {"uniform": generator.random, "normal": generator.standard_normal}
         shape, like = (n, self.density.features), next(self.density.parameters())
         return tuple(torch.from_numpy(draws[kind](shape)).to(like) for kind in self.density.numbers)
