@@ -52,13 +52,8 @@ class Trained:
         """Yields n events in batches of at most ``(batch_size, *event_shape)``; LHC events are in GeV.
 
         The events depend on seed, member, condition, chunk and whether a GPU makes them, of rings on the batch size: a
-        longer stream begins with the shorter one. Events that a flow's solver lost are NaN or infinite.
-
-        Args:
-            n: How many.
-            seed: Of the latent events.
-            batch_size: By default as many as are made together.
-            condition: What the generator is told, (c,) for all events or (n, c), if it has conditions.
+        longer stream begins with the shorter one. Events that a flow's solver lost are NaN or infinite. A batch has by
+        default as many as are made together. The condition is what the generator is told, (c,) for all or (n, c).
 
         Raises:
             ValueError: If n or batch_size is not positive, or the condition has another shape.
@@ -184,18 +179,9 @@ class Trained:
 class Ensemble:
     """Members that share what they were asked for; those that failed are left out and named.
 
-    Its members are counted from 0 among those that are left; `excluded` has their own numbers. Up to 0.1 % lost events
-    stay in the streams, not finite, and the estimators count them.
-
-    Args:
-        trained: Outcomes of trainings.
-        screened: Events of each member that are searched for lost ones; a member that lost more than 0.1 % is
-            left out. None are searched by default.
-        seed: Of these events.
-
-    Attributes:
-        members: Those that are left.
-        excluded: Reason of each member that is left out, by its number.
+    Its members are those that are left, counted from 0; `excluded` has the reason of each that is left out, by its own
+    number. If events of each member, `screened` many with this seed, are searched for lost ones, one that lost more
+    than 0.1 % is left out. Other lost events stay in the streams, not finite, and the estimators count them.
 
     Raises:
         ValueError: If no member is left, or they have not seen the same events and are not independent.
