@@ -120,7 +120,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     report.add_argument("process", type=Path, metavar="PROCESS.yml")
     for command in (averaging, differential, report):
-        _add_outputs(command, is_report=command is report)
+        add = command.add_argument_group("output").add_argument
+        if command is report:
+            add("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
+        else:
+            add("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
+        add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
+        add("--csv", type=Path, metavar="FILE", help="write a line per estimate")
+        add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
+        add("--quiet", action="store_true", help="no progress")
         command.set_defaults(run=_run)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -152,18 +160,6 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
     how = "a sum of particles: Z = mu-,mu+; may be repeated"
     add("--composite", metavar="NAME=PARTICLES", help=how, **REPEATED)
-
-
-def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
-    add = command.add_argument_group("output").add_argument
-    if is_report:
-        add("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
-    else:
-        add("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
-    add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
-    add("--csv", type=Path, metavar="FILE", help="write a line per estimate")
-    add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
-    add("--quiet", action="store_true", help="no progress")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -202,8 +198,7 @@ def _study(options: argparse.Namespace) -> Any:
     else:
         from gampl.report.process_file import read
 
-        file = read(options.process)
-        process, generator = file.process, file.generator
+        process, generator = read(options.process)
     _check_outputs(options)
     if generator is None:
         with Progress("events", quiet=options.quiet) as progress:

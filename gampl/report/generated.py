@@ -95,8 +95,7 @@ def analyse_generated(
 ) -> Study:
     """Analyse what an ensemble generates, as `gampl.report.study.analyse` does with samples in files.
 
-    Raises:
-        ValueError: If a region or summary needs a column that the generator does not make.
+    A ValueError if a region or summary needs a column that the generator does not make.
     """
 
     def streams(names: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:

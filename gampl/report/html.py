@@ -1,21 +1,18 @@
-"""An analysis as one HTML page that needs nothing else: no network, no script, no further file.
-
-What it says is in ``report.html.j2``, how it looks in ``report.css``.
-"""
+"""An analysis as one HTML page that needs nothing else: ``report.html.j2`` in words, ``report.css`` in looks."""
 
 import base64
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from matplotlib.figure import Figure
 
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
-from gampl.report.study import Study
+from gampl.report.study import Finding, Histogram, Study
+from gampl.result import Amplification
 from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
@@ -24,36 +21,27 @@ FILES_SHOWN = 6
 
 def html(study: Study, command: str = "") -> str:
     """The page as text, to be written as UTF-8; the command is what the study was made with, for the settings."""
-    return _template().render(
-        study=study,
-        command=command,
-        time=outputs.now().replace("T", " ").replace("+00:00", " UTC"),
-        versions=outputs.versions(),
-    )
+    time = outputs.now().replace("T", " ").replace("+00:00", " UTC")
+    return _template().render(study=study, command=command, time=time, versions=outputs.versions())
 
 
 @cache
 def _template() -> Template:
     """The template with the functions that it uses."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.trim_blocks = environment.lstrip_blocks = True
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
     environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
     environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
-    environment.globals["figures"] = figures
     return environment.get_template("report.html.j2")
 
 
-def _image(figure: Figure) -> dict[str, Any]:
-    """An image that is part of the page; sizes are in pixels of the screen."""
+def _image(shown: Amplification | Histogram | Sequence[Finding]) -> dict[str, Any]:
+    """A figure as a part of the page; sizes are in pixels of the screen."""
+    figure = figures.figure_of(shown)
     content, kind = figures.content(figure, "svg"), "svg+xml"
     if len(content) > LARGEST_SVG:
         content, kind = figures.content(figure, "png"), "png"

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -31,16 +32,16 @@ POOLED = (
     "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
     "posterior this wide is worth on average over training sets"
 )
-UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."
+NO_UPPER_END = {
+    "averaging": "the members differ from each other no more than the counting of their events explains",
+    "differential": "the generated events are as close to the true ones as further true events would be",
+}
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
     "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
 )  # fmt: skip
 
-
-def short(number: float) -> str:
-    """Three digits, whole from 100 on, without an exponent as long as that is readable."""
-    return in_digits(number, 3)
+short = partial(in_digits, digits=3)  # three digits, without an exponent as long as that is readable
 
 
 def events(number: float) -> str:
@@ -95,66 +96,54 @@ def answer(finding: Finding) -> str:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
     pooled, single = result.pooled, result.single
     if pooled is None or single is None:
-        sentences = [*_differential(finding, result)]
+        sentences = [_differential(finding, result)]
     else:
-        sentences = [*_averaging(finding, result, pooled, single)]
+        sentences = [_averaging(finding, result, pooled, single)]
+    if result.state is State.UNBOUNDED and np.isfinite(result.G):
+        best = f"The best estimate is {_factor(result.G)} times."
+        sentences.append(f"{best} There is no upper end: a perfect generator is not excluded.")
+    elif result.state is not State.VALUE:
+        sentences.append(f"There is no upper end: {NO_UPPER_END[finding.method]}.")
+    if result.interval.low < 1 <= result.interval.high:
+        sentences.append("Whether that is more or less than the training sample, these data do not tell.")
     if any(note.code is NoteCode.REUSED for note in result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
 
-def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> Iterator[str]:
-    yield (
-        f"For the share of events in the region {where(finding.region)}, the pooled sample of your "
-        f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
-        f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
-        f"({percent(result.level)} confidence). "
-        f"One of the members alone is worth at least {events(single.n_equiv_at_least)}."
-    )
+def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> str:
     low, high = result.interval
-    average = "On average over training sets, a posterior this wide is worth"
     if result.state is not State.VALUE:
-        yield f"{average} at least {_factor(low)} times its training sample."
-        yield _open_end(result, "the members differ from each other no more than the counting of their events explains")
-        return
-    less = "less than its training sample, " if high < 1 else ""
-    yield f"{average} {less}{_times(result)} times {'as much' if less else 'its training sample'}."
-    if low < 1 <= high:
-        yield UNDECIDED
+        worth = f"at least {_factor(low)} times its training sample"
+    elif high < 1:
+        worth = f"less than its training sample, {_times(result)} times as much"
+    else:
+        worth = f"{_times(result)} times its training sample"
+    return (
+        f"For the share of events in the region {where(finding.region)}, the pooled sample of your {result.n_members} "
+        f"members, however large, is worth at least {events(pooled.n_equiv_at_least)} true events, "
+        f"{_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} ({percent(result.level)} "
+        f"confidence). One of the members alone is worth at least {events(single.n_equiv_at_least)}. "
+        f"On average over training sets, a posterior this wide is worth {worth}."
+    )
 
 
-def _differential(finding: Finding, result: Amplification) -> Iterator[str]:
+def _differential(finding: Finding, result: Amplification) -> str:
     everywhere = finding.region is None
     judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.where}")
     n_train = whole(result.n_train)
     training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
-    confidence = f"({percent(result.level)} confidence)"
     low, high = result.interval
+    alike = f"about {events(result.n_equiv)} true events"
     if result.state is not State.VALUE:
-        yield (
-            f"{judged}, generated events cannot be told from {events(result.n_equiv_interval.low)} true events or "
-            f"more: an unlimited sample is worth at least {_factor(low)} times {training} {confidence}."
-        )
-        yield _open_end(result, "the generated events are as close to the true ones as further true events would be")
-        return
-    less = f"less than {training}, {_times(result)} times as much"
-    yield (
-        f"{judged}, generated events cannot be told from about {events(result.n_equiv)} true events: an unlimited "
-        f"sample is worth {less if high < 1 else f'{_times(result)} times {training}'} {confidence}."
-    )
-    if low < 1 <= high:
-        yield UNDECIDED
-
-
-def _open_end(result: Amplification, why: str) -> str:
-    """Why there is no upper end, and what else is known."""
-    undecided = f" {UNDECIDED}" if result.interval.low < 1 else ""
-    if result.state is State.UNBOUNDED and np.isfinite(result.G):
-        return (
-            f"The best estimate is {_factor(result.G)} times. There is no upper end: a perfect generator is not "
-            f"excluded.{undecided}"
-        )
-    return f"There is no upper end: {why}.{undecided}"
+        alike = f"{events(result.n_equiv_interval.low)} true events or more"
+        worth = f"at least {_factor(low)} times {training}"
+    elif high < 1:
+        worth = f"less than {training}, {_times(result)} times as much"
+    else:
+        worth = f"{_times(result)} times {training}"
+    alike = f"{judged}, generated events cannot be told from {alike}"
+    return f"{alike}: an unlimited sample is worth {worth} ({percent(result.level)} confidence)."
 
 
 def _times(result: Amplification) -> str:
@@ -180,8 +169,8 @@ def table(study: Study) -> str:
             heads = _cells((*HEADS, LAST_HEAD[method]))
             lines += [f"{method} amplification", f"{what:{NAME_WIDTH}}{GAP}{heads}"]
             lines += [line for finding in findings for line in _rows(finding)] + [""]
-    level = f"intervals and limits at {100 * study.process.level:.3g} % confidence"
-    lines.append(f"n_train = {study.process.n_train}, {level}")
+    process = study.process
+    lines.append(f"n_train = {process.n_train}, intervals and limits at {100 * process.level:.3g} % confidence")
     if any(finding.method == "averaging" for finding in study.findings):
         lines += textwrap.wrap(POOLED, WIDTH)
     texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]

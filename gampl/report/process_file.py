@@ -30,9 +30,9 @@ of a classifier is expected, one of them will do. What is a text and what a numb
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Required, TypedDict
+from typing import Annotated, Any, NamedTuple, Required, TypedDict
 
 from msgspec import Meta
 
@@ -89,24 +89,21 @@ class _Definition(TypedDict, total=False):
     unit: Line
 
 
-@dataclass(frozen=True)
-class ProcessFile:
+class ProcessFile(NamedTuple):
     """What a process file says: what is to be analysed, and what is to be trained if there are no members."""
 
     process: Process
     generator: GeneratorSettings | None
-    path: Path
 
 
 def read(path: Path | str) -> ProcessFile:
-    """What a process file says. The files that it names must exist, and are not opened.
+    """What a process file says; the files that it names must exist, and are not opened.
 
-    Raises:
-        ProcessFileError: If it cannot be read, or something in it is not what it should be: one sentence with the key.
+    A `ProcessFileError`, one sentence with the key, if it cannot be read or something in it is not what it should be.
     """
     path = Path(path)
     try:
-        return _Reader(path).read(load(path))
+        return _Reader(path.parent).read(load(path))
     except ProcessFileError as error:
         error.file = path
         raise
@@ -161,12 +158,12 @@ def _layout(fields: dict[str, Any]) -> Layout:
         return Layout(**fields)
 
 
+@dataclass
 class _Reader:
-    """Makes a process of the content of a file, one observable after the other."""
+    """Makes a process of the content of a file in a folder, one observable after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.observables: dict[str, Definition] = {}
+    folder: Path
+    observables: dict[str, Definition] = field(default_factory=dict)
 
     def read(self, content: Any) -> ProcessFile:
         """The whole file."""
@@ -177,7 +174,7 @@ class _Reader:
         arguments = {name: value for name, value in document.items() if name in Process.__annotations__}
         for name in ("train", "holdout", "members"):
             if name in document:
-                arguments[name] = _sample(self.path.parent, name, document[name])
+                arguments[name] = _sample(self.folder, name, document[name])
         self.define(document.get("observables", {}))
         arguments["observables"] = self.observables
         keys: dict[str, str] = {}  # where each number or condition stands
@@ -196,7 +193,7 @@ class _Reader:
         with _at(""):
             process = Process(**arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
-        return ProcessFile(process, generator, self.path)
+        return ProcessFile(process, generator)
 
     def define(self, definitions: Mapping[str, Any]) -> None:
         """The observables, which may use those above them."""

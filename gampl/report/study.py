@@ -95,14 +95,8 @@ class Study:
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.
 
-    An estimate that cannot be made is a `Finding` without a result that says why.
-
-    Args:
-        process: What to do; its members must be files.
-        progress: Called with the name of a sample and the events read of it.
-
-    Raises:
-        ValueError: If the process has no members, or a file cannot be used.
+    An estimate that cannot be made is a `Finding` without a result that says why; a ValueError if the process has no
+    members, or a file cannot be used. ``progress`` is called with the name of a sample and the events read of it.
     """
     files = process.members
     if files is None:
