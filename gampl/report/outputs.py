@@ -112,47 +112,38 @@ def answer(finding: Finding) -> str:
 
 
 def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> str:
-    low, high = result.interval
-    if result.state is not State.VALUE:
-        worth = f"at least {_factor(low)} times its training sample"
-    elif high < 1:
-        worth = f"less than its training sample, {_times(result)} times as much"
-    else:
-        worth = f"{_times(result)} times its training sample"
     return (
         f"For the share of events in the region {where(finding.region)}, the pooled sample of your {result.n_members} "
         f"members, however large, is worth at least {events(pooled.n_equiv_at_least)} true events, "
         f"{_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} ({percent(result.level)} "
         f"confidence). One of the members alone is worth at least {events(single.n_equiv_at_least)}. "
-        f"On average over training sets, a posterior this wide is worth {worth}."
+        f"On average over training sets, a posterior this wide is worth {_times(result, 'its training sample')}."
     )
 
 
 def _differential(finding: Finding, result: Amplification) -> str:
-    everywhere = finding.region is None
+    everywhere, n_train = finding.region is None, whole(result.n_train)
     judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.where}")
-    n_train = whole(result.n_train)
     training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
-    low, high = result.interval
     alike = f"about {events(result.n_equiv)} true events"
     if result.state is not State.VALUE:
         alike = f"{events(result.n_equiv_interval.low)} true events or more"
-        worth = f"at least {_factor(low)} times {training}"
-    elif high < 1:
-        worth = f"less than {training}, {_times(result)} times as much"
-    else:
-        worth = f"{_times(result)} times {training}"
-    alike = f"{judged}, generated events cannot be told from {alike}"
-    return f"{alike}: an unlimited sample is worth {worth} ({percent(result.level)} confidence)."
+    return (
+        f"{judged}, generated events cannot be told from {alike}: an unlimited sample is worth "
+        f"{_times(result, training)} ({percent(result.level)} confidence)."
+    )
 
 
-def _times(result: Amplification) -> str:
-    """G and its interval, with as many digits as tell them apart: 3.1 (2.2–4.9)."""
+def _times(result: Amplification, training: str) -> str:
+    """G and its interval, with as many digits as tell them apart: 3.1 (2.2–4.9) times the training sample."""
     low, high = result.interval
+    if result.state is not State.VALUE:
+        return f"at least {_factor(low)} times {training}"
     width = high / low
     digits = 2 + (width < 1.3) + (width < 1.03)
     g, bottom, top = (_factor(number, digits) for number in (result.G, low, high))
-    return f"{g} ({bottom}–{top})"
+    times = f"{g} ({bottom}–{top}) times"
+    return f"less than {training}, {times} as much" if high < 1 else f"{times} {training}"
 
 
 def _factor(number: float, digits: int = 2) -> str:
