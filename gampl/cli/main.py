@@ -56,13 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in asked or dict.fromkeys(COMMANDS.values()):
         import_module(f"gampl.cli.{module}").add_commands(commands)
     options = parser.parse_args(arguments)
-    status, problem = 1, ""
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
-        problem = _missing(error, getattr(options, "extra", None))
+        status, problem = 1, _missing(error, getattr(options, "extra", None))
     except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
-        problem = str(error)
+        status, problem = 1, str(error)
     except KeyboardInterrupt:
         status, problem = 130, "interrupted; the same command goes on from what is already done"
     print(f"gampl: {problem}", file=sys.stderr)
@@ -214,8 +213,7 @@ def _study(options: argparse.Namespace) -> Any:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Raises a ValueError, before hours of reading, if the results cannot be written."""
-    figures: Path | None = options.figures
-    if figures is not None and figures.exists() and not figures.is_dir():
+    if (figures := options.figures) is not None and figures.exists() and not figures.is_dir():
         raise ValueError(f"{figures}: cannot hold figures, is not a folder")
     for path in filter(None, (options.report, options.json, options.csv)):
         if path.is_dir() or not path.absolute().parent.is_dir():
@@ -258,12 +256,10 @@ def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
         paths = [path for text, _, _ in parts for path in named_files(text)]
     except ValueError as error:
         raise ValueError(f"--{name}: {error}") from None
-    how: dict[str, Any] = {"sample": samples.pop(), "kind": options.kind, "columns": options.columns}
+    how: dict[str, Any] = {"weight": options.unweight, "unweight": options.unweight is not None}
     if name == "members":
-        how |= {"weight": options.weight, "member": options.member_column}
-    elif options.unweight is not None:
-        how |= {"weight": options.unweight, "unweight": True}
-    return SampleFiles(tuple(paths), **how)
+        how = {"weight": options.weight, "member": options.member_column}
+    return SampleFiles(tuple(paths), samples.pop(), options.kind, options.columns, **how)
 
 
 def _regions(options: argparse.Namespace) -> tuple[Region, ...]:

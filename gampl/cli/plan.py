@@ -47,13 +47,8 @@ def _plan(options: argparse.Namespace) -> int:
     except planning.ArgumentError as error:
         raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
     if options.json is not None:
-        plans = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
-        write_bytes(options.json, (json.dumps(plans, indent=1) + "\n").encode())
-    print(_table(averaging, differential))
-    return 0
-
-
-def _table(averaging: planning.AveragingPlan, differential: planning.DifferentialPlan) -> str:
+        content = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
+        write_bytes(options.json, (json.dumps(content, indent=1) + "\n").encode())
     plans = (averaging, differential)
     rows = [
         ("", "averaging", "differential"),
@@ -71,4 +66,5 @@ def _table(averaging: planning.AveragingPlan, differential: planning.Differentia
     lines += [f"{name:28} {left:>16} {right:>16}".rstrip() for name, left, right in rows]
     lines += ["", f"checking the members' calibration would take about {averaging.n_check} true events held out"]
     lines += wrap(HOW_MEMBERS, 96)
-    return "\n".join(lines + [f"note: {note}" for note in averaging.notes])
+    print("\n".join(lines + [f"note: {note}" for note in averaging.notes]))
+    return 0

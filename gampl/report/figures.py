@@ -21,6 +21,7 @@ from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
 Kind = Literal["png", "pdf", "svg"]
+Shown = Amplification | Histogram | Sequence[Finding]
 OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
 STYLE: dict[Any, Any] = plots.STYLE | {
@@ -102,7 +103,7 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     return ax
 
 
-def figure_of(shown: Amplification | Histogram | Sequence[Finding]) -> Figure:
+def figure_of(shown: Shown) -> Figure:
     """The curve of an estimate, a control plot or the overview in a figure that pyplot knows nothing of."""
     height = 1.3 + 0.46 * max(len(shown), 1) if isinstance(shown, Sequence) else 4.4
     with matplotlib.rc_context(STYLE):
@@ -130,7 +131,7 @@ def write(study: Study, folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _pictures(study: Study) -> Iterator[tuple[str, Amplification | Histogram | Sequence[Finding]]]:
+def _pictures(study: Study) -> Iterator[tuple[str, Shown]]:
     """Names of files and what they show; numbers make the names unique."""
     yield "overview", study.findings
     for k, finding in enumerate(study.findings, 1):

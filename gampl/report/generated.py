@@ -75,13 +75,9 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
     from gampl.training.train import train_or_load  # needs torch, which most reports do not
 
     events = training_events(process, generator)
-    fit = Fit(
-        steps=generator.steps,
-        batch_size=min(generator.batch_size, len(events)),
-        learning_rate=generator.learning_rate,
-        warmup=min(Fit.warmup, generator.steps // 5),
-        ema=0.99,
-    )
+    steps, batch_size = generator.steps, min(generator.batch_size, len(events))
+    warmup = min(Fit.warmup, steps // 5)
+    fit = Fit(steps=steps, batch_size=batch_size, learning_rate=generator.learning_rate, warmup=warmup, ema=0.99)
     architecture = Architecture(
         generator.kind, blocks=generator.transforms, width=generator.width, components=generator.bins, couplings=False
     )

@@ -1,18 +1,16 @@
-"""An analysis as one HTML page that needs nothing else: ``report.html.j2`` in words, ``report.css`` in looks."""
+"""An analysis as one HTML page that needs no other file: its words are ``report.html.j2``, its looks ``report.css``."""
 
 import base64
 import math
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
-from gampl.report.study import Finding, Histogram, Study
-from gampl.result import Amplification
+from gampl.report.study import Study
 from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
@@ -21,13 +19,6 @@ FILES_SHOWN = 6
 
 def html(study: Study, command: str = "") -> str:
     """The page as text, to be written as UTF-8; the command is what the study was made with, for the settings."""
-    time = outputs.now().replace("T", " ").replace("+00:00", " UTC")
-    return _template().render(study=study, command=command, time=time, versions=outputs.versions())
-
-
-@cache
-def _template() -> Template:
-    """The template with the functions that it uses."""
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -36,10 +27,12 @@ def _template() -> Template:
     environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
     environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
-    return environment.get_template("report.html.j2")
+    time = outputs.now().replace("T", " ").replace("+00:00", " UTC")
+    template = environment.get_template("report.html.j2")
+    return template.render(study=study, command=command, time=time, versions=outputs.versions())
 
 
-def _image(shown: Amplification | Histogram | Sequence[Finding]) -> dict[str, Any]:
+def _image(shown: figures.Shown) -> dict[str, Any]:
     """A figure as a part of the page; sizes are in pixels of the screen."""
     figure = figures.figure_of(shown)
     content, kind = figures.content(figure, "svg"), "svg+xml"

@@ -4,7 +4,7 @@ import csv
 import io
 import platform
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,10 +24,10 @@ SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = {" billion": 1e9, " million": 1e6}
 WIDTH = 100  # characters of a line in the terminal
 NAME_WIDTH = 32
+GAP = "  "
+CELLS = GAP.join(f"{{:>{width}}}" for width in (7, 10, 9, 20, 12))
 HEADS = ("share", "n_train", "G", "interval of G")
 LAST_HEAD = {"averaging": "pooled worth", "differential": "n_equiv"}
-WIDTHS = (7, 10, 9, 20, 12)
-GAP = "  "
 POOLED = (
     "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
     "posterior this wide is worth on average over training sets"
@@ -157,7 +157,7 @@ def table(study: Study) -> str:
         findings = [finding for finding in study.findings if finding.method == method]
         if findings:
             what = "region" if method == "averaging" else "summary, region"
-            heads = _cells((*HEADS, LAST_HEAD[method]))
+            heads = CELLS.format(*HEADS, LAST_HEAD[method])
             lines += [f"{method} amplification", f"{what:{NAME_WIDTH}}{GAP}{heads}"]
             lines += [line for finding in findings for line in _rows(finding)] + [""]
     process = study.process
@@ -182,29 +182,21 @@ def notes(study: Study) -> dict[str, str]:
 
 
 def _rows(finding: Finding) -> Iterator[str]:
-    """Name and numbers; a long name goes on in further lines."""
-    names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
-    if finding.result is None:
+    """Name and numbers, limits where G is infinite; a long name goes on in further lines."""
+    names, result = textwrap.wrap(_printable(finding.what), NAME_WIDTH), finding.result
+    if result is None:
         cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
     else:
-        cells = [_cells((f"{100 * finding.share:.3g} %", *_numbers(finding.result)))]
+        is_finite = np.isfinite(result.G)
+        worth = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
+        if result.pooled is not None:
+            worth = f"≥ {short(result.pooled.n_equiv_at_least)}"
+        n_train = str(result.n_train) if result.n_train < 1e10 else short(result.n_train)
+        ends = interval(result.interval).replace("at least", "≥")
+        G = short(result.G) if is_finite else "-"
+        cells = [CELLS.format(f"{100 * finding.share:.3g} %", n_train, G, ends, worth)]
     for name, cell in zip_longest(names, cells, fillvalue=""):
         yield f"{name:{NAME_WIDTH}}{GAP}{cell}".rstrip()
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return GAP.join(text.rjust(width) for text, width in zip(texts, WIDTHS, strict=True))
-
-
-def _numbers(result: Amplification) -> tuple[str, str, str, str]:
-    """n_train, G, its interval and what the members are worth or n_equiv; where G is infinite, limits."""
-    is_finite = np.isfinite(result.G)
-    n_equiv = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
-    if result.pooled is not None:
-        n_equiv = f"≥ {short(result.pooled.n_equiv_at_least)}"
-    n_train = str(result.n_train) if result.n_train < 10 ** WIDTHS[1] else short(result.n_train)
-    ends = interval(result.interval).replace("at least", "≥")
-    return n_train, short(result.G) if is_finite else "-", ends, n_equiv
 
 
 def _printable(text: str) -> str:

@@ -140,15 +140,12 @@ def _scalar(text: str) -> Any:
 
 def shown(content: Any) -> str:
     """A value as an error quotes it, short and on one line."""
-    match content:
-        case None:
-            return "nothing"
-        case bool():
-            return str(content).lower()
-        case int() | float():
-            return f"the number {content!r}"
-        case str():
-            return f"the text {quoted(content)}"
+    if content is None:
+        return "nothing"
+    if isinstance(content, str):
+        return f"the text {quoted(content)}"
+    if isinstance(content, int | float):
+        return str(content).lower() if isinstance(content, bool) else f"the number {content!r}"
     what = "mapping" if isinstance(content, dict) else "list"
     return f"a {what} of {len(content)}" if content else f"an empty {what}"
 

@@ -105,8 +105,7 @@ def read(path: Path | str) -> ProcessFile:
     try:
         return _Reader(path.parent).read(load(path))
     except ProcessFileError as error:
-        error.file = path
-        raise
+        raise ProcessFileError(error.place, error.problem, path) from None
 
 
 @contextmanager
@@ -145,7 +144,6 @@ def _sample(folder: Path, key: str, content: Any) -> SampleFiles:
 
 
 def _layout(fields: dict[str, Any]) -> Layout:
-    """How files of particles are read."""
     if "particles" not in fields:
         raise ProcessFileError(next(iter(fields)), "is about files of momenta: give particles, too")
     if isinstance(fields.get("coordinates"), tuple):
@@ -166,7 +164,6 @@ class _Reader:
     observables: dict[str, Definition] = field(default_factory=dict)
 
     def read(self, content: Any) -> ProcessFile:
-        """The whole file."""
         document = take(_Document, content)
         if ("members" in document) == ("generator" in document):
             got = "both" if "members" in document else "neither"
@@ -186,10 +183,8 @@ class _Reader:
                 keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
         if layout := {name: document[name] for name in Layout.__annotations__ if name in document}:
             arguments["layout"] = _layout(layout)
-        arguments["composites"] = {
-            name: take(Names, parts, inside("composites", name))
-            for name, parts in document.get("composites", {}).items()
-        }
+        sums = document.get("composites", {}).items()
+        arguments["composites"] = {name: take(Names, parts, inside("composites", name)) for name, parts in sums}
         with _at(""):
             process = Process(**arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
