@@ -218,7 +218,8 @@ def relative_variance(extra: int, band: str) -> Recorded:
     counts = (n_gen[extra, SHOWN] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
-    result, share = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL), counts.mean() / n_gen[extra, SHOWN]
+    result = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL)
+    share = counts.mean() / n_gen[extra, SHOWN]
     low, high = result.n_equiv_interval
     of_one = (1 - share) / share
     return Recorded(of_one / result.n_equiv, Range(of_one / high, of_one / low if low else np.inf), LEVEL)
