@@ -29,7 +29,7 @@ from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, 
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
-from gampl.store.atomic import write_bytes
+from gampl.store import targets
 
 FORMAT, VERSION = "gampl events", 1
 MOMENTA, SHARDS = "momenta", "shards"
@@ -74,7 +74,7 @@ def write(
             _write_sample(path, file.create_group(sample), samples[sample], shards.get(sample))
         file.flush()
         content = file.id.get_file_image()
-    write_bytes(path, content)
+    targets.write(path, content)
 
 
 def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int64] | None) -> None:
