@@ -220,7 +220,7 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
 def _amplification(
     spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: Iterable[Note] = ()
 ) -> Amplification:
-    require(np.isfinite(n_train) and n_train >= 1, "n_train", "be a positive number of events", n_train)
+    require(1 <= n_train < 1e18, "n_train", "be a positive number of events", n_train)
     require(0.5 < level < 1, "level", "lie between 0.5 and 1", level)
     last = spreads[-1]
     members, n_regions = last.integrals.shape

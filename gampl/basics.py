@@ -1,6 +1,8 @@
-"""The types that the whole package shares, the error about an argument, and what can be printed."""
+"""The types that the whole package shares, the error about an argument, and what can be printed or kept as JSON."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +34,22 @@ def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) 
 def printable(text: str) -> str:
     """A text without what would move a terminal's cursor, change its colours or turn the direction of writing."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def plain(value: Any) -> Any:
+    """Dictionaries, lists, texts and finite numbers only, as strict JSON has them; others are "inf", "-inf", "nan"."""
+    if isinstance(value, str):  # names of files need not be UTF-8
+        return value.encode(errors="backslashreplace").decode()
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if np.isfinite(value) else str(float(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, Iterable):
+        return [plain(entry) for entry in value]
+    return str(value)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.basics import ArgumentError, Interval, require
+from gampl.basics import ArgumentError, Interval, plain, require
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, excess, worth
 from gampl.result import Note, NoteCode, in_digits, percent
 from gampl.spread import Spread
@@ -55,8 +55,8 @@ class Plan:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, for JSON."""
-        return asdict(self) | {"alternatives": [way._asdict() for way in self.alternatives]}
+        """Plain numbers, texts and lists, for strict JSON, as those of `gampl.result.Amplification`."""
+        return plain(asdict(self) | {"alternatives": [way._asdict() for way in self.alternatives]})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +115,9 @@ def averaging(
     _check(precision, n_train, G, level, assurance, least_level=0.5)
     require(_is_whole(regions, 1), "regions", "be a whole number, at least 1", regions)
     require(members is None or _is_whole(members, 2), "members", "be a whole number, at least 2", members)
-    is_possible = 0 < probability < 1 and regions * probability <= 1 + 1e-9
-    require(is_possible, "probability", "lie between 0 and 1, and within 1 for all regions", probability)
+    is_possible = MOST * min(probability, 1 - probability) >= FEWEST_INSIDE and regions * probability <= 1 + 1e-9
+    expected = "lie between 0 and 1, not within 1e-17 of either, and within 1 for all regions"
+    require(is_possible, "probability", expected, probability)
     binomial = regions * probability * (1 - probability)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
@@ -242,7 +243,7 @@ def _rounded_up(number: int) -> int:
 
 def _check(precision: float, n_train: int, G: float, level: float, assurance: float, least_level: float) -> None:
     require(1 < precision < np.inf, "precision", "be a factor above 1, such as 1.5", precision)
-    require(_is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
+    require(n_train < MOST and _is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
     require(1 <= G * n_train <= 1e15, "G", "give 1 to 1e15 equivalent events G n_train", G)
     require(least_level < level < 1, "level", f"lie between {least_level} and 1", level)
     require(0.5 <= assurance < 1, "assurance", "be at least 0.5 and below 1", assurance)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gampl.basics import Interval
+from gampl.basics import Interval, plain
 from gampl.kolmogorov import DifferentialCurve
 from gampl.spread import AveragingCurve
 
@@ -218,10 +218,9 @@ class Amplification(_PerTrainingEvent):
         return ax
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
-        plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
+        """Plain numbers, texts and lists, for strict JSON; infinite and undefined numbers are "inf" and "nan"."""
+        entries = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
         for name, worth in (("pooled", self.pooled), ("single", self.single)):
             if worth is not None:
-                plain[name] |= {"G": worth.G, "interval": worth.interval, "at_least": worth.at_least}
-        curve = {k: value.tolist() if isinstance(value, np.ndarray) else value for k, value in plain["curve"].items()}
-        return plain | {"curve": curve, "state": str(self.state), "notes": tuple(note.text for note in self.notes)}
+                entries[name] |= {"G": worth.G, "interval": worth.interval, "at_least": worth.at_least}
+        return plain(entries | {"notes": [note.text for note in self.notes]})

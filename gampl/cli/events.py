@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gampl.cli.arguments import whole
 from gampl.cli.terminal import say
 from gampl.simulation.seeds import seeds as parse_seeds
 from gampl.store import targets
@@ -26,8 +27,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     make.add_argument("recipe", choices=("top_pair", "z_jets"))
     make.add_argument("--folder", type=Path, required=True, help="where the shards go; one recipe for each folder")
     make.add_argument("--seeds", required=True, help="a number or a range such as 1-74: one shard for each")
-    make.add_argument("--events", type=int, help="generated events in each shard (default: 20000)")
-    make.add_argument("--cores", type=int, help="processes at a time (default: all cores)")
+    make.add_argument("--events", type=whole, help="generated events in each shard (default: 20000)")
+    make.add_argument("--cores", type=whole, help="processes at a time (default: all cores)")
     how = "change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON"
     make.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=how)
     make.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import gampl
 from gampl.basics import printable
 from gampl.cli import results
+from gampl.cli.arguments import Parser, joined, whole
 from gampl.cli.terminal import complain, patient_streams
 from gampl.files import Layout
 from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
@@ -47,14 +49,6 @@ NAMES: dict[str, Any] = {"type": _names, "default": (), "metavar": "NAMES"}
 REPEATED: dict[str, Any] = {"action": "append", "default": []}
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors hold nothing that moves a cursor."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends with a usage error."""
-        super().error(printable(message))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that users can mend become one line. Returns the exit status."""
     with patient_streams() as output:
@@ -67,11 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     parser = Parser(prog="gampl", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"gampl {gampl.__version__}")
     commands = parser.add_subparsers(required=True)
     asked = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS]
     for module in asked or dict.fromkeys(COMMANDS.values()):
         import_module(f"gampl.cli.{module}").add_commands(commands)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(joined(arguments))
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
@@ -152,15 +147,15 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add = command.add_argument_group("samples").add_argument
     more = "; FILE::SAMPLE names a tree, group or array of it"
     how = f"generated events, one file per member{more}"
-    add("--n-train", type=int, required=True, help="events that the generator was trained on")
+    add("--n-train", type=whole, required=True, help="events that the generator was trained on")
     add("--members", nargs="+", required=True, metavar="FILE", help=how)
     add("--member-column", metavar="NAME", help="column that says which member an event is of")
     add("--holdout", nargs=1, metavar="FILE", help=f"true events that the generator has not seen{more}")
     add("--train", nargs=1, metavar="FILE", help=f"the events that it was trained on{more}")
-    add("--n-gen", type=int, help="generated events to use of each member (default: all)")
+    add("--n-gen", type=whole, help="generated events to use of each member (default: all)")
     add("--level", type=float, default=0.683, help="confidence level (default: 0.683)")
     add("--max-lost", type=float, default=1e-3, help="tolerated share of events that are not finite (default: 0.001)")
-    add("--seed", type=int, default=1, help="of unweighting and of a classifier (default: 1)")
+    add("--seed", type=whole, default=1, help="of unweighting and of a classifier (default: 1)")
     add("--title", default="Amplification", help="of the report")
 
     add = command.add_argument_group("how files are read").add_argument
@@ -201,7 +196,7 @@ def _study(options: argparse.Namespace) -> Any:
     results.check(options, process)
     if generator is None:
         with Progress("events", quiet=options.quiet) as progress:
-            return analyse(process, progress)
+            return analyse(process, lambda name, done: progress(printable(name), done))
     from gampl.report.generated import analyse_generated, train
 
     if options.quiet:

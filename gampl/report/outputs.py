@@ -5,8 +5,7 @@ import io
 import json
 import platform
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
@@ -16,7 +15,7 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.basics import Interval, printable
+from gampl.basics import Interval, plain, printable
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding, Study
 from gampl.result import Amplification, NoteCode, State, Worth, in_digits, significant
@@ -41,6 +40,8 @@ CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
     "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
 )  # fmt: skip
+
+FORMULA = ("=", "+", "-", "@", "\t")  # what a formula of a spreadsheet begins with
 
 short = partial(in_digits, digits=3)  # three digits, without an exponent as long as that is readable
 
@@ -232,7 +233,7 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
         "seconds": study.seconds,
         "command": command,
     }
-    return {name: _plain(entry) for name, entry in content.items()}
+    return {name: plain(entry) for name, entry in content.items()}
 
 
 def to_json_text(study: Study, command: str = "") -> str:
@@ -241,7 +242,10 @@ def to_json_text(study: Study, command: str = "") -> str:
 
 
 def to_csv(study: Study) -> str:
-    """One row for each finding, with a line of names above; infinite ends are written inf."""
+    """One row for each finding, with a line of names above; infinite ends are written inf.
+
+    An apostrophe stands before a text that a spreadsheet would take for a formula.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -254,8 +258,15 @@ def to_csv(study: Study) -> str:
             for name, worth in (("pooled_at_least", result.pooled), ("single_at_least", result.single)):
                 row[name] = "" if worth is None else worth.n_equiv_at_least
             row |= {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))}
-        writer.writerow(row)
+        writer.writerow({name: _cell(entry) for name, entry in row.items()})
     return text.getvalue()
+
+
+def _cell(entry: Any) -> Any:
+    if isinstance(entry, str):
+        entry = entry.replace("\r", " ")  # which not every csv module quotes
+        return f"'{entry}" if entry.startswith(FORMULA) else entry
+    return entry
 
 
 def _entry(finding: Finding) -> dict[str, Any]:
@@ -268,20 +279,3 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "problem": finding.problem,
         "result": None if finding.result is None else finding.result.to_dict(),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Dictionaries, lists, texts and finite numbers only."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return float(value) if np.isfinite(value) else str(float(value))
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, Iterable):
-        return [_plain(entry) for entry in value]
-    return str(value)

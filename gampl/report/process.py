@@ -12,6 +12,7 @@ from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
 from gampl.particles.grammar import quoted
 
+MOST_EVENTS = 2**53  # where floats begin to skip whole numbers
 MOST_FILES = 10_000  # that a pattern may stand for
 
 
@@ -105,12 +106,12 @@ class Process:
     seed: int = 1  #: of unweighting and of the classifier
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.n_train, int) and self.n_train >= 1):
-            raise ValueError(f"n_train must be a positive whole number of events, got {self.n_train}")
+        if not (isinstance(self.n_train, int) and 1 <= self.n_train <= MOST_EVENTS):
+            raise ValueError(f"n_train must be a positive whole number of events, at most 2^53, got {self.n_train}")
         if not 0.57 < self.level < 1:
             raise ValueError(f"level must lie between 0.57 and 1, got {self.level}")
-        if self.n_gen is not None and self.n_gen < 2:
-            raise ValueError(f"n_gen must be at least 2, got {self.n_gen}")
+        if self.n_gen is not None and not 2 <= self.n_gen <= MOST_EVENTS:
+            raise ValueError(f"n_gen must be at least 2, and at most 2^53, got {self.n_gen}")
         if not 0 <= self.max_lost < 1:
             raise ValueError(f"max_lost must be a share between 0 and 1, got {self.max_lost}")
         if not (self.regions or self.summaries or self.classifier):

@@ -60,7 +60,10 @@ def test_a_note_is_printed(capsys):
     [
         ("--factor", 1, "--factor must be a factor above 1, such as 1.5, got 1.0"),
         ("--n-train", -5, "--n-train must be a whole number of events, at least 1, got -5.0"),
+        ("--n-train", 1e30, "--n-train must be a whole number of events, at least 1, got 1e+30"),
         ("--probability", 2, "--probability must lie between 0 and 1"),
+        ("--probability", 1e-320, "--probability must lie between 0 and 1, not within 1e-17 of either"),
+        ("--probability", 1e-310, "--probability must lie between 0 and 1, not within 1e-17 of either"),
         ("--G", "nan", "--G must give 1 to 1e15 equivalent events"),
         ("--members", 1, "--members must be a whole number, at least 2, got 1.0"),
         ("--members", 10, "--factor 1.5 is out of reach with 10 members: however many"),

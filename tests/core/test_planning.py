@@ -205,7 +205,7 @@ def test_a_small_holdout_takes_more_generated_events_or_cannot_do():
 
 @pytest.mark.parametrize("plan", [planning.averaging(1.5, 10_000, P), planning.differential(1.5, 10_000)])
 def test_words_and_json(plan):
-    plain = json.loads(json.dumps(plan.to_dict()))
+    plain = json.loads(json.dumps(plan.to_dict(), allow_nan=False))
     assert plain["interval"] == list(plan.interval)
     assert plain["alternatives"][0]["n_gen"] == plan.alternatives[0].n_gen
     assert plain["words"] == plan.words

@@ -51,7 +51,7 @@ def test_few_members_are_noted():
 
 
 def test_json_round_trip():
-    plain = json.loads(json.dumps(result(0.05, [0.3]).to_dict()))
+    plain = json.loads(json.dumps(result(0.05, [0.3]).to_dict(), allow_nan=False))
     assert plain["state"] == "value"
     assert len(plain["curve"]["sigma_est"]) == 3
     assert plain["G"] == pytest.approx(plain["n_equiv"] / 500)

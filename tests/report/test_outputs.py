@@ -142,6 +142,24 @@ def test_csv_has_one_row_for_each_finding():
                 assert row["pooled_at_least"] == row["single_at_least"] == ""
 
 
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-x > 0", "@SUM(1)", "\t=1"])
+def test_no_cell_of_the_csv_is_a_formula(text):
+    note = dataclasses.replace(counted(0.3), notes=(NoteCode.OTHER(text=text),))
+    made = study(findings=(estimate(text, text, note), failure(text, text, text)))
+    for row in csv.DictReader(io.StringIO(outputs.to_csv(made), newline="")):
+        texts = [row[name] for name in ("region", "summary", "problem" if row["problem"] else "notes")]
+        assert texts == [f"'{text}"] * 3
+        assert not row["G"] or float(row["G"]) > 0
+
+
+def test_names_that_are_not_utf_8_are_in_all_outputs():
+    name = b"m\xff.csv".decode(errors="surrogateescape")
+    made = study(members=(name,), n_gen=(5,), warnings=(name,))
+    text = outputs.to_json_text(made, name)
+    assert json.loads(text)["command"] == r"m\udcff.csv"
+    assert json.loads(text)["samples"]["members"][0]["name"] == r"m\udcff.csv"
+
+
 # figures
 
 

@@ -1,0 +1,42 @@
+"""How the words of a command are read."""
+
+import argparse
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NoReturn
+
+from gampl.basics import printable
+
+# options whose values may begin with a minus, which argparse takes for another option
+SIGNED = ("--region", "--edges", "--quantiles", "--summary", "--classifier", "--define")
+FAR_TOO_MANY = 10**30
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors hold nothing that moves a cursor."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with a usage error."""
+        super().error(printable(message))
+
+
+def whole(text: str) -> int:
+    """A whole number, also one such as 1e5 or 100_000."""
+    try:
+        number = Decimal(text)
+        if number.is_finite() and number == number.to_integral_value() and abs(number) < FAR_TOO_MANY:
+            return int(number)
+    except (ArithmeticError, ValueError):
+        pass
+    raise argparse.ArgumentTypeError(f"expected a whole number such as 1000 or 1e5, got {text!r}")
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with values such as ``-1 < x`` joined to their option by ``=``."""
+    kept: list[str] = []
+    for argument in arguments:
+        if kept and kept[-1] in SIGNED and argument.startswith("-") and not argument.startswith("--"):
+            kept[-1] += f"={argument}"
+        else:
+            kept.append(argument)
+    return kept
