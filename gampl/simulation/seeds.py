@@ -19,3 +19,8 @@ def seeds(text: str) -> range:
     if high - low >= MOST_SEEDS:
         raise ValueError(f"expected at most {MOST_SEEDS} seeds, got {text!r}")
     return range(low, high + 1)
+
+
+def seeds_of_sample(text: str) -> range:
+    """Seeds of a sample, of which there may be none: ``"-"``."""
+    return range(0) if text == "-" else seeds(text)
