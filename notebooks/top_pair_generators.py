@@ -21,8 +21,10 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.generators import Solver
 from gampl.generators.settings import DENSITIES
+from gampl.kolmogorov import MEAN
 from gampl_book import event_studies
 from gampl_book.event_studies import EXTRA_JETS, TITLES
+from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.top_pair_study import BAND_EDGES, COLOURS, CONTROL, MASS_EDGES, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL, Range, Recorded, combine
@@ -279,8 +281,16 @@ markdown_table(
 #
 # A classifier that sees the jets, all distances $\Delta R$, and the reconstructed tops and $W$ bosons, judges an event as a whole. Its weight $w\approx p_{\rm true}/p_{\rm gen}$ would be one for a perfect generator. Boosted trees learn it from half of {glue:text}`top_pair_generators_n_classified` events of either kind, holdout and one member, and are
 # tested on the other half; the area under the ROC curve (AUC) is the probability to tell a true from a generated event, 0.5 at best.
+#
+# That number decides what an amplification factor can be, whatever else is done. Where the trees separate the samples by $D$ at most, the ROC curve runs at most $D$ above the diagonal, so that ${\rm AUC}\leq\frac12+D-\frac12D^2$. Hence $D\geq1-\sqrt{2-2\,{\rm AUC}}$, and $\nequiv\leq(\langle K\rangle/D)^2$ with the trees as the summary: the last columns.
+
 
 # %% tags=["hide-input"]
+def most_equivalent(auc: float) -> float:
+    """The most true events that a generator can be worth whose events are told from true ones with this AUC."""
+    return (MEAN / max(1 - np.sqrt(2 - 2 * auc), 1e-9)) ** 2 if auc > 0.5 else np.nan
+
+
 page.record("n_classified", page.settings["n_classified"])
 ratios, rows = {}, []
 for kind in KINDS:
@@ -295,8 +305,17 @@ for kind in KINDS:
         page.record(f"auc_{extra}j_{KEYS[kind]}", value, interval, 0.683)
         ratios[extra, kind] = learned
         row.append(f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})")
+    for extra in EXTRA_JETS:
+        most = most_equivalent(ratios[extra, kind].auc()[0]) if (extra, kind) in ratios else np.nan
+        row.append("–" if np.isnan(most) else f"{rounded(most, 2)} ($G\\leq$ {rounded(most / len(train[extra]), 2)})")
     rows.append(row)
-markdown_table(["AUC", "0 jets", "4 jets"], rows)
+markdown_table(["AUC", "0 jets", "4 jets", r"$\nequiv$ at most, 0 jets", "4 jets"], rows)
+
+# %% [markdown]
+# The same at other sizes, where larger runs are kept: a profile's AUC says how far its generators are trained, and so what to expect of the next two pages.
+
+# %% tags=["hide-input"]
+beside(page, {f"{process_title(e)}, {TITLES[k]}": f"auc_{e}j_{KEYS[k]}" for e, k in product(EXTRA_JETS, KINDS)})
 
 # %% mystnb={"figure": {"name": "fig-event-weights", "caption": "Classifier weights of test events, no additional jets, for one member of each kind: holdout (filled) and generated events (lines). Events far to the left are those that the truth does not have."}, "image": {"alt": "One panel for each generator with two histograms of the logarithm of the weight: generated events to the left, true events to the right, overlapping in the middle."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, len(KINDS), figsize=(2.5 * len(KINDS), 2.9), sharey=True)
