@@ -6,6 +6,7 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 import json
 import math
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,12 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
     """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
     return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))
+
+
+def commit() -> str:
+    """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"

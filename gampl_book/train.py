@@ -17,7 +17,7 @@ from gampl.store.atomic import write_bytes
 from gampl.training.ensemble import Trained
 from gampl.training.settings import TopPairJets
 from gampl_book import BookError, event_ensembles, event_studies, ring_ensembles, studies
-from gampl_book.top_pair_study import Truth, ask_everything
+from gampl_book.top_pair_members import Truth, ask_everything
 
 
 def train(

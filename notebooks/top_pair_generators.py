@@ -26,7 +26,8 @@ from gampl_book import event_studies
 from gampl_book.event_studies import EXTRA_JETS, TITLES
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.top_pair_study import BAND_EDGES, COLOURS, CONTROL, MASS_EDGES, TopPairStudy, process_title
+from gampl_book.top_pair_members import BAND_EDGES, CONTROL, MASS_EDGES
+from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL, Range, Recorded, combine
 
 page = Page("top_pair_generators", profile, seed)

@@ -13,8 +13,8 @@ from gampl_book import BookError, event_ensembles, event_studies, plan, profiles
 from gampl_book.__main__ import main
 from gampl_book.pages import Page
 from gampl_book.profiles import section
-from gampl_book.top_pair_members import MemberEvents
-from gampl_book.top_pair_study import HISTOGRAMS, MASS_EDGES, TopPairStudy, Truth
+from gampl_book.top_pair_members import HISTOGRAMS, MASS_EDGES, MemberEvents, Truth
+from gampl_book.top_pair_study import TopPairStudy
 
 
 @pytest.fixture(autouse=True)
