@@ -4,7 +4,9 @@ PYTHON ?= python3
 PROFILE ?= laptop
 SIZE ?= bundled
 CLUSTER ?=
+FRESH ?=
 RINGS := averaging_amplification kolmogorov_smirnov differential_amplification
+TOP_PAIRS := top_pair_generators top_pair_averaging top_pair_differential
 
 # as even an old Python understands it
 define CHECK_VERSION
@@ -21,17 +23,18 @@ PROJECT_PYTHON := .venv/bin/python
 # right even where the folder was moved after its installation
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help environment book rings test test-cluster lint reference keep events status costs bench coverage lock clean distclean
+.PHONY: help environment book rings gpu test test-cluster lint reference keep events status costs bench coverage lock clean distclean
 
 help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
-	@echo "                 CLUSTER=slurm runs it on a cluster: see the page Run it at paper scale"
+	@echo "                 FRESH=1 trains everything anew that comes with the project; CLUSTER=slurm: see Run it at paper scale"
 	@echo "make rings       the rings' Bayesian networks at the paper's size, 20 training sets: numbers to keep, not a book"
+	@echo "make gpu         the pages on top pairs, of what was trained on a GPU: python -m gampl_book train --profile gpu"
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
 	@echo "make reference   accept the notebooks' present numbers as the right ones (tests/reference), with new networks where needed (data/trainings)"
-	@echo "make keep        keep this run's numbers and costs, PROFILE=..., in data"
+	@echo "make keep        keep this run's numbers, costs and (laptop) networks, PROFILE=..., in data"
 	@echo "make events      make LHC events; SIZE=bundled (those in data/, about an hour of one core) or paper (about two days)"
 	@echo "make status      what of a book is done, running, stale or failed, and how long the rest takes; PROFILE=..."
 	@echo "make costs       time the units of the paper profile's work on this machine, for the page Run it at paper scale"
@@ -46,11 +49,15 @@ environment:
 	@$(PYTHON) -c "$$CHECK_VERSION"
 	@$(PYTHON) -m gampl_book.bootstrap
 
+# the networks of the smoke profile stay: its numbers are compared with references
 book: environment
-	@$(PROJECT_PYTHON) -m gampl_book build --profile $(PROFILE) --cluster '$(CLUSTER)'
+	@$(if $(FRESH),GAMPL_KEPT='$(CURDIR)/data/trainings/smoke') $(PROJECT_PYTHON) -m gampl_book build --profile $(PROFILE) --cluster '$(CLUSTER)'
 
 rings: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile rings --target $(RINGS:%=_build/rings/results/%.json)
+
+gpu: environment
+	@$(PROJECT_PYTHON) -m gampl_book build --profile gpu --target $(TOP_PAIRS:%=_build/gpu/results/%.json)
 
 test: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
@@ -70,8 +77,10 @@ reference: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke --target notebooks
 	@$(PROJECT_PYTHON) -m gampl_book reference
 
+# a reader's book takes minutes, because the networks of the laptop profile come with the project
 keep: environment
 	@$(PROJECT_PYTHON) -m gampl_book keep --profile $(PROFILE)
+	@$(if $(filter laptop,$(PROFILE)),$(PROJECT_PYTHON) -m gampl_book keep-networks --profile laptop)
 
 costs: environment
 	@$(PROJECT_PYTHON) -m gampl_book costs

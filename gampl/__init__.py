@@ -14,10 +14,6 @@ and need NumPy and SciPy only (and Matplotlib, when a result is plotted)::
     result.plot()
 
     result = differential.from_samples([events], holdout, n_train=1_000, summary=observable)
-
-The folders are rooms. Each imports only what stands before it in this list: `gampl.store`, the core, `gampl.particles`,
-`gampl.files`, `gampl.processes`, `gampl.generators`, `gampl.simulation` and `gampl.training`, `gampl.report`,
-`gampl.cli`.
 """
 
 __version__ = "0.1.0"

@@ -14,16 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.regions import Placed, Regions
-from gampl.result import Amplification, Note, NoteCode, State, Worth
-from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
+from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
 from gampl.spread import Spread, averaging_curve, n_equiv
 
 MEMBERS_THAT_SHOW_TAILS = 50  # with fewer, tails that spoil the interval can stay unseen: see `Spread.of_heavy_tails`
 SPARSE = 10  # events in a region, below which their fluctuation is not normal
-
-Progress = Callable[[int, int], None]
 
 
 def from_samples(
@@ -36,11 +34,13 @@ def from_samples(
     level: float = 0.683,
     truth: ArrayLike | None = None,
     max_lost: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Amplification:
     """Estimate G from the members' samples, of any sizes, which memory does not depend on.
 
     Events may have weights; their fluctuation is then that of the sums of weights, and the curve counts effective ones.
+    A ValueError if an argument is not as described, a weight is not finite, or too many events are lost; a RegionError
+    if a region is empty or full for all members.
 
     Args:
         members: For each member its events: an array of NumPy, PyTorch, awkward or pandas, shape (n, dim) or (n,); any
@@ -56,9 +56,6 @@ def from_samples(
         truth: True probabilities of the regions, shape (regions,), for validation.
         max_lost: Largest tolerated share of a member's events with a non-finite observable; they lie in no region.
         progress: Called with (member, events done) after each batch.
-
-    Raises:
-        ValueError: If an argument is not as described, a weight is not finite, or too many events are lost.
     """
     tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
     return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
@@ -135,13 +132,9 @@ def from_tallies(
 ) -> Amplification:
     """Estimate G from the tally of each member, which is checked as it comes; see `from_samples`.
 
-    Raises:
-        ValueError: If there are fewer than 2 members, or one has no events or lost too many.
-        RegionError: If a region is empty or full for all members.
+    Errors are those of `from_counts`, or that a member has no events or lost too many.
     """
     members, prefixes = gather(tallies, "observable", max_lost)
-    if len(members) < 2:
-        raise ValueError(f"a spread needs at least 2 members, got {len(members)}")
     if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
         raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
     is_weighted = any(tally.is_weighted for tally in members)
@@ -161,11 +154,8 @@ def from_counts(
 
     The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
     region may be (members,). ``n_gen`` are the generated events per member: a number, or an increasing one per step, of
-    which G is read off the last. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If shapes do not match, there are fewer than 2 members, or counts are not whole numbers.
-        RegionError: If a region is empty or full for all members.
+    which G is read off the last. For the other arguments see `from_samples`. A ValueError if shapes do not match, there
+    are fewer than 2 members, or counts are not whole numbers; a RegionError if a region is empty or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     table = np.asarray(counts, dtype=np.float64)
@@ -173,9 +163,8 @@ def from_counts(
         table = table[None]
     if table.ndim == 2:
         table = table[..., None]  # a single region
-    if table.ndim != 3 or len(table) != sizes.size:
-        shapes = f"(members, regions) for one n_gen or (steps, members, regions) for {sizes.size} of them"
-        raise ValueError(f"counts must have shape {shapes}, got {np.shape(counts)}")
+    shapes = f"(members, regions) for one n_gen or (steps, members, regions) for {sizes.size} of them"
+    require(table.ndim == 3 and len(table) == sizes.size, "counts", f"have shape {shapes}", np.shape(counts))
     if not (np.isfinite(table).all() and (table >= 0).all() and (table == np.round(table)).all()):
         raise ValueError("counts must be whole numbers >= 0 (for weighted events use from_samples)")
     if (np.diff(table, axis=0) < 0).any():
@@ -203,22 +192,16 @@ def count_stream(
     n_gen: ArrayLike,
     *,
     max_lost: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[NDArray[np.int64], int]:
     """Count events, without weights, in regions at nested prefixes of the members' samples, in one pass.
 
-    The arguments are those of `from_samples`.
-
-    Returns:
-        Counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
-
-    Raises:
-        ValueError: If there are no members, one has too few events or loses too many, or n_gen does not increase.
+    Returns the counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
+    Arguments and errors are those of `from_samples`.
     """
-    start, sizes = partial(Tally, len(regions)), np.atleast_1d(n_gen)
-    tallies, _ = gather(accumulate(members, None, sizes, start, regions.place, progress), "observable", max_lost)
-    if not tallies:
-        raise ValueError("members is empty: expected at least 2 samples")
+    start = partial(Tally, len(regions))
+    counted = accumulate(members, None, np.atleast_1d(n_gen), start, regions.place, progress)
+    tallies, _ = gather(counted, "observable", max_lost)
     counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
     return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
 
@@ -237,22 +220,20 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
 def _amplification(
     spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: Iterable[Note] = ()
 ) -> Amplification:
-    if not (np.isfinite(n_train) and n_train >= 1):
-        raise ValueError(f"n_train must be a positive number of events, got {n_train}")
-    if not 0.5 < level < 1:
-        raise ValueError(f"level must lie between 0.5 and 1, got {level}")
+    require(np.isfinite(n_train) and n_train >= 1, "n_train", "be a positive number of events", n_train)
+    require(0.5 < level < 1, "level", "lie between 0.5 and 1", level)
     last = spreads[-1]
-    n_regions = last.integrals.shape[1]
+    members, n_regions = last.integrals.shape
     target = None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
-    if target is not None and (target.shape != (n_regions,) or not ((target > 0) & (target < 1)).all()):
-        raise ValueError(f"truth must hold {n_regions} probabilities between 0 and 1, got {target}")
+    is_right = target is None or (target.shape == (n_regions,) and ((target > 0) & (target < 1)).all())
+    require(is_right, "truth", f"hold {n_regions} probabilities between 0 and 1", target)
     if last.total <= 0:
         raise ValueError("all members have the same integrals: they are copies of one generator")
     if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
     least, most = seen.model_interval(level)
     estimate, interval = n_equiv(last.binomial, last.model), seen.n_equiv_interval(level)
-    at_least, members = last.binomial / seen.deviation_limit(level), len(last.integrals)
+    at_least = last.binomial / seen.deviation_limit(level)
 
     def worth(variances: float) -> Worth:
         """What is worth so many times less, as its deviation has so many times the variance of the model."""
@@ -278,10 +259,8 @@ def _amplification(
 
 def _n_equiv_true(spread: Spread, truth: Floats) -> float:
     """n_equiv of these members with respect to the truth, Eqs. (3) and (12)."""
-    own_binomial = float((spread.integrals * (1 - spread.integrals)).mean(axis=0).sum())
-    n = spread.n_gen
     # the members' binomial noise, unbiased: <I_bar (1 - I_bar)> is low by 1 / n_gen
-    noise = own_binomial / (n - 1) if np.isfinite(n) else 0.0
+    noise = float((spread.integrals * (1 - spread.integrals)).mean(axis=0).sum()) / (spread.n_gen - 1)
     return n_equiv(float((truth * (1 - truth)).sum()), spread.deviation(truth) - noise)
 
 

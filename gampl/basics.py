@@ -1,4 +1,4 @@
-"""The types that the whole package shares."""
+"""The types that the whole package shares, and the error about an argument."""
 
 from typing import NamedTuple
 
@@ -13,3 +13,17 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+class ArgumentError(ValueError):
+    """An argument that is not as expected: its name, and the problem in words that follow the name."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        self.argument, self.problem = argument, problem
+        super().__init__(f"{argument} {problem}")
+
+
+def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) -> None:
+    """Raise an `ArgumentError` that an argument must be as expected unless the condition is met."""
+    if not is_met:
+        raise ArgumentError(argument, f"must {expected}, got {got}")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, n_equiv, rescaled
 from gampl.ratio import LearnedRatio, cross_fit
 from gampl.result import Amplification
@@ -16,15 +16,12 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """Deviation of the members' mean integral from the truth in units of their spread, shape (regions,).
 
     For a calibrated posterior the pulls over many training sets have mean 0 and variance 1 (a little more for few
-    members, see `expected_rms_pull`). The integrals are of shape (members, regions), the truth (regions,).
-
-    Raises:
-        ValueError: If the shapes do not match or there are fewer than 2 members.
+    members, see `expected_rms_pull`). The integrals are of shape (members, regions), the truth (regions,). A ValueError
+    if the shapes do not match, or there are fewer than 2 members, or all have the same integral.
     """
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if table.ndim != 2 or len(table) < 2 or target.shape != table.shape[1:]:
-        expected = "expected integrals (members >= 2, regions) and truth (regions,)"
-        raise ValueError(f"{expected}, got {table.shape}, {target.shape}")
+    is_right = table.ndim == 2 and len(table) >= 2 and target.shape == table.shape[1:]
+    require(is_right, "integrals", f"have shape (members >= 2, regions) for truth {target.shape}", table.shape)
     spread = table.std(axis=0, ddof=1)
     if not (spread > 0).all():
         raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
@@ -34,13 +31,10 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
 def expected_rms_pull(members: int) -> float:
     """Root mean square pull of a calibrated posterior with a finite number of normally distributed members.
 
-    The mean of N members is uncertain by s / sqrt(N), and 1 / s^2 is too large by (N - 1) / (N - 3) on average.
-
-    Raises:
-        ValueError: If there are fewer than 4 members.
+    The mean of N members is uncertain by s / sqrt(N), and 1 / s^2 is too large by (N - 1) / (N - 3) on average. A
+    ValueError if there are fewer than 4 members.
     """
-    if members < 4:
-        raise ValueError(f"the mean square pull is infinite for fewer than 4 members, got {members}")
+    require(members >= 4, "members", "be at least 4: the mean square pull is infinite for fewer", members)
     return float(np.sqrt((1 + 1 / members) * (members - 1) / (members - 3)))
 
 
@@ -48,14 +42,10 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     """Root mean square pull over training sets and regions, shape (sets, regions), with an interval.
 
     Regions of one training set are correlated, training sets are not: the interval is Student's for the mean of the
-    sets' mean squared pulls. With few sets it is somewhat too short: a nominal 68.3 % cover 63 % with four.
-
-    Raises:
-        ValueError: If there are fewer than 2 training sets.
+    sets' mean squared pulls, too short for few (a nominal 68.3 % cover 63 % with four); a ValueError below 2 of them.
     """
     table = np.asarray(pulls_by_set, dtype=np.float64)
-    if table.ndim != 2 or len(table) < 2:
-        raise ValueError(f"expected pulls of at least 2 training sets, shape (sets, regions), got {table.shape}")
+    require(table.ndim == 2 and len(table) >= 2, "pulls_by_set", "have shape (sets >= 2, regions)", table.shape)
     squares = (table**2).mean(axis=1)
     half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
     mean = squares.mean()
@@ -67,14 +57,12 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
     """Geometric mean of one positive number per training set, and where that of one more set would lie.
 
     That is Student's prediction interval for the logarithms, mean +- t s sqrt(1 + 1/n), with the probability ``level``:
-    what a number from a single training set, such as the paper's, has to be compared with.
-
-    Raises:
-        ValueError: If there are fewer than 2 values, or one is not positive and finite.
+    what a number from a single training set, such as the paper's, has to be compared with. A ValueError if there are
+    fewer than 2 values, or one is not positive and finite.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    if numbers.size < 2 or not (np.isfinite(numbers).all() and (numbers > 0).all()):
-        raise ValueError(f"expected at least 2 positive finite numbers, got {values}")
+    is_right = numbers.size >= 2 and np.isfinite(numbers).all() and (numbers > 0).all()
+    require(is_right, "values", "be at least 2 positive finite numbers", values)
     logs = np.log(numbers)
     half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
     centre, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]).tolist()
@@ -84,9 +72,7 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
 def differential_over_training_sets(results: Sequence[Amplification], level: float = 0.95) -> tuple[float, Interval]:
     """G from `over_training_sets` of the measured distances, which are finite where G is not, by Eq. (36).
 
-    Raises:
-        ValueError: If there are fewer than 2 results, one is not differential, or the references differ by more than a
-            factor of 5.
+    A ValueError if there are fewer than 2, one is not differential, or the references differ by more than a factor 5.
     """
     curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve)]
     if len(curves) < len(results) or len(curves) < 2:
@@ -119,13 +105,10 @@ def null_values(
     ``draw`` makes so many fresh events, such as ``process.sample`` or the ``sample`` of the generator under test.
     ``learn`` gets n_ref of them as the reference and n_generated as generated ones: `gampl.ratio.cross_fit`,
     `gampl.ratio.held_out`, or either with settings, by ``functools.partial``. The test is of n_test further ones.
-    p-values cannot be below 1 / (1 + repetitions). The seed is that of all draws and trainings.
-
-    Raises:
-        ValueError: If ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
+    p-values cannot be below 1 / (1 + repetitions). The seed is that of all draws and trainings. A ValueError if
+    ``repetitions`` or ``n_test`` is not positive, or ``learn`` refuses the samples.
     """
-    if min(repetitions, n_test) < 1:
-        raise ValueError(f"repetitions and n_test must be positive, got {repetitions} and {n_test}")
+    require(min(repetitions, n_test) >= 1, "repetitions and n_test", "be positive", f"{repetitions} and {n_test}")
     values = np.empty(repetitions)
     for i, rng in enumerate(np.random.default_rng(seed).spawn(repetitions)):
         ratio = learn(draw(n_ref, rng), draw(n_generated, rng), int(rng.integers(2**31)))
@@ -139,12 +122,9 @@ def p_value(K: float, null: ArrayLike) -> float:
     """Probability of a value as large as ``K`` for a perfect generator, by its rank among ``null``: never 0.
 
     A test that rejects at p <= alpha does so for a perfect generator in at most a share alpha of all cases (Davison and
-    Hinkley 1997, section 4.2).
-
-    Raises:
-        ValueError: If ``null`` is empty, or a number is NaN.
+    Hinkley 1997, section 4.2). A ValueError if ``null`` is empty, or a number is NaN.
     """
     values = np.asarray(null, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or np.isnan([*values, K]).any():
-        raise ValueError(f"null must hold values of K, shape (repetitions,), and neither be NaN, got {values} and {K}")
+    is_right = values.ndim == 1 and values.size > 0 and not np.isnan([*values, K]).any()
+    require(is_right, "null", "hold values of K, shape (repetitions,), and neither be NaN", f"{values} and {K}")
     return float((1 + (values >= K).sum()) / (1 + values.size))

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval
-from gampl.distances import Distances, summarise
-from gampl.kolmogorov import DifferentialCurve, distance_interval, n_equiv, worth
+from gampl.basics import Interval, require
+from gampl.distances import summarise
+from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, distance_interval, n_equiv, worth
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, Note, NoteCode, State
-from gampl.samples import Weights, accumulate, as_events, gather, mean_size, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, weight_notes
+from gampl.samples import Weights, accumulate, as_events, gather, mean_size
 
 FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
 ReferenceIs = Literal["holdout", "training"]
@@ -52,47 +52,37 @@ def from_samples(
     for their training data. They have no weights: the law of the distance is known for equal ones only. ``summary``
     makes one number of each event of a batch, (n, dim) -> (n,); ``max_lost`` is the largest tolerated share of a
     member's events for which that is not finite, and they count as above all others. The level must be above 0.57. The
-    other arguments are those of `gampl.averaging.from_samples`; one member is enough.
-
-    Raises:
-        ValueError: If an argument is not as described, or too many events are lost.
+    other arguments and errors are those of `gampl.averaging.from_samples`; one member is enough.
     """
-    values = summarise(summary, as_events(reference, "reference"))
-    start, number = partial(Distances, values), partial(summarise, summary)
-    distances = accumulate(members, weights, n_gen, start, number, progress)
-    return from_tallies(distances, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
+    start = partial(KolmogorovSmirnov, summarise(summary, as_events(reference, "reference")))
+    tallies = accumulate(members, weights, n_gen, start, partial(summarise, summary), progress)
+    return from_tallies(tallies, n_train, level=level, reference_is=reference_is, max_lost=max_lost)
 
 
 def from_tallies(
-    tallies: Iterable[Distances],
+    tallies: Iterable[KolmogorovSmirnov],
     n_train: int,
     *,
     level: float = 0.683,
     reference_is: ReferenceIs = "holdout",
     max_lost: float = 1e-3,
 ) -> Amplification:
-    """Estimate G from the distances of each member to one reference, which are checked as they come.
+    """Estimate G from the distances of each member to one reference, checked as they come; see `from_samples`.
 
-    The members' sizes may differ. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If there are no members, or one has no events or lost too many.
+    The members' sizes may differ. A ValueError if there are no members, or one has no events or lost too many.
     """
     members, prefixes = gather(tallies, "summary", max_lost)
-    if not members:
-        raise ValueError("members is empty: expected at least 1 sample")
     steps = [*prefixes, tuple(tally.now for tally in members)]
     # a heavy event makes the mean smaller, and prefixes before it useless
     sizes = np.array([mean_size([d.n_effective for d in step]) for step in steps])
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    n_ref, notes = members[0].reference.size, tuple(_notes(members))
-    table, n_gen = distances[:, grows], sizes[grows]
-    return from_distances(table, n_gen, n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+    table, n_gen, notes = distances[:, grows], sizes[grows], tuple(_notes(members))
+    return from_distances(table, n_gen, members[0].n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
 
 
-def _notes(tallies: Sequence[Distances]) -> Iterator[Note]:
+def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     if n_lost := sum(tally.n_lost for tally in tallies):
         yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
@@ -121,26 +111,22 @@ def from_distances(
     behind them, increasing, shape (steps,). G is read off the last. If a cut lets through different numbers for the
     members, n_gen and ``n_ref``, the events in the reference, are their means. n_gen is ``inf`` for distances to the
     members' densities themselves, see `gampl.kolmogorov.distance_to_density`. ``notes`` are warnings to hand on with
-    the result. For the other arguments see `from_samples`.
-
-    Raises:
-        ValueError: If shapes do not match, a distance is not between 0 and 1, or a number is out of range.
+    the result. For the other arguments see `from_samples`. A ValueError if shapes do not match, a distance is not
+    between 0 and 1, or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     is_list = sizes.ndim == 1 and sizes.size > 0 and not (sizes.size > 1 and np.isinf(sizes[-1]))
-    if not (is_list and (np.diff(sizes, prepend=0) > 0).all()):
-        raise ValueError(f"n_gen must be positive and increasing (or a single inf), got {sizes}")
+    is_increasing = is_list and (np.diff(sizes, prepend=0) > 0).all()
+    require(is_increasing, "n_gen", "be positive and increasing (or a single inf)", sizes)
     table = np.asarray(distances, dtype=np.float64)
     if table.ndim == 1 and sizes.size == 1:
         table = table[:, None]
-    if table.ndim != 2 or table.shape[1] != sizes.size or len(table) == 0:
-        raise ValueError(f"distances must have shape (members, {sizes.size}), got {np.shape(distances)}")
+    is_right = table.ndim == 2 and table.shape[1] == sizes.size and len(table) > 0
+    require(is_right, "distances", f"have shape (members, {sizes.size})", np.shape(distances))
     if not ((table >= 0) & (table <= 1)).all():
         raise ValueError("distances must lie between 0 and 1, as differences of distribution functions do")
-    if reference_is not in ("holdout", "training"):
-        raise ValueError(f'reference_is must be "holdout" or "training", got {reference_is!r}')
-    if not (np.isfinite(n_ref) and n_ref >= 1):
-        raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
+    require(reference_is in ("holdout", "training"), "reference_is", 'be "holdout" or "training"', repr(reference_is))
+    require(np.isfinite(n_ref) and n_ref >= 1, "n_ref", "be a positive number of events", n_ref)
     if reference_is == "training":
         notes = (NoteCode.REUSED(), *notes)
     curve = DifferentialCurve(sizes, table, float(n_ref))
@@ -155,17 +141,13 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     the results must be the number of events that each was trained on.
 
     Distances are averaged, and not events pooled: every fold has also trained the generators of the others, so that in
-    a pooled sample the differences between the folds and their generators cancel, and G would be too large.
-
-    Raises:
-        ValueError: If there are fewer than 2 results, or they are not differential, or differ in the number of steps or
-            in level, or by more than 10 % in n_train, n_gen or the size of the reference.
+    a pooled sample the differences between the folds and their generators cancel, and G would be too large. A
+    ValueError if there are fewer than 2 results, or they are not differential, or differ in the number of steps or in
+    level, or by more than 10 % in n_train, n_gen or the size of the reference.
     """
-    if len(results) < 2:
-        raise ValueError(f"expected at least 2 results to combine, got {len(results)}")
     curves = [r.curve for r in results if isinstance(r.curve, DifferentialCurve) and r.curve.folds == 1]
-    if len(curves) != len(results):
-        raise ValueError("only differential results with a single reference each can be combined")
+    if len(curves) < max(len(results), 2):
+        raise ValueError("expected at least 2 results to combine, all differential with a single reference each")
     if len({(c.n_gen.size, r.level) for c, r in zip(curves, results, strict=True)}) > 1:
         raise ValueError("the results differ in the number of steps or in level")
     n_train, n_ref = round(float(np.mean([r.n_train for r in results]))), float(np.mean([c.n_ref for c in curves]))
@@ -183,10 +165,9 @@ def combine(results: Sequence[Amplification]) -> Amplification:
 def _amplification(
     curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
-    if not (np.isfinite(n_train) and n_train >= 1 and n_train == int(n_train)):
-        raise ValueError(f"n_train must be a positive number of events, got {n_train}")
-    if not 0.57 < level < 1:  # below, the interval would not hold the estimate: P(K < <K>) = 0.56
-        raise ValueError(f"level must lie between 0.57 and 1, got {level}")
+    require(n_train >= 1 and float(n_train).is_integer(), "n_train", "be a positive number of events", n_train)
+    # below, the interval would not hold the estimate: P(K < <K>) = 0.56
+    require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))
     ends = distance_interval(curve, level, spread)
     estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])

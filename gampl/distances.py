@@ -1,60 +1,18 @@
-"""Kolmogorov-Smirnov distances at nested prefixes of streams, and of many summaries in one pass."""
+"""Kolmogorov-Smirnov distances of many summaries of one stream at nested prefixes, in one pass."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, require
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.regions import Observable
+from gampl.regions import Observable, mask
 from gampl.samples import Accumulator, batches, prefix_sizes
 
 Cut = Callable[[Floats], ArrayLike]  # which events of a batch take part, (n, dim) -> (n,) of bool
-
-
-class Distance(NamedTuple):
-    """The distance of Eq. (33) after some events."""
-
-    n_gen: int  #: events behind it
-    n_effective: float  #: events of equal weight that fluctuate as much
-    distance: float
-
-
-class Distances(Accumulator):
-    """Distances at nested prefixes of a member's sample to a reference, see `gampl.kolmogorov.KolmogorovSmirnov`.
-
-    For the other arguments see `gampl.samples.Accumulator`.
-    """
-
-    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = None, name: str = "") -> None:
-        super().__init__(steps, name)
-        self.reference = np.asarray(reference)
-        self._test: KolmogorovSmirnov | None = KolmogorovSmirnov(self.reference)
-        self._closed = Distance(0, 0.0, np.nan)  # what is left when there is no test any more
-
-    def update(self, values: NDArray[Any], weights: Floats | None = None) -> None:
-        """Add the summaries of a batch, shape (n,), and the events' weights if they have any; errors as of `parts`."""
-        if self._test is None:
-            raise ValueError("these distances are closed: no further events are accepted")
-        for part, is_complete in self.parts(~np.isfinite(values), weights):
-            self._test.update(values[part], None if weights is None else weights[part])
-            if is_complete and self._test.total > 0:
-                self.prefixes.append(self.now)
-
-    def close(self) -> None:
-        """Keep the distances and let go of the memory that further events would need."""
-        if self._test is not None and self._test.total > 0:
-            self._closed, self._test = self.now, None
-
-    @property
-    def now(self) -> Distance:
-        """The distance to all events so far; errors are those of `KolmogorovSmirnov.distance`."""
-        if self._test is None:
-            return self._closed
-        return Distance(self.n_gen, self._test.n_effective, self._test.distance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,32 +43,29 @@ def trace(
 ) -> Trace:
     """Distances of one stream to any number of references at all prefixes, in one pass.
 
-    Memory does not depend on the number of events, and prefixes cost nothing. A cut or summary that several comparisons
-    share is computed once.
+    Memory does not depend on the number of events, prefixes cost nothing, and a shared cut or summary is computed once.
 
     The sample is batches of events, shape (n, dim) or (n,), or any other one, see `gampl.samples.batches`; in messages
     it is member number ``member``. ``n_gen`` are increasing numbers of events, before any cut, shape (steps,), or a
     single one. ``max_lost`` is the largest tolerated share of events that are kept, but whose summary is not finite;
-    they count as above all others. ``progress`` is called with the events done after each batch.
-
-    Raises:
-        ValueError: If the stream ends early or loses too many events, a summary does not return one number per event,
-            or a reference is unusable.
+    they count as above all others. ``progress`` is called with the events done after each batch. A ValueError if the
+    stream ends early or loses too many events, a summary is not one number per event, or a reference is unusable.
     """
     sizes = prefix_sizes(n_gen)
-    tests = [Distances(c.reference, steps=()) for c in comparisons]
+    tests = [KolmogorovSmirnov(c.reference) for c in comparisons]
     cuts = {id(c.keep): c.keep for c in comparisons}
     summaries = {(id(c.summary), id(c.keep)): c.summary for c in comparisons}
     distances, n_kept, stream = [], [], Accumulator(sizes)
     for batch in batches(sample, int(sizes[-1]), f"member {member}"):
         for part, is_complete in stream.parts(np.zeros(len(batch), dtype=bool), None):
-            kept = {cut: _kept(keep, batch[part]) for cut, keep in cuts.items()}
+            events = batch[part]
+            kept = {cut: events if keep is None else events[mask(keep, events, "keep")] for cut, keep in cuts.items()}
             values = {(key, cut): summarise(summary, kept[cut]) for (key, cut), summary in summaries.items()}
             for c, test in zip(comparisons, tests, strict=True):
                 test.update(values[id(c.summary), id(c.keep)])
             if is_complete:
                 n_kept.append([test.n_gen for test in tests])
-                distances.append([test.now.distance if test.n_gen else np.nan for test in tests])
+                distances.append([test.distance if test.n_gen else np.nan for test in tests])
         if progress is not None:
             progress(stream.n_gen)
     for test in tests:
@@ -122,16 +77,6 @@ def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
     """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
     batch = np.asarray(events)
     values = np.asarray(summary(batch))
-    if values.shape != (len(batch),) or values.dtype.kind not in "iuf":
-        got = f"{values.dtype} {values.shape}"
-        raise ValueError(f"summary must give one number per event, shape ({len(batch)},), got {got}")
+    is_right, got = values.shape == (len(batch),) and values.dtype.kind in "iuf", f"{values.dtype} {values.shape}"
+    require(is_right, "summary", f"give one number per event, shape ({len(batch)},)", got)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
-
-
-def _kept(keep: Cut | None, events: Floats) -> Floats:
-    if keep is None:
-        return events
-    mask = np.asarray(keep(events))
-    if mask.dtype != np.bool_ or mask.shape != (len(events),):
-        raise ValueError(f"keep must give one bool per event, shape ({len(events)},), got {mask.dtype} {mask.shape}")
-    return np.asarray(events[mask])

@@ -1,66 +1,77 @@
 """The Kolmogorov-Smirnov distance of a stream to a small sample, its law, and where it crosses that of true events."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
+from gampl.samples import Accumulator
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
 
 
-class KolmogorovSmirnov:
+class Distance(NamedTuple):
+    """The distance of Eq. (33) after some events."""
+
+    n_gen: int  #: events behind it
+    n_effective: float  #: events of equal weight that fluctuate as much
+    distance: float
+
+
+class KolmogorovSmirnov(Accumulator):
     """Largest difference between the empirical distribution functions of a reference sample and a stream, Eq. (33).
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
     distance is exact at any time, after any number of values, ties included, and memory does not grow. Values of the
     stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
-    that share a cell of a fine grid with a reference point are sorted.
+    that share a cell of a fine grid with a reference point are sorted. Those that are not finite lie above all
+    reference points, so that they change the distance by no more than their share.
 
-    Attributes:
-        n_gen: Values of the stream so far.
-        n_lost: Those that are not finite. They lie above all reference points, so that they change the distance by no
-            more than their share.
-
-    Raises:
-        ValueError: If the reference, shape (n_ref,), is empty, has a value that is not finite, or a single one only.
+    The reference is of shape (n_ref,); a ValueError if it is empty, has a value that is not finite, or a single one
+    only. The distance is kept at prefixes if ``steps`` are given: see `gampl.samples.Accumulator`.
     """
 
-    def __init__(self, reference: ArrayLike) -> None:
-        values = np.asarray(reference)
-        if values.ndim != 1 or values.size == 0:
-            raise ValueError(f"reference must hold one number per event, shape (n_ref,), got {values.shape}")
+    def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = (), name: str = "") -> None:
+        super().__init__(steps, name)
+        self.reference = values = np.asarray(reference)
+        is_list = values.ndim == 1 and values.size > 0
+        require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
             raise ValueError(f"reference: {bad} of {values.size} values are not finite")
-        self.points, repeats = np.unique(values, return_counts=True)
-        if self.points.size == 1 < values.size:
-            constant = f"all {values.size} values are {self.points[0]:g}"
+        self._points, repeats = np.unique(values, return_counts=True)
+        if self._points.size == 1 < values.size:
+            constant = f"all {values.size} values are {self._points[0]:g}"
             raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
-        self.n_ref, self.n_gen, self.n_lost, self.is_weighted = values.size, 0, 0, False
+        self.n_ref = values.size
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
-        self._up_to, self._below = np.zeros((2, 2, self.points.size))
+        self._up_to, self._below = np.zeros((2, 2, self._points.size))
         # but values without weights that share no cell of the grid with a point are counted by cell only
-        self._grid = _Grid(self.points)
+        self._grid = _Grid(self._points)
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
+        self._closed: Distance | None = None
 
     def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
-        """Add values of the stream, shape (n,), with their weights, shape (n,), if they have any.
-
-        Raises:
-            ValueError: If there is not one finite weight for each value.
-        """
-        x = np.asarray(values)
-        if x.ndim != 1:
-            raise ValueError(f"values must hold one number per event, shape (n,), got {x.shape}")
+        """Add values, shape (n,), with weights, shape (n,), if they have any; errors are those of `parts`."""
+        if self._closed is not None:
+            raise ValueError("this distance is closed: no further events are accepted")
+        x, w = np.asarray(values), None if weights is None else np.asarray(weights, dtype=np.float64)
+        require(x.ndim == 1, "values", "hold one number per event, shape (n,)", x.shape)
         finite = np.isfinite(x)
+        for part, is_complete in self.parts(~finite, w):
+            self._add(x[part], finite[part], None if w is None else w[part])
+            if is_complete and self.total > 0:
+                self.prefixes.append(self.now)
+
+    def _add(self, x: NDArray[Any], finite: NDArray[np.bool_], weights: Floats | None) -> None:
         n_finite = int(finite.sum())
         if weights is None:
             batch = x[finite] if n_finite < x.size else x
@@ -70,21 +81,25 @@ class KolmogorovSmirnov:
             sums: NDArray[Any] = np.arange(ordered.size + 1)[None]
             self._all += x.size
         else:
-            w = np.asarray(weights, dtype=np.float64)
-            if w.shape != x.shape:
-                raise ValueError(f"expected one value and one weight per event, got shapes {x.shape} and {w.shape}")
-            if bad := int((~np.isfinite(w)).sum()):
-                raise ValueError(f"weights: {bad} of {w.size} are not finite")
             order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
             ordered = x[order][:n_finite]
             sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
-            np.cumsum([w[order], w[order] ** 2], axis=1, out=sums[:, 1:])
+            np.cumsum([weights[order], weights[order] ** 2], axis=1, out=sums[:, 1:])
             self._all += sums[:, -1]
-            self.is_weighted = True
-        self._up_to += sums[:, np.searchsorted(ordered, self.points, side="right")]
-        self._below += sums[:, np.searchsorted(ordered, self.points, side="left")]
-        self.n_gen += x.size
-        self.n_lost += x.size - n_finite
+        self._up_to += sums[:, np.searchsorted(ordered, self._points, side="right")]
+        self._below += sums[:, np.searchsorted(ordered, self._points, side="left")]
+
+    def close(self) -> None:
+        """Keep the distance and let go of the memory that further values would need."""
+        if self._closed is None and self.total > 0:
+            self._closed = self.now
+            del self._points, self._reference_up_to, self._reference_below, self._up_to, self._below
+            del self._grid, self._in_cell
+
+    @property
+    def now(self) -> Distance:
+        """The distance to all values so far; errors are those of `distance`."""
+        return self._closed or Distance(self.n_gen, self.n_effective, self.distance)
 
     @property
     def total(self) -> float:
@@ -107,11 +122,7 @@ class KolmogorovSmirnov:
 
     @property
     def distance(self) -> float:
-        """The distance to all values so far.
-
-        Raises:
-            ValueError: If there were none, or their weights do not add up to a positive number.
-        """
+        """The distance to all values so far; a ValueError if their number or weight is not positive."""
         up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
         return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
 
@@ -157,8 +168,8 @@ def distance_to_density(probabilities: ArrayLike) -> Floats:
     ValueError if they are not, or there are none.
     """
     p = np.asarray(probabilities, dtype=np.float64)
-    if p.ndim == 0 or p.shape[-1] == 0 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"probabilities must lie between 0 and 1, shape (..., n >= 1), got shape {p.shape}")
+    is_right = p.ndim > 0 and p.shape[-1] > 0 and ((p >= 0) & (p <= 1)).all()
+    require(is_right, "probabilities", "lie between 0 and 1, shape (..., n >= 1)", f"shape {p.shape}")
     below, n = np.sort(p, axis=-1), p.shape[-1]
     up_to = np.arange(1, n + 1) / n  # the sample's own function at its events; just below it is 1/n less
     return np.asarray(np.maximum((up_to - below).max(axis=-1), (below - up_to + 1 / n).max(axis=-1)))
@@ -183,8 +194,7 @@ def printed_band(level: float) -> Interval:
 def half_width(level: float) -> float:
     """c(alpha) of Eq. (37), alpha = 1 - level: not the half-width of an interval around <K>.
 
-    It is the leading term of the upper quantile of K (Smirnov 1948), and its bound for samples of any size (Massart
-    1990).
+    It is the leading term of K's upper quantile (Smirnov 1948), and its bound for samples of any size (Massart 1990).
     """
     return float(np.sqrt(np.log(2 / (1 - level)) / 2))
 
@@ -229,15 +239,11 @@ def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
     The distance is that of ``n_gen`` generated events, whose own fluctuation is taken off, so that few of them estimate
-    the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the
-    distance is not larger than expected for true events.
-
-    Raises:
-        ValueError: If the distance is not between 0 and 1, or a number of events not positive.
+    the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the distance is
+    not larger than expected for true events; a ValueError if it is not in [0, 1], or a number of events not positive.
     """
-    if not (0 <= distance <= 1 and n_ref > 0 and n_gen > 0):
-        got = f"distance {distance}, n_ref {n_ref}, n_gen {n_gen}"
-        raise ValueError(f"expected a distance between 0 and 1 and positive numbers of events, got {got}")
+    require(0 <= distance <= 1, "distance", "lie between 0 and 1", distance)
+    require(n_ref > 0 and n_gen > 0, "n_ref and n_gen", "be positive", f"{n_ref} and {n_gen}")
     return worth(excess(distance, 1 / n_ref + 1 / n_gen))
 
 
@@ -255,8 +261,7 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
     """Confidence interval of the distance D between the generated and the true density, from the last step.
 
     In units of 1 / sqrt(n_ref), the measured distance M is the largest ``|B + D s|``, where the Brownian bridge B is
-    the reference's fluctuation and s the unknown shape of the difference, of height 1. The interval is right for any
-    shape.
+    the reference's fluctuation and s the shape of the difference, of height 1. The interval is right for any shape.
 
     *Lower end.* M exceeds D by no more than K (triangle inequality), so D > M - c with the upper quantile c of K. This
     is exact for D = 0, and for a difference of many narrow teeth of both signs.

@@ -6,6 +6,7 @@ follows from the numbers of members and events, up to fluctuations. A plan keeps
 or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Interval
+from gampl.basics import ArgumentError, Interval, require
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, excess, worth
 from gampl.result import Note, NoteCode, in_digits, percent
 from gampl.spread import Spread
@@ -21,14 +22,6 @@ from gampl.spread import Spread
 COUNTING_SHARE = 0.04  # by which counting generated events may lengthen the logarithm of the factor
 FEWEST_INSIDE = 10  # generated events in a region; with fewer the estimator warns
 MOST = 10**18  # of anything
-
-
-class ArgumentError(ValueError):
-    """An argument out of range: its name, and the problem in words that follow the name."""
-
-    def __init__(self, argument: str, problem: str) -> None:
-        self.argument, self.problem = argument, problem
-        super().__init__(f"{argument} {problem}")
 
 
 class Alternative(NamedTuple):
@@ -110,28 +103,20 @@ def averaging(
     """Plan an averaging amplification, with n_gen rounded up to two digits.
 
     Members are costly, so their number is chosen first: the smallest that leaves 4 % of the factor's logarithm for the
-    counting of generated events. With so little of it the factor is nearly the same in all experiments. Several regions
-    count as if they were one, with members - 1 degrees of freedom. That is safe for the interval, but may make the
-    limit of the pooled members up to a fifth too high.
+    counting of generated events. With so little of it the factor is nearly the same in all experiments. If the number
+    of ``members`` is fixed, n_gen is the smallest that will do, and may be large. Several regions count as one, with
+    members - 1 degrees of freedom: safe for the interval, but the pooled members' limit may be up to a fifth too high.
 
-    Args:
-        precision: Factor between G and the farther end of its interval, above 1.
-        n_train: Training events.
-        probability: Probability of the region, or of each.
-        G: Amplification factor that is assumed.
-        level: Confidence level of the interval.
-        regions: Number of regions of this probability, whose variances are added, Eq. (19).
-        members: Their number if it is fixed; n_gen is then the smallest that will do, and may be large.
-        assurance: Share of experiments in which the factor is kept, at least 0.5.
-
-    Raises:
-        ArgumentError: If an argument is out of range, or the precision is out of reach of the members.
+    The ``precision`` is the factor between G and the farther end of its interval, above 1; the ``assurance`` is the
+    share of experiments in which it is kept, at least 0.5; the ``probability`` is that of each of the ``regions``,
+    whose variances are added, Eq. (19). For the others see `Plan`. An ArgumentError if one is out of range, or the
+    precision is out of reach of the members.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.5)
-    _require(_is_whole(regions, 1), "regions", "be a whole number, at least 1", regions)
-    _require(members is None or _is_whole(members, 2), "members", "be a whole number, at least 2", members)
+    require(_is_whole(regions, 1), "regions", "be a whole number, at least 1", regions)
+    require(members is None or _is_whole(members, 2), "members", "be a whole number, at least 2", members)
     is_possible = 0 < probability < 1 and regions * probability <= 1 + 1e-9
-    _require(is_possible, "probability", "lie between 0 and 1, and within 1 for all regions", probability)
+    require(is_possible, "probability", "lie between 0 and 1, and within 1 for all regions", probability)
     binomial = regions * probability * (1 - probability)
 
     def spread(members: int, n_gen: float, quantile: float) -> Spread:
@@ -183,12 +168,11 @@ def differential(
     for a difference between a narrow one and a smooth one. Where the factor is 2, it is 7 % smaller for a smooth
     difference, and the ends of the interval are 12 and 21 % lower; for a narrow one these are 8 % higher.
 
-    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. If
-    n_ref is fixed, n_gen is the smallest that will do, and may be large. The level must be above 0.57. Both sizes are
-    rounded up to two digits.
+    The arguments and errors are those of `averaging`, with n_ref, the size of the holdout, in place of the members. The
+    level must be above 0.57. Both sizes are rounded up to two digits.
     """
     _check(precision, n_train, G, level, assurance, least_level=0.57)
-    _require(n_ref is None or _is_whole(n_ref, 1), "n_ref", "be a whole number, at least 1", n_ref)
+    require(n_ref is None or _is_whole(n_ref, 1), "n_ref", "be a whole number, at least 1", n_ref)
 
     def ends(n_ref: int, n_gen: float, deviations: float) -> tuple[float, Interval]:
         """Estimate of the distance and its interval, when the reference fluctuates by so many standard deviations."""
@@ -242,15 +226,12 @@ def _sizes(
 
 def _smallest(works: Callable[[int], bool], least: int) -> int | None:
     """The smallest whole number that works, where all above do as well; None if none up to 10^18 does."""
-    below, above = least - 1, least
+    above = least
     while not works(above):
         if above >= MOST:
             return None
-        below, above = above, min(2 * above, MOST)
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (below, middle) if works(middle) else (middle, above)
-    return above
+        above = min(2 * above, MOST)
+    return least + bisect_left(range(least, above), True, key=works)
 
 
 def _rounded_up(number: int) -> int:
@@ -260,17 +241,12 @@ def _rounded_up(number: int) -> int:
 
 
 def _check(precision: float, n_train: int, G: float, level: float, assurance: float, least_level: float) -> None:
-    _require(1 < precision < np.inf, "precision", "be a factor above 1, such as 1.5", precision)
-    _require(_is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
-    _require(1 <= G * n_train <= 1e15, "G", "give 1 to 1e15 equivalent events G n_train", G)
-    _require(least_level < level < 1, "level", f"lie between {least_level} and 1", level)
-    _require(0.5 <= assurance < 1, "assurance", "be at least 0.5 and below 1", assurance)
+    require(1 < precision < np.inf, "precision", "be a factor above 1, such as 1.5", precision)
+    require(_is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
+    require(1 <= G * n_train <= 1e15, "G", "give 1 to 1e15 equivalent events G n_train", G)
+    require(least_level < level < 1, "level", f"lie between {least_level} and 1", level)
+    require(0.5 <= assurance < 1, "assurance", "be at least 0.5 and below 1", assurance)
 
 
 def _is_whole(number: float, least: int) -> bool:
     return number >= least and float(number).is_integer()
-
-
-def _require(is_met: bool, argument: str, expected: str, value: float | None) -> None:
-    if not is_met:
-        raise ArgumentError(argument, f"must {expected}, got {value}")

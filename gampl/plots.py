@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
+from gampl.basics import require
 from gampl.kolmogorov import DifferentialCurve
 from gampl.spread import AveragingCurve
 
@@ -57,29 +58,24 @@ def averaging_curve(curve: AveragingCurve, ax: Axes | None = None) -> Axes:
     Points whose sigma_model^2 came out negative are drawn as upper limits (triangles), never left out.
     """
     ax = new_axes() if ax is None else ax
-    marker = "s" if curve.n_gen.size == 1 else ""  # a single point makes no line
-    ax.plot(curve.n_gen, curve.sigma_stat, color=STAT, label=r"$\sigma_{\rm stat}(n_{\rm gen})$")
+    n_gen, marker = curve.n_gen, "s" if curve.n_gen.size == 1 else ""  # a single point makes no line
+    ax.plot(n_gen, curve.sigma_stat, color=STAT, label=r"$\sigma_{\rm stat}(n_{\rm gen})$")
     if curve.sigma_true is not None:
-        label = r"$\sigma_{\rm true}$"
-        ax.plot(curve.n_gen, curve.sigma_true, color=TRUE, lw=2.4, alpha=0.75, marker=marker, label=label)
-    ax.plot(
-        curve.n_gen, curve.sigma_est, color=ESTIMATE, ls="--", marker=marker, mfc="none", label=r"$\sigma_{\rm est}$"
-    )
+        ax.plot(n_gen, curve.sigma_true, color=TRUE, lw=2.4, alpha=0.75, marker=marker, label=r"$\sigma_{\rm true}$")
+    ax.plot(n_gen, curve.sigma_est, color=ESTIMATE, ls="--", marker=marker, mfc="none", label=r"$\sigma_{\rm est}$")
     ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", ylabel="uncertainty of the integral")
     label = r"$\sigma_{\rm model}$"
     if curve.is_exact:
-        ax.fill_between(curve.n_gen, curve.sigma_model_low, curve.sigma_model_high, color=MODEL, alpha=0.25, lw=0)
-        ax.plot(curve.n_gen, curve.sigma_model, color=MODEL, label=label)
+        ax.fill_between(n_gen, curve.sigma_model_low, curve.sigma_model_high, color=MODEL, alpha=0.25, lw=0)
+        ax.plot(n_gen, curve.sigma_model, color=MODEL, label=label)
         return ax
     drawn = np.concatenate([curve.sigma_stat, curve.sigma_est, curve.sigma_model[~np.isnan(curve.sigma_model)]])
     floor = 0.6 * drawn.min()
     size, low, high = curve.sigma_model, np.maximum(curve.sigma_model_low, floor), curve.sigma_model_high
-    bars = np.abs(np.stack([size - low, high - size]))
-    ax.errorbar(curve.n_gen, size, bars, color=MODEL, fmt="o", ms=4, lw=1, label=label)
-    limits = np.isnan(size)
-    if limits.any():
+    ax.errorbar(n_gen, size, np.abs([size - low, high - size]), color=MODEL, fmt="o", ms=4, lw=1, label=label)
+    if (limits := np.isnan(size)).any():
         label += ", upper limit"
-        ax.plot(curve.n_gen[limits], high[limits], color=MODEL, ls="none", marker="v", mfc="none", ms=6, label=label)
+        ax.plot(n_gen[limits], high[limits], color=MODEL, ls="none", marker="v", mfc="none", ms=6, label=label)
     ax.set_ylim(bottom=floor)
     return ax
 
@@ -113,8 +109,7 @@ def differential_curve(
 
 def kolmogorov_law(ax: Axes, n_gen: ArrayLike, n_ref: float, folds: int = 1, band: Band = "kolmogorov") -> None:
     """Draw the mean distance of true events to a reference, Eq. (36), and its bands of one to three sigma."""
-    if band not in ("kolmogorov", "paper"):
-        raise ValueError(f'band must be "kolmogorov" or "paper", got {band!r}')
+    require(band in ("kolmogorov", "paper"), "band", 'be "kolmogorov" or "paper"', repr(band))
     n = np.asarray(n_gen, dtype=np.float64)
     unit = np.sqrt(1 / n + 1 / n_ref)
     for sigmas, shade in ((3, "0.93"), (2, "0.86"), (1, "0.79")):

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 from gampl.distances import Comparison
-from gampl.regions import Observable
+from gampl.regions import Observable, is_finite, numbers
 
 ROWS = 16_384  # events that a classifier values in one step, so that its features need little memory
 
@@ -27,8 +27,7 @@ ROWS = 16_384  # events that a classifier values in one step, so that its featur
 class Classifier(Protocol):
     """What scikit-learn calls a classifier; class 1 are true events, class 0 generated ones.
 
-    It gets events as they are: those of several particles, shape (n, particles, 4), need one that takes them, such as
-    `gampl.particles.event_classifier`.
+    It must take events as they are: `gampl.particles.event_classifier` those of several particles, (n, particles, 4).
     """
 
     def fit(self, X: Floats, y: NDArray[np.int64]) -> object:
@@ -39,7 +38,7 @@ class Classifier(Protocol):
 
 
 MakeClassifier = Callable[[int], Classifier]  # from a seed
-LogRatio = Callable[[ArrayLike], Floats]
+LogRatio = Callable[[Floats], Floats]
 
 
 def exact_log_ratio(
@@ -48,17 +47,12 @@ def exact_log_ratio(
     """Summary LR_truth from the two log densities, events (n, dim) -> (n,).
 
     Where one density vanishes the ratio is the largest or smallest finite number, so that the event has its place in
-    the order; where both do it is NaN, and the comparison counts the event as lost.
-
-    Raises:
-        ValueError: When called, if a log density does not return one number per event.
+    the order; where both do it is NaN, and the comparison counts the event as lost. A ValueError, when it is called, if
+    a log density does not return one number per event.
     """
 
     def log_ratio(events: Floats) -> Floats:
-        true, gen = (np.asarray(log_prob(events), dtype=np.float64) for log_prob in (log_prob_true, log_prob_gen))
-        for name, values in (("log_prob_true", true), ("log_prob_gen", gen)):
-            if values.shape != (len(events),):
-                raise ValueError(f"{name} must return one number per event, shape ({len(events)},), got {values.shape}")
+        true, gen = numbers(log_prob_true, events, "log_prob_true"), numbers(log_prob_gen, events, "log_prob_gen")
         with np.errstate(invalid="ignore"):  # inf - inf
             ratio = true - gen
         largest = np.finfo(np.float64).max
@@ -114,14 +108,18 @@ class LearnedRatio:
     Call it with events of a fresh generated stream, (n, ...) -> (n,). Events that are not finite get NaN.
     """
 
-    summary: LogRatio  #: the learned log ratio as a function of events
+    summary: LogRatio  #: the learned log ratio as a function of events, (n, ...) -> (n,)
     reference_events: Floats  #: true events to test against, shape (n_ref, ...)
     reference: Floats  #: their log ratios, shape (n_ref,)
     generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
 
     def __call__(self, events: ArrayLike) -> Floats:
-        """Log ratios of events of the shape that was learned from, or (n,) in one dimension."""
-        return self.summary(events)
+        """Log ratios of events of the shape that was learned from, or (n,) in one dimension; else a ValueError."""
+        x = _events(events)
+        shape = _events(self.reference_events).shape[1:]
+        expected = f"have shape ({', '.join(['n', *map(str, shape)])}) as in the training"
+        require(x.shape[1:] == shape, "events", expected, np.shape(events))
+        return self.summary(x)
 
     def comparison(self) -> Comparison:
         """The Kolmogorov-Smirnov test of a stream with this summary, against its reference."""
@@ -148,14 +146,11 @@ def held_out(
 
     Both are events, shape (n, ...) or (n,), of which ``train_share`` is trained on. The other true events become the
     reference of the test; the other generated ones serve the AUC and the calibration, and the stream to be tested must
-    be fresh. ``make_classifier`` makes an untrained classifier from a seed: `small_network`, or your own.
-
-    Raises:
-        ValueError: If the samples are not finite events of the same shape, or a part would hold fewer than 2.
+    be fresh. ``make_classifier`` makes an untrained classifier from a seed: `small_network`, or your own. A ValueError
+    if the samples are not finite events of the same shape, or a part would hold fewer than 2.
     """
     samples = _samples(reference, generated)
-    if not 0 < train_share < 1:
-        raise ValueError(f"train_share must lie between 0 and 1, got {train_share}")
+    require(0 < train_share < 1, "train_share", "lie between 0 and 1", train_share)
     rng = np.random.default_rng(seed)
     parts = []
     for name, events in samples.items():
@@ -186,14 +181,11 @@ def cross_fit(
 
     An event belongs to a fold by its coordinates alone, as if by lot. So the value is one function of the event for
     the reference and for any stream, however it comes in batches or is cut; equal events are in the same fold; and
-    each classifier values the same share of both samples. See `held_out` for the arguments; ``folds``, at least 2, is
-    the number of parts and of classifiers.
-
-    Errors are those of `held_out`, or that there are too few events for ``folds``.
+    each classifier values the same share of both samples. ``folds``, at least 2, are the parts and the classifiers. For
+    the other arguments and the errors see `held_out`; there must be enough events for the folds.
     """
     samples = _samples(reference, generated)
-    if folds < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}")
+    require(folds >= 2, "folds", "be at least 2", folds)
     salt, *seeds = (int(word) for word in np.random.SeedSequence(seed).generate_state(1 + folds))
     fold = {name: _fold(events, folds, salt) for name, events in samples.items()}
     if few := [name for name, which in fold.items() if which.size - np.bincount(which).max() < 2]:
@@ -203,13 +195,10 @@ def cross_fit(
         true, fake = (events[fold[name] != k] for name, events in samples.items())
         ratios.append(_train(true, fake, make_classifier(classifier_seed)))
 
-    def ratio(events: ArrayLike) -> Floats:
-        x = _events(events)
-        if x.shape[1:] != samples["reference"].shape[1:]:
-            return ratios[0](x)  # which says what is wrong
-        which, values = _fold(x, folds, salt), np.empty(len(x))
+    def ratio(events: Floats) -> Floats:
+        which, values = _fold(events, folds, salt), np.empty(len(events))
         for k, of_fold in enumerate(ratios):
-            values[which == k] = of_fold(x[which == k])
+            values[which == k] = of_fold(events[which == k])
         return values
 
     return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()))
@@ -218,22 +207,17 @@ def cross_fit(
 def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
     """The log ratio behind a classifier trained on two samples: its log odds less those of the classes there."""
     classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))
-    log_prior_odds, shape = float(np.log(len(true) / len(generated))), true.shape[1:]
+    log_prior_odds = float(np.log(len(true) / len(generated)))
 
-    def ratio(events: ArrayLike) -> Floats:
-        x = _events(events)
-        if x.shape[1:] != shape:
-            expected = ", ".join(["n", *map(str, shape)])
-            raise ValueError(f"events must have shape ({expected}) as in the training, got {np.shape(events)}")
-        values = np.full(len(x), np.nan)
-        for start in range(0, len(x), ROWS):
-            rows = x[start : start + ROWS]
-            finite = _is_finite(rows)
-            if not finite.any():
+    def ratio(events: Floats) -> Floats:
+        values = np.full(len(events), np.nan)
+        for start in range(0, len(events), ROWS):
+            rows = events[start : start + ROWS]
+            finite = is_finite(rows)
+            if (n := int(finite.sum())) == 0:
                 continue
             p = np.asarray(classifier.predict_proba(rows[finite]), dtype=np.float64)
-            if p.shape != (finite.sum(), 2):
-                raise ValueError(f"make_classifier: predict_proba must return shape ({finite.sum()}, 2), got {p.shape}")
+            require(p.shape == (n, 2), "make_classifier: predict_proba", f"return shape ({n}, 2)", p.shape)
             # a probability rounded to 0 is a very large ratio and not an infinite one
             logs = np.log(np.maximum(p, np.finfo(np.float64).tiny))
             values[start : start + ROWS][finite] = logs[:, 1] - logs[:, 0] - log_prior_odds
@@ -261,19 +245,14 @@ def _events(events: ArrayLike) -> Floats:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _is_finite(events: Floats) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
-
-
 def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
     """Both samples by name, checked."""
     samples = {"reference": _events(reference), "generated": _events(generated)}
     for name, events in samples.items():
-        if 0 in events.shape[1:]:
-            raise ValueError(f"{name} must hold events, shape (n, ...) or (n,), got {events.shape}")
+        require(0 not in events.shape[1:], name, "hold events, shape (n, ...) or (n,)", events.shape)
         if len(events) < 4:
             raise ValueError(f"{name}: {len(events)} events are too few to train on some and test on others")
-        if not (finite := _is_finite(events)).all():
+        if not (finite := is_finite(events)).all():
             raise ValueError(f"{name}: {(~finite).sum()} of {len(events)} are not finite")
     true, fake = (events.shape[1:] for events in samples.values())
     if true != fake:
@@ -286,10 +265,8 @@ def auc(true: ArrayLike, generated: ArrayLike, level: float = 0.683) -> tuple[fl
 
     The values, of shapes (m,) and (n,), cannot tell the events apart at 0.5. The interval holds what lies within normal
     deviations of the estimate, with the variance of Hanley and McNeil (1982) at that value and not at the estimate:
-    method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test.
-
-    Raises:
-        ValueError: If a sample is empty or not finite, or ``level`` is not between 0 and 1.
+    method 5 of Newcombe (2006). It serves estimates of 0 and 1 too, and at 0.5 it is the rank-sum test. A ValueError if
+    a sample is empty or not finite, or ``level`` is not between 0 and 1.
     """
     first, second, tail = _checked(true, generated, level)
     deviations = stats.norm.isf(tail)
@@ -312,13 +289,10 @@ def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: fl
 
     The log ratios, of shapes (m,) and (n,), are of events that the classifier was not trained on. The probability is
     that for the classes as mixed here. The intervals, each at ``level``, are those of Clopper and Pearson (1934). Equal
-    values share a bin, so that there may be fewer bins.
-
-    Errors are those of `auc`, or that ``bins`` is not positive.
+    values share a bin, so that there may be fewer. Errors are those of `auc`, or that ``bins`` is not positive.
     """
     first, second, tail = _checked(true, generated, level)
-    if bins < 1:
-        raise ValueError(f"bins must be a positive number, got {bins}")
+    require(bins >= 1, "bins", "be a positive number", bins)
     values = np.concatenate([first, second])
     edges = np.unique(np.quantile(values, np.arange(1, bins) / bins))
     _, where = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
@@ -326,21 +300,16 @@ def calibration(true: ArrayLike, generated: ArrayLike, bins: int = 10, level: fl
     n_true = np.bincount(where[: first.size], minlength=n_events.size)
     n_generated = n_events - n_true
     predicted = special.expit(values + np.log(first.size / second.size))
-    return Calibration(
-        predicted=np.bincount(where, weights=predicted) / n_events,
-        observed=n_true / n_events,
-        low=np.where(n_true > 0, stats.beta.ppf(tail, np.maximum(n_true, 1), n_generated + 1), 0.0),
-        high=np.where(n_generated > 0, stats.beta.isf(tail, n_true + 1, np.maximum(n_generated, 1)), 1.0),
-        n_events=n_events,
-    )
+    low = np.where(n_true > 0, stats.beta.ppf(tail, np.maximum(n_true, 1), n_generated + 1), 0.0)
+    high = np.where(n_generated > 0, stats.beta.isf(tail, n_true + 1, np.maximum(n_generated, 1)), 1.0)
+    return Calibration(np.bincount(where, weights=predicted) / n_events, n_true / n_events, low, high, n_events)
 
 
 def _checked(true: ArrayLike, generated: ArrayLike, level: float) -> tuple[Floats, Floats, float]:
     """Both lists of values, and the probability above a two-sided interval."""
     first, second = np.asarray(true, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     for name, values in (("true", first), ("generated", second)):
-        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
-            raise ValueError(f"{name} must hold finite values of at least 1 event, shape (n,), got {values.shape}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+        is_right = values.ndim == 1 and values.size > 0 and np.isfinite(values).all()
+        require(is_right, name, "hold finite values of at least 1 event, shape (n,)", values.shape)
+    require(0 < level < 1, "level", "lie between 0 and 1", level)
     return first, second, (1 - level) / 2

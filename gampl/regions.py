@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, require
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -69,28 +69,25 @@ class Intervals(Regions):
     low: Floats  #: lower ends, shape (regions,)
     high: Floats  #: upper ends, shape (regions,); ``inf`` is allowed
     observable: Observable = coordinate
-    _order: NDArray[np.intp] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         low, high = (np.atleast_1d(np.asarray(ends, dtype=np.float64)) for ends in (self.low, self.high))
-        if low.ndim != 1 or low.shape != high.shape or low.size == 0:
-            raise ValueError(f"low and high must be lists of equal length, got shapes {low.shape}, {high.shape}")
+        is_right = low.ndim == 1 and low.shape == high.shape and low.size > 0
+        require(is_right, "low and high", "be lists of equal length", f"shapes {low.shape}, {high.shape}")
         if (empty := np.flatnonzero(~(low < high))).size:
             k = empty[0]
             raise ValueError(f"region {k}: [{low[k]}, {high[k]}) is empty, expected low < high")
-        order = np.argsort(low)
-        if overlaps := [(a, b) for a, b in pairwise(order) if high[a] > low[b]]:
+        if overlaps := [(a, b) for a, b in pairwise(np.argsort(low)) if high[a] > low[b]]:
             pair = " and ".join(f"{k} [{low[k]}, {high[k]})" for k in overlaps[0])
             raise ValueError(f"regions {pair} overlap; Eq. (19) adds non-overlapping regions")
-        for name, value in (("low", low), ("high", high), ("_order", order)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
 
     @classmethod
     def between(cls, edges: ArrayLike, observable: Observable = coordinate) -> "Intervals":
         """Adjacent regions between increasing edges, shape (regions + 1,)."""
         e = np.asarray(edges, dtype=np.float64)
-        if e.ndim != 1 or e.size < 2:
-            raise ValueError(f"edges must be a list of at least 2 numbers, got shape {e.shape}")
+        require(e.ndim == 1 and e.size >= 2, "edges", "be a list of at least 2 numbers", f"shape {e.shape}")
         return cls(e[:-1], e[1:], observable)
 
     @classmethod
@@ -99,7 +96,7 @@ class Intervals(Regions):
 
         A ValueError if the sample has non-finite values or too few different ones.
         """
-        values = _values(observable, np.asarray(events, dtype=np.float64))
+        values = numbers(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
             raise ValueError(f"{(~np.isfinite(values)).sum()} of {values.size} values are not finite")
         is_possible = 1 <= n_regions <= values.size
@@ -123,12 +120,11 @@ class Intervals(Regions):
 
     def place(self, events: Floats) -> Placed:
         """The region of each event; a ValueError if the observable does not give one number per event."""
-        values = _values(self.observable, events)
-        low, high = self.low[self._order], self.high[self._order]
-        lost = ~np.isfinite(values)
+        values, order = numbers(self.observable, events), np.argsort(self.low)
+        low, high, lost = self.low[order], self.high[order], ~np.isfinite(values)
         nearest = np.searchsorted(low, values, side="right") - 1  # the last region that begins below the value
         inside = (nearest >= 0) & (values < high[nearest]) & ~lost
-        return Placed(np.where(inside, self._order[nearest], -1), lost)
+        return Placed(np.where(inside, order[nearest], -1), lost)
 
 
 @dataclass(frozen=True)
@@ -149,14 +145,10 @@ class Selections(Regions):
 
     def place(self, events: Floats) -> Placed:
         """The region of each event; a ValueError if one is in two, or a function does not give one bool per event."""
-        finite = np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
+        finite = is_finite(events)
         masks = np.zeros((len(self), int(finite.sum())), dtype=bool)
         for k, function in enumerate(self.functions):
-            mask = np.asarray(function(events[finite]))
-            if mask.dtype != np.bool_ or mask.shape != masks[k].shape:
-                got = f"{mask.dtype} {mask.shape}"
-                raise ValueError(f"region {k}: expected one bool per event, shape {masks[k].shape}, got {got}")
-            masks[k] = mask
+            masks[k] = mask(function, events[finite], f"region {k}")
         if (masks.sum(axis=0) > 1).any():
             pair = np.flatnonzero(masks[:, masks.sum(axis=0).argmax()])[:2]
             raise ValueError(f"regions {pair[0]} and {pair[1]} overlap; Eq. (19) adds non-overlapping ones")
@@ -165,8 +157,22 @@ class Selections(Regions):
         return Placed(region, ~finite)
 
 
-def _values(observable: Observable, events: Floats) -> Floats:
+def is_finite(events: Floats) -> NDArray[np.bool_]:
+    """Which events have finite coordinates only, (n, ...) -> (n,)."""
+    return np.asarray(np.isfinite(events).all(axis=tuple(range(1, events.ndim))))
+
+
+def numbers(observable: Observable, events: Floats, what: str = "the observable") -> Floats:
+    """The numbers that an observable makes of events, (n,); a ValueError that calls it ``what`` if they are not."""
     values = np.asarray(observable(events), dtype=np.float64)
-    if values.shape != (len(events),):
-        raise ValueError(f"the observable must give one number per event, shape ({len(events)},), got {values.shape}")
+    require(values.shape == (len(events),), what, f"give one number per event, shape ({len(events)},)", values.shape)
     return values
+
+
+def mask(cut: Callable[[Floats], ArrayLike], events: Floats, what: str) -> NDArray[np.bool_]:
+    """Which events a cut selects, (n,); a ValueError that calls it ``what`` if it does not say so of each."""
+    selected = np.asarray(cut(events))
+    is_right = selected.dtype == np.bool_ and selected.shape == (len(events),)
+    got = f"{selected.dtype} {selected.shape}"
+    require(is_right, what, f"give one bool per event, shape ({len(events)},)", got)
+    return selected

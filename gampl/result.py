@@ -1,5 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth, with warnings and words."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -64,6 +65,15 @@ class Note(NamedTuple):
         return self.text
 
 
+def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
+    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
+    n_effective, n_gen = min(sizes, default=(0.0, 0))
+    if n_gen:
+        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
+    if n_effective < 0.1 * n_gen:
+        yield NoteCode.LONG_TAIL()
+
+
 def significant(number: float, digits: int) -> float:
     """The nearest number with so many significant digits."""
     return float(f"{number:.{digits}g}")
@@ -120,18 +130,13 @@ class Worth(_PerTrainingEvent):
         """Lower limit of the amplification factor for this training set."""
         return self.n_equiv_at_least / self.n_train
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, for JSON."""
-        return asdict(self) | {"G": self.G, "interval": self.interval, "at_least": self.at_least}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Amplification(_PerTrainingEvent):
     """An amplification factor with its interval, in the manner of the results of `scipy.stats`.
 
-    `G` of an averaging result is what a posterior of this width is worth on average over training sets. ``pooled`` and
-    ``single`` are about the members that there are and their one training set, whose own fluctuation moves all of them
-    alike.
+    `G` of an averaging result is what a posterior of this width is worth on average over training sets; ``pooled`` and
+    ``single`` are about these members and their one training set, whose own fluctuation moves all of them alike.
     """
 
     method: str  #: ``"averaging"`` or ``"differential"``
@@ -185,16 +190,14 @@ class Amplification(_PerTrainingEvent):
         from gampl import plots
 
         alone, ax = ax is None, plots.new_axes() if ax is None else ax
-        low, high = self.n_equiv_interval
-        n_gen = self.curve.n_gen
+        (low, high), n_gen = self.n_equiv_interval, self.curve.n_gen
         least = None if self.pooled is None else self.pooled.n_equiv_at_least
         marks = [n for n in (*n_gen, self.n_train, self.n_equiv, low, least) if n is not None and np.isfinite(n)]
         if high < 100 * max(marks):  # an upper end farther away would press the rest together
             marks.append(high)
         left, right = 0.7 * min(marks), 1.4 * max(marks)
         if isinstance(self.curve, DifferentialCurve):
-            color = options.get("color", plots.ESTIMATE)
-            ax.hlines(self.curve.mean[-1], left, right, color=color, lw=0.9, ls="--")
+            ax.hlines(self.curve.mean[-1], left, right, color=options.get("color", plots.ESTIMATE), lw=0.9, ls="--")
             plots.differential_curve(self.curve, ax, **({"reach": (left, right)} | options))
         else:
             plots.averaging_curve(self.curve, ax, **options)
@@ -217,6 +220,8 @@ class Amplification(_PerTrainingEvent):
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, for JSON; infinite and undefined numbers are kept as floats."""
         plain = asdict(self) | {"G": self.G, "interval": self.interval, "G_true": self.G_true}
-        plain |= {name: worth.to_dict() for name in ("pooled", "single") if (worth := getattr(self, name)) is not None}
+        for name, worth in (("pooled", self.pooled), ("single", self.single)):
+            if worth is not None:
+                plain[name] |= {"G": worth.G, "interval": worth.interval, "at_least": worth.at_least}
         curve = {k: value.tolist() if isinstance(value, np.ndarray) else value for k, value in plain["curve"].items()}
         return plain | {"curve": curve, "state": str(self.state), "notes": tuple(note.text for note in self.notes)}

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats
-from gampl.result import Note, NoteCode
+from gampl.basics import Floats, require
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
@@ -160,9 +159,9 @@ def _name(value: Any) -> str:
 def prefix_sizes(n_gen: ArrayLike) -> NDArray[np.int64]:
     """One number of events or several as a list, shape (steps,); a ValueError if not whole, positive and increasing."""
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    is_whole = sizes.ndim == 1 and sizes.size > 0 and bool((np.isfinite(sizes) & (sizes == np.floor(sizes))).all())
-    if not (is_whole and (np.diff(sizes, prepend=0) > 0).all()):
-        raise ValueError(f"n_gen must be whole numbers, positive and increasing, got {sizes}")
+    is_whole = sizes.ndim == 1 and sizes.size > 0 and (np.isfinite(sizes) & (sizes == np.floor(sizes))).all()
+    is_right = is_whole and (np.diff(sizes, prepend=0) > 0).all()
+    require(is_right, "n_gen", "be whole numbers, positive and increasing", sizes)
     return sizes.astype(np.int64)
 
 
@@ -179,20 +178,14 @@ class Accumulator:
 
     The prefixes consist of increasing numbers of events, the ``steps``: 100, 200, 500, 1000 and so on by default. In
     messages the member is called by its ``name``, or by its number if it has none.
-
-    Attributes:
-        prefixes: What is known at the steps so far.
-        n_gen: Events so far.
-        n_lost: Events whose numbers are not finite.
-        is_weighted: Whether the events have weights.
     """
 
     def __init__(self, steps: Iterable[int] | None = None, name: str = "") -> None:
         one_two_five = (digit * 10**power for power in count(2) for digit in (1, 2, 5))
         self.name = name
-        self.prefixes: list[Any] = []
-        self.n_gen = self.n_lost = 0
-        self.is_weighted = False
+        self.prefixes: list[Any] = []  #: what is known at the steps so far
+        self.n_gen = self.n_lost = 0  #: events so far, and those of them whose numbers are not finite
+        self.is_weighted = False  #: whether the events have weights
         self._steps = iter(one_two_five if steps is None else steps)
         self._next = next(self._steps, np.inf)
         self._weight = self._weight_lost = 0.0  # sums of |w|
@@ -200,14 +193,11 @@ class Accumulator:
     def parts(self, lost: NDArray[np.bool_], weights: Floats | None) -> Iterator[tuple[slice, bool]]:
         """Parts of a batch, which are counted as they are taken, and whether each completes a prefix.
 
-        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none.
-
-        Raises:
-            ValueError: If a weight is not finite, there is not one for each event, or only some batches have weights.
+        Both arrays are of shape (n,): which events are lost, and the weights, None if they have none. A ValueError if a
+        weight is not finite, there is not one for each event, or only some batches have weights.
         """
         if weights is not None:
-            if weights.shape != lost.shape:
-                raise ValueError(f"weights must hold one number per event, {lost.shape}, got {weights.shape}")
+            require(weights.shape == lost.shape, "weights", f"hold one number per event, {lost.shape}", weights.shape)
             if bad := int((~np.isfinite(weights)).sum()):
                 raise ValueError(f"weights: {bad} of {weights.size} are not finite")
         if self.is_weighted if weights is None else self.n_gen and not self.is_weighted:
@@ -217,12 +207,9 @@ class Accumulator:
             self.is_weighted = True
             self._weight += float(np.abs(weights).sum())
             self._weight_lost += float(np.abs(weights[lost]).sum())
-        return self._cut(len(lost))
-
-    def _cut(self, n: int) -> Iterator[tuple[slice, bool]]:
         start = 0
-        while start < n:
-            stop = int(min(n, start + self._next - self.n_gen))
+        while start < lost.size:
+            stop = int(min(lost.size, start + self._next - self.n_gen))
             self.n_gen += stop - start
             is_complete = bool(self.n_gen == self._next)
             if is_complete:
@@ -271,19 +258,12 @@ def accumulate(
 
 
 def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:
-    """All members, each checked for lost events as it comes, and their prefixes shorter than the shortest of them."""
+    """Members, checked for lost events as they come, and prefixes shorter than each of them; a ValueError if none."""
     members = []
     for k, accumulator in enumerate(accumulators):
         accumulator.check_lost(k, what, max_lost)
         members.append(accumulator)
-    fewest = min((member.n_gen for member in members), default=0)
+    if not members:
+        raise ValueError("members is empty: expected at least one sample")
+    fewest = min(member.n_gen for member in members)
     return members, list(zip(*([p for p in m.prefixes if p.n_gen < fewest] for m in members), strict=True))
-
-
-def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
-    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
-    n_effective, n_gen = min(sizes, default=(0.0, 0))
-    if n_gen:
-        yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
-    if n_effective < 0.1 * n_gen:
-        yield NoteCode.LONG_TAIL()

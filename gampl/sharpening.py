@@ -1,6 +1,7 @@
 """After a result: whether more members, generated events or true events would sharpen it, and how much."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +32,7 @@ def sharpen(result: Amplification) -> tuple[str, ...]:
     low, high = now = result.n_equiv_interval
     if np.isfinite(high) and max(high / result.n_equiv, result.n_equiv / low) <= SHARP:
         return ()
-    curve = result.curve
-    changes = list(_averaging(result, curve) if isinstance(curve, AveragingCurve) else _differential(result, curve))
+    changes = list(_changes(result))
     helpful = sorted((c for c in changes if _is_shorter(c.n_equiv, now)), key=lambda change: _length(change.n_equiv))
     condition = "" if np.isfinite(result.n_equiv) else ", if the generator is that good"
     return tuple(
@@ -42,56 +42,52 @@ def sharpen(result: Amplification) -> tuple[str, ...]:
     )
 
 
-def _averaging(result: Amplification, curve: AveragingCurve) -> Iterator[_Change]:
-    members = result.n_members
-    n_gen = np.inf if curve.is_exact else float(curve.n_gen[-1])
-    binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
-
-    def expected(members: int, n_gen: float) -> Interval:
-        nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
-        spread = Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu)
-        if result.state is State.LOWER_LIMIT:
-            return Interval(binomial / spread.model_limit(result.level), np.inf)
-        return spread.n_equiv_interval(result.level)
-
-    more = max(2 * members, 10)
-    yield _Change("the number of members", f"{more} members instead of {members}", expected(more, n_gen))
+def _changes(result: Amplification) -> Iterator[_Change]:
+    curve, members, n_gen = result.curve, result.n_members, float(result.curve.n_gen[-1])
+    expected: Callable[..., Interval]
+    if isinstance(curve, DifferentialCurve):
+        expected, folds, n_ref = partial(_differential, result, curve), curve.folds, curve.n_ref
+        reference = "true events" if folds == 1 else f"true events in each of {folds} references"
+        words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
+        yield _Change("the size of the reference", words, expected(members, n_gen, 2 * n_ref))
+    else:
+        expected, folds, n_gen = partial(_averaging, result, curve), 1, np.inf if curve.is_exact else n_gen
     if np.isfinite(n_gen):
-        yield _Change("the number of generated events", _more_events(n_gen), expected(members, 10 * n_gen))
+        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+        yield _Change("the number of generated events", words, expected(members, 10 * n_gen))
+    if members > folds:
+        more = max(2 * members, 10)
+        yield _Change("the number of members", f"{more} members instead of {members}", expected(more, n_gen))
 
 
-def _differential(result: Amplification, curve: DifferentialCurve) -> Iterator[_Change]:
-    members, folds, n_ref, n_gen = result.n_members, curve.folds, curve.n_ref, float(curve.n_gen[-1])
-    estimate = MEAN / np.sqrt(result.n_equiv)
+def _averaging(result: Amplification, curve: AveragingCurve, members: int, n_gen: float) -> Interval:
+    """The interval of n_equiv that is expected with these members and events."""
+    binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
+    nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
+    spread = Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu)
+    if result.state is State.LOWER_LIMIT:
+        return Interval(binomial / spread.model_limit(result.level), np.inf)
+    return spread.n_equiv_interval(result.level)
+
+
+def _differential(
+    result: Amplification, curve: DifferentialCurve, members: int, n_gen: float, n_ref: float | None = None
+) -> Interval:
+    """The interval of n_equiv that is expected with these members and events, or another size of the reference."""
+    estimate, n_ref = MEAN / np.sqrt(result.n_equiv), n_ref or curve.n_ref
     # what the members' spread adds to the interval, in quadrature
     farthest = MEAN / np.sqrt(result.n_equiv_interval.low)
     alone = distance_interval(curve, result.level).high
     spread = float(np.sqrt(max((farthest - estimate) ** 2 - (alone - estimate) ** 2, 0.0)))
-
-    def expected(n_ref: float, n_gen: float, spread: float) -> Interval:
-        typical = MEAN if np.isfinite(result.n_equiv) else quantile(0.5, folds)
-        distance = typical * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
-        changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, folds)
-        low, high = distance_interval(changed, result.level, spread)
-        return Interval(worth(high), worth(low))
-
-    def half_width(members: int) -> float:
-        """Half-width of the interval of a mean over members that scatter by 1."""
-        return float(stats.t.isf((1 - result.level) / 2, max(members - folds, 1)) / np.sqrt(members))
-
-    reference = "true events" if folds == 1 else f"true events in each of {folds} references"
-    words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
-    yield _Change("the size of the reference", words, expected(2 * n_ref, n_gen, spread))
-    if np.isfinite(n_gen):
-        yield _Change("the number of generated events", _more_events(n_gen), expected(n_ref, 10 * n_gen, spread))
-    if members > folds:
-        more = max(2 * members, 10)
-        narrowed = expected(n_ref, n_gen, spread * half_width(more) / half_width(members))
-        yield _Change("the number of members", f"{more} members instead of {members}", narrowed)
-
-
-def _more_events(n_gen: float) -> str:
-    return f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+    if members != result.n_members:  # by half-widths of the interval of a mean over members that scatter by 1
+        sizes = np.array([members, result.n_members])
+        half_widths = stats.t.isf((1 - result.level) / 2, np.maximum(sizes - curve.folds, 1)) / np.sqrt(sizes)
+        spread = float(spread * half_widths[0] / half_widths[1])
+    typical = MEAN if np.isfinite(result.n_equiv) else quantile(0.5, curve.folds)
+    distance = typical * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
+    changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, curve.folds)
+    low, high = distance_interval(changed, result.level, spread)
+    return Interval(worth(high), worth(low))
 
 
 def _is_shorter(new: Interval, now: Interval) -> bool:

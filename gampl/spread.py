@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval
+from gampl.basics import Floats, Interval, require
 
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
@@ -42,18 +42,15 @@ class Spread:
     def of(cls, integrals: Floats, n_gen: float) -> "Spread":
         """Measure the scatter of integrals of shape (members, regions) that were counted with ``n_gen`` events.
 
-        Raises:
-            ValueError: If there are fewer than 2 members, or an entry is not a probability.
-            RegionError: If a region is empty or full for all.
+        A ValueError if there are fewer than 2, or an entry is not a probability; a RegionError if one is empty or full.
         """
-        if integrals.ndim != 2 or integrals.shape[1] == 0:
-            raise ValueError(f"expected shape (members, regions), got {integrals.shape}")
+        is_table = integrals.ndim == 2 and integrals.shape[1] > 0
+        require(is_table, "integrals", "have shape (members, regions)", integrals.shape)
         if len(integrals) < 2:
             raise ValueError(f"a spread needs at least 2 members, got {len(integrals)}")
         if (bad := np.argwhere(~((integrals >= 0) & (integrals <= 1)))).size:
-            member, region = bad[0]
-            what = f"{integrals[member, region]} is not a probability in [0, 1]"
-            raise ValueError(f"member {member}, region {region}: {what}")
+            m, r = bad[0]
+            raise ValueError(f"member {m}, region {r}: {integrals[m, r]} is not a probability in [0, 1]")
         mean = integrals.mean(axis=0)
         if (useless := np.flatnonzero((mean <= 0) | (mean >= 1))).size:
             raise RegionError(int(useless[0]), is_empty=mean[useless[0]] <= 0)
@@ -171,8 +168,7 @@ class Spread:
         mean = self.integrals.mean(axis=0)
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
         model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
-        trace = float(np.trace(model))
-        return max(trace**2 / float((model**2).sum()), 1.0) if trace > 0 else 1.0
+        return max(effective_degrees_of_freedom(model, 1), 1.0)
 
     def of_heavy_tails(self) -> "Spread":
         """The same with fewer degrees of freedom where the members' tails are seen to be heavier than normal ones.
@@ -253,13 +249,6 @@ def averaging_curve(spreads: Sequence[Spread], level: float, truth: Floats | Non
     else:
         n_gen = np.array([s.n_gen for s in spreads])
         stat, est = np.array([s.statistical for s in spreads]), np.array([s.total for s in spreads])
-    return AveragingCurve(
-        n_gen=n_gen,
-        sigma_stat=np.sqrt(stat),
-        sigma_est=np.sqrt(est),
-        sigma_model=np.sqrt(np.where(model > 0, model, np.nan)),
-        sigma_model_low=np.sqrt(np.maximum(low, 0)),
-        sigma_model_high=np.sqrt(np.maximum(high, 0)),
-        sigma_true=None if deviation is None else np.sqrt(deviation),
-        is_exact=is_exact,
-    )
+    model, low, high = (np.sqrt(line) for line in (np.where(model > 0, model, np.nan), low.clip(0), high.clip(0)))
+    true = None if deviation is None else np.sqrt(deviation)
+    return AveragingCurve(n_gen, np.sqrt(stat), np.sqrt(est), model, low, high, true, is_exact)

@@ -5,12 +5,15 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 
 import json
 import math
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "gampl", ROOT / "gampl_book")  # whose files are ours: a change in them is a change of what they make
 KEPT_RESULTS = "data/results"  # of larger and of earlier runs, by profile
+ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 COSTS = "data/costs"  # what units of the work have cost, by device; those of whole runs below "runs"
 
 
@@ -25,5 +28,13 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 
 def agree(one: float, other: float, relative: float, absolute: float = 1e-12) -> bool:
     """Whether two recorded numbers are the same up to a tolerance; one that its run cannot have is NaN in both."""
-    both_nan = math.isnan(one) and math.isnan(other)
-    return both_nan or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
+    return math.isclose(one, other, rel_tol=relative, abs_tol=absolute) or (math.isnan(one) and math.isnan(other))
+
+
+def commit() -> str:
+    """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"

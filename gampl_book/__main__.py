@@ -3,8 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 from gampl_book import BookError, cluster
 from gampl_book.profiles import PROFILES
@@ -31,16 +31,24 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("options", nargs="*", help="further options for Snakemake, after --")
 
     train = command("train", "train:train", "Train networks of the book, or find them in the store.", "laptop")
-    train.add_argument("names", nargs="+", metavar="name", help="such as ring2d/deep/1 or top_pair_0j/lloca/3")
+    names = "such as ring2d/deep/1 or top_pair_0j/lloca/3 (default: all of LHC events, in the profile's order)"
+    train.add_argument("names", nargs="*", metavar="name", help=names)
     train.add_argument("--seed", type=int, default=1)
     parallel = "members of an ensemble of generators of LHC events that are trained side by side (default: 1)"
     train.add_argument("--parallel", type=int, default=1, metavar="N", help=parallel)
+    seconds = "stop at a checkpoint after this time; the same command goes on from there"
+    train.add_argument("--seconds", type=float, metavar="S", help=seconds)
     train.add_argument("--receipt", type=Path, help="write what was trained, and where it lies, to this JSON file")
+
+    command("status", "status:status", "Say how far the book's work is.", "laptop")
+    command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
+    command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
+    command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
+    command("keep-networks", "transport:keep", "Keep a run's networks in data/trainings.", "laptop")
+    command("keep-trainings", "kept_trainings:renew", "Renew the networks that the tests use, in data/trainings.")
 
     costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")
     costs.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")
-
-    command("status", "status:status", "Say how far the book's work is.", "laptop")
 
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
     notebook.add_argument("source", type=Path, help="py:percent notebook, such as notebooks/gaussian_line.py")
@@ -53,14 +61,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("notebook", help="its name, such as gaussian_line")
     check.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
 
-    command("reference", "references:make", "Make the references, notebooks and numbers, from those of the smoke run.")
-    command("site", "site:make", "Make the HTML book of a run in _build/PROFILE/site.", "laptop")
-
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
-
-    command("keep", "kept_results:keep", "Keep a run's numbers and costs in data/.", "laptop")
-    command("keep-trainings", "kept_trainings:renew", "Renew the trainings that the tests use, in data/trainings.")
 
     settings = command("other-settings", "references:other_settings", "Run smoke notebooks as on another processor.")
     settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
@@ -74,6 +76,16 @@ def parser() -> argparse.ArgumentParser:
     sums.add_argument("--json", dest="outputs", type=Path, nargs="+", default=[], help="output of gampl --json")
     sums.add_argument("--compare", type=Path, help="sums to compare with")
 
+    pack = command("pack", "transport:pack", "Pack what was trained, to carry it to another machine.", "laptop")
+    pack.add_argument("--seed", type=int, default=1)
+    pack.add_argument("--megabytes", type=float, default=15.0, help="of a part at most (default: 15)")
+    pack.add_argument("folder", type=Path, help="for part-001.tar and so on")
+
+    unpack = command("unpack", "transport:unpack", "Store what was trained on another machine.")
+    unpack.add_argument("files", type=Path, nargs="+", metavar="FILE", help="part-001.tar and so on")
+    other_code = "use also what was trained by other code than this"
+    unpack.add_argument("--other-code", action="store_true", help=other_code)
+
     step = command("step", "step:run", "Run a command with a log, and with a record of it beside the log.")
     step.add_argument("log", type=Path)
     step.add_argument("command", nargs=argparse.PARSER, help="and its arguments")
@@ -83,9 +95,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
     options = vars(parser().parse_args(arguments))
-    module, _, function = options.pop("run").partition(":")
     try:
-        return getattr(import_module(f"gampl_book.{module}"), function)(**options) or 0
+        return resolve_name(f"gampl_book.{options.pop('run')}")(**options) or 0
     except (BookError, ValueError, OSError, FloatingPointError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

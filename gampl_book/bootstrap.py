@@ -1,11 +1,9 @@
-"""Makes, completes or mends .venv, so that `make book` needs nothing but Python and make.
+"""Makes, completes or mends .venv before every other target of make, with nothing but the standard library.
 
-Called before every other target: if all is well it returns in a blink. Whatever fails is said in one sentence, with
-the way to mend it. Standard library only.
+If all is well it returns in a blink. Whatever fails is said in one sentence, with the way to mend it.
 """
 
 import fcntl
-import importlib.util
 import json
 import os
 import re
@@ -20,12 +18,6 @@ EXTRAS = "networks,lorentz,classifier,events,simulation,book,cluster,dev"
 NEEDED_BYTES = 3_000_000_000
 TAIL_LINES = 15
 INTERRUPTED = 130
-
-INCOMPLETE_VENV = (
-    f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
-    "On Debian or Ubuntu: sudo apt-get install python3-venv, then run make again."
-)
-
 # what pip, venv and the system say -> what we say; the first that fits counts
 REASONS = {
     r"No space left on device|Errno 28|Disk quota exceeded": (
@@ -36,7 +28,10 @@ REASONS = {
         "The project's folder cannot be written.\n"
         "Copy the project to a folder that is yours, or change the permissions, then run make again."
     ),
-    r"\bensurepip\b": INCOMPLETE_VENV,
+    r"\bensurepip\b": (
+        f"The venv module of {sys.executable} is incomplete: it has no ensurepip.\n"
+        "On Debian or Ubuntu: sudo apt-get install python3-venv, then run make again."
+    ),
     r"NewConnectionError|Failed to establish a new connection|name resolution|Network is unreachable|getaddrinfo"
     r"|Max retries exceeded|Connection (refused|reset|aborted|broken)|timed out|ProxyError|SSLError": (
         "The package index cannot be reached; installing needs the network, building the book does not.\n"
@@ -62,13 +57,13 @@ class Environment:
 
     def is_current(self) -> bool:
         """Whether all is there that should be, and works."""
-        return self.is_complete() and self.works(with_project=True)
+        return self.is_complete() and self.works()
 
     def is_complete(self) -> bool:
         """Whether the packages that are needed now were installed and still are."""
         try:
             stamp = json.loads(self.stamp.read_text())
-            return bool(stamp["wanted"] == self.requirements() and set(stamp["packages"]) <= set(self.packages()))
+            return stamp["wanted"] == self.requirements() and set(stamp["packages"]) <= set(self.packages())
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -80,121 +75,97 @@ class Environment:
 
     def packages(self) -> list[str]:
         """Names and versions of what is installed."""
-        library = self.folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        return sorted(name for name in os.listdir(library / "site-packages") if name.endswith(".dist-info"))
+        return sorted(path.name for path in self.folder.glob("lib/python*/site-packages/*.dist-info"))
 
-    def works(self, with_project: bool = False) -> bool:
-        """Whether its interpreter starts, has pip, and is of the version that runs this script.
-
-        With the project it must also import the package from this very folder, as it does not after a move or a copy.
-        """
+    def works(self, with_project: bool = True) -> bool:
+        """Whether its interpreter starts, has pip, is of the version that runs this script, and imports the project."""
         checks = f"import pip, sys; assert sys.version_info[:2] == {sys.version_info[:2]}"
-        if with_project:
-            checks += "; import importlib.util, os; package = importlib.util.find_spec('gampl').origin"
-            checks += f"; assert os.path.samefile(os.path.dirname(package), {str(self.root / 'gampl')!r})"
+        if with_project:  # from this very folder, as it does not after a move or a copy
+            package = str(self.root / "gampl" / "__init__.py")
+            checks += "; import importlib.util, os"
+            checks += f"; assert os.path.samefile(importlib.util.find_spec('gampl').origin, {package!r})"
         # -I: nothing from outside, neither PYTHONPATH nor the user's own packages, may stand in for what is missing
         try:
-            done = subprocess.run([self.python, "-I", "-c", checks], capture_output=True, timeout=60, check=False)
+            subprocess.run([self.python, "-I", "-c", checks], capture_output=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError):
             return False
-        return done.returncode == 0
+        return True
 
     def make(self) -> None:
         """Makes the environment, or goes on where an earlier attempt stopped; raises SetupError if it cannot."""
-        if (self.folder.exists() or self.folder.is_symlink()) and not self.works():
-            say("The environment .venv is broken, or of another Python: making it anew.")
+        if (self.folder.exists() or self.folder.is_symlink()) and not self.works(with_project=False):
+            _say("The environment .venv is broken, or of another Python: making it anew.")
             if self.folder.is_symlink():
                 self.folder.unlink()
             else:
                 shutil.rmtree(self.folder)
         if not self.stamp.exists():
-            self._check_space()
+            free = shutil.disk_usage(self.root).free
+            if free + sum(file.lstat().st_size for file in self.folder.rglob("*")) < NEEDED_BYTES:
+                need = f"about 3 GB are needed, {free / 1e9:.1f} GB are free in {self.root}"
+                raise SetupError(f"Too little disk space: {need}.\nMake room, then run make again.")
         if not self.folder.exists():
-            self._make_empty()
+            _say(f"Making .venv with Python {sys.version.split()[0]}")
+            # not sys.executable: in an activated .venv that is the file which is about to be made
+            run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
         if self.is_complete():
-            say("The project's folder was moved: installing it at its new place")
-            self._pip("--no-deps", "--no-build-isolation", "-e", ".")
+            _say("The project's folder was moved: installing it at its new place")
+            options = ["--no-deps", "--no-build-isolation", "-e", "."]
         else:
             self.stamp.unlink(missing_ok=True)
-            say("Installing packages; the first time this takes a minute or more, and about 2 GB")
-            self._pip("-c", "constraints.txt", "-e", f".[{EXTRAS}]")
-        if not self.works(with_project=True):
+            _say("Installing packages; the first time this takes a minute or more, and about 2 GB")
+            options = ["-c", "constraints.txt", "-e", f".[{EXTRAS}]"]
+        run([str(self.python), "-m", "pip", "install", *options], self.root, expected=len(self.pins))
+        if not self.works():
             raise SetupError("The environment .venv does not work although pip says so.\nRemove it: make distclean")
-        part = self.stamp.with_name(f"{self.stamp.name}.part")  # the stamp is either complete or not there
-        part.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
-        os.replace(part, self.stamp)
-
-    def _make_empty(self) -> None:
-        if importlib.util.find_spec("ensurepip") is None:
-            raise SetupError(INCOMPLETE_VENV)
-        say(f"Making .venv with Python {sys.version.split()[0]}")
-        # not sys.executable: in an activated .venv that is the file which is about to be made
-        run([getattr(sys, "_base_executable", sys.executable), "-m", "venv", str(self.folder)], self.root)
-
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self.root).free
-        if free + sum(file.lstat().st_size for file in self.folder.rglob("*")) < NEEDED_BYTES:
-            raise SetupError(
-                f"Too little disk space: about 3 GB are needed, {free / 1e9:.1f} GB are free in {self.root}.\n"
-                "Make room, then run make again."
-            )
-
-    def _pip(self, *arguments: str) -> None:
-        run([str(self.python), "-m", "pip", "install", *arguments], self.root, expected=len(self.pins))
+        # half of it, of a make that was killed, is not JSON: as good as none
+        self.stamp.write_text(json.dumps({"wanted": self.requirements(), "packages": self.packages()}))
 
 
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
-    """Runs pip or venv in a folder, showing one line for each of about so many expected packages.
-
-    Raises SetupError if it fails, with the reason in words if it is one that we know.
-    """
+    """Runs pip or venv in a folder, with a line for each of about so many packages; SetupError says why it failed."""
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    variables.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0", PYTHONUNBUFFERED="1")
-    output: list[str] = []
-    n_packages = 0
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-    with subprocess.Popen(command, cwd=folder, env=variables, **pipes) as process:  # type: ignore[call-overload]
+    variables |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    output, n_packages = list[str](), 0
+    with subprocess.Popen(command, cwd=folder, env=variables, **how) as process:  # type: ignore[call-overload]
         for line in process.stdout:
             output.append(line)
             if package := re.match(r"Collecting ([\w.-]+)|Processing \S*/(\w+)-", line):
                 n_packages += 1
-                say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
+                _say(f"  {n_packages} of about {max(n_packages, expected)}: {package[1] or package[2]}")
             elif line.startswith("Installing collected packages"):
-                say("  unpacking")
+                _say("  unpacking")
     if process.returncode:
-        say("".join(output[-TAIL_LINES:]))
-        raise SetupError(explain("".join(output)))
+        _say("".join(output[-TAIL_LINES:]))
+        raise SetupError(_explain("".join(output)))
 
 
-def explain(output: str) -> str:
-    """A sentence on why something failed, and one on what to do."""
+def _explain(output: str) -> str:
     return next(sentences for pattern, sentences in REASONS.items() if re.search(pattern, output))
 
 
-def say(text: str) -> None:
-    """Tells what is going on."""
+def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def main(root: Path = ROOT) -> int:
     """Brings the environment up to date; returns the exit code."""
     environment = Environment(root)
-    if environment.is_current():
-        return 0
     try:
-        with (root / "pyproject.toml").open() as project:
-            fcntl.flock(project, fcntl.LOCK_EX)  # of two makes at a time the second waits for the first
-            if not environment.is_current():
-                environment.make()
-    except SetupError as error:
-        say(f"\n{error}\n")
-    except OSError as error:
-        say(f"{error}\n\n{explain(str(error))}\n")
-    except KeyboardInterrupt:
-        say("\nStopped. Run make again to go on from here.\n")
-        return INTERRUPTED
-    else:
+        if not environment.is_current():
+            with (root / "pyproject.toml").open() as project:
+                fcntl.flock(project, fcntl.LOCK_EX)  # of two makes at a time the second waits for the first
+                if not environment.is_current():
+                    environment.make()
         return 0
+    except SetupError as error:
+        _say(f"\n{error}\n")
+    except OSError as error:
+        _say(f"{error}\n\n{_explain(str(error))}\n")
+    except KeyboardInterrupt:
+        _say("\nStopped. Run make again to go on from here.\n")
+        return INTERRUPTED
     return 1
 
 

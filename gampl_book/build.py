@@ -23,15 +23,9 @@ LOCK = Path("_build", ".lock")
 
 @contextmanager
 def only_build(lock: Path) -> Iterator[None]:
-    """Holds a lock that the system releases however this process ends; raises BookError if another process holds it.
-
-    The file names the process as long as it runs, and afterwards if it was killed; see `last_holder`.
-    """
-
-    def warn(error: OSError) -> None:
-        print(f"{lock} cannot be locked ({error}): make sure yourself that no other build runs", file=sys.stderr)
-
-    with locked(lock, wait=False, unable=warn) as is_mine:
+    """Holds a lock, which names this process as long as it runs, or if it was killed; BookError if another holds it."""
+    warning = f"{lock} cannot be locked (%s): make sure yourself that no other build runs"
+    with locked(lock, wait=False, unable=lambda error: print(warning % error, file=sys.stderr)) as is_mine:
         if not is_mine:
             raise BookError(f"another build is running here ({last_holder(lock)}): wait for it, or stop it.")
         lock.write_text(f"process {os.getpid()} of {socket.gethostname()}")
@@ -55,12 +49,9 @@ def holder(lock: Path) -> str:
 
 
 def forget_damaged_trainings(store: Store) -> None:
-    """Removes receipts of artifacts that turned out damaged and were not made anew, so that a step trains them again.
-
-    Else the notebook that found the damage would train, where a cluster gives neither the time nor the GPU for it.
-    """
+    """Removes receipts of damaged artifacts, so that a step with time and a GPU trains them, and not a notebook."""
     set_aside = {path.name.partition("-")[0] for path in (store.root / "damaged").glob("*")}
-    lost = [name for name in sorted(set_aside) if not store.holds(name)]
+    lost = [name for name in set_aside if not store.holds(name)]
     for path in sorted(Path("_build").glob("*/receipts/**/*.json")) if lost else []:
         if any(name in path.read_text() for name in lost):
             print(f"{path}: what was trained is damaged; it will be trained again", file=sys.stderr)
@@ -70,50 +61,49 @@ def forget_damaged_trainings(store: Store) -> None:
 def build(profile: str, targets: list[str], size: str, cluster_name: str, options: Sequence[str]) -> int:
     """Makes the targets and says how it went; returns the exit code."""
     os.chdir(ROOT)
-    where = cluster.arguments(cluster_name)
+    # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
+    arguments = [*targets, "--config", f"profile={profile}", f"size={size}", "--nolock", "--logger", "report"]
+    arguments += [*cluster.arguments(cluster_name), *options]
+    interrupts = []  # Snakemake may take one for a failure of its own
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
     if cluster_name == "slurm":
         cluster.refuse_jobs_of_another_machine(last_holder(LOCK))
     with only_build(LOCK):
         if cluster_name == "slurm":
             cluster.cancel_left_behind()
         forget_damaged_trainings(Store())
-        # no lock of its own: a killed build would leave it behind, and ours excludes a second one already
-        config = ["--config", f"profile={profile}", f"size={size}", "--nolock", "--logger", "report"]
-        return _report_on(profile, targets, [*config, *where, *options])
-
-
-def _report_on(profile: str, targets: list[str], options: list[str]) -> int:
-    interrupted = False
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    start = time.monotonic()
-    stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
-    if not index.exists():
-        stamp.unlink(missing_ok=True)
-    before = _modified(stamp)
-    try:
-        code = _run_snakemake([*targets, *options])
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+        signal.signal(signal.SIGINT, interrupt)
+        start = time.monotonic()
+        stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
+        if not index.exists():
+            stamp.unlink(missing_ok=True)
+        before = _modified(stamp)
+        try:
+            code = _run_snakemake(arguments)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
     seconds = f"{time.monotonic() - start:.0f} s"
-    if interrupted:
+    if interrupts:
         print(f"\nStopped after {seconds}. What is finished is kept: run make again to go on.", file=sys.stderr)
         return INTERRUPTED
     if code:
         print(f"\nNot finished after {seconds}, see above. Run make again to go on from here.", file=sys.stderr)
     elif "all" in targets:
-        news = f"The {profile} book is ready" if _modified(stamp) != before else "Nothing has changed"
+        news = "Nothing has changed" if _modified(stamp) == before else f"The {profile} book is ready"
         print(f"\n{news} ({seconds}). Open:  {index.resolve().as_uri()}\n")
         if Path("book", "claims.yml").exists():
             from gampl_book.claims import compare
 
             compare(profile)  # names those whose verdict the ledger does not expect
     return code
+
+
+def _modified(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _run_snakemake(arguments: list[str]) -> int:
@@ -127,7 +117,3 @@ def _run_snakemake(arguments: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     return 0
-
-
-def _modified(path: Path) -> int | None:
-    return path.stat().st_mtime_ns if path.exists() else None

@@ -1,6 +1,5 @@
 """What Snakemake says, in few lines: what is done, what runs now, and why something failed; a logger plugin."""
 
-import re
 import sys
 import threading
 import time
@@ -11,11 +10,12 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from gampl_book import ANSI_COLOUR
+
 STATUS_SECONDS = 10.0
 TAIL_LINES = 30
 NAMED_STEPS = 8  # of those that run, so that hundreds in a cluster's queue do not fill the screen
 SAID_BETTER = ("CalledProcessError", "Exiting because a job", "At least one job did not complete")
-ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Step:
         """What it has written so far; of a line that overwrites itself only the last state."""
         text = "".join(Path(log).read_text(errors="replace") for log in self.logs if Path(log).is_file())
         lines = (line.rpartition("\r")[2].rstrip() for line in ANSI_COLOUR.sub("", text).split("\n"))
-        return [line for line in lines if line]
+        return list(filter(None, lines))
 
     def status(self) -> str:
         """What it is doing: the last line of its log if that names it, else its name."""
@@ -44,11 +44,8 @@ class Step:
 class LogHandler(LogHandlerBase):
     """Prints a line per finished step, now and then what runs, and the end of the log of a failed step."""
 
-    writes_to_stream = True
-    writes_to_file = False
-    has_filter = True
-    has_formatter = True
-    needs_rulegraph = False
+    writes_to_stream = has_filter = has_formatter = True
+    writes_to_file = needs_rulegraph = False
 
     def __post_init__(self) -> None:
         self.running: dict[int, Step] = {}
@@ -68,8 +65,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_INFO:
             self.running[about["jobid"]] = Step(about["rule_msg"] or about["rule_name"], list(about["log"]))
         elif event == LogEvent.JOB_FINISHED:
-            step = self.running.pop(about["job_id"], None)
-            if step and self.done < self.total:
+            if (step := self.running.pop(about["job_id"], None)) and self.done < self.total:
                 self.done += 1
                 self._say(f"{self.done:{len(str(self.total))}} of {self.total} steps: {step}")
         elif event == LogEvent.JOB_ERROR:

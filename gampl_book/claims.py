@@ -1,9 +1,4 @@
-"""The claims ledger: what the paper states as a result, beside ours, with a verdict (`gampl_book.verdicts`).
-
-``book/claims.yml`` says where the paper states something, which recorded number of which notebook answers it, and what
-counts as agreement. The same evaluation makes a page of the book (`gampl_book.made_pages`), a test, and the command
-``python -m gampl_book claims``.
-"""
+"""The claims ledger, ``book/claims.yml``: what the paper states as a result, which number answers it, and a verdict."""
 
 import math
 import sys
@@ -12,15 +7,35 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import yaml
 
 from gampl_book import KEPT_RESULTS, BookError, read_results
 from gampl_book.pages import rounded
 from gampl_book.profiles import PROFILES
-from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, Range, Recorded, Says, Verdict, combine
+from gampl_book.verdicts import FACTOR, LEVEL, SIGNS, WIDE, Range, Recorded, Says, Verdict, combine
+
+Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
+Results = Mapping[str, Run]  # by profile
 
 LEDGER = Path("book", "claims.yml")
 CHECK = "check"  # the section of our own checks
-PREMISE_DIFFERS = "what it is about differs already"
+
+
+class Answer(NamedTuple):
+    """Our number for a claim in one profile, or that it has none."""
+
+    verdict: Verdict = Verdict.NOT_ATTEMPTED
+    ours: Recorded | None = None
+    why: str = ""  # the sentence that explains the verdict, if it needs one
+
+    def __str__(self) -> str:
+        if self.ours is None:
+            return "–"
+        value, interval, level = self.ours
+        if interval is None:
+            return rounded(value, 4)
+        at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
+        return f"{rounded(value)} ({rounded(interval.low)} to {rounded(interval.high)}{at})"
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,84 +94,62 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Range(self.paper - self.tolerance, self.paper + self.tolerance)
         return self.claimed
 
-    def judge(self, ours: Recorded) -> tuple[Verdict, str]:
-        """Compare our number with the claim; returns the verdict and the sentence that explains it."""
+    def judge(self, ours: Recorded) -> Answer:
+        """Compare our number with the claim."""
         interval = ours.interval or Range(ours.value, ours.value)
         if any(map(math.isnan, (ours.value, *interval))):
-            return Verdict.NOT_TESTED, "this run has no number for it"
+            return Answer(Verdict.NOT_TESTED, ours, "this run has no number for it")
         if self.says is Says.LAW:
             tail = (1 - LEVEL) / 2
             if tail <= ours.value <= 1 - tail:
-                return Verdict.NOT_EXCLUDED, "the test does not reject, which does not prove it"
-            return Verdict.DIFFERS, f"the test rejects at {100 * LEVEL:g} %"
+                return Answer(Verdict.NOT_EXCLUDED, ours, "the test does not reject, which does not prove it")
+            return Answer(Verdict.DIFFERS, ours, f"the test rejects at {100 * LEVEL:g} %")
         if ours.interval is None:
             if self.tolerance is None and not self.exact:
-                return Verdict.NOT_TESTED, "recorded without an interval"
+                return Answer(Verdict.NOT_TESTED, ours, "recorded without an interval")
         elif ours.level is None:
-            return Verdict.NOT_TESTED, "its interval has no level"
+            return Answer(Verdict.NOT_TESTED, ours, "its interval has no level")
         elif ours.level != LEVEL:
-            return Verdict.NOT_TESTED, f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
+            why = f"its interval is at {100 * ours.level:.3g} %, not at {100 * LEVEL:g} %"
+            return Answer(Verdict.NOT_TESTED, ours, why)
         if self.agreement.holds(interval):
-            return Verdict.REPRODUCED, ""
+            return Answer(Verdict.REPRODUCED, ours)
         if not self.claimed.meets(interval):
-            return Verdict.DIFFERS, ""
-        if interval.is_wide:
-            return Verdict.NOT_TESTED, "the interval is too wide to tell"
+            return Answer(Verdict.DIFFERS, ours)
+        near, far = sorted(map(abs, interval))
+        if interval.low * interval.high <= 0 or far == math.inf or far >= WIDE * near:
+            return Answer(Verdict.NOT_TESTED, ours, "the interval is too wide to tell")
         if self.says in (Says.BELOW, Says.ABOVE):
-            return Verdict.NOT_EXCLUDED, "the interval lies on both sides of the bound"
-        return Verdict.CONSISTENT, ""
-
-
-class Answer(NamedTuple):
-    """Our number for a claim in one profile."""
-
-    verdict: Verdict
-    ours: Recorded | None = None
-    why: str = ""
-
-    def __str__(self) -> str:
-        if self.ours is None:
-            return "–"
-        if self.ours.interval is None:
-            return rounded(self.ours.value, 4)
-        low, high = map(rounded, self.ours.interval)
-        level = self.ours.level
-        at = "" if level == LEVEL else ", no level" if level is None else f", {100 * level:.3g} %"
-        return f"{rounded(self.ours.value)} ({low} to {high}{at})"
+            return Answer(Verdict.NOT_EXCLUDED, ours, "the interval lies on both sides of the bound")
+        return Answer(Verdict.CONSISTENT, ours)
 
 
 class Judged(NamedTuple):
-    """A claim with its answers by profile; a profile that was not run has none."""
+    """A claim with its answers in all profiles."""
 
     claim: Claim
     answers: Mapping[str, Answer]
 
     def verdict(self, profile: str) -> Verdict:
         """The verdict of a run; *not attempted* where it has no number."""
-        return self.answers.get(profile, NO_ANSWER).verdict
+        return self.answers[profile].verdict
 
     def as_expected(self, profile: str) -> bool:
         """Whether the run of a profile has a verdict that the ledger allows."""
-        allowed = self.claim.expect.get(profile)
-        return allowed is None or self.verdict(profile) in allowed
+        return self.verdict(profile) in self.claim.expect.get(profile, Verdict)
 
     def explain(self, profile: str) -> str:
-        """One sentence on an unexpected verdict."""
-        answer = self.answers.get(profile, NO_ANSWER)
+        """Returns a sentence on an unexpected verdict."""
+        claim, answer = self.claim, self.answers[profile]
         return (
-            f"claim {self.claim.id} ({self.claim.where}): {answer.verdict}, ours {answer}, paper {self.claim.stated}; "
-            f"expected {' or '.join(self.claim.expect[profile])} in profile {profile}. If the new verdict is right, "
+            f"claim {claim.id} ({claim.where}): {answer.verdict}, ours {answer}, paper {claim.stated}; "
+            f"expected {' or '.join(claim.expect[profile])} in profile {profile}. If the new verdict is right, "
             f"accept it with: python -m gampl_book claims --profile {profile} --accept"
         )
 
 
-NO_ANSWER = Answer(Verdict.NOT_ATTEMPTED)
-
-
 def load(ledger: Path) -> list[Claim]:
     """Read the ledger; raises BookError for an entry that is not a `Claim`, a repeated id or a missing premise."""
-    import yaml
-
     claims: dict[str, Claim] = {}
     for number, entry in enumerate(yaml.safe_load(ledger.read_text(encoding="utf-8")), start=1):
         name = f"{ledger.name}: entry {number} ({entry.get('id', 'no id')})"
@@ -164,60 +157,47 @@ def load(ledger: Path) -> list[Claim]:
             claim = msgspec.convert(entry, Claim)
         except msgspec.ValidationError as error:
             raise BookError(f"{name}: {error}") from None
-        if claim.id in claims:
+        if claims.setdefault(claim.id, claim) is not claim:
             raise BookError(f"{name}: the id is used twice")
-        claims[claim.id] = claim
-    for claim in claims.values():
-        if claim.premise and claim.premise not in claims:
-            raise BookError(f"{ledger.name}: claim {claim.id} has the premise {claim.premise}, which is not a claim")
+    if orphans := [claim for claim in claims.values() if claim.premise and claim.premise not in claims]:
+        one = orphans[0]
+        raise BookError(f"{ledger.name}: claim {one.id} has the premise {one.premise}, which is not a claim")
     return list(claims.values())
 
 
-Run = Mapping[str, Mapping[str, Any]]  # notebook -> what it recorded
-Results = Mapping[str, Run]  # by profile
-
-
 def read_runs(build: Path, archive: Path) -> Results:
-    """What the notebooks recorded, for each profile that was run; a run may have some of the notebooks only.
-
-    Runs on this machine, ``<build>/<profile>/results/<notebook>.json``, come before those that are kept with the book,
-    ``<archive>/<profile>/<notebook>.json``.
-    """
+    """What the notebooks, or some, recorded in each profile that was run; runs here come before those that are kept."""
     runs = {p: read_results(archive / p) | read_results(build / p / "results") for p in PROFILES}
     return {profile: dict(sorted(run.items())) for profile, run in runs.items() if run}
 
 
 def evaluate(claims: Sequence[Claim], results: Results) -> list[Judged]:
-    """Judge each claim in each profile that was run."""
-    answers = {c.id: {profile: _answer(c, run) for profile, run in results.items()} for c in claims}
+    """Judge each claim in each profile."""
+    answers = {c.id: {profile: _answer(c, results.get(profile, {})) for profile in PROFILES} for c in claims}
     for claim in claims:
+        own = answers[claim.id]
         for profile, first in answers.get(claim.premise, {}).items():
-            ours = answers[claim.id][profile].ours
-            if first.verdict is Verdict.DIFFERS and ours is not None:
-                answers[claim.id][profile] = Answer(Verdict.NOT_TESTED, ours, PREMISE_DIFFERS)
+            if first.verdict is Verdict.DIFFERS and own[profile].ours is not None:
+                own[profile] = Answer(Verdict.NOT_TESTED, own[profile].ours, "what it is about differs already")
     return [Judged(c, answers[c.id]) for c in claims]
 
 
 def _answer(claim: Claim, run: Run) -> Answer:
     numbers = []
     for notebook, _, name in (reference.partition(".") for reference in claim.names):
-        entry = run.get(notebook, {"numbers": {}})["numbers"].get(name)
-        if entry is None:
-            return NO_ANSWER
+        if name not in run.get(notebook, {"numbers": ()})["numbers"]:
+            return Answer()
+        entry = run[notebook]["numbers"][name]
         interval = Range(*map(float, entry["interval"])) if "interval" in entry else None
         numbers.append(Recorded(float(entry["value"]), interval, entry.get("level")))
     if not numbers:
-        return NO_ANSWER
-    ours = combine(numbers, [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])])
-    verdict, why = claim.judge(ours)
-    return Answer(verdict, ours, why)
+        return Answer()
+    signs = [1, *(1 if operation == "*" else -1 for operation in claim.result.split()[1::2])]
+    return claim.judge(combine(numbers, signs))
 
 
 def accept_verdicts(ledger: Path, judged: Sequence[Judged], profile: str) -> list[str]:
-    """Write the verdicts of a run into the ``expect`` fields that name its profile; returns the ids that changed.
-
-    Such a field must be on one line, as in ``expect: {laptop: [differs]}``; else BookError is raised.
-    """
+    """Write a run's verdicts into fields like ``expect: {laptop: [differs]}``, on one line; returns the changed ids."""
     blocks = ledger.read_text(encoding="utf-8").split("\n- id: ")
     changed = [j for j in judged if not j.as_expected(profile)]
     for j in changed:
@@ -236,7 +216,7 @@ def compare(profile: str, accept: bool = False) -> int:
     if accept:
         print("expected from now on:", ", ".join(accept_verdicts(LEDGER, judged, profile)) or "nothing new")
         return 0
-    unexpected = [j for j in judged if not j.as_expected(profile)]
-    for j in unexpected:
-        print(f"gampl_book claims: {j.explain(profile)}", file=sys.stderr)
+    unexpected = [j.explain(profile) for j in judged if not j.as_expected(profile)]
+    for sentence in unexpected:
+        print(f"gampl_book claims: {sentence}", file=sys.stderr)
     return 1 if unexpected else 0

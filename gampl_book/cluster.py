@@ -14,6 +14,7 @@ from gampl_book import ROOT, BookError
 PROFILES = ROOT / "workflow" / "profiles"
 LOCAL = "default"
 SECONDS_TO_STOP = 120  # that cancelled jobs may take to write a checkpoint and end
+JOB_PREFIX = f"gampl-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}"  # of the names of this checkout's jobs
 
 
 def known() -> list[str]:
@@ -22,28 +23,20 @@ def known() -> list[str]:
 
 
 def arguments(cluster: str) -> list[str]:
-    """What Snakemake is told about a cluster; about this machine if there is none.
-
-    Raises BookError if there is no such cluster, or if it is Slurm and that is not here or does not answer.
-    """
+    """What Snakemake is told about a cluster, or this machine; raises BookError for one that is not there."""
     if not cluster:
-        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu() else [])]
+        # whether steps will use a GPU of this machine, as far as can be told without torch
+        off = os.environ.get("GAMPL_DEVICE", "").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+        has_gpu = not off and shutil.which("nvidia-smi") and "GPU" in _run("nvidia-smi", "-L").stdout
+        return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu else [])]
     if cluster not in known():
         raise BookError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
     return ["--profile", str(PROFILES / cluster), *(_slurm_arguments() if cluster == "slurm" else [])]
 
 
-def has_gpu() -> bool:
-    """Whether steps will use a GPU of this machine, as far as can be told without torch."""
-    if os.environ.get("GAMPL_DEVICE", "cuda").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return False
-    return shutil.which("nvidia-smi") is not None and "GPU" in _run("nvidia-smi", "-L").stdout
-
-
 def _slurm_arguments() -> list[str]:
     """Names of jobs that tell this checkout's from all others, and how to ask for their states."""
-    missing = [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]
-    if missing:
+    if missing := [program for program in ("sbatch", "squeue", "scancel") if shutil.which(program) is None]:
         raise BookError(f"CLUSTER=slurm: no {missing[0]} here; run this on a machine that submits to Slurm")
     left_behind()  # raises if Slurm does not answer
     import snakemake_executor_plugin_slurm as plugin  # type: ignore[import-untyped]
@@ -53,12 +46,7 @@ def _slurm_arguments() -> list[str]:
     plugin.get_min_job_age = functools.cache(plugin.get_min_job_age)
     # without accounting sacct is there and fails, and no job would ever count as finished
     accounting = shutil.which("sacct") is not None and _run("sacct", "-X", "-n").returncode == 0
-    return ["--slurm-jobname-prefix", job_prefix(), *([] if accounting else ["--slurm-status-command", "squeue"])]
-
-
-def job_prefix() -> str:
-    """What the names of this checkout's jobs begin with."""
-    return f"gampl-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]}"
+    return ["--slurm-jobname-prefix", JOB_PREFIX, *([] if accounting else ["--slurm-status-command", "squeue"])]
 
 
 def left_behind() -> list[str]:
@@ -66,31 +54,24 @@ def left_behind() -> list[str]:
     queue = _run("squeue", "--me", "-h", "-o", "%A %j")
     if queue.returncode:
         raise BookError(f"CLUSTER=slurm: squeue says {queue.stderr.strip()!r}; is the cluster running?")
-    jobs = (line.split(maxsplit=1) for line in queue.stdout.splitlines())
-    return sorted({job[0] for job in jobs if len(job) == 2 and job[1].startswith(job_prefix())})
+    jobs = (line.partition(" ") for line in queue.stdout.splitlines())
+    return sorted({number for number, _, name in jobs if name.startswith(JOB_PREFIX)})
 
 
 def refuse_jobs_of_another_machine(holder: str) -> None:
-    """Refuses to take over jobs of a build on another machine, which may still watch them: locks may not reach there.
-
-    The holder has locked the checkout, such as "process 7 of login1"; empty if it has ended orderly.
-    """
+    """Refuses to take over jobs of a build that "process 7 of login1" may still watch: locks may not reach there."""
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
-        raise BookError(
-            f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: if it still runs, wait for it; if "
-            "not, remove the file _build/.lock"
-        )
+        remedy = "if it still runs, wait for it; if not, remove the file _build/.lock"
+        raise BookError(f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: {remedy}")
 
 
 def cancel_left_behind() -> None:
     """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from checkpoints."""
-    jobs = left_behind()
-    if not jobs:
-        return
-    print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
-    _run("scancel", *jobs)
+    if jobs := left_behind():
+        print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
+        _run("scancel", *jobs)
     end = time.monotonic() + SECONDS_TO_STOP
-    while jobs := left_behind():
+    while jobs and (jobs := left_behind()):
         if time.monotonic() > end:
             raise BookError(f"jobs {', '.join(jobs)} of an earlier build do not end: scancel them")
         time.sleep(0.5)

@@ -1,9 +1,4 @@
-"""What a profile costs: numbers of jobs from the plans, times what one of each takes, as it was measured on a device.
-
-Measurements lie in ``data/costs``, one file for each device, written by ``make costs``. Of a training some steps are
-timed, of a generator and of a recipe some events. This module only counts and multiplies, and leaves out what was not
-measured; it needs no torch.
-"""
+"""What a profile costs: numbers of jobs from the plans, times what one of each took on a device; needs no torch."""
 
 import math
 from collections.abc import Mapping
@@ -22,18 +17,15 @@ Measured = Mapping[str, Any]
 
 
 class Work(NamedTuple):
-    """Jobs of a kind, such as ``training top_pair_0j/lloca``, and hours of one core or GPU that all take together.
+    """Jobs of a kind, and how long all take together."""
 
-    The hours are None where nothing was measured.
-    """
-
-    kind: str
+    kind: str  # such as "training top_pair_0j/lloca"
     jobs: int
-    hours: float | None
+    hours: float | None  # of one core or GPU; None where nothing was measured
 
 
 def files(project: Path) -> list[Path]:
-    """The measurements that there are in a folder of the project."""
+    """The measurements of `make costs` that a project keeps, one file for each device."""
     return sorted((project / COSTS).glob("*.json"))
 
 
@@ -78,11 +70,9 @@ def plan(profile: str, seed: int, measured: Measured) -> list[Work]:
 
 def gigabytes_generated(profile: str) -> float:
     """Size of the events that the members of all ensembles generate, in single precision, in 10^9 bytes."""
-    sizes = (
-        one.members * event_studies.n_gen(profile, name) * math.prod(one.process.event_shape) * 4
-        for name, one in event_studies.ensembles(profile).items()
-    )
-    return sum(sizes) / 1e9
+    plan = event_studies.ensembles(profile).items()
+    numbers = (t.members * event_studies.n_gen(profile, name) * math.prod(t.process.event_shape) for name, t in plan)
+    return 4 * sum(numbers) / 1e9
 
 
 def gigabytes_simulated(project: Path) -> float:
@@ -102,4 +92,4 @@ def unit(ensemble: str) -> str:
 
 def total_hours(works: list[Work]) -> float:
     """Sum over what was measured."""
-    return math.fsum(work.hours for work in works if work.hours is not None)
+    return math.fsum(work.hours or 0 for work in works)

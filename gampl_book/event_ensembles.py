@@ -1,5 +1,6 @@
 """Events and trained ensembles of the book's pages on LHC generators, by the names of `gampl_book.event_studies`."""
 
+import json
 import time
 import zlib
 from collections.abc import Sequence
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.processes.top_pair import TopPair
+from gampl.store.artifacts import Store, key_digest
+from gampl.store.atomic import write_bytes
 from gampl.training import train
+from gampl.training.data import Data
 from gampl.training.ensemble import Ensemble, Trained
 from gampl.training.settings import LeadingOrder, TopPairJets, Training
-from gampl_book import event_studies
+from gampl_book import BookError, event_studies
 from gampl_book.studies import event_file
 
 Floats = NDArray[np.float64]
@@ -32,10 +36,16 @@ def training_events(training: Training, profile: str, member: int = 0) -> Floats
         return leading_order_process(process).sample(training.n_events, rng)
     if not isinstance(process, TopPairJets):
         raise TypeError(f"Training.process must be one of LHC events, got {process}")
-    events = TopPair(process.extra_jets).load("train", _file(process.extra_jets, profile)).momenta
-    if len(events) < training.n_train:
-        raise ValueError(f"n_train is {training.n_train}, but the file has {len(events)} training events")
-    return np.asarray(events[: training.n_train])
+    return top_pairs(process.extra_jets, training.n_train, profile)
+
+
+@cache
+def top_pairs(extra_jets: int, n_train: int, profile: str) -> Floats:
+    """The first true top pairs of the training sample, (n_train, particles, 4); ValueError if the file has fewer."""
+    events = TopPair(extra_jets).load("train", _file(extra_jets, profile)).momenta
+    if len(events) < n_train:
+        raise ValueError(f"n_train is {n_train}, but the file has {len(events)} training events")
+    return np.asarray(events[:n_train])
 
 
 def holdout_events(extra_jets: int, n_train: int, profile: str) -> Floats:
@@ -85,8 +95,44 @@ def generate(name: str, member: Trained, profile: str, seed: int) -> str:
     return f"{n} generated events, {lost} of them not finite, {time.monotonic() - start:.0f} s"
 
 
+def available(profile: str, seed: int) -> list[str]:
+    """Ensembles that a page can show: all of a profile's, or where it is trained elsewhere, those that are complete."""
+    plan = event_studies.ensembles(profile, seed)
+    if not event_studies.is_trained_elsewhere(profile):
+        return list(plan)
+    store = Store()
+    return [
+        name
+        for name, training in plan.items()
+        if all(store.holds(artifact(training, number, profile)) for number in range(training.members))
+    ]
+
+
+def note_available(profile: str, seed: int) -> None:
+    """Writes down what of a profile that is trained elsewhere is there, see `gampl_book.event_studies.trained_list`."""
+    plan, path = event_studies.ensembles(profile, seed), event_studies.trained_list(profile)
+    there = {
+        name: [artifact(plan[name], k, profile) for k in range(plan[name].members)] for name in available(profile, seed)
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, (json.dumps(there, indent=1) + "\n").encode())
+    print(f"{profile}: {len(there)} of {len(plan)} ensembles are complete")
+
+
+@cache
+def artifact(training: Training, number: int, profile: str) -> str:
+    """Digest of the artifact of a member."""
+    events = training_events(training, profile, number)
+    return key_digest(train.artifact_key(training, number, Data(events).digests))
+
+
 def ensemble(name: str, profile: str, seed: int) -> Ensemble:
-    """All members of an ensemble that did not fail, with their generated events screened for lost ones."""
+    """All members of an ensemble that did not fail, with their generated events screened for lost ones.
+
+    Raises BookError if the profile is trained elsewhere, and a member is missing.
+    """
+    if name not in available(profile, seed):
+        raise BookError(f"{name} is not complete: profile {profile} is trained by `python -m gampl_book train`")
     members = [f"{name}/{k}" for k in range(event_studies.ensembles(profile)[name].members)]
     trained = list(train_members(members, profile, seed).values())
     return Ensemble(trained, screened=event_studies.n_gen(profile, name), seed=seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from gampl.generators.settings import Architecture, Solver
@@ -10,6 +11,7 @@ from gampl_book.profiles import section
 
 TITLES = {
     "transformer": "transformer",
+    "transformer_deep": "transformer, deep",
     "lgatr": "L-GATr",
     "lgatr_slim": "L-GATr-slim",
     "lloca": "LLoCa",
@@ -17,6 +19,8 @@ TITLES = {
     "spline": "spline flow",
 }
 EXTRA_JETS = (0, 4)
+# what may stand beside the sizes of a generator, because it is its own and not that of all
+NOT_SIZES = ("batch_size", "learning_rate", "posterior", "members", "n_gen", "extra_jets")
 TRAINED_BY = "gampl_book/event_ensembles.py"
 
 
@@ -32,7 +36,9 @@ def ensembles(profile: str, seed: int = 1) -> dict[str, Training]:
     exact, plan = settings["leading_order"], dict[str, Training]()
     for extra in EXTRA_JETS:
         n_train = settings[f"top_pair_{extra}j"]["n_train"]
-        for kind in settings["generators"]:
+        for kind in (
+            kind for kind, its in settings["generators"].items() if extra in its.get("extra_jets", EXTRA_JETS)
+        ):
             plan[top_pair(extra, kind)] = _training(settings, seed, TopPairJets(extra_jets=extra), n_train, kind)
     for n_train in exact["n_train"]:
         for kind in exact["generators"]:
@@ -72,27 +78,52 @@ def chunk(profile: str) -> int:
 
 def n_gen(profile: str, ensemble: str) -> int:
     """Events that each member of an ensemble generates."""
-    process = ensemble.split("/")[0] if ensemble.startswith("top_pair") else "leading_order"
-    return int(section(profile, "event_trainings")[process]["n_gen"])
+    settings, (process, _, kind) = section(profile, "event_trainings"), ensemble.partition("/")
+    if not process.startswith("top_pair"):
+        return int(settings["leading_order"]["n_gen"])
+    return int(settings["generators"].get(kind, {}).get("n_gen", settings[process]["n_gen"]))
+
+
+def is_trained_elsewhere(profile: str) -> bool:
+    """Whether a profile's ensembles are trained by hand, on a machine with a GPU, and pages show what there is."""
+    return bool(section(profile, "event_trainings").get("trained_elsewhere"))
+
+
+def trained_list(profile: str) -> Path:
+    """Where it is noted what of such a profile is there, so that pages are made anew when there is more."""
+    return Path("_build", profile, "trained.json")
+
+
+def in_order(profile: str, seed: int) -> list[str]:
+    """Names of all trainings in the order in which they are to be trained where time is short."""
+    settings = section(profile, "event_trainings")
+    order = [
+        *settings.get("order", []),
+        "",
+        *settings.get("last", []),
+    ]  # in the middle all that have no place of their own
+    return sorted(
+        trainings(profile, seed), key=lambda name: order.index(n if (n := name.rpartition("/")[0]) in order else "")
+    )
 
 
 def _training(
     settings: dict[str, Any], seed: int, process: TopPairJets | LeadingOrder, n_train: int, kind: str
 ) -> Training:
+    size = {"kind": kind} | settings["generators"][kind]
+    here = settings["leading_order" if isinstance(process, LeadingOrder) else f"top_pair_{process.extra_jets}j"]
     if isinstance(process, LeadingOrder):
-        here, size = settings["leading_order"], settings["generators"][kind] | {"base": "normal"}
-    else:
-        here, size = settings[f"top_pair_{process.extra_jets}j"], dict(settings["generators"][kind])
-    own = {name: size.pop(name) for name in ("batch_size", "learning_rate") if name in size}
+        size |= {"base": "normal"}
+    own = {name: size.pop(name) for name in NOT_SIZES if name in size}
     fit = Fit(
         steps=here["steps"],
-        batch_size=own.pop("batch_size", settings["batch_size"]),
-        learning_rate=own.pop("learning_rate", settings["learning_rate"]),
+        batch_size=own.get("batch_size", settings["batch_size"]),
+        learning_rate=own.get("learning_rate", settings["learning_rate"]),
         warmup=min(settings["warmup"], here["steps"] // 5),
-        **{name: settings[name] for name in ("validate_every", "patience", "ema")},
+        **{name: here.get(name, settings[name]) for name in ("validate_every", "patience", "ema")},
     )
-    architecture = Architecture(kind, **size)
-    return Training(process, n_train, architecture, "bootstrap", settings["members"], seed, fit, **own)
+    posterior, members = own.get("posterior", "bootstrap"), own.get("members", settings["members"])
+    return Training(process, n_train, Architecture(**size), posterior, members, seed, fit)
 
 
 def recorded(kinds: Sequence[str]) -> dict[str, str]:

@@ -32,23 +32,13 @@ class ShellIntegrals(NamedTuple):
 
 
 def shell_integrals(
-    posterior: Iterable[AutoregressiveTransformer],
-    edges: ArrayLike,
-    n: int = 4096,
-    replicates: int = 8,
-    seed: int = 0,
+    posterior: Iterable[AutoregressiveTransformer], edges: ArrayLike, n: int = 4096, replicates: int = 8, seed: int = 0
 ) -> ShellIntegrals:
     """Integrates each member's density over the shells between adjacent radii, in double precision.
 
-    Args:
-        posterior: The members, for events in d >= 2 dimensions.
-        edges: Increasing radii (shells + 1,), from 0 to infinity.
-        n: Points of each scramble, a power of two.
-        replicates: Independent scrambles; the values are their mean and the errors come from their scatter.
-        seed: Of the scrambles.
-
-    Raises:
-        ValueError: If an argument is not as described.
+    Members are for events in d >= 2 dimensions; edges are increasing radii (shells + 1,), from 0 to infinity. Each of
+    the independent scrambles, whose mean and scatter are returned, has n points, a power of two. Raises ValueError for
+    other arguments.
     """
     radii = np.asarray(edges, dtype=np.float64)
     if radii.ndim != 1 or len(radii) < 2 or radii[0] != 0 or radii[-1] != np.inf or not (np.diff(radii) > 0).all():
@@ -62,9 +52,9 @@ def shell_integrals(
         raise ValueError(f"expected members for events of one dimension d >= 2, got d in {dimensions or 'no member'}")
     scrambles = np.empty((replicates, len(members), len(radii) - 1))
     for replicate in range(replicates):
-        uniform, normal = sobol_numbers(n, members[0].features - 1, seed, replicate)
+        numbers = sobol_numbers(n, members[0].features - 1, seed, replicate)
         for i, member in enumerate(members):
-            below = _probability_below(member, inner, uniform, normal).numpy()  # at the inner radii
+            below = _probability_below(member, inner, *numbers).numpy()
             scrambles[replicate, i] = np.diff(below, prepend=0.0, append=1.0)
     return ShellIntegrals(scrambles.mean(0), scrambles.std(0, ddof=1) / math.sqrt(replicates))
 
@@ -83,6 +73,5 @@ def _probability_below(member: AutoregressiveTransformer, radii: Tensor, uniform
     """P(|x| < r) for each radius: (V,), (n, d - 1), (n, d - 1) -> (V,)."""
     x, last = member.conditional(uniform, normal)  # (n, d - 1), mixture (n, K)
     last = Mixture(*(part.unsqueeze(-2) for part in last))  # (n, 1, K)
-    rest = radii.square() - x.square().sum(-1, keepdim=True)  # (n, V)
-    half_length = rest.clamp_min(0.0).sqrt()
+    half_length = (radii.square() - x.square().sum(-1, keepdim=True)).clamp_min(0.0).sqrt()  # (n, V)
     return (last.cdf(half_length) - last.cdf(-half_length)).mean(0)

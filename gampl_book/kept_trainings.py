@@ -1,7 +1,7 @@
 """Keeps what the references of the tests are made with: trained networks, and how well a training does.
 
 The numbers of the smoke book are compared with committed ones. So that they do not depend on the processor that trains,
-its networks are kept in ``data/trainings``, where the store finds them by their keys. That trainings are
+its networks are kept in ``data/trainings/smoke``, where the store finds them by their keys. That trainings are
 still right is seen from their losses: each kind's must lie in the band that perturbed trainings have filled.
 """
 
@@ -10,21 +10,21 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.stats import t
 
 from gampl.store.artifacts import Store, key_digest
 from gampl.store.atomic import write_bytes
 from gampl.training.data import Data
+from gampl.training.ensemble import Trained
 from gampl.training.fit import History, fit
-from gampl.training.settings import POSTERIORS, Fit, Training
+from gampl.training.settings import POSTERIORS, Fit, Ring, Training
 from gampl.training.step import Trainable
 from gampl.training.train import artifact_key, train_members
 from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
@@ -39,21 +39,29 @@ FALSE_ALARMS = 1e-4  # how often a training that differs by such a perturbation 
 NARROWEST = 1e-4  # half of a band, relative to the loss
 
 
-def digests() -> dict[str, list[str]]:
-    """Digests of the artifacts of all trainings of the smoke book; draws of a Bayesian network have one in common."""
-    made: dict[str, list[str]] = {}
-    for name, training in studies.trainings(PROFILE, SEED).items():
+def digests(profile: str = PROFILE, seed: int = SEED) -> dict[str, list[str]]:
+    """Digests of the artifacts of all trainings of a book, by default the smoke book, by name; see `keys`."""
+    trainings = plan.trainings(profile, seed)
+    return {name: [key_digest(key) for key in keys(name, one, profile)] for name, one in trainings.items()}
+
+
+def keys(name: str, training: Training, profile: str) -> list[dict[str, Any]]:
+    """Keys of the artifacts of a training, which this installation finds them by; draws of a Bayesian network have one.
+
+    Raises PackageNotFoundError or FileNotFoundError if a package that it needs, or its file of events, is not here.
+    """
+    if isinstance(training.process, Ring):
         events = ring_ensembles.data(training)
         members = range(1 if training.posterior == "bayesian" else training.members)
-        made[name] = [_digest(training, k, events(k) if callable(events) else events) for k in members]
-    for name, training in event_studies.trainings(PROFILE, SEED).items():
-        k = int(name.rpartition("/")[2])
-        made[name] = [_digest(training, k, event_ensembles.training_events(training, PROFILE, k))]
-    return made
+        return [artifact_key(training, k, Data(events(k) if callable(events) else events).digests) for k in members]
+    member = int(name.rpartition("/")[2])
+    digests_of_events = _of_events(training, profile, member if training.posterior == "independent" else 0)
+    return [artifact_key(training, member, digests_of_events)]
 
 
-def _digest(training: Training, member: int, events: NDArray[np.float64]) -> str:
-    return key_digest(artifact_key(training, member, Data(events).digests))
+@cache  # the members of an ensemble see the same events
+def _of_events(training: Training, profile: str, member: int) -> dict[str, str]:
+    return Data(event_ensembles.training_events(training, profile, member)).digests
 
 
 def keep(
@@ -87,14 +95,14 @@ def representatives() -> list[str]:
     return rings + [f"{name}/0" for name in ensembles if name.startswith(("top_pair_0j/", f"{smallest}/"))]
 
 
-def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0) -> float:
+def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0, profile: str = PROFILE) -> float:
     """The loss of the weights that a training ends with; it really takes place.
 
     The mean of the members on held-back events; of Bayesian networks, which hold none back, on the training events.
     Each initial weight is changed by a perturbation times a normal number, relatively, and the learning rate is
     multiplied by `rate`.
     """
-    training = plan.trainings(PROFILE, SEED)[name]
+    training = plan.trainings(profile, SEED)[name]
     training = replace(training, fit=replace(training.fit, learning_rate=rate * training.fit.learning_rate))
 
     def perturbed_fit(trainable: Trainable, settings: Fit, **options: Any) -> History:
@@ -106,17 +114,22 @@ def loss(name: str, perturbation: float = 0.0, seed: int = 0, rate: float = 1.0)
 
     with tempfile.TemporaryDirectory() as folder, patch("gampl.training.train.fit", perturbed_fit):
         store = Store(folder)
-        store.kept = None
+        store.kept = ()
         if name.startswith("ring"):
             trained = ring_ensembles.train_or_load(training, store, device="cpu").trained
         else:
             number = int(name.rpartition("/")[2])
-            events = event_ensembles.training_events(training, PROFILE, number)
+            events = event_ensembles.training_events(training, profile, number)
             trained = train_members(training, events, store, members=[number], device="cpu")
+    return end(name, trained)
+
+
+def end(name: str, trained: Sequence[Trained]) -> float:
+    """The loss of the weights that a training has ended with, see `loss`."""
     histories = [one.history for one in trained if one.history is not None]
     if len(histories) < len(trained):
         raise ValueError(f"{name}: the training diverged")
-    if training.posterior == "bayesian":
+    if trained[0].training.posterior == "bayesian":
         return float(histories[0].train_loss[-1].mean())
     return float(np.mean([np.nanmin(history.validation_loss) for history in histories]))
 
@@ -135,10 +148,11 @@ def band(name: str) -> dict[str, float]:
 
 def renew() -> None:
     """Keeps the trainings and the bands of their losses."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), FOLDER)
-    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
-    print(f"{FOLDER.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
+    folder = FOLDER / PROFILE
+    folder.mkdir(parents=True, exist_ok=True)
+    new, dropped = keep(digests(), Store(), partial(train.train, profile=PROFILE, seed=SEED), folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder.relative_to(ROOT)}: {len(new)} new trainings, {dropped} dropped, {size / 1e6:.2f} MB")
     rule = {"runs": RUNS, "perturbation": PERTURBATION, "false_alarms": FALSE_ALARMS, "narrowest": NARROWEST}
     bands = {name: band(name) for name in representatives()}
     write_bytes(BANDS, (json.dumps({"rule": rule, "bands": bands}, indent=1) + "\n").encode())

@@ -30,7 +30,6 @@ SECTIONS = {
     "5.2": "Top pairs, differential",
     CHECK: "Checks of our own",
 }
-ICONS = dict(zip(Verdict, "✓≈~✗?–", strict=True))
 REPORT = "run_report.html"  # Snakemake's own
 CHECKED = "smoke"  # the profile of the runs that are compared with the references, whose steps count, too
 MOVED = 0.02  # relative change of a number from which on it counts as moved
@@ -46,18 +45,11 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
         profile=profile,
         paper=paper,
         checks=[j for j in judged if j.claim.section == CHECK],
-        check=CHECK,
         sections={s: t for s, t in SECTIONS.items() if any(j.claim.section == s for j in paper)},
-        verdicts=list(Verdict),
-        icons=ICONS,
         counts=Counter((section, j.verdict(profile)) for j in paper for section in (j.claim.section, "")),
         others={p: n for p, n in others.items() if n.total() > n[Verdict.NOT_ATTEMPTED]},
         shown=shown,
         runs={p: _about(results[p]) for p in PROFILES if p in results},
-        purpose=PURPOSE,
-        level=f"{100 * LEVEL:g}",
-        factor=f"{FACTOR:g}",
-        wide=f"{WIDE:g}",
     )
 
 
@@ -69,29 +61,23 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
             if name == profile or record.rule in ("train", "nbval"):
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
     groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
-    done = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
+    groups = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
     return _render(
         "run.md.j2",
-        report=REPORT,
-        groups={name: records for name, records in done.items() if records},
-        steps={"Each training": done.get(f"train, {profile}"), "Each notebook": done.get(f"notebook, {profile}")},
+        groups={name: records for name, records in groups.items() if records},
+        steps={"Each training": groups.get(f"train, {profile}"), "Each notebook": groups.get(f"notebook, {profile}")},
         device=lambda record: _device(build / profile, record),
-        median=median,
-        moved=MOVED,
         kept=_against_kept(build / profile / "results", archive / profile),
     )
 
 
 def _render(template: str, **facts: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(ROOT / "book"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = Environment(loader=FileSystemLoader(ROOT / "book"), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"inline": _inline, "words": _words}
+    environment.globals |= {"median": median, "purpose": PURPOSE, "report": REPORT, "moved": MOVED, "check": CHECK}
+    environment.globals |= {"verdicts": list(Verdict), "icons": dict(zip(Verdict, "✓≈~✗?–", strict=True))}
+    environment.globals |= {"level": f"{100 * LEVEL:g}", "factor": f"{FACTOR:g}", "wide": f"{WIDE:g}"}
     return environment.get_template(template).render(facts)
 
 
@@ -105,10 +91,9 @@ def _inline(text: str) -> Markup:
 
 def _about(run: Run) -> dict[str, Any]:
     """What a run is, with the sizes that its notebooks recorded."""
-    sizes: dict[str, Any] = {}
-    for made_of in (recorded.get("made_of", {}) for recorded in run.values()):
-        sizes |= {name: made_of[name] for name in ("trainings", "event_trainings") if name in made_of}
-    sizes |= {name: recorded.get("made_of", {}).get("settings", {}) for name, recorded in run.items()}
+    made_of = {notebook: recorded.get("made_of", {}) for notebook, recorded in run.items()}
+    sizes = {name: one[name] for one in made_of.values() for name in ("trainings", "event_trainings") if name in one}
+    sizes |= {notebook: one.get("settings") for notebook, one in made_of.items()}
     return {
         "notebooks": len(run),
         "commits": ", ".join(sorted({recorded["commit"] for recorded in run.values()})),
@@ -135,7 +120,7 @@ def _device(run: Path, record: Record) -> str:
     about = json.loads(path.read_text(encoding="utf-8"))
     if record.rule == "train":
         return ", ".join(sorted({one["device"] for one in about.values()}))
-    return str(about["device"]).partition(",")[0]
+    return about["device"].partition(",")[0]
 
 
 def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
@@ -144,12 +129,10 @@ def _against_kept(results: Path, kept: Path) -> dict[str, Any] | None:
     runs = [(ours[name], theirs[name]) for name in ours if name in theirs]
     if not runs:
         return None
-    pairs = [
-        (float(own["numbers"][name]["value"]), old)
-        for own, other in runs
-        for name, old in other["numbers"].items()
-        if name in own["numbers"]
-    ]
+    pairs = []
+    for own, other in runs:
+        common = own["numbers"].keys() & other["numbers"].keys()
+        pairs += [(float(own["numbers"][name]["value"]), other["numbers"][name]) for name in common]
     moved = [(value, old) for value, old in pairs if not agree(value, float(old["value"]), MOVED)]
     bounded = [(value, map(float, old["interval"])) for value, old in moved if "interval" in old]
     return {

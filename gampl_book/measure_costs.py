@@ -1,8 +1,4 @@
-"""Times the units of work of a profile on this machine: `make costs`, a few minutes.
-
-Steps of each kind of training at the profile's sizes, generated events of each generator, events of each recipe. The
-file that it writes is what the page *Run it at paper scale* multiplies with the numbers of jobs.
-"""
+"""Times steps of each training, generated events and events of each recipe on this machine: `make costs`, minutes."""
 
 import json
 import subprocess
@@ -33,39 +29,36 @@ CPU_BATCH = 128  # a CPU's time is proportional to the batch, and the paper's is
 EVENTS_OF_A_RECIPE = 1000
 
 
-def seconds(work: Callable[[int], object], small: int, large: int, device: torch.device) -> tuple[float, float]:
-    """Times of a small and of a large amount of work, after a small one that warms up."""
+def seconds(work: Callable[[int], object], sizes: Sequence[int], device: torch.device) -> list[float]:
+    """Times of amounts of work, one after the other."""
     times = []
-    for size in (small, small, large):
+    for size in sizes:
         start = time.perf_counter()
         work(size)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    return times[1], times[2]
+    return times
 
 
-def seconds_per_step(
-    one: Training, numbers: Sequence[int], data_of: Callable[[int], Data], device: torch.device
-) -> float:
-    """Time of a step, free of that of the start: the difference between a longer and a shorter training."""
+def seconds_per_step(one: Training, data: dict[int, Data], device: torch.device) -> float:
+    """Time of a step of members side by side, free of that of the start, from a longer and a shorter training."""
 
     def train_for(steps: int) -> None:
-        fit = replace(one.fit, steps=steps, validate_every=steps, warmup=1)
+        short = replace(one, fit=replace(one.fit, steps=steps, validate_every=steps, warmup=1))
         with TemporaryDirectory() as folder:
-            train(numbers, replace(one, fit=fit), data_of, Path(folder, "checkpoint"), "timing", device)
+            train(list(data), short, data.__getitem__, Path(folder, "checkpoint"), "timing", device)
 
     few, many = (2, 6) if device.type == "cpu" else (100, 1100)
-    short, long = seconds(train_for, few, many, device)
+    _, short, long = seconds(train_for, (few, few, many), device)  # the first warms up
     return max(long - short, 0.0) / (many - few)
 
 
 def of_a_ring(one: Training, device: torch.device) -> dict[str, float]:
     """A training of the rings: all members of an ensemble side by side, or one Bayesian network."""
-    events = ring_ensembles.data(one)
-    numbers = [0] if one.posterior == "bayesian" else list(range(one.members))
+    events, numbers = ring_ensembles.data(one), range(1 if one.posterior == "bayesian" else one.members)
     data = {number: Data(events(number) if callable(events) else events) for number in numbers}
-    return {"seconds_per_step": seconds_per_step(one, numbers, data.__getitem__, device)}
+    return {"seconds_per_step": seconds_per_step(one, data, device)}
 
 
 def of_events(one: Training, profile: str, device: torch.device) -> dict[str, float]:
@@ -74,41 +67,40 @@ def of_events(one: Training, profile: str, device: torch.device) -> dict[str, fl
     batch = min(CPU_BATCH, one.fit.batch_size) if on_cpu else one.fit.batch_size
     short = replace(one, n_train=N_TRAIN, fit=replace(one.fit, batch_size=batch))
     data = Data(training_events(short, "smoke"))  # bundled ones
-    step = seconds_per_step(short, [0], lambda _: data, device)
+    step = seconds_per_step(short, {0: data}, device)
     generator = untrained(short, data, 0, device, event_studies.solver(profile)).generator
     n = 64 if on_cpu else generator.gpu_batch_size
     size, stream = None if on_cpu else n, torch_generator(1, "generated", device=device)
-    _, long = seconds(lambda count: list(generator.stream(count, stream, size)), n, 4 * n, device)
+    *_, long = seconds(lambda count: list(generator.stream(count, stream, size)), (n, n, 4 * n), device)
     return {"seconds_per_step": step, "batch_size": batch, "seconds_per_generated_event": long / (4 * n)}
 
 
 def of_a_shard(folder: str) -> float:
     """Seconds per event before cuts of a folder of shards, its start included as in a whole shard."""
     shards = event_plans.plan("paper").shards[folder]
-    command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe]
-    command += [*replace(shards, events=None).options, "--cores", "1", "--quiet"]
-    times = []
-    with TemporaryDirectory() as made:
-        for seed, n in ((1, EVENTS_OF_A_RECIPE), (2, 3 * EVENTS_OF_A_RECIPE)):
-            start = time.perf_counter()
-            here = ["--seeds", str(seed), "--events", str(n), "--folder", f"{made}/{n}"]
+    command = [sys.executable, "-m", "gampl", "events", "make", shards.recipe, "--seeds", "1", "--cores", "1"]
+    command += [*replace(shards, events=None).options, "--quiet"]
+
+    def make(n: int) -> None:
+        with TemporaryDirectory() as made:
+            here = ["--events", str(n), "--folder", made]
             subprocess.run([*command, *here], cwd=ROOT, check=True, capture_output=True)
-            times.append(time.perf_counter() - start)
-    each = (times[1] - times[0]) / (2 * EVENTS_OF_A_RECIPE)
-    start_up = times[0] - EVENTS_OF_A_RECIPE * each
-    return each + start_up / (shards.events or EVENTS_PER_SHARD)
+
+    short, long = seconds(make, (EVENTS_OF_A_RECIPE, 3 * EVENTS_OF_A_RECIPE), torch.device("cpu"))
+    each = (long - short) / (2 * EVENTS_OF_A_RECIPE)
+    return each + (short - EVENTS_OF_A_RECIPE * each) / (shards.events or EVENTS_PER_SHARD)
 
 
-def measure(profile: str, seed: int) -> costs.Measured:
-    """All units of work of a profile on the device that `gampl.generators.devices.pick_device` picks."""
+def write(profile: str, output: Path | None = None) -> None:
+    """Measures on `gampl.generators.devices.pick_device`, and writes a file, by default below ``data/costs``."""
     device = pick_device()
     torch.set_num_threads(1)
-    rings = {f"{name.partition('/')[0]}/{one.posterior}": one for name, one in studies.trainings(profile, seed).items()}
-    events = {costs.unit(name): one for name, one in reversed(event_studies.ensembles(profile, seed).items())}
+    rings = {f"{name.partition('/')[0]}/{one.posterior}": one for name, one in studies.trainings(profile, 1).items()}
+    events = {costs.unit(name): one for name, one in reversed(event_studies.ensembles(profile, 1).items())}
     simulates = profile == "paper" and device.type == "cpu"  # Pythia uses no GPU
-    folders = event_plans.plan("paper").shards if simulates else ()
     timed = partial(tqdm, unit="unit of work", file=sys.stderr)
-    return {
+    folders = event_plans.plan("paper").shards if simulates else ()
+    measured: costs.Measured = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "kind": device.type,
         "profile": profile,
@@ -118,13 +110,7 @@ def measure(profile: str, seed: int) -> costs.Measured:
         "events": {name: of_events(one, profile, device) for name, one in timed(events.items(), "LHC events")},
         "shards": {name: of_a_shard(name) for name in timed(folders, "shards")},
     }
-
-
-def write(profile: str, output: Path | None = None) -> None:
-    """Writes the measurements to a file, by default below ``data/costs``, by the device."""
-    measured = measure(profile, seed=1)
-    device = "".join(c if c.isalnum() else "_" for c in measured["device"]).strip("_").lower()
-    name = device if profile == "paper" else f"{device}_{profile}"
-    output = output or ROOT / COSTS / f"{name}.json"
+    name = "".join(c if c.isalnum() else "_" for c in measured["device"]).strip("_").lower()
+    output = output or ROOT / COSTS / f"{name if profile == 'paper' else f'{name}_{profile}'}.json"
     write_bytes(output, (json.dumps(measured, indent=1) + "\n").encode())
     print(f"{output}: {costs.total_hours(costs.plan(profile, 1, measured)):.0f} hours in all")

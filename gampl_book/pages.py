@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import time
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,27 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
 from gampl import plots
 from gampl.store.atomic import write_bytes
-from gampl_book import ROOT
+from gampl_book import ROOT, commit
 from gampl_book.profiles import section
 
 PURPOSE = {
     "smoke": "smallest sizes, for tests only: the numbers mean nothing",
     "laptop": "sized for minutes on two cores",
     "rings": "as laptop, with Bayesian networks of the paper's size on twenty training sets of the rings",
+    "gpu": "as laptop, with the paper's networks for LHC events, trained in about one hour of a GPU",
     "paper": "the paper's n_train, members and n_gen",
 }
 
 
 class Page:
-    """One run of one notebook.
+    """One run of one notebook, in one of `gampl_book.profiles.PROFILES`; the seed is that of everything random on it.
 
     Numbers and figure data go to the folder named by the environment variable GAMPL_OUTPUT, which `make book` sets, or
-    to ``_build/<profile>/interactive/<notebook>``. Creating a page selects the figure style and shows the profile, one
-    of `gampl_book.profiles.PROFILES`. The seed is that of everything random on the page.
+    to ``_build/<profile>/interactive/<notebook>``. Creating a page selects the figure style and shows the profile.
     """
 
     def __init__(self, notebook: str, profile: str, seed: int) -> None:
@@ -46,9 +46,8 @@ class Page:
         self._made_of: dict[str, Any] = {"settings": self.settings}
         self._start = time.monotonic()
         self._trained_seconds, self._trained_on = 0.0, set[str]()
-        self._provenance: dict[str, Any] = {"notebook": notebook, "commit": _commit(), "profile": profile, "seed": seed}
-        self._provenance["device"] = f"{processor()}, {os.cpu_count()} cores"
-        self._provenance["python"] = platform.python_version()
+        self._source = {"notebook": notebook, "commit": commit(), "profile": profile, "seed": seed}
+        self._source |= {"device": f"{processor()}, {os.cpu_count()} cores", "python": platform.python_version()}
         plots.use_style()
         _show_html("profile-badge", f"profile <b>{profile}</b>: {PURPOSE[profile]} · seed {seed}")
 
@@ -77,8 +76,8 @@ class Page:
         from myst_nb import glue
 
         entry: dict[str, Any] = {"value": _plain(float(value))}
-        text = str(value) if isinstance(value, int) else rounded(value, digits)
-        glue(f"{self.notebook}_{name}", text, display=False)
+        words = str(value) if isinstance(value, int) else rounded(value, digits)
+        glue(f"{self.notebook}_{name}", words, display=False)
         if interval is not None:
             entry |= {"interval": [_plain(float(end)) for end in interval], "level": level}
             for end, x in zip(("low", "high"), interval, strict=True):
@@ -89,19 +88,15 @@ class Page:
     @property
     def recorded(self) -> dict[str, Any]:
         """All that ``results.json`` holds: the numbers so far, and what they come from."""
-        return self._provenance | self._effort() | {"made_of": self._made_of, "numbers": self._numbers}
+        return self._provenance() | {"made_of": self._made_of, "numbers": self._numbers}
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
-        """Show a figure and close it, with a line of provenance and its data for download.
-
-        The data, named `name`, are columns of equal length, which are written as CSV, or anything that JSON takes.
-        """
-        from IPython.display import display
+        """Show a figure and close it, with provenance and its data for download: CSV of equal columns, or else JSON."""
         from matplotlib import pyplot as plt
 
-        about = self._provenance | self._effort()
+        about = self._provenance()
         columns = {key: np.asarray(values) for key, values in data.items()}
-        if all(column.ndim == 1 for column in columns.values()) and len(set(map(len, columns.values()))) == 1:
+        if {column.ndim for column in columns.values()} == {1} and len(set(map(len, columns.values()))) == 1:
             kind, text = "csv", _csv(columns, about)
         else:
             kind, text = "json", json.dumps(about | {"data": _plain(data)}, allow_nan=False)
@@ -113,43 +108,34 @@ class Page:
         if self._trained_on:
             words.append(f"{about['training_seconds']:.0f} s of training on {about['trained_on']}")
         link = f'<a href="figures/{self.notebook}/{name}.{kind}" download>data ({kind})</a>'
-        _show_html("provenance", f"{' · '.join(html.escape(w) for w in words)} · {link}")
+        _show_html("provenance", " · ".join([*map(html.escape, words), link]))
 
-    def _effort(self) -> dict[str, float | str]:
-        return {
-            "page_seconds": round(time.monotonic() - self._start, 1),
-            "training_seconds": round(self._trained_seconds, 1),
-            "trained_on": ", ".join(sorted(self._trained_on)),
-        }
+    def _provenance(self) -> dict[str, Any]:
+        seconds = {"page_seconds": time.monotonic() - self._start, "training_seconds": self._trained_seconds}
+        effort = {name: round(number, 1) for name, number in seconds.items()}
+        return self._source | effort | {"trained_on": ", ".join(sorted(self._trained_on))}
 
 
 def _show_html(kind: str, content: str) -> None:
-    from IPython.display import HTML, display
-
     display(HTML(f'<p class="{kind}">{content}</p>'))  # type: ignore[no-untyped-call]
 
 
 def rounded(value: float, digits: int = 3) -> str:
     """A number in words for the prose: ``digits`` significant digits, or an infinity sign."""
     value = float(value)
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == 0 or math.isnan(value):
-        return f"{value:g}"
-    text = f"{value:#.{digits}g}".rstrip(".")
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}".replace("inf", "∞")
+    mantissa, _, exponent = f"{value:#.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa.rstrip(".")
     power = int(exponent)
     if abs(power) > 5:
         return f"{mantissa.rstrip('.')}·10^{power}"
-    return f"{float(text):.{max(digits - 1 - power, 0)}f}"
+    return f"{float(f'{mantissa}e{exponent}'):.{max(digits - 1 - power, 0)}f}"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:
     """A table for display in a notebook."""
-    from IPython.display import Markdown
-
     lines = ["| " + " | ".join(map(str, line)) + " |" for line in (header, ["---"] * len(header), *rows)]
     return Markdown("\n".join(lines))  # type: ignore[no-untyped-call]
 
@@ -172,15 +158,6 @@ def _csv(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> st
     writer.writerow(columns)
     writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
     return text.getvalue()
-
-
-def _commit() -> str:
-    """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def processor() -> str:

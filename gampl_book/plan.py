@@ -76,6 +76,8 @@ def jobs(profile: str, seed: int) -> dict[str, Job]:
     plan, families = trainings(profile, seed), dict[str, list[str]]()
     for name in plan:
         families.setdefault(name.rpartition("/")[0], []).append(name)
+    if event_studies.is_trained_elsewhere(profile):
+        families = {family: names for family, names in families.items() if family.startswith("ring")}
     made = {}
     for family, names in families.items():
         if family.startswith("ring"):
@@ -109,4 +111,7 @@ def notebook_files(notebook: str, profile: str) -> list[str]:
     needs = PAGES.get(notebook, Needs())
     others = [str(path) for pattern in needs.files for path in sorted(Path().glob(pattern))]
     kept = [Path(KEPT_RESULTS, larger, f"{notebook}.json") for larger in LARGER]
-    return [event_file(name, profile) for name in needs.events] + others + [str(p) for p in kept if p.exists()]
+    trained = [event_studies.trained_list(profile)] if event_studies.is_trained_elsewhere(profile) else []
+    return (
+        [event_file(name, profile) for name in needs.events] + others + [str(p) for p in kept + trained if p.exists()]
+    )

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PROFILES = ("smoke", "laptop", "rings", "paper")
-LARGER = ("rings", "paper")  # than the profiles that a reader runs
-BASED_ON = {"rings": "laptop"}  # a profile that says only what it changes in another one
+PROFILES = ("smoke", "laptop", "rings", "gpu", "paper")
+LARGER = ("rings", "gpu", "paper")  # than the profiles that a reader runs
+BASED_ON = {"rings": "laptop", "gpu": "laptop"}  # a profile that says only what it changes in another one
 
 
 def section(profile: str, name: str) -> dict[str, Any]:

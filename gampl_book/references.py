@@ -1,7 +1,7 @@
 """Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
 
-A reference is small and diffs well: the code, and the text from the cells tagged ``nbval-check-output``. nbval, in lax
-mode, runs it again in each build and compares that text, so that a number cannot change unnoticed.
+A reference is the code, and the text from cells tagged ``nbval-check-output``; nbval runs it again in each build and
+compares that text, so that a number cannot change unnoticed.
 """
 
 import json
@@ -28,26 +28,15 @@ CHECKED = "nbval-check-output"
 INJECTED = "injected-parameters"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
-RELATIVE = 5e-3  # sees an error of 1 %
-# A share of pseudo-experiments moves by whole experiments when rounding decides one of them.
-SHARES, ABSOLUTE = "coverage", 0.02
+# What networks generate, which are the same everywhere (kept_trainings.py), repeats to round-off of single precision;
+# what a page trains itself, such as a classifier, amplifies it. This sees an error of 1 %.
+RELATIVE = 5e-3
+SHARES, ABSOLUTE = "coverage", 0.02  # these move by whole pseudo-experiments when rounding decides one of them
 
-NUMPY_FEATURES = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
-# what tells PyTorch, oneDNN, MKL and NumPy to do without the newest instructions
-INSTRUCTIONS = {
-    "default": {
-        "ATEN_CPU_CAPABILITY": "default",
-        "ONEDNN_MAX_CPU_ISA": "SSE41",
-        "MKL_CBWR": "COMPATIBLE",
-        "NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_FEATURES),
-    },
-    "avx2": {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_CBWR": "AVX2",
-        "NPY_DISABLE_CPU_FEATURES": " ".join(f for f in NUMPY_FEATURES if f.startswith(("AVX512", "X86_V4"))),
-    },
-    "all": {},
+# what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out
+INSTRUCTIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "default": ("default", "SSE41", "COMPATIBLE", ("",)),
+    "avx2": ("avx2", "AVX2", "AVX2", ("AVX512", "X86_V4")),
 }
 
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
@@ -55,13 +44,9 @@ REMEDY = "if that is intended, run `make reference` and look at the difference b
 
 def reduced(executed: NotebookNode, name: str) -> NotebookNode:
     """What a reference keeps of an executed notebook; BookError if a checked cell shows something else than text."""
-    reference = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
-    reference.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    for cell in executed.cells:
-        if cell.cell_type != "code":
-            continue
+    reference = nbformat.v4.new_notebook(metadata={"kernelspec": run_notebook.KERNEL})  # type: ignore[no-untyped-call]
+    for number, cell in enumerate(cell for cell in executed.cells if cell.cell_type == "code"):
         tags = list(cell.metadata.get("tags", []))
-        number = len(reference.cells)
         kept = nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags})  # type: ignore[no-untyped-call]
         if CHECKED in tags:
             if not cell.outputs or not all(map(_is_text, cell.outputs)):
@@ -75,9 +60,8 @@ def reduced(executed: NotebookNode, name: str) -> NotebookNode:
 
 def _is_text(output: NotebookNode) -> bool:
     """Whether an output is printed text, or text that is glued into the prose."""
-    if output.output_type == "stream":
-        return bool(output.name == "stdout")
-    return set(output.get("data", ())) == {"application/papermill.record/text/plain"}
+    glued = set(output.get("data", ())) == {"application/papermill.record/text/plain"}
+    return glued or (output.output_type == "stream" and output.name == "stdout")
 
 
 def is_current(reference: Path, source: Path) -> bool:
@@ -87,7 +71,7 @@ def is_current(reference: Path, source: Path) -> bool:
         [c.source for c in one.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
         for one in notebooks
     )
-    return bool(ours == theirs)
+    return ours == theirs
 
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
@@ -97,23 +81,16 @@ def recorded(results: Path) -> dict[str, dict[str, float | str]]:
 
 
 def differences(ours: dict[str, float | str], expected: dict[str, float | str]) -> dict[str, tuple[float, float]]:
-    """The recorded numbers of a notebook that are not those of its reference, each with that one.
-
-    Networks are the same everywhere, see gampl_book/kept_trainings.py, and what they generate repeats to round-off, of
-    single precision. What a page trains itself, such as a classifier, amplifies it.
-    """
-    differing = {}
-    for name, value in expected.items():
-        one, other = float(ours.get(name, math.nan)), float(value)
-        if name not in ours or not agree(one, other, RELATIVE, ABSOLUTE if SHARES in name else 1e-12):
-            differing[name] = one, other
-    return differing
+    """The recorded numbers of a notebook that are not those of its reference, each with that one."""
+    pairs = {name: (float(ours.get(name, math.nan)), float(value)) for name, value in expected.items()}
+    tolerances = {name: (RELATIVE, ABSOLUTE if SHARES in name else 1e-12) for name in pairs}
+    return {name: p for name, p in pairs.items() if name not in ours or not agree(*p, *tolerances[name])}
 
 
 def make() -> None:
     """Writes the references of executed smoke notebooks, and the numbers of that run; removes others."""
-    executed = {path: nbformat.read(path, 4) for path in sorted((SMOKE / "executed").glob("*.ipynb"))}  # type: ignore[no-untyped-call]
-    references = {FOLDER / path.name: reduced(notebook, path.stem) for path, notebook in executed.items()}
+    executed = sorted((SMOKE / "executed").glob("*.ipynb"))
+    references = {FOLDER / path.name: reduced(nbformat.read(path, 4), path.stem) for path in executed}  # type: ignore[no-untyped-call]
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path, reference in references.items():
         nbformat.write(reference, path)  # type: ignore[no-untyped-call]
@@ -133,9 +110,9 @@ def check(notebook: str, ok: Path) -> None:
         raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
     with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
         run_notebook.surround(Path(folder), "smoke")
-        settings = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--noconftest"]
-        nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(SANITIZE)]
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", *settings, *nbval, str(reference)], check=False)
+        command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-o", "filterwarnings=default"]
+        command += ["-p", "no:cacheprovider", "--noconftest", "--nbval-lax", "--nbval-current-env"]
+        done = subprocess.run([*command, "--nbval-sanitize-with", SANITIZE, reference], check=False)
     if done.returncode:
         raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
     ok.parent.mkdir(parents=True, exist_ok=True)
@@ -149,22 +126,22 @@ def with_networks() -> list[str]:
 
 
 def environment(instructions: str, threads: int) -> dict[str, str]:
-    """Variables that make PyTorch and NumPy work so."""
-    return INSTRUCTIONS[instructions] | {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_DYNAMIC": "FALSE",  # else MKL would not take more threads than there are cores,
-        "OMP_WAIT_POLICY": "PASSIVE",  # and threads that wait would hold them
-    }
+    """Variables that make PyTorch and NumPy work with such instructions, one of `INSTRUCTIONS` or "all"."""
+    # else MKL would not take more threads than there are cores, and threads that wait would hold them
+    variables = {"OMP_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "PASSIVE"}
+    if instructions == "all":
+        return variables
+    torch, onednn, mkl, prefixes = INSTRUCTIONS[instructions]
+    variables |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": mkl}
+    features = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return variables | {"NPY_DISABLE_CPU_FEATURES": " ".join(name for name in features if name.startswith(prefixes))}
 
 
 def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
-    """Runs smoke notebooks as another processor would, by default those that use networks; returns 1 if numbers differ.
-
-    Networks are those that are kept in ``data/trainings``; what pages train themselves and what the networks generate
-    is made with the instructions and the number of threads that are asked for.
-    """
+    """Runs smoke notebooks as another processor would, by default those with networks; returns 1 if numbers differ."""
     reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        # networks are still those of data/trainings; what pages train and what networks generate is made in this way
         variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
         for notebook in notebooks or with_networks():
             command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]

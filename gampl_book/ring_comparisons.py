@@ -1,6 +1,7 @@
 """Differential tests of a trained ring posterior, as several pages of the book need them."""
 
 from collections.abc import Callable, Mapping
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +16,6 @@ from gampl.training.ensemble import Ensemble
 from gampl_book.ring_ensembles import ring, training_events
 
 Events = NDArray[np.float64]
-Summaries = Mapping[str, Observable]
-Tested = dict[tuple[str, str], Amplification]
 
 BULK = GaussianRing(2).shells(20)[1:19]  # the same radii in every dimension
 
@@ -37,43 +36,30 @@ def compare_members(
     outcome: Ensemble,
     references: Mapping[str, Events],
     n_gen: ArrayLike,
-    summaries: Callable[[int], Summaries],
+    summaries: Callable[[int], Mapping[str, Observable]],
     *,
     members: int,
     seed: int,
     cut: Callable[[int], Cut] | None = None,
-) -> Tested:
-    """Test each member's events against several references with several summaries, in one pass over its stream.
+) -> dict[tuple[str, str], Amplification]:
+    """Test the first members' events against several references with several summaries, in one pass over each stream.
 
-    Args:
-        outcome: The trained posterior.
-        references: True events by name, each (n, dim). The one called "training" is labelled as used in the training.
-        n_gen: Increasing numbers of generated events, before the cut.
-        summaries: For a member the summaries by name.
-        members: How many members to test, from the first on.
-        seed: Of the generated events.
-        cut: For a member the events that take part; regions 2 to 19 by default.
+    References are true events by name, each (n, dim), of which "training" is labelled as used in the training; n_gen
+    are increasing numbers of generated events, before the cut. Summaries by name, and the cut to the events that take
+    part, by default regions 2 to 19, may depend on the member.
 
-    Returns:
-        By (summary, reference) the result for all members. n_train, n_gen and n_ref are those after the cut, averaged
-        over the members where the cut depends on them. Steps in which the cut leaves fewer than 10 events of a member
-        are left out.
-
-    Raises:
-        ValueError: If the cut leaves fewer than 10 generated events of a member, or no reference event.
+    Returns by (summary, reference) the result for all members. n_train, n_gen and n_ref are those after the cut,
+    averaged over the members where the cut depends on them. Steps in which the cut leaves fewer than 10 events of a
+    member are left out; ValueError is raised if that is the last one, or if no reference event is left.
     """
     names, distances, n_kept, n_ref, n_train = [], [], [], [], []
     for member in range(members):
         keep = in_bulk if cut is None else cut(member)
         kept = {name: events[np.asarray(keep(events))] for name, events in references.items()}
-        tests = {
-            (what, name): Comparison(summary, summarise(summary, kept[name]), keep)
-            for what, summary in summaries(member).items()
-            for name in references
-        }
-        stream = outcome.stream(member, int(np.max(n_gen)), seed)
-        one = trace(stream, list(tests.values()), n_gen, member=member)
-        names = list(tests)
+        own = summaries(member)
+        names = list(product(own, references))
+        tests = [Comparison(own[what], summarise(own[what], kept[name]), keep) for what, name in names]
+        one = trace(outcome.stream(member, int(np.max(n_gen)), seed), tests, n_gen, member=member)
         distances.append(one.distances)
         n_kept.append(one.n_kept[0])
         n_ref.append([len(kept[name]) for _, name in names])
@@ -82,13 +68,8 @@ def compare_members(
     if not enough[-1]:
         raise ValueError(f"the cut leaves only {np.min(n_kept, axis=0)[-1]} generated events of a member: raise n_gen")
     by_test = np.stack(distances, axis=1)[..., enough]  # (tests, members, steps)
-    return {
-        (what, name): differential.from_distances(
-            by_test[i],
-            np.mean(n_kept, axis=0)[enough],
-            float(np.mean(n_ref, axis=0)[i]),
-            round(float(np.mean(n_train))),
-            reference_is="training" if name == "training" else "holdout",
-        )
-        for i, (what, name) in enumerate(names)
-    }
+    steps, n, result = np.mean(n_kept, axis=0)[enough], round(float(np.mean(n_train))), {}
+    for test, of_test, size in zip(names, by_test, np.mean(n_ref, axis=0), strict=True):
+        role: differential.ReferenceIs = "training" if test[1] == "training" else "holdout"
+        result[test] = differential.from_distances(of_test, steps, float(size), n, reference_is=role)
+    return result

@@ -62,11 +62,7 @@ def data(training: Training) -> Floats | Callable[[int], Floats]:
 
 
 def train_or_load(
-    training: Training,
-    store: Store | None = None,
-    *,
-    device: str | torch.device | None = None,
-    label: str = "training",
+    training: Training, store: Store | None = None, *, device: str | torch.device | None = None, label: str = "training"
 ) -> Ensemble:
     """The posterior of a training on its ring, see `gampl.training.train.train_members`."""
     numbers = training.fit.batch_size * ring(training).dim * training.architecture.width

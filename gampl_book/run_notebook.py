@@ -1,17 +1,13 @@
-r"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none.
-
-python -m gampl_book notebook notebooks/gaussian_line.py --profile smoke --seed 1 --folder out
-"""
+"""Runs one notebook source: jupytext reads it, papermill executes it, all of its products appear or none."""
 
 import ast
 import json
 import os
-import re
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,10 +17,10 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from gampl_book import ROOT, BookError
+from gampl_book import ANSI_COLOUR, ROOT, BookError
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
-ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def run(source: Path, profile: str, seed: int, folder: Path, others: Sequence[str] = ()) -> None:
@@ -62,31 +58,26 @@ def surround(scratch: Path, profile: str) -> Path:
     """Prepares this process, and so the kernels that it starts, for running notebooks: alike for everybody.
 
     The kernel is this very interpreter, whatever kernels a user has registered; personal IPython start-up files do
-    not run; progress bars, which differ from run to run, are off; the smoke profile, whose numbers are compared with
-    references, runs on the CPU. Files of the kernel go to a scratch folder, which the caller removes; returned is the
-    folder in it for the notebook's ``results.json`` and ``figures/``.
+    not run. Returns the folder for the notebook's ``results.json`` and ``figures/``; it and files of the kernel are in
+    a scratch folder, which the caller removes.
     """
     output, kernel = scratch / "output", scratch / "jupyter" / "kernels" / "python3"
     for folder in (output / "figures", kernel):
         folder.mkdir(parents=True)
     launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    specification = {"argv": launch, "display_name": "Python 3", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(specification))
-
-    def before(folder: Path, variable: str) -> str:
-        return os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
-
+    (kernel / "kernel.json").write_text(json.dumps(KERNEL | {"argv": launch}))
+    # looked at before any user's kernels; right even where the checkout was moved after its installation
+    for variable, first in (("JUPYTER_PATH", scratch / "jupyter"), ("PYTHONPATH", ROOT)):
+        os.environ[variable] = os.pathsep.join(filter(None, [str(first), os.environ.get(variable)]))
     os.environ.update(
         GAMPL_OUTPUT=str(output),
-        JUPYTER_PATH=before(scratch / "jupyter", "JUPYTER_PATH"),  # looked at before any user's kernels
         JUPYTER_RUNTIME_DIR=str(scratch / "runtime"),
         IPYTHONDIR=str(scratch / "ipython"),
-        PYTHONPATH=before(ROOT, "PYTHONPATH"),  # right even where the checkout was moved after its installation
         PYTHONHASHSEED="0",
         MPLBACKEND="module://matplotlib_inline.backend_inline",  # an exported "agg" would drop every figure
-        TQDM_DISABLE="1",
+        TQDM_DISABLE="1",  # progress bars differ from run to run
     )
-    if profile == "smoke":
+    if profile == "smoke":  # its numbers are compared with references
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workflow runs as many notebooks as there are cores
     return output
@@ -97,8 +88,8 @@ def check_parameters(notebook: NotebookNode, parameters: Iterable[str], source: 
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise BookError(f'{source} must have one cell tagged "parameters", it has {len(cells)}')
-    names = [node for node in ast.walk(ast.parse(cells[0].source)) if isinstance(node, ast.Name)]
-    known = sorted({name.id for name in names if isinstance(name.ctx, ast.Store)})
+    nodes = ast.walk(ast.parse(cells[0].source))
+    known = sorted({node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)})
     if unknown := [name for name in parameters if name not in known]:
         raise BookError(f"unknown parameter {unknown[0]!r}: the parameters cell of {source} has {', '.join(known)}")
 
@@ -112,53 +103,36 @@ def parse_parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def execute(notebook: NotebookNode, parameters: Mapping[str, Any], name: str, written: Path) -> NotebookNode:
-    """Runs all cells; the notebook as far as it has come is always in the file `written`.
+def execute(notebook: NotebookNode, parameters: dict[str, Any], name: str, written: Path) -> NotebookNode:
+    """Runs all cells, keeping the notebook so far in a file; raises BookError that says which cell or start failed."""
+    # papermill adds one that sets the parameters
+    cells, current = 1 + sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells), 0
 
-    Raises BookError if the kernel does not start, a cell fails or the kernel dies; it says which cell.
-    """
-
-    def is_code(cell: NotebookNode) -> bool:
-        return bool(cell.cell_type == "code" and cell.source.strip())
-
-    cells = 1 + sum(map(is_code, notebook.cells))  # papermill adds one that sets the parameters
-    current = 0
-
-    def say_which(cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG001  nbclient's names
+    def say_which(**_: Any) -> None:
         nonlocal current
-        if is_code(cell):
-            current += 1  # as Jupyter numbers them
-            print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
+        current += 1  # as Jupyter numbers them
+        print(f"{name}: cell {current}/{cells}", file=sys.stderr, flush=True)
 
+    client = {"start_timeout": START_SECONDS, "on_cell_execute": say_which}
     try:
-        return papermill.execute_notebook(
-            notebook,
-            written,
-            parameters=dict(parameters),
-            cwd=ROOT,
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-            on_cell_start=say_which,
-        )
+        return papermill.execute_notebook(notebook, written, parameters, cwd=ROOT, progress_bar=False, **client)
     except PapermillExecutionError as error:
         print(ANSI_COLOUR.sub("", "\n".join(error.traceback)), file=sys.stderr)
         first_line = error.source.strip().partition("\n")[0]
         reason = f"failed in cell {error.exec_count}, which begins\n    {first_line}\n"
         raise BookError(f"notebook {name} {reason}{error.ename}: {ANSI_COLOUR.sub('', error.evalue)}") from error
     except RuntimeError as error:  # what nbclient raises for a kernel that dies or does not answer
-        if current == 0:
-            raise BookError(f"notebook {name}: its Python process did not start: {error}") from error
-        if not isinstance(error, DeadKernelError):
+        if current and not isinstance(error, DeadKernelError):
             raise
-        reason = f"its Python process died in cell {current}; is there enough memory?"
-        raise BookError(f"notebook {name}: {reason}") from error
+        end = f"died in cell {current}; is there enough memory?" if current else f"did not start: {error}"
+        raise BookError(f"notebook {name}: its Python process {end}") from error
 
 
 def without_traces(notebook: NotebookNode) -> NotebookNode:
     """Removes what jupytext, papermill and Jupyter leave, times and paths, so that equal results are equal files."""
     for name in notebook.metadata.keys() - {"language_info"}:
         del notebook.metadata[name]
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = KERNEL
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("papermill", None)

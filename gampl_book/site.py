@@ -1,7 +1,4 @@
-"""Makes the HTML book from prose, executed notebooks, and all that a page needs offline.
-
-All is first assembled in a folder, the stage. A site that was there before is replaced only by a complete new one.
-"""
+"""Makes the HTML book from prose, executed notebooks, and all that a page needs offline, all assembled in a stage."""
 
 import shutil
 import subprocess
@@ -21,23 +18,17 @@ RUN_JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.argv
 
 
 def make(profile: str) -> None:
-    """Makes the book of a run in ``_build/<profile>/site``; raises BookError if that fails."""
-    stage = BUILD / profile / "stage"
-    assemble(profile, sorted(path.stem for path in Path("notebooks").glob("*.py")), stage)
-    render(stage, BUILD / profile / "site")
-
-
-def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
-    """Makes the stage anew from ``book/``, ``_toc.yml``, executed notebooks, and other products of a profile's run."""
+    """Makes the book of a run in ``_build/<profile>/site``, in place of an earlier one; BookError if that fails."""
+    run, notebooks = BUILD / profile, sorted(path.stem for path in Path("notebooks").glob("*.py"))
+    stage, site = run / "stage", run / "site"
     check_toc(Path("_toc.yml"), notebooks)
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree("book", stage, ignore=shutil.ignore_patterns("*.j2"))
     shutil.copy("_toc.yml", stage)
     hidden = shutil.ignore_patterns(".*")  # Snakemake leaves a file of its own
     for notebook in notebooks:
-        add_notebook(BUILD / profile / "executed" / f"{notebook}.ipynb", stage)
-        data = Path("figures", notebook)
-        shutil.copytree(BUILD / profile / data, stage / "_extra" / data, ignore=hidden)
+        add_notebook(run / "executed" / f"{notebook}.ipynb", stage)
+        shutil.copytree(run / "figures" / notebook, stage / "_extra" / "figures" / notebook, ignore=hidden)
     # not below _static: Jupyter Book loads every script there on every page
     mathjax, fonts = stage / "_extra" / "mathjax", Path("output", "chtml", "fonts", "woff-v2")
     package = metadata.distribution("sphinx-mathjax-offline")
@@ -51,14 +42,22 @@ def assemble(profile: str, notebooks: list[str], stage: Path) -> None:
         ledger = claims.evaluate(claims.load(claims.LEDGER), results)
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
-        shutil.copy(BUILD / profile / made_pages.REPORT, stage / "_extra")
+        shutil.copy(run / made_pages.REPORT, stage / "_extra")
+    with tempfile.TemporaryDirectory(prefix=".site-", dir=run) as folder:
+        options = ["--config", "_config.yml", "--path-output", folder, "-W", "--keep-going", "-q"]
+        command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", str(stage), *options]
+        if subprocess.run(command, check=False).returncode:
+            earlier = f"; the earlier one is still in {site}" if site.exists() else ""
+            raise BookError(f"the book was not built: see above{earlier}")
+        if site.exists():
+            site.rename(Path(folder, "previous"))
+        Path(folder, "_build", "html").rename(site)
 
 
 def check_toc(toc: Path, notebooks: list[str]) -> None:
     """Raises BookError for a notebook that the table of contents has forgotten: it would be silently left out."""
     pages = {page.removesuffix(".ipynb") for page in parse_toc_yaml(toc)}
-    forgotten = [notebook for notebook in notebooks if notebook not in pages]
-    if forgotten:
+    if forgotten := [notebook for notebook in notebooks if notebook not in pages]:
         raise BookError(f"notebook {forgotten[0]} is not in {toc}: add a line `- file: {forgotten[0]}`")
 
 
@@ -78,16 +77,3 @@ def add_notebook(executed: Path, stage: Path) -> None:
             cells.append(nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```"))  # type: ignore[no-untyped-call]
     notebook.cells = cells
     nbformat.write(notebook, stage / executed.name)  # type: ignore[no-untyped-call]
-
-
-def render(stage: Path, site: Path) -> None:
-    """Builds the site; any warning is an error."""
-    with tempfile.TemporaryDirectory(prefix=".site-", dir=site.parent) as folder:
-        options = ["--config", "_config.yml", "--path-output", folder, "-W", "--keep-going", "-q"]
-        command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", str(stage), *options]
-        if subprocess.run(command, check=False).returncode:
-            earlier = f"; the earlier one is still in {site}" if site.exists() else ""
-            raise BookError(f"the book was not built: see above{earlier}")
-        if site.exists():
-            site.rename(Path(folder, "previous"))
-        Path(folder, "_build", "html").rename(site)

@@ -1,8 +1,4 @@
-"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes by measured times.
-
-"To make" has no product yet; "stale" has one that something it depends on has outrun. Times are those that the same
-step took before, else the median of its kind; steps of a kind that never ran here are counted as unknown.
-"""
+"""Says how far the book's work is: what is done, running, stale, failed, and how long the rest takes."""
 
 import csv
 import subprocess
@@ -18,7 +14,7 @@ from gampl_book import ROOT, BookError
 from gampl_book.build import LOCK, holder
 from gampl_book.step import Record, read
 
-COLUMNS = ("done", "running", "failed", "stale", "to make")
+COLUMNS = ("done", "running", "failed", "stale", "to make")  # stale: outrun by what it depends on; to make: no product
 # which product of a step stands for it, by the folder that it is in -> the folder of its log
 LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
 
@@ -34,18 +30,14 @@ class Step(NamedTuple):
 
 def log_of(product: Path, rule: str) -> Path | None:
     """The log of the step that makes a product; None for products that others of the same step stand for."""
-    build, profile, *rest = product.parts
-    if build != "_build":
-        return None
-    if profile == "events":  # _build/events/<size>/<folder>/<seed>.made and _build/events/<size>/<name>.h5
-        log = Path(build, profile, rest[0], "logs", *rest[1:])
-    elif rest[0] in LOGS:
-        log = Path(build, profile, "logs", LOGS[rest[0]], *rest[1:])
-    elif len(rest) == 1:
-        log = Path(build, profile, "logs", rule)
-    else:
-        return None
-    return log.with_suffix(".log")
+    match product.with_suffix(".log").parts:
+        case "_build", "events", size, *rest:  # <folder>/<seed>.made and <name>.h5
+            return Path("_build", "events", size, "logs", *rest)
+        case "_build", profile, folder, *rest if folder in LOGS:
+            return Path("_build", profile, "logs", LOGS[folder], *rest)
+        case "_build", profile, _:
+            return Path("_build", profile, "logs", f"{rule}.log")
+    return None
 
 
 def plan(profile: str) -> list[Step]:
@@ -60,68 +52,57 @@ def plan(profile: str) -> list[Step]:
         if log := log_of(Path(row["output_file"]), row["rule"]):
             root = next(folder for folder in log.parents if folder.name == "logs")
             record = read(ROOT / log, ROOT / root)
-            state = "done" if row["plan"] == "no update" else "to make" if row["status"] == "missing" else "stale"
-            if state != "done" and record is not None and record.state in ("running", "failed"):
+            if row["plan"] == "no update":
+                state = "done"
+            elif record and record.state in ("running", "failed"):
                 state = record.state
+            else:
+                state = "to make" if row["status"] == "missing" else "stale"
             steps.append(Step(f"{row['rule']} ({root.parent.name})", log, state, record))
     return steps
 
 
-def seconds_left(steps: Sequence[Step], now: float) -> tuple[float, int]:
-    """Core time of what is not done, in seconds, and the number of steps that nothing is known of."""
+def rest(steps: Sequence[Step], now: float) -> str:
+    """How long what is not done takes, in a sentence: by the last run of each step, else by the median of its kind."""
+    to_do = [one for one in steps if one.state != "done"]
+    if not to_do:
+        return f"All {len(steps)} steps are done."
     times = defaultdict[str, list[float]](list)
-    for one in steps:
-        if one.record and one.record.state == "done" and one.record.seconds is not None:
-            times[one.kind].append(one.record.seconds)
-    total, unknown = 0.0, 0
-    for one in (one for one in steps if one.state != "done"):
-        expected = one.record.seconds if one.record else None
-        if expected is None and one.kind in times:
-            expected = median(times[one.kind])
-        if expected is None:
-            unknown += 1
+    for kind, record in ((one.kind, one.record) for one in steps):
+        if record and record.state == "done" and record.seconds is not None:
+            times[kind].append(record.seconds)
+    seconds, unknown = 0.0, 0
+    for kind, _, state, record in to_do:
+        known = times[kind] if record is None or record.seconds is None else [record.seconds]
+        if known:
+            seconds += max(0.0, median(known) - (now - record.started if record and state == "running" else 0.0))
         else:
-            passed = now - one.record.started if one.record and one.state == "running" else 0.0
-            total += max(0.0, expected - passed)
-    return total, unknown
+            unknown += 1
+    if unknown == len(to_do):
+        return f"How long the {unknown} steps that are left take is not known: none of their kinds has run here yet."
+    left_out = f"; {unknown} steps of kinds that never ran here are not counted" if unknown else ""
+    return f"The rest takes about {_duration(seconds)} of one core or GPU, by times measured here{left_out}."
 
 
-def table(steps: Sequence[Step]) -> list[str]:
-    """Numbers of steps by kind and state, as lines of text."""
-    counts = Counter((one.kind, one.state) for one in steps)
-    kinds = sorted({one.kind for one in steps})
-    width = max(map(len, [*kinds, "step"]))
-    rows = [("step", COLUMNS), *((kind, [counts[kind, name] or "." for name in COLUMNS]) for kind in kinds)]
-    return [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, cells in rows]
-
-
-def duration(seconds: float) -> str:
-    """A time in words, of two digits or so."""
+def _duration(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds:.0f} s"
 
 
-def rest(steps: int, unknown: int, seconds: float) -> str:
-    """How long what is not done takes, in a sentence."""
-    if unknown == steps:
-        return f"How long the {steps} steps that are left take is not known: none of their kinds has run here yet."
-    known = f"The rest takes about {duration(seconds)} of one core or GPU, by times measured here"
-    return known + (f"; {unknown} steps of kinds that never ran here are not counted." if unknown else ".")
-
-
 def status(profile: str) -> None:
     """Prints all that there is to say of a profile's book."""
     steps, now = plan(profile), time.time()  # after planning, which takes seconds: no step has begun later
-    lines = [*table(steps), ""]
+    counts, kinds = Counter((one.kind, one.state) for one in steps), sorted({one.kind for one in steps})
+    rows = [("step", *COLUMNS), *((kind, *(counts[kind, name] or "." for name in COLUMNS)) for kind in kinds)]
+    width = max(map(len, [*kinds, "step"]))
+    lines = [f"{kind:{width}} " + " ".join(f"{cell:>8}" for cell in cells) for kind, *cells in rows]
+    lines.append("")
     for record in (one.record for one in steps if one.state == "running" and one.record is not None):
         where = f"{record.host}, Slurm job {record.slurm_job}" if record.slurm_job else record.host
-        lines.append(f"running: {record.step} ({where}, for {duration(now - record.started)})")
+        lines.append(f"running: {record.step} ({where}, for {_duration(now - record.started)})")
     lines += [f"failed: {one.log}" for one in steps if one.state == "failed"]
     build = holder(ROOT / LOCK)
     lines.append(f"A build is running ({build})." if build else "No build is running in this checkout.")
-    left, unknown = seconds_left(steps, now)
-    to_do = sum(one.state != "done" for one in steps)
-    lines.append(rest(to_do, unknown, left) if to_do else f"All {len(steps)} steps are done.")
-    print("\n".join(lines))
+    print("\n".join([*lines, rest(steps, now)]))

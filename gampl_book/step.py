@@ -1,7 +1,5 @@
 """Runs one step of the workflow: what it says goes to a log; where it ran, how long and with how much memory beside it.
 
-    python -m gampl_book step logs/train/one.log python -m gampl_book train one
-
 The record is the log's name with .json: it says "running" until the command ends, and how it ended afterwards.
 """
 
@@ -11,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
@@ -34,40 +32,26 @@ class Record(msgspec.Struct):
     cpu_seconds: float = 0.0  # of all its processes, 0 where it has not ended
     peak_memory_mb: int = 0  # of the largest process, 0 where it has not ended
     step: str = ""  # rule and name, such as "train/ring2d/deep/1-2", as the place of the record says
-
-    @property
-    def rule(self) -> str:
-        """The kind of step: train, notebook, nbval, shard, ..."""
-        return self.step.partition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """What its rule makes."""
-        return self.step.partition("/")[2]
+    rule: str = ""
+    name: str = ""
 
 
 def run(log: Path, command: list[str]) -> int:
-    """Runs a command and records it; returns its exit status, 128 + number if a signal ended it.
-
-    A signal to stop is passed on, once, and the command is waited for: a training writes a checkpoint first.
-    """
+    """Runs a command and records it; returns its exit status, 128 + number if a signal ended it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    before = read(log, log.parent)
     record = Record("running", socket.gethostname(), os.getpid(), time.time(), os.environ.get("SLURM_JOB_ID"))
-    record.seconds = before.seconds if before is not None else None  # tells how long it will take
+    if before := read(log, log.parent):
+        record.seconds = before.seconds  # tells how long it will take
     start = time.monotonic()
     with log.open("wb") as output:
         # none is lost between the start of the command and the handlers, which the command does not inherit
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
-        )
+        unblock = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOPS)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=unblock)
+        # passed on, and the end is waited for: a training writes a checkpoint first
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the command, too
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        unblock()
         _write(log, record)
         _, status, usage = os.wait4(process.pid, 0)
     code = os.waitstatus_to_exitcode(status)
@@ -94,6 +78,7 @@ def read(log: Path, root: Path) -> Record | None:
     except (OSError, ValueError):
         return None
     record.step = log.relative_to(root).with_suffix("").as_posix()
+    record.rule, _, record.name = record.step.partition("/")
     if record.state == "running" and not _lives(record):
         record.state = "lost"
     return record
@@ -107,8 +92,7 @@ def read_all(root: Path) -> list[Record]:
 def _lives(record: Record) -> bool:
     """Whether a step that says it runs does: asks Slurm, or this machine; elsewhere there is nobody to ask."""
     if record.slurm_job:
-        jobs = _jobs_of_slurm()
-        return jobs is None or record.slurm_job in jobs
+        return (jobs := _jobs_of_slurm()) is None or record.slurm_job in jobs
     if record.host != socket.gethostname():
         return True
     try:
@@ -123,6 +107,6 @@ def _jobs_of_slurm() -> list[str] | None:
     """Numbers of the jobs in the queue, asked for once; None where there is no Slurm, or none that answers."""
     try:
         done = subprocess.run(["squeue", "-h", "-o", "%A"], capture_output=True, text=True, check=True, timeout=60)
+        return done.stdout.split()
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.split()

@@ -8,20 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import TqdmWarning
 
+from gampl import plots
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import array_digest
 from gampl.training.ensemble import Ensemble
-from gampl_book import event_studies
-from gampl_book.event_ensembles import ensemble as trained, holdout_events, training_events
+from gampl_book import event_ensembles, event_studies
 from gampl_book.event_studies import EXTRA_JETS, TITLES, top_pair
 from gampl_book.pages import Page
 from gampl_book.profiles import section
+from gampl_book.top_pair_members import MemberEvents, Truth, counted_at
 
 with warnings.catch_warnings():  # lloca's libraries import this, and in a notebook it complains about missing widgets
     warnings.simplefilter("ignore", TqdmWarning)
     import tqdm.auto  # noqa: F401
 
 Floats = NDArray[np.float64]
+
+COLOURS = {**plots.GENERATORS, "lgatr": plots.OTHERS[2], "transformer_deep": "0.45"}  # both L-GATr may be there
 
 
 @dataclass(frozen=True)
@@ -30,42 +33,70 @@ class TopPairStudy:
 
     kinds: tuple[str, ...]  # of generators, see `gampl.generators.settings.Architecture`
     names: dict[str, str]  # under which the results of kinds are recorded
-    processes: dict[int, TopPair]
+    truth: dict[int, Truth]
     ensembles: dict[tuple[int, str], Ensemble]
-    training: dict[int, Floats]  # events that all members were trained on, (n_train, particles, 4)
-    holdout: dict[int, Floats]  # true events that no member has seen, (n, particles, 4)
-    n_gen: dict[int, int]  # events that each member generates
+    n_gen: dict[tuple[int, str], int]  # events that each member generates
+    seed: int
 
     @classmethod
     def of(cls, page: Page) -> "TopPairStudy":
-        """Load, train or generate what a page wants; numbers of events and members are recorded on the page."""
+        """Load, train or generate what a page wants; numbers of events and members are recorded on the page.
+
+        Where a profile is trained elsewhere, processes and kinds are left out that were not trained so far.
+        """
         profile, seed, settings = page.profile, page.seed, section(page.profile, "event_trainings")
-        plan, kinds = event_studies.ensembles(profile, seed), tuple(settings["generators"])
-        one = {extra: plan[top_pair(extra, kinds[0])] for extra in EXTRA_JETS}
+        plan, there = event_studies.ensembles(profile, seed), event_ensembles.available(profile, seed)
+        every = tuple(settings["generators"])
+        names = {(e, kind): top_pair(e, kind) for e, kind in product(EXTRA_JETS, every) if top_pair(e, kind) in there}
+        if not names:
+            raise ValueError(f"profile {profile}: no ensemble of top pairs is trained, see `gampl_book train --help`")
+        one = {extra: plan[name] for (extra, _), name in reversed(names.items())}
         study = cls(
-            kinds,
-            event_studies.recorded(kinds),
-            {extra: TopPair(extra) for extra in EXTRA_JETS},
-            {(extra, k): trained(top_pair(extra, k), profile, seed) for extra, k in product(EXTRA_JETS, kinds)},
-            {extra: training_events(one[extra], profile) for extra in EXTRA_JETS},
-            {extra: holdout_events(extra, one[extra].n_train, profile) for extra in EXTRA_JETS},
-            {extra: event_studies.n_gen(profile, top_pair(extra, kinds[0])) for extra in EXTRA_JETS},
+            tuple(kind for kind in every if any(kind == other for _, other in names)),
+            event_studies.recorded(every),
+            {extra: Truth(extra, profile, one[extra].n_train) for extra in sorted(one)},
+            {key: event_ensembles.ensemble(name, profile, seed) for key, name in names.items()},
+            {key: event_studies.n_gen(profile, name) for key, name in names.items()},
+            seed,
         )
         for history in (member.history for ensemble in study.ensembles.values() for member in ensemble.members):
             if history is not None:
                 page.count_training(history.seconds, history.device)
-        events = {f"training {extra}j": array_digest(e) for extra, e in study.training.items()}
-        events |= {f"holdout {extra}j": array_digest(e) for extra, e in study.holdout.items()}
-        posterior = one[EXTRA_JETS[0]].posterior
+        events = {f"training {extra}j": array_digest(truth.training) for extra, truth in study.truth.items()}
+        events |= {f"holdout {extra}j": array_digest(truth.holdout) for extra, truth in study.truth.items()}
+        posterior = next(iter(one.values())).posterior
         page.made_of(event_trainings=settings | {"posterior": posterior}, sha256_of_events=events)
-        for extra in EXTRA_JETS:
-            page.record(f"n_train_{extra}j", len(study.training[extra]))
-            page.record(f"n_gen_{extra}j", study.n_gen[extra])
-            page.record(f"n_holdout_{extra}j", len(study.holdout[extra]))
+        for extra, truth in study.truth.items():
+            page.record(f"n_train_{extra}j", len(truth.training))
+            page.record(f"n_gen_{extra}j", max(n for (e, _), n in study.n_gen.items() if e == extra))
+            page.record(f"n_holdout_{extra}j", len(truth.holdout))
+        for extra in set(EXTRA_JETS) - study.truth.keys():
+            for name in ("n_train", "n_gen", "n_holdout"):
+                page.record(f"{name}_{extra}j", np.nan)
         page.record("members", settings["members"])
         page.record("fewest_members", min(map(len, study.ensembles.values())))
         page.record("left_out", len(study.left_out()))
         return study
+
+    @property
+    def processes(self) -> dict[int, TopPair]:
+        """By the number of extra jets."""
+        return {extra: truth.process for extra, truth in self.truth.items()}
+
+    def sizes(self, extra: int, kind: str) -> NDArray[np.int64]:
+        """Numbers of generated events at which regions are counted."""
+        return counted_at(self.n_gen[extra, kind])
+
+    def events(self, extra: int, kind: str) -> list[MemberEvents]:
+        """Those of each member of an ensemble, which answer questions."""
+        process, n = self.truth[extra].process, self.n_gen[extra, kind]
+        return [MemberEvents(process, member, n, self.seed) for member in self.ensembles[extra, kind].members]
+
+    def counts(self, extra: int, kind: str, region: str) -> tuple[NDArray[np.int64], int]:
+        """Events in a region, see `Truth.regions`, at all sizes: (sizes, members, regions); and how many were lost."""
+        regions, sizes = self.truth[extra].regions[region], self.sizes(extra, kind)
+        counts, lost = zip(*(events.counts(regions, sizes) for events in self.events(extra, kind)), strict=True)
+        return np.concatenate(counts, axis=1), sum(lost)
 
     def left_out(self) -> list[tuple[str, str, int, str]]:
         """Process, generator, member and reason of each member that failed."""

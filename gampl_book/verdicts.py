@@ -1,10 +1,4 @@
-"""Verdicts on a statement: how our number compares with the paper's.
-
-A verdict compares sets of numbers. A statement *claims* some of them: a single one, or all below a bound. Some more
-count as *agreement*: those within a tolerance, or within a factor of two of an approximate number. Our interval, always
-at 95 %, lies inside the agreement (reproduced), touches what is claimed (consistent, or not excluded), or does neither
-(differs). An interval that is too wide to tell anything agrees with nothing (not tested).
-"""
+"""Verdicts on a statement: how our number compares with the paper's; ``book/claims.md.j2`` says what they mean."""
 
 import math
 from collections.abc import Sequence
@@ -18,13 +12,13 @@ WIDE = 10.0  # an interval whose ends differ by this factor, or more, agrees wit
 
 
 class Verdict(StrEnum):
-    """How our number compares with the paper's statement."""
+    """How our number, or its interval, compares with what the paper claims, or with all that agrees with it."""
 
-    REPRODUCED = "reproduced"
-    CONSISTENT = "consistent"
-    NOT_EXCLUDED = "not excluded"
-    DIFFERS = "differs"
-    NOT_TESTED = "not tested"
+    REPRODUCED = "reproduced"  # it lies inside the agreement
+    CONSISTENT = "consistent"  # it touches what is claimed
+    NOT_EXCLUDED = "not excluded"  # it touches numbers on the right side of a bound
+    DIFFERS = "differs"  # neither
+    NOT_TESTED = "not tested"  # it cannot tell: too wide, of another level, or without its premise
     NOT_ATTEMPTED = "not attempted"
 
 
@@ -57,12 +51,6 @@ class Range(NamedTuple):
         """Whether the two have a number in common."""
         return self.low <= other.high and other.low <= self.high
 
-    @property
-    def is_wide(self) -> bool:
-        """Whether it spans a factor of ten or more, reaches to infinity or includes zero."""
-        ends = sorted((abs(self.low), abs(self.high)))
-        return self.low * self.high <= 0 or not math.isfinite(ends[1]) or ends[1] >= WIDE * ends[0]
-
 
 class Recorded(NamedTuple):
     """A number that a notebook recorded; without an interval it has none, or its error was not found."""
@@ -84,7 +72,7 @@ def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
     parts = []
     for n, sign in zip(numbers, signs, strict=True):
         low, high = n.interval or (n.value, n.value)
-        parts.append((n.value, low, high) if sign > 0 else (_inverse(n.value), _inverse(high), _inverse(low)))
+        parts.append((n.value, low, high) if sign > 0 else [1 / x if x else math.inf for x in (n.value, high, low)])
     values, lows, highs = zip(*parts, strict=True)
     value, levels = math.prod(values), [n.level for n in numbers if n.interval is not None]
     if not levels:
@@ -100,7 +88,3 @@ def combine(numbers: Sequence[Recorded], signs: Sequence[int]) -> Recorded:
 
 def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
-
-
-def _inverse(x: float) -> float:
-    return 1 / x if x else math.inf

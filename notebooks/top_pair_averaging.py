@@ -24,14 +24,14 @@ from gampl.regions import Intervals
 from gampl_book.event_studies import TITLES
 from gampl_book.kept_results import beside, larger_runs, same_events
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL
 
 page = Page("top_pair_averaging", profile, seed)
 study = TopPairStudy.of(page)
 KINDS, KEYS, PROCESSES, ensembles, n_gen = study.kinds, study.names, study.processes, study.ensembles, study.n_gen
-n_train = {extra: len(events) for extra, events in study.training.items()}
-masses = {extra: PROCESSES[extra].observable("m_tt")(events) for extra, events in study.holdout.items()}
+n_train = {extra: truth.n_train for extra, truth in study.truth.items()}
+masses = {extra: truth.values("m_tt") for extra, truth in study.truth.items()}
 low, high = page.settings["region"]
 page.record("low", int(low))
 page.record("high", int(high))
@@ -43,20 +43,16 @@ page.record("high", int(high))
 # counting noise another region serves better: that of this run is $m_{t\bar t}$ from {glue:text}`top_pair_averaging_low` to {glue:text}`top_pair_averaging_high` GeV, fixed before any generator was trained. As a second choice, *all masses*, ten intervals of $m_{t\bar t}$ that hold equal shares of the holdout are combined as in Eq. (19).
 
 # %% tags=["hide-input"]
-REGIONS = {
-    "region": lambda extra: PROCESSES[extra].region(low, high),
-    "all": lambda extra: Intervals.between(
-        [0, *np.quantile(masses[extra], np.arange(1, 10) / 10), np.inf], PROCESSES[extra].observable("m_tt")
-    ),
-}
-NAMES = {"region": f"{low:g} to {high:g} GeV", "all": "all masses"}
+REGIONS = {"region": f"{low:g} to {high:g} GeV", "all": "all masses"}
 
 
 def share(values: np.ndarray, regions: Intervals) -> np.ndarray:
     return np.array([np.mean((values >= a) & (values < b)) for a, b in zip(regions.low, regions.high, strict=True)])
 
 
-truth = {(extra, name): share(masses[extra], make(extra)) for extra in PROCESSES for name, make in REGIONS.items()}
+truth = {
+    (extra, name): share(masses[extra], study.truth[extra].regions[name]) for extra in PROCESSES for name in REGIONS
+}
 rows = []
 for extra in PROCESSES:
     for name, (a, b) in {"this run": (low, high), "Eq. (43)": M_TT_REGION}.items():
@@ -74,9 +70,9 @@ for extra in PROCESSES:
                 f"{n_train[extra] * inside / masses[extra].size:.0f}",
             ]
         )
-inside = share(masses[0], PROCESSES[0].region())[0]
-page.record("inside_paper_0j", n_train[0] * inside, digits=2)
-page.record("generated_paper_0j", n_gen[0] * inside, digits=2)
+    if extra == 0:
+        page.record("inside_paper_0j", n_train[extra] * inside / masses[extra].size, digits=2)
+        page.record("generated_paper_0j", max(n_gen.values()) * inside / masses[extra].size, digits=2)
 markdown_table(["", "holdout events inside", "share in %, 95 %", "training events expected inside"], rows)
 
 # %% [markdown]
@@ -85,7 +81,6 @@ markdown_table(["", "holdout events inside", "share in %, 95 %", "training event
 # The members' integrals are counted at growing numbers of generated events. Lost events would count as outside; there are none beyond the tolerated share, or the estimate would refuse.
 
 # %% tags=["hide-input"]
-grids = {extra: np.unique(np.geomspace(200, n, 12).round().astype(int)) for extra, n in n_gen.items()}
 results, counted, notes = (
     {},
     {},
@@ -95,17 +90,16 @@ for (extra, kind), found in ensembles.items():
     if len(found) < 2:
         notes.append([process_title(extra), TITLES[kind], "fewer than two members are left"])
         continue
-    for name, make in REGIONS.items():
-        streams = (found.stream(member, n_gen[extra], seed) for member in range(len(found)))
-        counts, lost = averaging.count_stream(streams, make(extra), grids[extra])
+    for name in REGIONS:
+        counts, lost = study.counts(extra, kind, name)
         # steps at which no region is empty for all members, and they do not agree by chance
         filled = (counts.sum(axis=1) > 0).all(axis=-1) & (counts.std(axis=1) > 0).any(axis=-1)
         if not filled[-1]:
-            notes.append([process_title(extra), TITLES[kind], f"{NAMES[name]}: a region without events"])
+            notes.append([process_title(extra), TITLES[kind], f"{REGIONS[name]}: a region without events"])
             continue
         counted[extra, kind, name] = counts[-1]
         results[extra, kind, name] = averaging.from_counts(
-            counts[filled], grids[extra][filled], n_train[extra], level=LEVEL, truth=truth[extra, name]
+            counts[filled], study.sizes(extra, kind)[filled], n_train[extra], level=LEVEL, truth=truth[extra, name]
         )
     page.record(f"lost_{extra}j_{KEYS[kind]}", lost)
 markdown_table(["process", "generator", "left out"], notes or [["none", "", ""]])
@@ -113,13 +107,13 @@ markdown_table(["process", "generator", "left out"], notes or [["none", "", ""]]
 
 # %% tags=["hide-input"]
 def draw(name: str, figure_name: str) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6))
-    data = {}
+    figure, axes = plt.subplots(1, len(PROCESSES), figsize=(5 * len(PROCESSES), 4.6), squeeze=False)
+    axes, data = axes.ravel(), {}
     for ax, extra in zip(axes, PROCESSES, strict=True):
         for kind in KINDS:
             if (extra, kind, name) not in results:
                 continue
-            result, color = results[extra, kind, name], plots.GENERATORS[kind]
+            result, color = results[extra, kind, name], COLOURS[kind]
             curve = result.curve
             ax.plot(curve.n_gen, curve.sigma_est, color=color, lw=1.8, label=f"{TITLES[kind]}, estimated")
             data[f"{extra}j {kind}"] = {
@@ -129,11 +123,11 @@ def draw(name: str, figure_name: str) -> None:
             }
             if extra == 0:
                 ax.plot(curve.n_gen, curve.sigma_true, color=color, lw=1.3, ls="--", label=f"{TITLES[kind]}, true")
-        sizes = np.geomspace(200, 3 * n_gen[extra], 50)
+        sizes = np.geomspace(200, 3 * max(n for (e, _), n in n_gen.items() if e == extra), 50)
         spread = np.sqrt((truth[extra, name] * (1 - truth[extra, name])).sum() / sizes)
         ax.plot(sizes, spread, color=plots.TRUE, lw=1, label=r"true events, $\sigma_{\rm stat}$")
         ax.axvline(n_train[extra], color="0.4", ls=":", lw=1, label=r"$n_{\rm train}$")
-        ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", title=f"{process_title(extra)}, {NAMES[name]}")
+        ax.set(xscale="log", yscale="log", xlabel=r"$n_{\rm gen}$", title=f"{process_title(extra)}, {REGIONS[name]}")
     axes[0].set_ylabel("uncertainty of the integral")
     plots.shared_legend(axes, columns=4)
     page.figure(figure, figure_name, data)
@@ -159,19 +153,17 @@ def true_interval(extra: int, kind: str) -> Interval:
     counts, size = counted[extra, kind, "region"], masses[extra].size
     inside = round(float(truth[extra, "region"][0]) * size)
     low, high = stats.binomtest(inside, size).proportion_ci(LEVEL, "exact")
-    members = np.clip(counts.mean() / n_gen[extra], low, high)  # where the true G is largest
+    members = np.clip(counts.mean() / n_gen[extra, kind], low, high)  # where the true G is largest
     shares = np.append(np.linspace(low, high, 41), members)
-    found = [averaging.from_counts(counts, n_gen[extra], n_train[extra], truth=[share]).G_true for share in shares]
+    found = [
+        averaging.from_counts(counts, n_gen[extra, kind], n_train[extra], truth=[share]).G_true for share in shares
+    ]
     return Interval(min(found), max(found))
 
 
 def pull(extra: int, kind: str) -> float:
     """Of the mean share of the region."""
-    found, region = ensembles[extra, kind], REGIONS["region"](extra)
-    shares = np.array(
-        [sum(region.count(b).inside[0] for b in found.stream(m, n_gen[extra], seed)) for m in range(len(found))]
-    )
-    shares = shares / n_gen[extra]
+    shares = counted[extra, kind, "region"][:, 0] / n_gen[extra, kind]
     p = truth[extra, "region"][0]
     variance = shares.var(ddof=1) + p * (1 - p) / masses[extra].size
     return float((shares.mean() - p) / np.sqrt(variance))
@@ -186,7 +178,7 @@ for extra, kind, name in product(PROCESSES, KINDS, REGIONS):
         continue
     result = results[extra, kind, name]
     page.record(f"G_{name}_{extra}j_{KEYS[kind]}", result.G, result.interval, result.level, digits=2)
-    row = [process_title(extra), TITLES[kind], NAMES[name], f"$G$ {result.words}"]
+    row = [process_title(extra), TITLES[kind], REGIONS[name], f"$G$ {result.words}"]
     if extra == 0:
         of_holdout = (true_interval(extra, kind), LEVEL) if name == "region" else ()
         page.record(f"G_true_{name}_{extra}j_{KEYS[kind]}", result.G_true, *of_holdout, digits=2)
@@ -203,8 +195,8 @@ for extra, kind, name in product(PROCESSES, KINDS, REGIONS):
 markdown_table(["", "generator", "", "estimated (95 %)", "true", "pull"], rows)
 
 # %% mystnb={"figure": {"name": "fig-top-averaging-summary", "caption": "Averaging amplification of all generators: estimated with its 95 % interval (filled; arrows reach to infinity), and true where the holdout is large enough (crosses)."}, "image": {"alt": "Two panels of points with error bars, one row for each generator, for the high-mass region and all masses; crosses mark the true values."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
-data = {}
+figure, axes = plt.subplots(1, len(PROCESSES), figsize=(4.75 * len(PROCESSES), 3.6), sharey=True, squeeze=False)
+axes, data = axes.ravel(), {}
 for ax, extra in zip(axes, PROCESSES, strict=True):
     for (row, kind), (shift, name) in product(enumerate(KINDS), ((-0.14, "region"), (0.14, "all"))):
         if (extra, kind, name) not in results:
@@ -212,8 +204,8 @@ for ax, extra in zip(axes, PROCESSES, strict=True):
         result = results[extra, kind, name]
         lower, upper = result.interval
         right = min(upper, 1e3)
-        color, marker = plots.GENERATORS[kind], "o" if name == "region" else "s"
-        label = NAMES[name] if row == 0 else None
+        color, marker = COLOURS[kind], "o" if name == "region" else "s"
+        label = REGIONS[name] if row == 0 else None
         ax.plot([lower, right], [row + shift] * 2, color=color, lw=1.5)
         if np.isinf(upper):
             ax.plot(right, row + shift, ">", color=color, ms=5)
@@ -292,11 +284,10 @@ print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.inter
 # :::
 
 # %% tags=["hide-input"]
-found = ensembles[0, KINDS[0]]
-streams = (found.stream(member, n_gen[0], seed) for member in range(len(found)))
-counts, _ = averaging.count_stream(streams, PROCESSES[0].region(), n_gen[0])
+extra = min(PROCESSES)
+counts, _ = study.counts(extra, KINDS[0], "paper")
 if counts.sum() > 0:
-    print(averaging.from_counts(counts[0], n_gen[0], n_train[0]))
+    print(averaging.from_counts(counts[-1], n_gen[extra, KINDS[0]], n_train[extra]))
 else:
     print("no generated event lies in the region")
 
@@ -314,12 +305,8 @@ else:
 # :::
 
 # %% tags=["hide-input"]
-hard = PROCESSES[0].observable("pT(b1)")
-values = hard(study.holdout[0])
-upper = Intervals.between([np.quantile(values, 0.9), np.inf], hard)
 for kind in KINDS:
-    found = ensembles[0, kind]
-    if len(found) > 1:
-        streams = (found.stream(member, n_gen[0], seed) for member in range(len(found)))
-        result = averaging.from_samples(streams, upper, n_train[0], n_gen=n_gen[0], truth=[0.1])
+    if (extra, kind) in ensembles and len(ensembles[extra, kind]) > 1:
+        counts, _ = study.counts(extra, kind, "hard")
+        result = averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra], truth=[0.1])
         print(f"{TITLES[kind]}: G{result.words}, true {result.G_true:.2g}")

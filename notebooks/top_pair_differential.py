@@ -17,26 +17,19 @@ from IPython.display import display
 from scipy import stats
 
 from gampl import differential, kolmogorov, plots
-from gampl.distances import Comparison, trace
 from gampl.particles import held_out_events
-from gampl.ratio import LearnedRatio
 from gampl_book.event_studies import TITLES
 from gampl_book.kept_results import beside, same_events
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.profiles import section
-from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL
 
 page = Page("top_pair_differential", profile, seed)
 study = TopPairStudy.of(page)
 KINDS, KEYS, PROCESSES, ensembles, n_gen = study.kinds, study.names, study.processes, study.ensembles, study.n_gen
-low, high = section(profile, "top_pair_averaging")["region"]
-references = {
-    extra: {"training": study.training[extra], "holdout": study.holdout[extra][: page.settings["n_holdout"]]}
-    for extra in PROCESSES
-}
-for extra in PROCESSES:
-    page.record(f"n_reference_{extra}j", len(references[extra]["holdout"]))
+low, high = study.truth[min(PROCESSES)].region
+for extra, truth in study.truth.items():
+    page.record(f"n_reference_{extra}j", len(truth.references["holdout"]))
 page.record("classified", page.settings["classified"])
 page.record("low", int(low))
 page.record("high", int(high))
@@ -49,29 +42,24 @@ page.record("high", int(high))
 
 
 # %% tags=["hide-input"]
-def learn(extra: int, kind: str, member: int, name: str) -> tuple[LearnedRatio, int]:
-    """The ratio of a member and a reference, and how many generated events it has used up."""
-    reference = references[extra][name]
-    n = min(len(reference), n_gen[extra] // 2)
-    generated = ensembles[extra, kind].sample(member, n, seed)
-    return held_out_events(PROCESSES[extra], reference[:n], generated, seed + member), n
-
-
-learned = {
-    (extra, kind, member, name): learn(extra, kind, member, name)
-    for (extra, kind), found in ensembles.items()
-    for member, name in product(range(min(page.settings["classified"], len(found))), references[extra])
+distances = {
+    (extra, kind, name): [
+        events.distances(reference, seed + k, low, high)
+        for k, events in enumerate(study.events(extra, kind)[: page.settings["classified"]])
+    ]
+    for extra, kind in ensembles
+    for name, reference in study.truth[extra].references.items()
 }
 
 # %% mystnb={"figure": {"name": "fig-event-calibration", "caption": "Calibration of the classifiers on test events: observed share of true events against the predicted one, for the first member of each kind, holdout as reference, with 68 % intervals. Left: no additional jets. Right: four."}, "image": {"alt": "Two panels with points near the diagonal, one colour for each generator, most of them close to zero and one."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(9, 4))
-data = {}
+figure, axes = plt.subplots(1, len(PROCESSES), figsize=(4.5 * len(PROCESSES), 4), squeeze=False)
+axes, data = axes.ravel(), {}
 for ax, extra in zip(axes, PROCESSES, strict=True):
     ax.plot([0, 1], [0, 1], color=plots.TRUE, lw=0.8)
-    for kind in KINDS:
-        found = learned[extra, kind, 0, "holdout"][0].calibration()
+    for kind in (kind for kind in KINDS if (extra, kind) in ensembles):
+        found = distances[extra, kind, "holdout"][0].learned.calibration()
         bars = np.abs(np.stack([found.low, found.high]) - found.observed)
-        color = plots.GENERATORS[kind]
+        color = COLOURS[kind]
         ax.errorbar(found.predicted, found.observed, bars, fmt="o", ms=3, lw=1, color=color, label=TITLES[kind])
         data[f"{extra}j {kind}"] = {"predicted": found.predicted, "observed": found.observed}
     ax.set(xlabel="predicted", ylabel="observed share of true events", title=process_title(extra))
@@ -90,53 +78,20 @@ page.figure(figure, "event_calibration", data)
 
 
 # %% tags=["hide-input"]
-def inside(extra: int):
-    mass = PROCESSES[extra].observable("m_tt")
-
-    def keep(events: np.ndarray) -> np.ndarray:
-        m = mass(events)
-        return (m >= low) & (m < high)
-
-    return keep
-
-
-def fresh(extra: int, kind: str, member: int, used: int):
-    """The generated events after the first ones, which the classifier has seen, in batches."""
-    done = 0
-    for batch in ensembles[extra, kind].stream(member, n_gen[extra], seed):
-        yield batch[max(used - done, 0) :]
-        done += len(batch)
-
-
 def tests(extra: int, kind: str, name: str) -> dict:
     """Results with both summaries, all events and the region, against one reference."""
-    mass, keep = PROCESSES[extra].observable("m_tt"), inside(extra)
-    members = range(min(page.settings["classified"], len(ensembles[extra, kind])))
-    traces, n_ref = [], None
-    for member in members:
-        ratio, used = learned[extra, kind, member, name]
-        true = ratio.reference_events
-        cuts = {"all": (None, np.ones(len(true), bool)), "region": (keep, keep(true))}
-        comparisons = [
-            Comparison(summary, values[mask], cut)
-            for cut, mask in cuts.values()
-            for summary, values in ((mass, mass(true)), (ratio, ratio.reference))
-        ]
-        n_ref = [int(mask.sum()) for _, mask in cuts.values() for _ in range(2)]
-        sizes = np.unique(np.geomspace(100, n_gen[extra] - used, 10).round().astype(int))
-        traces.append(trace(fresh(extra, kind, member, used), comparisons, sizes, member=member))
-    keys = list(product(("all", "region"), ("m_tt", "class")))
-    found = {}
-    for k, (cut, summary) in enumerate(keys):
-        distances, kept = np.stack([t.distances[k] for t in traces]), np.mean([t.n_kept[k] for t in traces], axis=0)
-        enough = (np.min([t.n_kept[k] for t in traces], axis=0) >= 5) & (np.diff(kept, prepend=0) > 0)
-        trained_on = references[extra]["training"]
-        n_train = len(trained_on) if cut == "all" else int(keep(trained_on).sum())
-        if enough[-1] and n_ref[k] > 0:
+    training, found = study.truth[extra].training, {}
+    mass = PROCESSES[extra].observable("m_tt")(training)
+    for cut, summary in (members := [one.tests for one in distances[extra, kind, name]])[0]:
+        of_members, n_kept, n_ref = zip(*(tests[cut, summary] for tests in members), strict=True)
+        kept = np.mean(n_kept, axis=0)
+        enough = (np.min(n_kept, axis=0) >= 5) & (np.diff(kept, prepend=0) > 0)
+        n_train = len(training) if cut == "all" else int(((mass >= low) & (mass < high)).sum())
+        if enough[-1] and n_ref[-1] > 0:
             found[cut, summary] = differential.from_distances(
-                distances[:, enough],
+                np.stack(of_members)[:, enough],
                 kept[enough],
-                n_ref[k],
+                n_ref[-1],
                 n_train,
                 level=LEVEL,
                 reference_is="training" if name == "training" else "holdout",
@@ -167,7 +122,7 @@ def draw(extra: int, figure_name: str) -> None:
             reach = [0.8 * min(c.n_gen[0] for c in curves), 1.3 * max(c.n_gen[-1] for c in curves)]
             plots.kolmogorov_law(ax, np.geomspace(*reach, 100), curves[0].n_ref)
         for (kind, summary), result in shown.items():
-            curve, color = result.curve, plots.GENERATORS[kind]
+            curve, color = result.curve, COLOURS[kind]
             style = {"class": "-", "m_tt": "--"}[summary]
             ax.plot(curve.n_gen, curve.distances.T, color=color, lw=0.4, alpha=0.4, ls=style)
             label = f"{TITLES[kind]}, " + (r"LR$_{\rm class}$" if summary == "class" else r"$m_{t\bar t}$")
@@ -183,10 +138,12 @@ def draw(extra: int, figure_name: str) -> None:
 
 
 # %% mystnb={"figure": {"name": "fig-top-differential-0j", "caption": "Differential test without additional jets, as in Fig. 14 of the paper: distances to the training events (left) and to the holdout (right), for all events (top) and the high-mass region (bottom). Solid: classifier; dashed: di-top mass; thin lines are members. Black line and grey bands: true events, mean and 1 to 3 sigma. Generated events are those that pass the selection of the panel."}, "image": {"alt": "Four log-log panels: distances against generated events with the classifier and with the mass, a colour for each generator, over the grey bands of true events."}} tags=["hide-input"]
-draw(0, "differential_0j")
+if 0 in PROCESSES:
+    draw(0, "differential_0j")
 
 # %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; ours is as large as the training sample."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
-draw(4, "differential_4j")
+if 4 in PROCESSES:
+    draw(4, "differential_4j")
 
 # %% tags=["hide-input"]
 rows = []
@@ -217,8 +174,8 @@ markdown_table(["jets", "generator", "events", "summary", "training events (bias
 # ## Which generator amplifies most?
 
 # %% mystnb={"figure": {"name": "fig-top-differential-summary", "caption": "Differential amplification of all generators against the holdout, with 95 % intervals (triangles: compatible with a perfect generator, G has only a lower limit). Filled: classifier. Open: di-top mass. Circles: all events. Squares: high-mass region."}, "image": {"alt": "Two panels, one row for each generator: filled markers for the classifier, open ones for the mass, with error bars, on a logarithmic axis of G."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), sharey=True)
-data = {}
+figure, axes = plt.subplots(1, len(PROCESSES), figsize=(4.75 * len(PROCESSES), 3.8), sharey=True, squeeze=False)
+axes, data = axes.ravel(), {}
 for ax, extra in zip(axes, PROCESSES, strict=True):
     for (row, kind), (place, (cut, summary)) in product(
         enumerate(KINDS), enumerate(product(("all", "region"), ("class", "m_tt")))
@@ -227,7 +184,7 @@ for ax, extra in zip(axes, PROCESSES, strict=True):
             continue
         result, y = results[extra, kind, "holdout", cut, summary], row + 0.18 * (place - 1.5)
         lower, upper = (float(np.clip(end, 1e-5, 1e3)) for end in result.interval)
-        color = plots.GENERATORS[kind]
+        color = COLOURS[kind]
         ax.plot([lower, upper], [y, y], color=color, lw=1.2)
         marker = "o" if cut == "all" else "s"
         at, marker = (result.G, marker) if np.isfinite(result.G) else (upper, ">")
@@ -271,7 +228,7 @@ if same := same_events(page):
 print("results:", len(results))
 worse = [
     results[extra, kind, "holdout", "all", "class"].n_equiv <= results[extra, kind, "holdout", "all", "m_tt"].n_equiv
-    for extra, kind in product(PROCESSES, KINDS)
+    for extra, kind in ensembles
 ]
 print("the classifier sees at least as much as the mass:", all(worse))
 
@@ -308,11 +265,14 @@ print(f"n_equiv = {differential.n_equiv(1.0, np.inf):.2f}")
 # :::
 
 # %% tags=["hide-input"]
-ratio, used = learned[0, KINDS[0], 0, "holdout"]
-events = np.concatenate(list(fresh(0, KINDS[0], 0, used)))
-order, mass_w = np.argsort(ratio(events)), PROCESSES[0].observable("m_W1")(events)
+extra = min(PROCESSES)
+events, reference = study.events(extra, KINDS[0])[0], study.truth[extra].references["holdout"]
+used = distances[extra, KINDS[0], "holdout"][0].used
+ratio = held_out_events(PROCESSES[extra], reference[:used], events.first(used), seed)  # the same once more
+events = events.first(used + 20_000)[used:]
+order, mass_w = np.argsort(ratio(events)), PROCESSES[extra].observable("m_W1")(events)
 tenth = len(order) // 10
-true_w = PROCESSES[0].observable("m_W1")(ratio.reference_events)
+true_w = PROCESSES[extra].observable("m_W1")(ratio.reference_events)
 for name, values in {"smallest": mass_w[order[:tenth]], "largest": mass_w[order[-tenth:]], "true": true_w}.items():
     print(
         f"{name}: median {np.median(values):.0f} GeV, between {np.quantile(values, 0.16):.0f} and {np.quantile(values, 0.84):.0f}"

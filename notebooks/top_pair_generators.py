@@ -21,17 +21,20 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.generators import Solver
 from gampl.generators.settings import DENSITIES
-from gampl.particles import delta_r, held_out_events
+from gampl.kolmogorov import MEAN
 from gampl_book import event_studies
-from gampl_book.event_studies import TITLES
+from gampl_book.event_studies import EXTRA_JETS, TITLES
+from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.top_pair_study import TopPairStudy, process_title
+from gampl_book.top_pair_members import BAND_EDGES, CONTROL, MASS_EDGES
+from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL, Range, Recorded, combine
 
 page = Page("top_pair_generators", profile, seed)
 study = TopPairStudy.of(page)
 KINDS, KEYS, PROCESSES, ensembles, n_gen = study.kinds, study.names, study.processes, study.ensembles, study.n_gen
-train, holdout = study.training, study.holdout
+train = {extra: truth.training for extra, truth in study.truth.items()}
+holdout = {extra: truth.holdout for extra, truth in study.truth.items()}
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
@@ -65,7 +68,10 @@ def weights(generator: torch.nn.Module) -> int:
 rows = []
 for kind in KINDS:
     row = [TITLES[kind]]
-    for extra in PROCESSES:
+    for extra in EXTRA_JETS:
+        if (extra, kind) not in ensembles:
+            row += ["–"] * 3
+            continue
         found = ensembles[extra, kind].members
         per_member = np.mean([member.history.seconds for member in found])
         best = [int(member.history.best_step[0]) for member in found]
@@ -94,7 +100,7 @@ for kind in KINDS:
     for number, one in enumerate(ensembles[0, kind].members):
         history = one.history
         label = TITLES[kind] if number == 0 else None
-        ax.plot(history.steps, history.validation_loss[:, 0], color=plots.GENERATORS[kind], lw=1, label=label)
+        ax.plot(history.steps, history.validation_loss[:, 0], color=COLOURS[kind], lw=1, label=label)
         data[f"{kind} {number}"] = {"step": history.steps, "loss": history.validation_loss[:, 0]}
 for ax, title in zip(axes, ("flow matching", "explicit densities"), strict=True):
     ax.set(xlabel="step", ylabel="loss on held-back events", title=title)
@@ -145,7 +151,7 @@ for kind, method in product(FLOWS, ("euler", "midpoint", "rk4")):
     chosen = [one for one in SOLVERS if one.method == method]
     marker, line = {"euler": ("x", ":"), "midpoint": ("o", "--"), "rk4": ("s", "-")}[method]
     points = np.array([(one.evaluations, accuracy[kind][one][0]) for one in chosen])
-    ax.plot(*points.T, marker=marker, ls=line, ms=4, color=plots.GENERATORS[kind], label=f"{TITLES[kind]}, {method}")
+    ax.plot(*points.T, marker=marker, ls=line, ms=4, color=COLOURS[kind], label=f"{TITLES[kind]}, {method}")
     data[f"{kind} {method}"] = {"evaluations": points[:, 0], "distance": points[:, 1]}
 ax.axvline(solver.evaluations, color="0.4", ls=":", lw=1)
 ax.set(xscale="log", yscale="log", xlabel="evaluations for each event", ylabel="distance from 200 evaluations")
@@ -164,41 +170,36 @@ page.figure(figure, "solver", data)
 # %% tags=["hide-input"]
 def histograms(extra: int, kind: str, edges: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Share of events in each bin for each member, (members, bins), by observable."""
-    found = ensembles[extra, kind]
-    counts = {name: np.zeros((len(found), e.size - 1)) for name, e in edges.items()}
-    for member in range(len(found)):
-        for batch in found.stream(member, n_gen[extra], seed):
-            for name, e in edges.items():
-                counts[name][member] += np.histogram(PROCESSES[extra].observable(name)(batch), e)[0]
-    return {name: c / n_gen[extra] for name, c in counts.items()}
+    found = [events.histograms(edges) for events in study.events(extra, kind)]
+    return {name: np.stack([shares[name] for shares in found]) for name in edges}
 
 
 def of_truth(events: np.ndarray, extra: int, name: str, edges: np.ndarray) -> np.ndarray:
     return np.histogram(PROCESSES[extra].observable(name)(events), edges)[0] / len(events)
 
 
-SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr"))
-mass_edges = np.concatenate([np.arange(200, 1000, 50), np.arange(1000, 1600, 100), [1600, 1800, 2000, 2200, 2600]])
+SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr") and all((e, kind) in ensembles for e in PROCESSES))
 
 # %% mystnb={"figure": {"name": "fig-mtt-generated", "caption": "Di-top mass of training events, holdout and generated events, with no additional jets (left) and four (right), as in Fig. 12 of the paper; below, the deviation from the holdout. The band is the mean and standard deviation of the ensemble, its counting error taken along; grey, the region of Eq. (43)."}, "image": {"alt": "Two falling spectra of the di-top mass, each above a panel with relative deviations: the band of the generator follows the holdout over several orders of magnitude and deviates where few training events lie."}} tags=["hide-input"]
-figure, axes = plt.subplots(2, 2, figsize=(9, 5.2), sharex=True, height_ratios=[3, 1.6])
-data = {"low": mass_edges[:-1], "high": mass_edges[1:]}
+panels = {"sharex": True, "height_ratios": [3, 1.6], "squeeze": False}
+figure, axes = plt.subplots(2, len(PROCESSES), figsize=(4.5 * len(PROCESSES), 5.2), **panels)
+data = {"low": MASS_EDGES[:-1], "high": MASS_EDGES[1:]}
 for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
-    generated = histograms(extra, SHOWN, {"m_tt": mass_edges})["m_tt"]
-    width = np.diff(mass_edges)
+    generated = histograms(extra, SHOWN, {"m_tt": MASS_EDGES})["m_tt"]
+    width = np.diff(MASS_EDGES)
     truth = {
-        name: of_truth(e[extra], extra, "m_tt", mass_edges) for name, e in (("train", train), ("holdout", holdout))
+        name: of_truth(e[extra], extra, "m_tt", MASS_EDGES) for name, e in (("train", train), ("holdout", holdout))
     }
     mean, spread = generated.mean(0), generated.std(0, ddof=1) if len(generated) > 1 else 0 * generated[0]
-    color = plots.GENERATORS[SHOWN]
+    color = COLOURS[SHOWN]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ax, scale, offset in ((top, width, 0), (bottom, truth["holdout"], 1)):
-            ax.stairs(truth["train"] / scale - offset, mass_edges, color=plots.ESTIMATE, lw=1, label="training events")
+            ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color=plots.ESTIMATE, lw=1, label="training events")
             if offset == 0:
-                ax.stairs(truth["holdout"] / scale, mass_edges, color=plots.TRUE, lw=1.2, label="holdout")
+                ax.stairs(truth["holdout"] / scale, MASS_EDGES, color=plots.TRUE, lw=1.2, label="holdout")
             low, high = ((mean + s * spread) / scale - offset for s in (-1, 1))
-            ax.stairs(high, mass_edges, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
-            ax.stairs(mean / scale - offset, mass_edges, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
+            ax.stairs(high, MASS_EDGES, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
+            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
     bottom.axhline(0, color=plots.TRUE, lw=1)
     for ax in (top, bottom):
         ax.axvspan(2000, 2200, color="0.9", lw=0, zorder=0)
@@ -213,15 +214,15 @@ page.figure(figure, "mtt_generated", data)
 
 # %% tags=["hide-input"]
 BANDS = {"bulk": slice(1), "tail": slice(2, None)}  # of the bins between these edges
-band_edges = np.array([400.0, 600.0, 1000.0, np.inf])
 
 
 def relative_variance(extra: int, band: str) -> Recorded:
     """(sigma_model / I)^2 of a range of masses, with its interval."""
-    counts = (n_gen[extra] * histograms(extra, SHOWN, {"m_tt": band_edges})["m_tt"]).round()[:, BANDS[band]]
+    counts = (n_gen[extra, SHOWN] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
-    result, share = averaging.from_counts(counts, n_gen[extra], 1, level=LEVEL), counts.mean() / n_gen[extra]
+    result = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL)
+    share = counts.mean() / n_gen[extra, SHOWN]
     low, high = result.n_equiv_interval
     of_one = (1 - share) / share
     return Recorded(of_one / result.n_equiv, Range(of_one / high, of_one / low if low else np.inf), LEVEL)
@@ -239,17 +240,11 @@ def record_root(name: str, found: Recorded) -> list[str]:
 rows = []
 for extra in PROCESSES:
     tail, bulk = (relative_variance(extra, band) for band in ("tail", "bulk"))
-    share = np.mean(PROCESSES[extra].observable("m_tt")(holdout[extra]) >= band_edges[-2])
+    share = np.mean(PROCESSES[extra].observable("m_tt")(holdout[extra]) >= BAND_EDGES[-2])
     of_counting = Recorded((1 - share) / (share * len(holdout[extra])))
     row = record_root(f"band_{extra}j", combine([tail, bulk], [1, -1]))
     rows.append([process_title(extra), *row, *record_root(f"stable_{extra}j", combine([tail, of_counting], [1, -1]))])
 markdown_table(["spread of the ensemble above 1 TeV, 95 %", "over that below", "over the holdout's error"], rows)
-
-# %% tags=["hide-input"]
-CONTROL = {
-    "m_W1": np.linspace(30, 150, 41), "m_t1": np.linspace(80, 320, 41), "pT(b1)": np.linspace(22, 322, 41),
-    "pT(q2)": np.linspace(22, 172, 41), "deltaR(q1,q2)": np.linspace(0, 5, 41), "deltaR(b1,b2)": np.linspace(0, 6, 41),
-}  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-control-generated", "caption": "Control observables without additional jets: holdout (grey) and the mean of each ensemble. Jets must be 0.5 apart, and W boson and top have peaks that no coordinate shows directly: both are hard to learn."}, "image": {"alt": "Six panels of distributions: masses of W boson and top, transverse momenta and distances, the true one shaded and a line for each generator."}} tags=["hide-input"]
 figure, axes = plt.subplots(2, 3, figsize=(11, 6))
@@ -261,7 +256,7 @@ for ax, (name, edges) in zip(axes.ravel(), CONTROL.items(), strict=True):
     data[name] = {"low": edges[:-1], "holdout": density}
     for kind in KINDS:
         mean = shares[kind][name].mean(0) / np.diff(edges)
-        ax.stairs(mean, edges, color=plots.GENERATORS[kind], lw=1.2, label=TITLES[kind])
+        ax.stairs(mean, edges, color=COLOURS[kind], lw=1.2, label=TITLES[kind])
         data[name][kind] = mean
     ax.set(xlabel=PROCESSES[0].observable(name).axis, yticks=[], xlim=edges[[0, -1]])
 plots.shared_legend(axes.ravel(), columns=6)
@@ -273,14 +268,7 @@ page.figure(figure, "control_generated", data)
 # %% tags=["hide-input"]
 rows = []
 for kind in KINDS:
-    events = ensembles[0, kind].sample(0, min(n_gen[0], 100_000), seed)
-    a, b = np.triu_indices(6, 1)
-    near = (delta_r(events[:, a], events[:, b]) < 0.5).any(axis=1)
-    outside = [
-        np.mean((np.abs(events[..., 2]) > 5).any(axis=1)),
-        np.mean(near),
-        np.mean((events[..., 3] == 0).any(axis=1)),
-    ]
+    outside = study.events(0, kind)[0].outside()
     page.record(f"near_{KEYS[kind]}", 100 * outside[1], digits=2)
     rows.append([TITLES[kind], *(rounded(100 * share, 2) for share in outside)])
 rows.append(["holdout", "0", "0", rounded(100 * np.mean((holdout[0][..., 3] == 0).any(axis=1)), 2)])
@@ -294,21 +282,41 @@ markdown_table(
 #
 # A classifier that sees the jets, all distances $\Delta R$, and the reconstructed tops and $W$ bosons, judges an event as a whole. Its weight $w\approx p_{\rm true}/p_{\rm gen}$ would be one for a perfect generator. Boosted trees learn it from half of {glue:text}`top_pair_generators_n_classified` events of either kind, holdout and one member, and are
 # tested on the other half; the area under the ROC curve (AUC) is the probability to tell a true from a generated event, 0.5 at best.
+#
+# That number decides what an amplification factor can be, whatever else is done. Where the trees separate the samples by $D$ at most, the ROC curve runs at most $D$ above the diagonal, so that ${\rm AUC}\leq\frac12+D-\frac12D^2$. Hence $D\geq1-\sqrt{2-2\,{\rm AUC}}$, and $\nequiv\leq(\langle K\rangle/D)^2$ with the trees as the summary: the last columns.
+
 
 # %% tags=["hide-input"]
+def most_equivalent(auc: float) -> float:
+    """The most true events that a generator can be worth whose events are told from true ones with this AUC."""
+    return (MEAN / max(1 - np.sqrt(2 - 2 * auc), 1e-9)) ** 2 if auc > 0.5 else np.nan
+
+
 page.record("n_classified", page.settings["n_classified"])
 ratios, rows = {}, []
 for kind in KINDS:
     row = [TITLES[kind]]
-    for extra in PROCESSES:
-        n = min(page.settings["n_classified"], len(holdout[extra]), n_gen[extra])
-        learned = held_out_events(PROCESSES[extra], holdout[extra][:n], ensembles[extra, kind].sample(0, n, seed), seed)
+    for extra in EXTRA_JETS:
+        if (extra, kind) not in ensembles:
+            row.append("–")
+            continue
+        n = min(page.settings["n_classified"], len(holdout[extra]), n_gen[extra, kind])
+        learned = study.events(extra, kind)[0].learned(holdout[extra][:n], seed)
         value, interval = learned.auc()
         page.record(f"auc_{extra}j_{KEYS[kind]}", value, interval, 0.683)
         ratios[extra, kind] = learned
         row.append(f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})")
+    for extra in EXTRA_JETS:
+        most = most_equivalent(ratios[extra, kind].auc()[0]) if (extra, kind) in ratios else np.nan
+        row.append("–" if np.isnan(most) else f"{rounded(most, 2)} ($G\\leq$ {rounded(most / len(train[extra]), 2)})")
     rows.append(row)
-markdown_table(["AUC", "0 jets", "4 jets"], rows)
+markdown_table(["AUC", "0 jets", "4 jets", r"$\nequiv$ at most, 0 jets", "4 jets"], rows)
+
+# %% [markdown]
+# The same at other sizes, where larger runs are kept: a profile's AUC says how far its generators are trained, and so what to expect of the next two pages.
+
+# %% tags=["hide-input"]
+beside(page, {f"{process_title(e)}, {TITLES[k]}": f"auc_{e}j_{KEYS[k]}" for e, k in product(EXTRA_JETS, KINDS)})
 
 # %% mystnb={"figure": {"name": "fig-event-weights", "caption": "Classifier weights of test events, no additional jets, for one member of each kind: holdout (filled) and generated events (lines). Events far to the left are those that the truth does not have."}, "image": {"alt": "One panel for each generator with two histograms of the logarithm of the weight: generated events to the left, true events to the right, overlapping in the middle."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, len(KINDS), figsize=(2.5 * len(KINDS), 2.9), sharey=True)
@@ -321,7 +329,7 @@ for ax, kind in zip(np.atleast_1d(axes), KINDS, strict=True):
             share,
             edges,
             fill=name == "true",
-            color="0.8" if name == "true" else plots.GENERATORS[kind],
+            color="0.8" if name == "true" else COLOURS[kind],
             lw=1.3,
             label=name,
         )

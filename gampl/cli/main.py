@@ -56,13 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in asked or dict.fromkeys(COMMANDS.values()):
         import_module(f"gampl.cli.{module}").add_commands(commands)
     options = parser.parse_args(arguments)
-    status, problem = 1, ""
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
-        problem = _missing(error, getattr(options, "extra", None))
+        status, problem = 1, _missing(error, getattr(options, "extra", None))
     except (ValueError, OSError, FloatingPointError, RuntimeError) as error:
-        problem = str(error)
+        status, problem = 1, str(error)
     except KeyboardInterrupt:
         status, problem = 130, "interrupted; the same command goes on from what is already done"
     print(f"gampl: {problem}", file=sys.stderr)
@@ -120,7 +119,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     report.add_argument("process", type=Path, metavar="PROCESS.yml")
     for command in (averaging, differential, report):
-        _add_outputs(command, is_report=command is report)
+        add = command.add_argument_group("output").add_argument
+        if command is report:
+            add("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
+        else:
+            add("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
+        add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
+        add("--csv", type=Path, metavar="FILE", help="write a line per estimate")
+        add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
+        add("--quiet", action="store_true", help="no progress")
         command.set_defaults(run=_run)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -152,18 +159,6 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--unit", choices=("GeV", "MeV", "TeV"), help="of momenta (default: GeV)")
     how = "a sum of particles: Z = mu-,mu+; may be repeated"
     add("--composite", metavar="NAME=PARTICLES", help=how, **REPEATED)
-
-
-def _add_outputs(command: argparse.ArgumentParser, is_report: bool) -> None:
-    add = command.add_argument_group("output").add_argument
-    if is_report:
-        add("--output", dest="report", type=Path, default=Path("report.html"), metavar="FILE.html")
-    else:
-        add("--report", type=Path, metavar="FILE.html", help="write a self-contained HTML page")
-    add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
-    add("--csv", type=Path, metavar="FILE", help="write a line per estimate")
-    add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
-    add("--quiet", action="store_true", help="no progress")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -202,8 +197,7 @@ def _study(options: argparse.Namespace) -> Any:
     else:
         from gampl.report.process_file import read
 
-        file = read(options.process)
-        process, generator = file.process, file.generator
+        process, generator = read(options.process)
     _check_outputs(options)
     if generator is None:
         with Progress("events", quiet=options.quiet) as progress:
@@ -219,8 +213,7 @@ def _study(options: argparse.Namespace) -> Any:
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Raises a ValueError, before hours of reading, if the results cannot be written."""
-    figures: Path | None = options.figures
-    if figures is not None and figures.exists() and not figures.is_dir():
+    if (figures := options.figures) is not None and figures.exists() and not figures.is_dir():
         raise ValueError(f"{figures}: cannot hold figures, is not a folder")
     for path in filter(None, (options.report, options.json, options.csv)):
         if path.is_dir() or not path.absolute().parent.is_dir():
@@ -263,12 +256,10 @@ def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
         paths = [path for text, _, _ in parts for path in named_files(text)]
     except ValueError as error:
         raise ValueError(f"--{name}: {error}") from None
-    how: dict[str, Any] = {"sample": samples.pop(), "kind": options.kind, "columns": options.columns}
+    how: dict[str, Any] = {"weight": options.unweight, "unweight": options.unweight is not None}
     if name == "members":
-        how |= {"weight": options.weight, "member": options.member_column}
-    elif options.unweight is not None:
-        how |= {"weight": options.unweight, "unweight": True}
-    return SampleFiles(tuple(paths), **how)
+        how = {"weight": options.weight, "member": options.member_column}
+    return SampleFiles(tuple(paths), samples.pop(), options.kind, options.columns, **how)
 
 
 def _regions(options: argparse.Namespace) -> tuple[Region, ...]:

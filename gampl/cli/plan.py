@@ -6,7 +6,8 @@ from pathlib import Path
 from textwrap import wrap
 
 from gampl import planning
-from gampl.result import in_digits
+from gampl.basics import ArgumentError
+from gampl.result import in_digits, percent
 from gampl.store.atomic import write_bytes
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
@@ -40,39 +41,31 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _plan(options: argparse.Namespace) -> int:
     common = {"G": options.G, "level": options.level, "assurance": options.assurance}
+    aim = (options.factor, options.n_train)
     try:
-        averaging = planning.averaging(
-            options.factor, options.n_train, options.probability, members=options.members, **common
-        )
-        differential = planning.differential(options.factor, options.n_train, **common)
-    except planning.ArgumentError as error:
+        averaging = planning.averaging(*aim, options.probability, members=options.members, **common)
+        differential = planning.differential(*aim, **common)
+    except ArgumentError as error:
         raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
     if options.json is not None:
-        plans = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
-        write_bytes(options.json, (json.dumps(plans, indent=1) + "\n").encode())
-    print(_table(averaging, differential))
-    return 0
-
-
-def _table(averaging: planning.AveragingPlan, differential: planning.DifferentialPlan) -> str:
+        content = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
+        write_bytes(options.json, (json.dumps(content, indent=1) + "\n").encode())
+    plans = (averaging, differential)
     rows = [
         ("", "averaging", "differential"),
         ("generators", averaging.members, 1),
         ("generated events of each", averaging.n_gen, differential.n_gen),
         ("of these in the region", round(averaging.inside), "-"),
         ("true events held out", "-", differential.n_ref),
-        ("expected interval of G", *(" to ".join(map(in_digits, p.interval)) for p in (averaging, differential))),
+        ("expected interval of G", *(" to ".join(map(in_digits, plan.interval)) for plan in plans)),
         ("pooled members, at least", f"{in_digits(averaging.pooled_at_least)} n_train", "-"),
-        (
-            f"factor, {100 * averaging.assurance:.3g} % of the time",
-            f"{averaging.factor:.3g}",
-            f"{differential.factor:.3g}",
-        ),
+        (f"factor, {percent(averaging.assurance)} of the time", *(f"{plan.factor:.3g}" for plan in plans)),
         *((f"or with {way.n_gen} of each", f"{way.needed} members", "") for way in averaging.alternatives),
         *((f"or with {way.n_gen}", "", f"{way.needed} held out") for way in differential.alternatives),
     ]
-    lines = [f"G = {averaging.G:g}, n_train = {averaging.n_train}, {100 * averaging.level:.3g} % confidence", ""]
+    lines = [f"G = {averaging.G:g}, n_train = {averaging.n_train}, {percent(averaging.level)} confidence", ""]
     lines += [f"{name:28} {left:>16} {right:>16}".rstrip() for name, left, right in rows]
     lines += ["", f"checking the members' calibration would take about {averaging.n_check} true events held out"]
     lines += wrap(HOW_MEMBERS, 96)
-    return "\n".join(lines + [f"note: {note}" for note in averaging.notes])
+    print("\n".join(lines + [f"note: {note}" for note in averaging.notes]))
+    return 0

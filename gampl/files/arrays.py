@@ -8,13 +8,13 @@ particles; arrays of shape (n,) can be kept as columns.
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import EventFileError, OpenFile, chosen
+from gampl.files.source import EventFileError, Names, OpenFile, chosen
 from gampl.files.tables import Column, Table, further_columns
 from gampl.particles.kinematics import COORDINATES
 
@@ -26,32 +26,23 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of a file of NumPy."""
     layout = source.layout
     with _opened(source) as arrays:
-        name = source.sample or _momenta_name(arrays)
+        shaped = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
+        possible = [*arrays] if len(arrays) == 1 else shaped
+        name = source.sample or (possible[0] if len(possible) == 1 else MOMENTA)
         further = further_columns(layout, arrays)
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
             raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
         words = arrays[PARTICLES][:].ravel() if PARTICLES in arrays else ()
         particles = tuple(layout.particles) or tuple(str(word) for word in words)
         columns = {column: arrays[array] for column, array in further.items()}
-        yield from array_chunks(source, arrays[name], particles, layout.coordinate_names or COORDINATES, columns)
-
-
-def _momenta_name(arrays: Arrays) -> str:
-    numeric = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
-    possible = [*arrays] if len(arrays) == 1 else numeric
-    return possible[0] if len(possible) == 1 else MOMENTA
+        yield from array_chunks(source, arrays[name], particles, layout.coordinate_names or COORDINATES, columns, {})
 
 
 def array_chunks(
-    source: OpenFile,
-    momenta: Any,
-    particles: tuple[str, ...],
-    coordinates: Sequence[str],
-    columns: Arrays | None = None,
-    about: Mapping[str, Any] | None = None,
+    source: OpenFile, momenta: Any, particles: Names, coordinates: Names, columns: Arrays, about: Mapping[str, Any]
 ) -> Iterator[Chunk]:
     """Momenta of shape (n, particles, 4), flattened or not, and columns of shape (n,); names p1, p2, ... if none."""
-    shape, columns = momenta.shape, columns or {}
+    shape = momenta.shape
     is_flat = len(shape) == 2 and shape[1] % 4 == 0
     if not (is_flat or (len(shape) == 3 and shape[2] == 4)) or shape[1] == 0:
         raise source.error(f"momenta have shape {shape}, expected (events, particles, 4) or flattened")
@@ -68,7 +59,7 @@ def array_chunks(
     for rows in source.slices(shape[0]) if shape[0] else [slice(0, 0)]:
         values = np.asarray(momenta[rows]).reshape(-1, n, 4)
         numbers = {name: np.asarray(column[rows]) for name, column in columns.items()}
-        yield Chunk(values, particles, coordinates, source.layout.unit or "GeV", numbers, about or {})
+        yield Chunk(values, particles, coordinates, numbers, about)
 
 
 @contextmanager
@@ -113,23 +104,22 @@ def _columns_of(source: OpenFile, name: str, array: Any) -> dict[str, tuple[str,
 @contextmanager
 def _opened(source: OpenFile) -> Iterator[Arrays]:
     """The arrays of an ``.npz``, or the only one of an ``.npy``."""
-    path, layout = source.path, source.layout
     if source.start(2) != b"PK":
-        if source.sample is not None or layout.weight is not None or layout.keep:
+        if source.sample is not None or source.layout.weight is not None or source.layout.keep:
             raise source.error("holds a single array, expected an .npz file for samples, weights or columns")
-        yield {"": np.load(path, mmap_mode="r", allow_pickle=False)}
+        yield {"": np.load(source.path, mmap_mode="r", allow_pickle=False)}
         return
     with ExitStack() as opened:
         archive = opened.enter_context(zipfile.ZipFile(source.stream))
         names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
         files = {name: opened.enter_context(archive.open(f"{name}.npy")) for name in names}
-        yield {name: _ArrayStream(f"{path}: array {name!r}", cast("BinaryIO", file)) for name, file in files.items()}
+        yield {name: _ArrayStream(f"{source.path}: array {name!r}", file) for name, file in files.items()}
 
 
 class _ArrayStream:
     """An array inside an archive, read from the front a slice after the other."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, file: IO[bytes]) -> None:
         self._name, self._file = name, file
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from gampl.files.source import OpenFile
+from gampl.files.source import Names, OpenFile
 from gampl.files.tables import Column, Table
 
 BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
@@ -103,5 +103,5 @@ def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     return comments, header, first or None
 
 
-def _fields(line: str, separator: str) -> tuple[str, ...]:
+def _fields(line: str, separator: str) -> Names:
     return tuple(field.strip().strip('"') for field in line.strip().split(separator))

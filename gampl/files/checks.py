@@ -1,6 +1,6 @@
 """What files of events must fulfil, the same for every kind."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.files.source import CARTESIAN, UNITS, EventFileError, floats, guarded
+from gampl.files.source import CARTESIAN, UNITS, EventFileError, Layout, Names, floats
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical, wrapped
 
@@ -29,9 +29,8 @@ class Chunk:
     """Some events as a file has them, before any check."""
 
     values: NDArray[Any]  # shape (n, particles, 4), in the type that the file has
-    particles: tuple[str, ...]
-    coordinates: Sequence[str]  # what the four numbers are, one of `COORDINATE_SETS` in any order
-    unit: str = "GeV"  # of energies, momenta and masses
+    particles: Names
+    coordinates: Names  # what the four numbers are, one of `COORDINATE_SETS` in any order
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # further numbers of each event, shape (n,)
     about: Mapping[str, Any] = field(default_factory=dict)  # what the file says about its events
 
@@ -39,28 +38,14 @@ class Chunk:
         return len(self.values)
 
 
-def checked(path: Path, chunks: Iterator[Chunk], absent: bool, check_unit: bool = True) -> Iterator[Events]:
-    """Events of all chunks of a file, see `check`."""
-    first = 0
-    for chunk in guarded(path, chunks, len):
-        yield check(path, first, chunk, absent, check_unit)
-        first += len(chunk)
-
-
 @np.errstate(all="ignore")
-def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool = True) -> Events:
+def check(path: Path, first: int, chunk: Chunk, layout: Layout) -> Events:
     """Events of a chunk in the project's coordinates; `first` is the number of its first event, for errors.
 
-    Raises:
-        EventFileError: If an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
-            unless they may stand for `absent` particles, and with `check_unit` a median pT outside `TYPICAL_PT`.
+    An EventFileError if an event is not one of physical momenta; names it and the particle. Rows of zeros are refused
+    unless the layout has `absent`, and if it has `check_unit` a median pT outside `TYPICAL_PT`.
     """
     values = floats(path, "momenta", chunk.values)
-    if values.shape[1:] != (len(chunk.particles), 4):
-        raise EventFileError(
-            f"{path}: momenta of {', '.join(chunk.particles)} have shape {values.shape},"
-            f" expected (events, {len(chunk.particles)}, 4)"
-        )
 
     def refuse(bad: Any, expected: str) -> None:
         """Raises the error of the first particle that `bad` marks, shape (n, particles)."""
@@ -73,16 +58,16 @@ def check(path: Path, first: int, chunk: Chunk, absent: bool, check_unit: bool =
 
     refuse((~np.isfinite(values)).any(axis=-1), "expected finite numbers")
     missing = (values == 0).all(axis=-1)
-    if not absent:
+    if not layout.absent:
         refuse(missing, "expected a momentum, or Layout(absent=True) if events may lack particles")
     file_type = chunk.values.dtype if chunk.values.dtype.kind == "f" else np.dtype(np.float64)
     precision = float(max(np.finfo(np.float32).eps, np.finfo(file_type).eps))
     momenta = _cylindrical(dict(zip(chunk.coordinates, np.moveaxis(values, -1, 0), strict=True)), refuse, precision)
     momenta[missing] = 0.0
-    momenta[..., [0, 3]] *= UNITS[chunk.unit]
+    momenta[..., [0, 3]] *= UNITS[layout.unit or "GeV"]
     pt, phi, eta, m = np.moveaxis(momenta, -1, 0)
-    if check_unit:
-        _check_unit(path, first, pt, chunk)
+    if layout.check_unit:
+        _check_unit(path, first, pt, chunk.particles, layout.unit or "GeV")
     refuse(
         ~missing & ((pt == 0) | ~(np.abs(eta) <= LARGEST_ETA)),
         f"expected a transverse momentum, and eta within -{LARGEST_ETA:.0f} and {LARGEST_ETA:.0f}",
@@ -129,9 +114,9 @@ def _cylindrical(by_name: Mapping[str, Floats], refuse: Callable[[Any, str], Non
     return np.stack([pt, phi, eta, m], axis=-1)
 
 
-def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
+def _check_unit(path: Path, first: int, pt: Floats, particles: Names, unit: str) -> None:
     """Each particle by itself, as a single one may be in another unit; all together in files of a few events."""
-    by_particle = {particle: pt[pt[:, k] > 0, k] for k, particle in enumerate(chunk.particles)}
+    by_particle = {particle: pt[pt[:, k] > 0, k] for k, particle in enumerate(particles)}
     enough = {name: values for name, values in by_particle.items() if len(values) >= ENOUGH_FOR_A_MEDIAN}
     together = pt[pt > 0]
     if not enough and first == 0 and len(together) >= ENOUGH_TOGETHER:
@@ -141,9 +126,9 @@ def _check_unit(path: Path, first: int, pt: Floats, chunk: Chunk) -> None:
         median = float(np.median(values))
         if low <= median <= high:
             continue
-        fits = [unit for unit in UNITS if low <= median * UNITS[unit] / UNITS[chunk.unit] <= high]
+        fits = [other for other in UNITS if low <= median * UNITS[other] / UNITS[unit] <= high]
         advice = f"unit={' or '.join(map(repr, fits))} would fit" if fits else "no unit fits"
         raise EventFileError(
             f"{path}: events {first} to {first + len(pt) - 1}, {particle}: the median pT is {median:g} GeV if the unit"
-            f" is {chunk.unit}, expected {low:g} to {high:g} GeV; {advice}"
+            f" is {unit}, expected {low:g} to {high:g} GeV; {advice}"
         )

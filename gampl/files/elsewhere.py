@@ -2,9 +2,7 @@
 
 The decompressors of hdf5plugin and the parser of HepMC follow sizes and numbers that a file gives without checking all
 of them, and take Python with them where these are wrong. Here only the process that reads is lost, and the error says
-so.
-
-The other process writes messages of MessagePack, their sizes before them; nothing is pickled.
+so. It writes messages of MessagePack, their sizes before them; nothing is pickled.
 """
 
 import contextlib
@@ -28,11 +26,7 @@ Task = tuple[str, str, str | None, Layout, int]  # function, path, sample, layou
 
 
 def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
-    """What a function of a module yields for a source.
-
-    Raises:
-        EventFileError: What the other process raised, or that it crashed.
-    """
+    """What a module's function yields for a source; an EventFileError for what the other process raised, or a crash."""
     function = f"{read.__module__}:{read.__name__}"
     task: Task = function, str(source.path), source.sample, source.layout, source.rows
     command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
@@ -41,24 +35,22 @@ def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Ite
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
         stream = cast("IO[bytes]", process.stdout)
         try:
-            while (content := stream.read(int.from_bytes(stream.read(SIZE)))) and (message := _decoded(content)):
+            while content := stream.read(int.from_bytes(stream.read(SIZE))):
+                message = msgspec.msgpack.decode(content, type=Message, dec_hook=_array)
+                if message is None:
+                    return
                 if isinstance(message, str):
                     raise EventFileError(message)
                 yield message
-            if not content:
-                raise source.error(
-                    f"the process that read it crashed (status {process.wait()}), expected an undamaged file"
-                )
+            status = process.wait()
+            raise source.error(f"the process that read it crashed (status {status}), expected an undamaged file")
         finally:
             process.kill()
 
 
-def _decoded(content: bytes) -> Message:
-    def array(_: type, parts: tuple[str, list[int], bytes]) -> object:
-        dtype, shape, numbers = parts
-        return np.frombuffer(numbers, dtype=dtype).reshape(shape)
-
-    return msgspec.msgpack.decode(content, type=Message, dec_hook=array)
+def _array(_: type, parts: tuple[str, list[int], bytes]) -> object:
+    dtype, shape, numbers = parts
+    return np.frombuffer(numbers, dtype=dtype).reshape(shape)
 
 
 def _send(message: Message, stream: IO[bytes]) -> None:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from gampl.basics import Floats
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
-from gampl.files.source import EventFileError, OpenFile, chosen, floats, library_calls
+from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, floats, library_calls
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
@@ -50,20 +50,13 @@ def write(
     about: Mapping[str, Any],
     shards: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
-    """Writes samples of events to one file, all or nothing.
+    """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
-    Args:
-        path: Where.
-        samples: Events by the name of their sample: ``train`` and ``holdout``, or ``events``. Or observables alone, by
-            name, shape (n,), NaN where an event has none.
-        process: What was made: ``top_pair``, ``z_jets``.
-        about: Further attributes: strings and numbers as they are, anything else as JSON.
-        shards: By sample, the seeds that its rows come from, in order, with the numbers of events generated and
-            accepted, shape (k, 3).
-
-    Raises:
-        EventFileError: If the events are not what `gampl.files.read` would accept.
-        ValueError: If there is no sample, a name cannot be used, or an attribute is too long or not JSON.
+    A sample may also be observables alone: by name, shape (n,), NaN where an event has none. `process` is what was
+    made, such as ``top_pair``. `about` are further attributes: strings and numbers as they are, anything else as JSON.
+    `shards` are, by sample, the seeds that its rows come from, in order, with the numbers of events generated and
+    accepted, shape (k, 3). An EventFileError if the events are not what `gampl.files.read` would accept; a ValueError
+    if there is no sample, a name cannot be used, or an attribute is too long or not JSON.
     """
     path = Path(path)
     shards = shards or {}
@@ -101,7 +94,7 @@ def _save_events(path: Path, group: Any, events: Events) -> int:
     with np.errstate(over="ignore"):
         momenta = events.momenta.astype("<f4")
         columns = {name: events.columns[name].astype("<f4") for name in sorted(events.columns)}
-    check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns=columns), absent=True)
+    check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns), Layout(absent=True))
     if bad := [name for name in columns if name in (MOMENTA, SHARDS) or not _is_name(name)]:
         raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {bad[0]!r}")
     _save(group, MOMENTA, momenta, coordinates=COORDINATES, units=UNITS, particles=events.particles)
@@ -134,7 +127,7 @@ def _is_name(text: str) -> bool:
     return bool(text) and "/" not in text and not text.startswith(".")
 
 
-def _save(group: Any, name: str, values: NDArray[Any], **attributes: tuple[str, ...]) -> None:
+def _save(group: Any, name: str, values: NDArray[Any], **attributes: Names) -> None:
     filters: dict[str, Any] = {}
     if len(values):  # HDF5 has no chunks of nothing
         chunks = (min(len(values), ROWS_PER_CHUNK), *values.shape[1:])
@@ -253,7 +246,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _words(where: str, dataset: Any, attribute: str) -> tuple[str, ...]:
+def _words(where: str, dataset: Any, attribute: str) -> Names:
     words = dataset.attrs.get(attribute)
     if not isinstance(words, np.ndarray) or words.ndim != 1:
         raise EventFileError(f"{where}: expected {MOMENTA!r} to have the attribute {attribute!r}, a list of words")

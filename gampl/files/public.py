@@ -56,17 +56,15 @@ def _chunks(source: OpenFile, array: Any, name: re.Match[str]) -> Iterator[Chunk
     particles = TOP_DECAYS + tuple(f"j{k}" for k in range(1, int(name[1]) + 1))
     if len(array.shape) != 2:
         raise source.error(f"top pairs have shape {array.shape}, expected (events, {4 * len(particles)})")
-    return array_chunks(source, array, particles, CARTESIAN, about={"process": "top_pair"})
+    return array_chunks(source, array, particles, CARTESIAN, {}, {"process": "top_pair"})
 
 
 def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> Iterator[Events]:
     """Yields the same events of a file, whose SHA-256 must be the one that was recorded at its first use.
 
     The record is ``<name>.sha256``, which ``sha256sum -c`` understands, in a folder or next to the file. It is made
-    once the first events have been read: no damaged download is remembered.
-
-    Raises:
-        EventFileError: If the file is not the one that was recorded, or the record cannot be read or written.
+    once the first events have been read: no damaged download is remembered. An EventFileError if the file is not the
+    one that was recorded, or the record cannot be read or written.
     """
     record = (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
     status = path.stat()

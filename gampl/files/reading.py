@@ -1,7 +1,7 @@
 """One way to read files of events, whatever their kind: as events of particles, or as named columns."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gampl.files import public, tables
-from gampl.files.checks import Chunk, checked
-from gampl.files.source import EventFileError, Layout, OpenFile, Part, floats, guarded
+from gampl.files import elsewhere, public, tables
+from gampl.files.checks import Chunk, check
+from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded
 from gampl.particles.events import Events
 
 Batch = dict[str, NDArray[Any]]
@@ -33,11 +33,9 @@ class Kind(NamedTuple):
 
 KINDS = {
     "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="arrow:text_table", has_samples=False),
-    "numpy": Kind(
-        (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), table="arrays:table", chunks="arrays:chunks"
-    ),
-    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), table="arrow:parquet_table", has_samples=False),
-    "root": Kind((b"root",), (".root",), table="root:table"),
+    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False),
+    "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
     "hdf5": Kind(
         (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
@@ -56,72 +54,50 @@ ROWS = 250_000  # of columns that are read at a time
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EventFile(OpenFile):
-    """A file that `open_file` opens.
+    """A file that `open_file` opens."""
 
-    Attributes:
-        kind: One of `KINDS`.
-        holds_particles: Whether to read it as events of particles: it always holds these, or a layout was given.
-    """
-
-    kind: str
-    holds_particles: bool
+    kind: str  #: one of `KINDS`
+    holds_particles: bool  #: whether it is read as events of particles: it always holds these, or a layout was given
 
     def events(self, batch: int = 100_000, checksums: Path | str | None = None) -> Iterator[Events]:
         """Events of particles, see `batches`."""
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
-        kind, is_ours = KINDS[self.kind], self.kind == "gampl"
+        kind = KINDS[self.kind]
         if checksums is not None and not kind.has_checksum:
             raise self.error(f"files of kind {self.kind!r} have no checksums, expected no folder, got '{checksums}'")
-        chunks = replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED))._chunks()
-        events = checked(self.path, chunks, is_ours or self.layout.absent, self.layout.check_unit)
-        events = regrouped(events, batch)
-        if kind.has_checksum:
-            events = public.verified(self.path, checksums, events)
-        return events if is_ours else self._some(events, len)
+        events = regrouped(replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED))._checked(), batch)
+        return public.verified(self.path, checksums, events) if kind.has_checksum else events
 
     def columns(self, names: Sequence[str], labels: Sequence[str] = ()) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
 
-        Of files of particles these are the further numbers of the events, such as weights.
-
-        Args:
-            names: Which columns.
-            labels: Those whose entries are only told apart, such as the member of each event. They may be texts, and
-                come as they are.
-
-        Raises:
-            EventFileError: If the file is damaged, has no rows or lacks a column; says which, and what there is.
+        Of files of particles these are the further numbers of the events, such as weights. Entries of `labels` are only
+        told apart, such as the member of each event: they may be texts, and come as they are. An EventFileError if the
+        file is damaged, has no rows or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
         read = source._table_columns if KINDS[self.kind].table else source._event_columns
         parts = read(list(dict.fromkeys(names)))
-        return self._some(guarded(self.path, parts, _length, "rows"), _length)
+        return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
 
-    def _some(self, parts: Iterator[Part], length: Callable[[Part], int]) -> Iterator[Part]:
-        """The same parts, if there is anything in them."""
-        n = 0
-        for part in parts:
-            n += length(part)
-            if n:
-                yield part
-        if n == 0:
-            raise self.error("holds no events, expected at least one")
+    def _checked(self) -> Iterator[Events]:
+        """Events of particles, as many at a time as the file is read in."""
+        first = 0
+        for chunk in guarded(self.path, self._chunks(), len, may_be_empty=self.kind == "gampl"):
+            yield check(self.path, first, chunk, self.layout)
+            first += len(chunk)
 
     def _chunks(self) -> Iterator[Chunk]:
         kind = KINDS[self.kind]
         if not kind.chunks:
             with _function(kind.table)(self) as table:
                 yield from tables.chunks(self, table)
-        elif kind.may_crash:
-            from gampl.files import elsewhere
-
-            yield from elsewhere.chunks(_function(kind.chunks), self)
         else:
-            yield from _function(kind.chunks)(self)
+            read = _function(kind.chunks)
+            yield from elsewhere.chunks(read, self) if kind.may_crash else read(self)
 
     def _table_columns(self, names: Sequence[str]) -> Iterator[Batch]:
-        """Columns of a table."""
         with _function(KINDS[self.kind].table)(self) as table:
             if missing := [name for name in names if name not in table.columns]:
                 raise self.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
@@ -134,12 +110,12 @@ class EventFile(OpenFile):
                 }
 
     def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:
-        """Columns of events of particles."""
         for events in self.events(self.rows):
             if missing := [name for name in names if name not in events.columns]:
                 existing = ", ".join(events.columns) or "none"
                 raise self.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
-            yield {name: events.columns[name] for name in names}
+            if len(events):
+                yield {name: events.columns[name] for name in names}
 
 
 @contextmanager
@@ -153,6 +129,9 @@ def open_file(
 ) -> Iterator[EventFile]:
     """Opens a file, to be read as events of particles or as columns.
 
+    An EventFileError if the file is empty or of no known kind, or an argument does not fit its kind; a
+    FileNotFoundError if there is no such file, and a ValueError if there is no such kind.
+
     Args:
         path: The file.
         kind: One of `KINDS`; left out, the file's first bytes decide, then its ending.
@@ -160,11 +139,6 @@ def open_file(
             out where there is only one.
         layout: How the file names its particles, for files that do not say it themselves.
         names: Names of the columns, for files that do not say them: text without a header, arrays.
-
-    Raises:
-        EventFileError: If the file is empty or of no known kind, or an argument does not fit its kind.
-        FileNotFoundError: If there is no such file.
-        ValueError: If there is no such kind.
     """
     path = Path(path)
     if kind is not None and kind not in KINDS:
@@ -175,15 +149,9 @@ def open_file(
             raise EventFileError(f"{path}: files of kind {kind!r} say themselves what they hold, expected no layout")
         if sample is not None and not KINDS[kind].has_samples:
             raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
-        yield EventFile(
-            path=path,
-            stream=stream,
-            sample=sample,
-            layout=layout or Layout(),
-            names=tuple(names),
-            kind=kind,
-            holds_particles=layout is not None or not KINDS[kind].table,
-        )
+        holds_particles = layout is not None or not KINDS[kind].table
+        layout = layout or Layout(absent=kind == "gampl")
+        yield EventFile(path, stream, sample, layout, tuple(names), kind=kind, holds_particles=holds_particles)
 
 
 def batches(
@@ -191,19 +159,14 @@ def batches(
 ) -> Iterator[Events]:
     """Events of a file, a batch at a time, so that the file may be larger than memory.
 
+    Each is checked before it is handed out: an EventFileError says which entry is damaged, or not what it should be.
+    Momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl`` may have no events, which makes one empty batch.
+
     Args:
         path: The file.
         checksums: Folder for the checksum of a public file; left out, it is kept next to the file.
         batch: Events in each batch but the last.
-        options: ``kind``, ``sample`` and ``layout``, see `open_file`.
-
-    Yields:
-        Batches, each checked before it is handed out; momenta are (pT, phi, eta, m), in GeV. Files of kind ``gampl``
-        may have no events, which makes one empty batch.
-
-    Raises:
-        EventFileError: If the file is damaged, or not what it should be; says which file, which entry, and what was
-            expected. Other errors are those of `open_file`.
+        options: ``kind``, ``sample`` and ``layout``; see `open_file`, also for further errors.
     """
     with open_file(path, **options) as file:
         yield from file.events(batch, checksums)
@@ -217,22 +180,15 @@ def read(path: Path | str, **options: Any) -> Events:
 def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
     """The same events in batches of a given size, only the last one smaller; one empty batch if there are no events."""
     waiting: list[Events] = []
-    n_waiting, is_first = 0, True
+    is_first = True
     for part in parts:
         waiting.append(part)
-        n_waiting += len(part)
-        if n_waiting >= batch:
+        if (n := sum(map(len, waiting))) >= batch:
             joined = Events.concatenate(waiting) if len(waiting) > 1 else part
-            n_waiting %= batch
-            is_first, n_whole = False, len(joined) - n_waiting
-            yield from (joined[start : start + batch] for start in range(0, n_whole, batch))
-            waiting = [joined[n_whole:]]
-    if n_waiting or (waiting and is_first):
+            yield from (joined[start : start + batch] for start in range(0, n - n % batch, batch))
+            is_first, waiting = False, [joined[n - n % batch :]]
+    if any(map(len, waiting)) or (waiting and is_first):
         yield Events.concatenate(waiting)
-
-
-def _length(batch: Batch) -> int:
-    return len(next(iter(batch.values())))
 
 
 def _function(name: str) -> Any:

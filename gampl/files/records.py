@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyhepmc
@@ -12,23 +12,17 @@ from numpy.typing import NDArray
 
 from gampl.basics import Floats
 from gampl.files.checks import Chunk
-from gampl.files.source import CARTESIAN, UNITS, OpenFile
+from gampl.files.source import CARTESIAN, UNITS, Names, OpenFile
 from gampl.files.tables import WEIGHT, Column, Entries, gathered
 
 Ids = tuple[int, ...]
+# final-state particles of one event: PDG ids, (k,); (E, px, py, pz), (k, 4); and the event's weights
+Record = tuple[NDArray[np.int64], Floats, dict[str, float]]
 FINAL = 1
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
 _PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
 _PDG_NAMES |= dict(enumerate(("e-", "nu_e", "mu-", "nu_mu", "tau-", "nu_tau"), start=11))
 _PDG_NAMES |= dict(enumerate(("g", "gamma", "Z", "W+", "H"), start=21))
-
-
-class Record(NamedTuple):
-    """Final-state particles of one event."""
-
-    ids: NDArray[np.int64]  # PDG ids, shape (k,)
-    momenta: Floats  # (E, px, py, pz), shape (k, 4)
-    columns: dict[str, float]  # numbers of the event, its weight among them
 
 
 def lhe_chunks(source: OpenFile) -> Iterator[Chunk]:
@@ -52,11 +46,9 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
                 f" expected the {event.eventinfo.nparticles} that its first line says"
             )
         final = [particle for particle in event.particles if particle.status == FINAL]
-        yield Record(
-            np.array([p.id for p in final], dtype=np.int64),
-            np.array([(p.e, p.px, p.py, p.pz) for p in final], dtype=np.float64).reshape(-1, 4),
-            _weights(source, number, event.weights, event.eventinfo.weight),
-        )
+        ids = np.array([p.id for p in final], dtype=np.int64)
+        momenta = np.array([(p.e, p.px, p.py, p.pz) for p in final], dtype=np.float64).reshape(-1, 4)
+        yield ids, momenta, _weights(source, number, event.weights, event.eventinfo.weight)
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
@@ -72,7 +64,7 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
         scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
-        yield Record(particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal))
+        yield particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal)
         n_read += 1
     # the library takes what it cannot read for the file's end
     n_events, has_ended = 0, False
@@ -92,7 +84,7 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     some = next(parts, None)
     if some is None:
         return
-    ids = _source_ids(source) or tuple((int(pdg_id),) for pdg_id in some[0].ids)
+    ids = _source_ids(source) or tuple((int(pdg_id),) for pdg_id in some[0][0])
     if not ids:
         raise source.error("event 0 has no final-state particles, expected some")
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
@@ -116,15 +108,14 @@ def _source_ids(source: OpenFile) -> tuple[Ids, ...]:
 def _entries(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Iterator[Entries]:
     """Lists of the particles with some ids, and weights, of some events at a time."""
     for records in parts:
-        ids = np.concatenate([record.ids for record in records])
-        momenta = np.concatenate([record.momenta for record in records])
-        events = np.repeat(np.arange(len(records)), [len(record.ids) for record in records])
+        ids_of, momenta_of, weights = zip(*records, strict=True)
+        ids, momenta = np.concatenate(ids_of), np.concatenate(momenta_of)
+        events = np.repeat(np.arange(len(records)), list(map(len, ids_of)))
         lists = {}
         for some in dict.fromkeys(particles):
             of_these = np.isin(ids, some)
             lists[some] = Column(momenta[of_these], np.bincount(events[of_these], minlength=len(records)))
-        names = records[0].columns  # those of all others, too
-        yield lists, {name: np.array([record.columns[name] for record in records]) for name in names}
+        yield lists, {name: np.array([of_event[name] for of_event in weights]) for name in weights[0]}
 
 
 def _has_named_weights(source: OpenFile) -> bool:
@@ -141,7 +132,7 @@ def _weights(source: OpenFile, event: int, named: dict[str, Any], nominal: float
     return {WEIGHT: float(nominal if layout.weight is None else named[layout.weight]), **kept}
 
 
-def pdg_names(pdg_ids: Sequence[int]) -> tuple[str, ...]:
+def pdg_names(pdg_ids: Sequence[int]) -> Names:
     """Different names for PDG ids, such as ``mu-`` and ``t~``, or ``pdg211``; those that repeat are numbered."""
     names = []
     for pdg_id in pdg_ids:

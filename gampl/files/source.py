@@ -21,6 +21,7 @@ UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 # the ids that most analyses call a jet at parton level: light quarks, b quarks and gluons
 JET = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 21)
 
+Names = tuple[str, ...]
 Part = TypeVar("Part")
 
 
@@ -31,6 +32,8 @@ class EventFileError(ValueError):
 @dataclass(frozen=True)
 class Layout:
     """What a file of events does not say itself: how it names its particles. Every field may be left out.
+
+    A ValueError if a field is not one of its choices, or particles and sources differ in number.
 
     Args:
         particles: Names of the particles, in the order that events shall have them. Left out, they come from the file:
@@ -50,9 +53,6 @@ class Layout:
         absent: Whether events may lack particles, the last of a collection or rows of zeros in an array.
         further: Whether events may have more entries in a collection, or particles of an id, than are taken.
         check_unit: Whether typical transverse momenta outside `checks.TYPICAL_PT` are refused as a wrong unit.
-
-    Raises:
-        ValueError: If a field is not one of its choices, or particles and sources differ in number.
     """
 
     particles: Sequence[str] = ()
@@ -86,7 +86,7 @@ class Layout:
             raise ValueError(f"coordinates must be {choices}, in any order, got {self.coordinates!r}")
 
     @property
-    def coordinate_names(self) -> tuple[str, ...]:
+    def coordinate_names(self) -> Names:
         """Coordinates in the project's spelling, in the order of the file; none if they were left out."""
         names = () if self.coordinates is None else self.coordinates.split(",")
         return tuple(SPELLINGS.get(name.strip().lower(), name) for name in names)
@@ -100,7 +100,7 @@ class OpenFile:
     stream: IO[bytes]
     sample: str | None = None  # which of its samples to read; None for the only one
     layout: Layout = field(default_factory=Layout)
-    names: tuple[str, ...] = ()  # of its columns, if it does not say them
+    names: Names = ()  # of its columns, if it does not say them
     labels: Collection[str] = ()  # columns that may hold texts
     rows: int = 100_000  # most events to read at a time
 
@@ -125,7 +125,7 @@ class OpenFile:
         content.seek(0)
         return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
 
-    def column_names(self, n: int, own: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def column_names(self, n: int, own: Names = ()) -> Names:
         """Names of its n columns: those that it was opened with, its own, or x1, x2 and so on."""
         names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
@@ -176,13 +176,17 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
         raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({reason})") from error
 
 
-def guarded(path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events") -> Iterator[Part]:
-    """Yields the same parts of a file, which have some entries each; they are read within `library_calls`."""
-    first = 0
+def guarded(
+    path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events", may_be_empty: bool = False
+) -> Iterator[Part]:
+    """Yields the same parts of a file, which have some entries together; they are read within `library_calls`."""
+    n = 0
     while True:
-        with library_calls(path, f"read the {what} from number {first} on"):
+        with library_calls(path, f"read the {what} from number {n} on"):
             part = next(parts, None)
         if part is None:
-            return
+            break
         yield part
-        first += length(part)
+        n += length(part)
+    if n == 0 and not may_be_empty:
+        raise EventFileError(f"{path}: holds no events, expected at least one")

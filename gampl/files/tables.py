@@ -3,14 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, OpenFile
+from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
 WEIGHT = "weight"
 
@@ -33,30 +33,22 @@ Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles b
 
 
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
-    """Momenta, from the columns that hold the coordinates of particles.
-
-    Raises:
-        EventFileError: If columns are missing or do not go together, or an event has too few or too many particles.
-    """
+    """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
     numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
     sources, coordinates, columns_of = _locate(file, numeric)
     further = further_columns(file.layout, numeric)
     if bad := [name for name in further.values() if numeric.get(name, True)]:
         raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(numeric)}")
-    needed = dict.fromkeys([*(name for four in columns_of.values() for name in four), *further.values()])
-    entries: Iterator[Entries] = (
-        (
-            {source: _stacked(file, four, columns) for source, four in columns_of.items()},
-            {name: columns[column].numbers for name, column in further.items()},
-        )
-        for columns in table.read(list(needed))
-    )
-    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries)
+
+    def entries() -> Iterator[Entries]:
+        for columns in table.read(list(dict.fromkeys(chain(*columns_of.values(), further.values())))):
+            particles = {source: _stacked(file, four, columns) for source, four in columns_of.items()}
+            yield particles, {name: columns[column].numbers for name, column in further.items()}
+
+    return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries())
 
 
-def _locate(
-    file: OpenFile, columns: Mapping[str, bool]
-) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[str, ...]]]:
+def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, dict[str, Names]]:
     """For each particle its source, the coordinates, and for each source the columns that hold these."""
     layout = file.layout
     pattern = re.escape(layout.column).replace(re.escape("{particle}"), "(?P<particle>.+)")
@@ -113,18 +105,12 @@ def _stacked(file: OpenFile, four: Sequence[str], columns: Mapping[str, Column])
 
 
 def gathered(
-    file: OpenFile,
-    particles: tuple[str, ...],
-    sources: Sequence[Any],
-    coordinates: Sequence[str],
-    parts: Iterator[Entries],
+    file: OpenFile, particles: Names, sources: Sequence[Any], coordinates: Names, parts: Iterator[Entries]
 ) -> Iterator[Chunk]:
     """Each particle of an event: the next entry, each time that its source occurs, of the source's list.
 
-    Hardest entries come first unless the layout wants the file's order; zeros stand for those that are absent.
-
-    Raises:
-        EventFileError: If there are fewer or more entries than particles, and the layout does not allow for it.
+    Hardest entries come first unless the layout wants the file's order; zeros stand for those that are absent. An
+    EventFileError if there are fewer or more entries than particles, and the layout does not allow for it.
     """
     ranks = [sources[:k].count(source) for k, source in enumerate(sources)]
     first = 0
@@ -134,11 +120,11 @@ def gathered(
             for source, column in entries.items()
         }
         values = np.stack([taken[source][:, rank] for source, rank in zip(sources, ranks, strict=True)], axis=1)
-        yield Chunk(values, particles, coordinates, file.layout.unit or "GeV", columns)
+        yield Chunk(values, particles, coordinates, columns)
         first += len(values)
 
 
-def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coordinates: Sequence[str]) -> NDArray[Any]:
+def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coordinates: Names) -> NDArray[Any]:
     """The first n entries of each event, shape (events, n, 4); the events are numbered from `first` on."""
     layout, (entries, counts) = file.layout, column
     if counts is None:

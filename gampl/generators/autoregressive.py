@@ -13,25 +13,12 @@ from gampl.generators.transformer_block import Block, normalised
 
 FEW_TOKENS = 8  # up to which attention is written out
 
-KeysValues = tuple[Tensor, Tensor]  # each (batch, tokens so far, width)
-
 
 class AutoregressiveTransformer(nn.Module):
     """Density p(x_1) p(x_2|x_1) ... of Gaussian mixtures whose parameters a transformer predicts, Eqs. (6)-(8).
 
     Every parameter sits in a plain `nn.Linear` (the positions are columns of `embed`), because zuko's local
-    reparameterization sees no others.
-
-    Conditions are further inputs of each token.
-
-    Shapes:
-        log_prob: (..., d), (..., c) -> (...)
-
-    Args:
-        features: Dimensions d of an event.
-        size: Width, blocks, heads and components.
-        conditions: Numbers c of each event that are not generated.
-        generator: Random stream of the initial weights.
+    reparameterization sees no others. An event has d features and is told c conditions, further inputs of each token.
     """
 
     dtype = torch.float32
@@ -67,14 +54,6 @@ class AutoregressiveTransformer(nn.Module):
         mixtures, _ = self._predict(tokens, condition, first=0)
         return mixtures.log_prob(x).sum(-1)
 
-    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draws the uniform and the normal numbers that n events are made of: (n, d) each."""
-        # on the generator's device, so that a GPU draws the same events as the CPU
-        weight, shape, device = self.embed.weight, (n, self.features), generator.device
-        uniform = torch.rand(shape, generator=generator, device=device, dtype=weight.dtype)
-        normal = torch.randn(shape, generator=generator, device=device, dtype=weight.dtype)
-        return uniform.to(weight.device), normal.to(weight.device)
-
     @torch.no_grad()
     def transform(self, uniform: Tensor, normal: Tensor, condition: Tensor | None = None) -> Tensor:
         """Turns d uniform and d standard normal numbers per event into events: (n, d), (n, d), (n, c) -> (n, d)."""
@@ -99,15 +78,12 @@ class AutoregressiveTransformer(nn.Module):
         return x, mixture
 
     def _predict(
-        self, tokens: Tensor, condition: Tensor | None = None, *, first: int, past: list[KeysValues] | None = None
-    ) -> tuple[Mixture, list[KeysValues]]:
-        """Predicts the coordinate after each token: (..., T), (..., c) -> mixtures (..., T, K), keys and values.
+        self, tokens: Tensor, condition: Tensor | None = None, *, first: int, past: list[Tensor] | None = None
+    ) -> tuple[Mixture, list[Tensor]]:
+        """Predicts the coordinate after each token: (..., T), (..., c) -> mixtures (..., T, K).
 
-        Args:
-            tokens: Coordinates number first, first + 1, ... of the events.
-            condition: The same for all tokens of an event.
-            first: Place of the first of these tokens.
-            past: Keys and values of the tokens before, as returned by the call for these.
+        The tokens are coordinates number first, first + 1, ... of the events. `past` is what the call for the tokens
+        before has returned with their mixtures: keys and values in each block, (..., S, 2 width).
         """
         count = tokens.shape[-1]
         places = torch.eye(self.features, dtype=tokens.dtype, device=tokens.device)[first : first + count]
@@ -115,23 +91,20 @@ class AutoregressiveTransformer(nn.Module):
         if condition is not None:
             inputs.append(condition.unsqueeze(-2).expand(*tokens.shape, condition.shape[-1]))
         h = self.embed(torch.cat(inputs, -1))  # (..., T, width)
-        seen: list[KeysValues] = []
+        seen: list[Tensor] = []
 
         def attention(of_tokens: Tensor) -> Tensor:
-            query, key, value = of_tokens.chunk(3, dim=-1)  # (..., T, width)
-            if past:
-                key, value = map(_append, past[len(seen)], (key, value))
-            seen.append((key, value))
+            query, new = of_tokens.tensor_split((h.shape[-1],), dim=-1)  # (..., T, width), (..., T, 2 width)
+            if past:  # the start token's batch of one is spread over the new batch
+                before = past[len(seen)]
+                new = torch.cat([before.expand(*new.shape[:-2], *before.shape[-2:]), new], dim=-2)
+            seen.append(new)
+            key, value = new.chunk(2, dim=-1)
             return _attention(query, key, value, self.heads)
 
         for block in self.blocks:
             h = block(h, attention)
         return Mixture.from_raw(self.head(normalised(h))), seen
-
-
-def _append(past: Tensor, new: Tensor) -> Tensor:
-    """Appends along the tokens; the start token's batch of one is spread over the new batch."""
-    return torch.cat([past.expand(*new.shape[:-2], *past.shape[-2:]), new], dim=-2)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:

@@ -47,11 +47,6 @@ class Spline(nn.Module):
             log_density: Tensor = self.flow(condition).log_prob(x)
         return log_density
 
-    def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
-        """Draws normal numbers, (n, d)."""
-        normal = torch.randn(n, self.features, generator=generator, device=generator.device)
-        return (normal.to(next(self.parameters()).device),)
-
     @torch.no_grad()
     def transform(self, normal: Tensor, condition: Tensor | None = None) -> Tensor:
         """Turns standard normal numbers into events: (n, d), (n, c) -> (n, d)."""
@@ -82,13 +77,9 @@ class Plain(Coordinates):
 
 
 class Density(Generator):
-    """An explicit density of network coordinates.
+    """A generator with an explicit density of network coordinates, `AutoregressiveTransformer` or `Spline`.
 
-    Args:
-        coordinates: Map from events to network coordinates and back, `Coordinates` or `Plain`.
-        density: Of the coordinates, `AutoregressiveTransformer` or `Spline`, for d features.
-        x: Network coordinates of the training events, (n, d), if they are to be standardised.
-        condition: That of the training events, see `Generator`.
+    The coordinates are standardised if those of the training events are handed over: x, (n, d).
     """
 
     density: Any
@@ -116,9 +107,12 @@ class Density(Generator):
         return -log_density
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Draws what the density makes events of: (n, d) each."""
-        numbers: tuple[Tensor, ...] = self.density.latent(n, generator)
-        return numbers
+        """Draws the `numbers` that the density makes events of: (n, d) each."""
+        draws: dict[str, Any] = {"uniform": torch.rand, "normal": torch.randn}
+        # on the generator's device, so that a GPU draws the same events as the CPU
+        shape, like = (n, self.density.features), next(self.density.parameters())
+        options = {"generator": generator, "device": generator.device, "dtype": like.dtype}
+        return tuple(draws[kind](shape, **options).to(like.device) for kind in self.density.numbers)
 
     @torch.no_grad()
     def generate(self, condition: Tensor | None, *latent: Tensor) -> Tensor:

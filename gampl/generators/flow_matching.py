@@ -9,6 +9,7 @@ per coordinate is the velocity of Eq. (40) for the density as a whole (Lipman et
 take the shorter way around.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,14 +24,10 @@ from gampl.particles.coordinates import Coordinates, wrapped
 
 
 class FlowMatching(Generator):
-    """A generator of events by conditional flow matching.
+    """A generator of events by conditional flow matching; the base is its latent distribution at t = 1.
 
-    Args:
-        coordinates: Map from events to network coordinates and back.
-        velocity: Network (x, t, condition) -> dx/dt with shapes (n, d), (n,), (n, c) -> (n, d).
-        base: Latent distribution at t = 1.
-        solver: How `stream` and `log_prob` solve the differential equation.
-        condition: That of the training events, see `Generator`.
+    The velocity is a network (x, t, condition) -> dx/dt: (n, d), (n,), (n, c) -> (n, d). The solver is the one of
+    `stream`, and of `log_prob` by default.
     """
 
     batch_size = 4096  # on a CPU larger ones are no faster
@@ -67,14 +64,12 @@ class FlowMatching(Generator):
     @torch.no_grad()
     def transport(self, x: Tensor, solver: Solver | None = None, condition: Tensor | None = None) -> Tensor:
         """Carries latent events at t = 1 to network coordinates of events at t = 0: (n, d), (n, c) -> (n, d)."""
-        solver, context = solver or self.solver, self.standardised_condition(condition)
-        times = torch.tensor([1.0, 0.0], dtype=x.dtype, device=x.device)
+        context = self.standardised_condition(condition)
 
         def rate_at(t: Tensor, x: Tensor) -> Tensor:
             return _compiled_rate(self.velocity, wrapped(x, self.coordinates.angles), t.expand(len(x)), context)
 
-        end = odeint(rate_at, x, times, method=solver.method, options=_steps(solver))[-1]
-        return wrapped(end, self.coordinates.angles)
+        return wrapped(_solve(rate_at, x, (1.0, 0.0), solver or self.solver)[-1], self.coordinates.angles)
 
     def latent(self, n: int, generator: torch.Generator) -> tuple[Tensor]:
         """Draws n latent events: (n, d)."""
@@ -106,8 +101,7 @@ class FlowMatching(Generator):
         """
         if probes is not None and generator is None:
             raise ValueError("probes are random: log_prob needs a generator for them")
-        solver, context = solver or self.solver, self.standardised_condition(condition)
-        x = self.coordinates.to_network(events)
+        x, context = self.coordinates.to_network(events), self.standardised_condition(condition)
         if probes is None:
             directions, weight = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1), 1.0  # (d, 1, d)
         else:
@@ -124,9 +118,7 @@ class FlowMatching(Generator):
                     divergence = divergence + (gradient * e).sum(-1)
             return v.detach(), weight * divergence.detach()
 
-        times = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
-        start = (x, torch.zeros_like(x[:, 0]))
-        path, change = odeint(rate_at, start, times, method=solver.method, options=_steps(solver))
+        path, change = _solve(rate_at, (x, torch.zeros_like(x[:, 0])), (0.0, 1.0), solver or self.solver)
         latent = wrapped(path[-1], self.coordinates.angles)
         return self.base.log_prob(latent) + change[-1] + self.coordinates.log_jacobian(x)
 
@@ -141,11 +133,10 @@ def rate(velocity: nn.Module, x: Tensor, t: Tensor, context: Tensor | None) -> T
 _compiled_rate = Compiled(rate)
 
 
-def _steps(solver: Solver) -> dict[str, Any]:
-    """What makes torchdiffeq take that many steps; a step size of 1 / steps gives one more where it rounds."""
-
-    def grid(_: object, __: Tensor, times: Tensor) -> Tensor:
-        begin, end = times[[0, -1]].tolist()
-        return torch.linspace(begin, end, solver.steps + 1, dtype=times.dtype, device=times.device)
-
-    return {"grid_constructor": grid}
+def _solve(rate_at: Callable[..., Any], start: Any, span: tuple[float, float], solver: Solver) -> Any:
+    """What starts at the beginning of a span of t, there and at its end: a tensor or a tuple of tensors."""
+    x = start[0] if isinstance(start, tuple) else start
+    # torchdiffeq's own grid from a step size of 1 / steps has a step more where that rounds
+    grid = torch.linspace(*span, solver.steps + 1, dtype=x.dtype, device=x.device)
+    options = {"grid_constructor": lambda *_: grid}
+    return odeint(rate_at, start, torch.tensor(span).to(x), method=solver.method, options=options)

@@ -13,12 +13,9 @@ from gampl.particles.coordinates import Coordinates
 class Generator(nn.Module):
     """A generator of events; what is random is drawn apart from what is computed, so that this can be divided.
 
-    Conditions are numbers of each event that it is told and does not generate, (n, c). They are standardised with
-    those of the training events. Without any (c = 0, or None) they are left out of all that is computed.
-
-    Args:
-        coordinates: Map from events to network coordinates and back.
-        condition: Those of the training events, (n_train, c).
+    The coordinates map events to network coordinates and back. Conditions are numbers of each event that it is told and
+    does not generate, (n, c). They are standardised with those of the training events, (n_train, c). Without any
+    (c = 0, or None) they are left out of all that is computed.
     """
 
     batch_size: int  # of `stream` by default
@@ -81,14 +78,8 @@ class Generator(nn.Module):
         """Yields n events in batches of ``(batch_size, *event_shape)``, the last one may be shorter.
 
         The first events do not depend on n, but on the batch size. Events that a flow's solver lost are not finite;
-        whoever counts events counts them.
-
-        Args:
-            n: How many.
-            generator: Source of the latent events.
-            batch_size: Events of a batch.
-            divider: How many of them are computed together, which makes no difference beyond round-off.
-            condition: That of each event, (n, c), if the generator has conditions.
+        whoever counts events counts them. The divider says how many are computed together, which makes no difference
+        beyond round-off.
 
         Raises:
             ValueError: If n or batch_size is not positive, or the conditions are not those of n events.

@@ -50,13 +50,11 @@ def sums_in_order(x: Tensor) -> AbstractContextManager[Any]:
 
 
 class Compiled:
-    """A function of a network and tensors that inductor compiles on a GPU, once for all networks alike.
+    """A function of a module and tensors that inductor compiles on a GPU, once for all networks alike.
 
-    Where it cannot, the function is called as it is, and a warning says so. It is not tried for a module whose
-    `compiles` is false, nor where the same bits are wanted on each run.
-
-    Args:
-        function: Takes a module, then tensors of always the same shapes for modules of the same kind and size.
+    The tensors have always the same shapes for modules of the same kind and size. Where inductor cannot, the function
+    is called as it is, and a warning says so. It is not tried for a module whose `compiles` is false, nor where the
+    same bits are wanted on each run.
     """
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
@@ -103,12 +101,9 @@ def warm_up(work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> No
 
 
 class Graph:
-    """Work on tensors of always the same shapes as one CUDA graph: a single launch, whatever it consists of.
+    """Work on inputs of always the same shapes as one CUDA graph: a single launch, whatever it consists of.
 
-    Args:
-        work: What is to be done with inputs; it may change its state in place, and never looks at a number.
-        inputs: Tensors of the shapes to come.
-        state: All tensors that `work` changes.
+    The work may change its state in place, which must have all tensors that it changes, and never looks at a number.
     """
 
     def __init__(self, work: Work, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> None:

@@ -24,17 +24,11 @@ def make_generator(
     delta_r_min: float | None = None,
     solver: Solver | None = None,
 ) -> Generator:
-    """An untrained generator of events with coordinates; initial weights depend on seed and member.
+    """An untrained generator of events with coordinates; initial weights depend on the seed and the member's number.
 
-    Args:
-        size: Kind and size of its network.
-        coordinates: Map from events to network coordinates and back.
-        x: Network coordinates of the training events (n_train, d), which they are standardised with.
-        condition: What is known of each training event, (n_train, c), and not to be generated.
-        seed: Of the initial weights.
-        member: Number in the ensemble.
-        delta_r_min: Smallest distance of two jets, for a flow that starts from jets that pass the cuts.
-        solver: For flows, see `gampl.generators.flow_matching`.
+    It learns its standardisation from network coordinates x of the training events, (n_train, d), and from what is
+    known of each of them and not to be generated, the condition, (n_train, c). Only a flow uses the smallest distance
+    of two jets, if it starts from jets that pass the cuts, and the solver, when it generates and for its density.
     """
     conditions = 0 if condition is None else condition.shape[1]
     if not size.is_flow:
@@ -42,7 +36,7 @@ def make_generator(
         stream = torch_generator(seed, "weights", member)
         density = kind(coordinates.d, size, conditions=conditions, generator=stream)
         if isinstance(coordinates, Columns):
-            return RowGenerator(coordinates, density, condition)
+            return RowGenerator(coordinates, density, condition=condition)
         return Density(coordinates, density, None if isinstance(coordinates, Plain) else x, condition)
 
     from gampl.generators.flow_matching import FlowMatching  # its libraries are for flows only

@@ -17,10 +17,7 @@ _SAYINGS = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "DefaultC
 class Divider:
     """How many events are worked on at once: all, until the memory does not suffice, and from then on half as many.
 
-    What is random must be drawn before, so that it does not depend on the division.
-
-    Args:
-        label: What the work is called in messages.
+    What is random must be drawn before, so that it does not depend on the division. Messages call the work `label`.
     """
 
     def __init__(self, label: str) -> None:
@@ -28,11 +25,9 @@ class Divider:
         self.limit: int | None = None
 
     def attempt(self, n: int, work: Callable[[int], Made]) -> Made:
-        """Returns work(size), where size is the number of events to take at once; says on stderr when it is halved.
+        """Returns work(size), which does all of n events, `size` at a time.
 
-        Args:
-            n: How many there are.
-            work: Does all of it from the beginning, `size` events at a time.
+        Where the memory does not suffice, the size is halved, which stderr tells, and the work begun again.
 
         Raises:
             torch.OutOfMemoryError: If there is not memory enough for a single one; says what may help.

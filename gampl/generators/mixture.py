@@ -14,11 +14,7 @@ LOG_SIGMA_RANGE = (-5.0, 3.0)
 
 
 class Mixture(NamedTuple):
-    """Mixtures of K Gaussians.
-
-    Shapes:
-        log_weights, means, log_sigmas: (..., K)
-    """
+    """Mixtures of K Gaussians: tensors of shape (..., K)."""
 
     log_weights: Tensor
     means: Tensor

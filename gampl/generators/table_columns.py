@@ -110,12 +110,8 @@ class Columns:
         """Log density of events, (n, d) -> (n,), minus infinity where nothing can be generated.
 
         In a column on a grid it is a probability per step. Where the column has few values, this is the mean over the
-        cell, else the density in its middle.
-
-        Args:
-            events: Rows of the table.
-            log_density: That of standardised columns; it is also told which of the events these belong to, because
-                some have no density: (m, d), (n,) -> (m,).
+        cell, else the density in its middle. `log_density` is that of standardised columns, and is also told which of
+        the events these belong to, because some have none: (m, d), (n,) -> (m,).
         """
         x = np.asarray(events, dtype=np.float64)
         cells = self._cell_points()
@@ -146,13 +142,8 @@ def learn_columns(events: ArrayLike, seed: int, names: Sequence[str] | None = No
     greatest common divisor. With at most 16 cells its form is "probit"; else the form is the one under which the
     column is closest to a Gaussian, that is, under which a normal density has the greatest likelihood.
 
-    Args:
-        events: Training events, (n, d).
-        seed: Of the even spread over the cells of a grid.
-        names: What to call the columns in messages; by default their numbers.
-
-    Returns:
-        The maps, and the standardised training events, (n, d), spread over the cells.
+    Returns the maps and the standardised training events, (n, d) as the events, spread over the cells of a grid as the
+    seed says. Messages call the columns by their names, or else their numbers.
 
     Raises:
         ValueError: If a column has numbers that are not finite, is constant, has many events at one value without

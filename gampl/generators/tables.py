@@ -9,16 +9,13 @@ from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 
 from gampl.generators.densities import Density
-from gampl.generators.table_columns import Columns, Floats
+from gampl.generators.table_columns import Floats
 
 
 class Kernels(nn.Module):
     """A Gaussian around each training event, with a width by Scott's rule for n_train events, times the bandwidth.
 
-    Args:
-        z: Standardised training events, (n_train, d).
-        rows: Numbers of those that this member has, (k,).
-        weights: Of these events, (k,).
+    Of the standardised training events z, (n_train, d), a member has some rows with their weights, (k,) both.
     """
 
     dtype = torch.float64
@@ -27,10 +24,6 @@ class Kernels(nn.Module):
         super().__init__()
         scott = len(z) ** (-1 / (z.shape[1] + 4))  # not of the fewer events that are left after resampling
         self.kde = gaussian_kde(z[rows].T, bw_method=bandwidth * scott, weights=weights)
-
-    def draw(self, n: int, rng: np.random.Generator) -> Tensor:
-        """Draws n events, (n, d)."""
-        return torch.from_numpy(np.asarray(self.kde.resample(n, seed=rng).T))
 
     def log_prob(self, x: Tensor, _: Tensor | None = None) -> Tensor:
         """Log density, (n, d) -> (n,)."""
@@ -48,13 +41,10 @@ class RowGenerator(Density):
     batch_size = 10_000
     log_prob_batch = 10_000
 
-    def __init__(self, columns: Columns, density: nn.Module, condition: Tensor | None = None) -> None:
-        super().__init__(columns, density, condition=condition)
-
     def latent(self, n: int, generator: np.random.Generator) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Draws what the density makes events of, (n, d) each, from numpy's random streams."""
         if isinstance(self.density, Kernels):
-            return (self.density.draw(n, generator),)
+            return (torch.from_numpy(np.asarray(self.density.kde.resample(n, seed=generator).T)),)
         draws: dict[str, Any] = {"uniform": generator.random, "normal": generator.standard_normal}
         shape, like = (n, self.density.features), next(self.density.parameters())
         return tuple(torch.from_numpy(draws[kind](shape)).to(like) for kind in self.density.numbers)

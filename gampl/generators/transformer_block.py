@@ -1,4 +1,4 @@
-"""What the transformers have in common: attention and a perceptron, each added to its input."""
+"""What the transformers have in common."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,7 @@ from torch.nn.functional import gelu, layer_norm
 
 
 class Block(nn.Module):
-    """Transformer block: attention, then a two-layer perceptron, each added to its input.
-
-    Shapes:
-        h: (..., tokens, width) -> (..., tokens, width)
-    """
+    """Transformer block: attention, then a two-layer perceptron, each added to its input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -22,11 +18,7 @@ class Block(nn.Module):
         self.contract = nn.Linear(2 * width, width)
 
     def forward(self, h: Tensor, attention: Callable[[Tensor], Tensor]) -> Tensor:
-        """The new h; attention is of queries, keys and values in a row.
-
-        Shapes:
-            attention: (..., tokens, 3 width) -> (..., tokens, width)
-        """
+        """The new h, (..., T, width) both; attention is of queries, keys and values in a row: (..., T, 3 width)."""
         h = h + self.mix(attention(self.attend(normalised(h))))
         return h + self.contract(gelu(self.expand(normalised(h))))
 

@@ -13,13 +13,8 @@ MASS_FLOOR = 1.0  # GeV, keeps the logarithm of massless jets finite
 class Coordinates(nn.Module):
     """Invertible map from events to flat vectors x of numbers of order 1, in float64: what generators ask of it.
 
-    Shapes:
-        events: ``(n, *event_shape)``
-        x: (n, d)
-
-    Args:
-        mean, std: Of the coordinates before standardisation, shape event_shape; 0 and 1 for directions.
-        angles: Which coordinates are angles in [-pi, pi], shape (d,) of bool.
+    Events have shape ``(n, *event_shape)``, x has shape (n, d). `mean` and `std` are those of the coordinates before
+    standardisation, of shape event_shape, 0 and 1 for directions; `angles`, (d,) of bool, are those in [-pi, pi].
     """
 
     mean: Tensor
@@ -96,13 +91,8 @@ class JetCoordinates(Coordinates):
     at the lower end of the last coordinate; what a generator puts below that end becomes a massless jet, so that there
     the map is not invertible, and the density in m is zero at m = 0.
 
-    Shapes:
-        events: (n, jets, 4), (pT, phi, eta, m) in GeV and radians
-        x: (n, 4 jets)
-
-    Args:
-        mean, std: mu and s of each jet and coordinate, (jets, 4); 0 and 1 for phi and eta.
-        pt_min: Smallest transverse momentum in GeV.
+    Events are (pT, phi, eta, m) in GeV and radians, (n, jets, 4), x has shape (n, 4 jets). `mean` and `std`, (jets, 4),
+    are mu and s, 0 and 1 for phi and eta; `pt_min` is the smallest transverse momentum in GeV.
     """
 
     token_features, token_rates = 5, 4
@@ -117,9 +107,8 @@ class JetCoordinates(Coordinates):
     def of(cls, events: Tensor, pt_min: float) -> "JetCoordinates":
         """Coordinates with the mean and standard deviation of these events, the training sample.
 
-        Raises:
-            ValueError: If the shape is wrong, there are fewer than 2 events, a number is not finite, a jet does not
-                have pT > pt_min, or a mass is negative.
+        A ValueError if the shape is wrong, there are fewer than 2 events, a number is not finite, a jet does not have
+        pT > pt_min, or a mass is negative.
         """
         _check(events, "n", "jets", "4")
         outside = ((events[..., 0] <= pt_min) | (events[..., 3] < 0)).nonzero()
@@ -179,18 +168,9 @@ class LeadingOrderCoordinates(Coordinates):
     An event has four numbers and two particles, whose momenta have more. So both tokens are all of x; and of the
     momenta's rates of change only the turn about the beam is used, the mean of those of both tops.
 
-    Shapes:
-        events: (n, 4), m in GeV and phi in radians
-        x: (n, 4)
-
-    Args:
-        mean, std: Of the coordinates before standardisation, (4,); 0 and 1 for phi.
-        energy: Of both beams together in GeV.
-        top_mass: In GeV.
-        m_max: Largest mass of a pair in GeV, at most the energy.
-
-    Raises:
-        ValueError: If not 0 < 2 top_mass < m_max <= energy, or mean and std do not have shape (4,).
+    Events and x have shape (n, 4), with m in GeV and phi in radians; `mean` and `std` have shape (4,). All in GeV,
+    `energy` is that of both beams together and `m_max` the largest mass of a pair. A ValueError for other shapes, or if
+    not 0 < 2 top_mass < m_max <= energy.
     """
 
     particles = 2
@@ -210,9 +190,8 @@ class LeadingOrderCoordinates(Coordinates):
     def of(cls, events: Tensor, energy: float, top_mass: float, m_max: float) -> "LeadingOrderCoordinates":
         """Coordinates with the mean and standard deviation of these events, the training sample.
 
-        Raises:
-            ValueError: If the numbers do not fit together, the shape is wrong, there are fewer than 2 events, a number
-                is not finite, or an event is at the edge of the allowed ranges or beyond.
+        A ValueError as of the class, or if the shape is wrong, there are fewer than 2 events, a number is not finite,
+        or an event is at the edge of the allowed ranges or beyond.
         """
         _check(events, "n", "4")
         plain = cls(torch.zeros(4), torch.ones(4), energy, top_mass, m_max)

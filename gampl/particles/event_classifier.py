@@ -107,10 +107,8 @@ def held_out_events(
     """`gampl.ratio.held_out` with `event_classifier`, for events (pT, phi, eta, m), shape (n, particles, 4).
 
     Generated events that are not finite are not trained on: in the stream to be tested, where they count as lost, the
-    ratio of such events is NaN. ``functools.partial`` with the process serves `gampl.calibration.null_values`.
-
-    Raises:
-        ValueError: If the shapes are wrong or true events not finite; or as `held_out`.
+    ratio of such events is NaN. ``functools.partial`` with the process serves `gampl.calibration.null_values`. A
+    ValueError if the shapes are wrong or true events not finite; or as `held_out`.
     """
     fake = np.asarray(generated, dtype=np.float64)
     usable = fake[np.isfinite(fake).all(axis=tuple(range(1, fake.ndim)))]

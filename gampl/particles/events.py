@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
+
 
 @dataclass(frozen=True, eq=False)
 class Events:
@@ -14,18 +16,14 @@ class Events:
 
     The estimators take plain arrays: hand ``events.momenta`` to them, and observables that take such arrays.
 
-    Args:
-        momenta: (pT, phi, eta, m) of each particle, shape (n, particles, 4), float64; pT and m in GeV, phi in radians.
-            Zeros stand for a particle that an event does not have.
-        particles: Their names, such as ``("b1", "q1", "q2", "b2", "q3", "q4")``.
-        columns: Further numbers of each event by name, shape (n,): ``weight``, ``chi2`` and the like.
-        about: What a file says about its events: process, cuts, seeds, versions.
+    Momenta are (pT, phi, eta, m) of each particle, pT and m in GeV, phi in radians; zeros stand for a particle that an
+    event does not have.
     """
 
-    momenta: NDArray[np.float64]
-    particles: tuple[str, ...]
-    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    momenta: Floats  #: shape (n, particles, 4)
+    particles: tuple[str, ...]  #: their names, such as ``("b1", "q1", "q2", "b2", "q3", "q4")``
+    columns: Mapping[str, Floats] = field(default_factory=dict)  #: further numbers by name, (n,), such as ``weight``
+    about: Mapping[str, Any] = field(default_factory=dict)  #: what a file says of them: process, cuts, seeds, versions
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "momenta", np.asarray(self.momenta, dtype=np.float64))
@@ -52,11 +50,7 @@ class Events:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Events"]) -> "Events":
-        """One set of events after the other; `about` is that of the first.
-
-        Raises:
-            ValueError: If there are no parts, or their particles or columns differ.
-        """
+        """One set of events after the other, `about` from the first; a ValueError if none, or if they do not match."""
         if not parts:
             raise ValueError("parts must name at least one set of events")
         kinds = [f"of {part.particles} with columns {sorted(part.columns)}" for part in parts]

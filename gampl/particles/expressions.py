@@ -14,8 +14,9 @@ executes nothing) groups them; what is not listed here is refused, and nothing i
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -24,32 +25,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, error, parse, quoted
+from gampl.particles.grammar import MOST_CHARACTERS, MOST_NESTED, ExpressionError, Parsed, parse, quoted
 
 Bools = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 
 MOST_LISTED = 12  # columns that an error lists
+# what is wrong with a condition in the place of a number, and the other way round
+_MISMATCH = {
+    True: "expected a number such as 'm_tt', got {} condition",
+    False: "expected a condition such as 'm_tt > 2000', got {} number",
+}
 
 
-class Function(NamedTuple):
-    """A function of numbers, and how many it takes."""
-
-    compute: Callable[..., Any]
-    fewest: int = 1
-    most: int = 1
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    **{
-        name: Function(getattr(np, name))
-        for name in ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
-    },
-    "arctan2": Function(np.arctan2, 2, 2),
-    "atan2": Function(np.arctan2, 2, 2),
-    "hypot": Function(np.hypot, 2, 2),
-    "min": Function(lambda *numbers: reduce(np.minimum, numbers), 2, MOST_CHARACTERS),
-    "max": Function(lambda *numbers: reduce(np.maximum, numbers), 2, MOST_CHARACTERS),
+_OF_ONE_NUMBER = ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
+# with the fewest and the most numbers that each takes
+FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int, int]] = {
+    **{name: (getattr(np, name), 1, 1) for name in _OF_ONE_NUMBER},
+    "arctan2": (np.arctan2, 2, 2),
+    "atan2": (np.arctan2, 2, 2),
+    "hypot": (np.hypot, 2, 2),
+    "min": (lambda *numbers: reduce(np.minimum, numbers), 2, MOST_CHARACTERS),
+    "max": (lambda *numbers: reduce(np.maximum, numbers), 2, MOST_CHARACTERS),
 }
 OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -124,15 +121,14 @@ class Expression:
     def interval(self) -> Interval | None:
         """The number and its ends if the condition is one comparison with constants, for plots; else None.
 
-        ``5 > pt`` and ``2000 <= m_tt < 2200`` have one; ``==``, ``!=`` and combined conditions have none. Nothing is
-        inside if low > high, which is not checked.
+        ``==``, ``!=`` and combined conditions have none. Nothing is inside if low > high, which is not checked.
         """
         node = self._parsed.body
         if not isinstance(node, ast.Compare):
             return None
         sides = [node.left, *node.comparators]
         with np.errstate(all="ignore"):
-            numbers = [_Evaluation(self._parsed, _AnyColumns()).value(side) for side in sides]
+            numbers = [_Evaluation(self._parsed, _any_columns()).value(side) for side in sides]
         varying = [k for k, number in enumerate(numbers) if np.ndim(number)]
         is_equality = any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
         if is_equality or (len(sides), varying) not in [(2, [0]), (2, [1]), (3, [1])]:
@@ -144,71 +140,60 @@ class Expression:
                 low = max(low, float(lower))
             else:
                 high = min(high, float(upper))
-        parsed = replace(self._parsed, body=sides[varying[0]])
-        return Interval(Expression(parsed.source(parsed.body), self.names, False, parsed), low, high)
+        return Interval(expression(self._parsed.source(sides[varying[0]])), low, high)
 
     def _floats(self, columns: Columns) -> dict[str, Floats]:
         """The columns that are needed, each fetched once."""
         floats: dict[str, Floats] = {}
+        error = self._parsed.error
         for name in self.names:
             if name not in columns:
                 known = [*map(str, columns)]
                 more = f" and {len(known) - MOST_LISTED} more" * (len(known) > MOST_LISTED)
                 listed = ", ".join(known[:MOST_LISTED]) or "none, there are no columns"
-                raise self._error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
+                raise error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
             column = np.asarray(columns[name])
             if column.dtype.kind not in "fiub":
-                raise self._error(f"column {name!r} must hold real numbers, got {column.dtype}")
+                raise error(f"column {name!r} must hold real numbers, got {column.dtype}")
             if column.ndim != 1:
-                raise self._error(f"column {name!r} must have one number per event, got shape {column.shape}")
+                raise error(f"column {name!r} must have one number per event, got shape {column.shape}")
             floats[name] = column.astype(np.float64, copy=False)
             first, n_events = self.names[0], len(floats[self.names[0]])
             if len(column) != n_events:
-                raise self._error(f"column {name!r} must have {n_events} events as {first!r}, got {len(column)}")
+                raise error(f"column {name!r} must have {n_events} events as {first!r}, got {len(column)}")
         return floats
-
-    def _error(self, problem: str) -> ExpressionError:
-        return error("expression", self.text, problem)
 
 
 def expression(text: str, *, condition: bool | None = None) -> Expression:
-    """The expression that a text means; nothing of the text is executed.
+    """The expression that a text means, in the grammar above, of at most 1000 characters.
 
-    Args:
-        text: In the grammar above, at most 1000 characters. Line breaks count as spaces.
-        condition: True if it must be a condition, False if it must be a number, None if it may be either.
-
-    Raises:
-        ExpressionError: If the text is not in the grammar (says where), a condition stands where a number is needed or
-            the other way round, or it names no column.
+    With `condition` true it must be a condition, with false a number. An ExpressionError if the text is not in the
+    grammar (says where), a condition stands where a number is needed or the other way round, or it names no column.
     """
     if not isinstance(text, str):
         raise ExpressionError(f"an expression must be a text such as 'pt > 20', got {type(text).__name__}")
     result = _read(text)
     if condition is not None and condition != result.is_condition:
-        raise error("expression", text, _mismatch(result.is_condition, "a"))
+        raise result._parsed.error(_MISMATCH[result.is_condition].format("a"))
     return result
 
 
 @lru_cache(maxsize=1000)  # the same text comes again and again: in regions, in their plots, for each file
 def _read(text: str) -> Expression:
-    parsed, columns = parse(text), _AnyColumns()
+    parsed, columns = parse(text), _any_columns()
     try:
         with np.errstate(all="ignore"):
             value = _Evaluation(parsed, columns).value(parsed.body)
     except RecursionError:  # callers have left little of the stack
-        raise error("expression", text, "nested too deeply, expected fewer operations") from None
+        raise parsed.error("nested too deeply, expected fewer operations") from None
     if not columns:
-        raise error("expression", text, "names no column, expected at least one")
+        raise parsed.error("names no column, expected at least one")
     return Expression(text, tuple(columns), isinstance(value, _Known), parsed)
 
 
-class _AnyColumns(dict[str, Floats]):
+def _any_columns() -> dict[str, Floats]:
     """Columns of a made-up event, on which a text is checked: those that it asks for, in order."""
-
-    def __missing__(self, name: str) -> Floats:
-        self[name] = np.array([0.5])
-        return self[name]
+    return defaultdict(lambda: np.array([0.5]))
 
 
 class _Evaluation:
@@ -224,14 +209,14 @@ class _Evaluation:
         """A number or a condition, of which only one may be allowed."""
         self.depth += 1
         if self.depth > MOST_NESTED:
-            raise self.parsed.error(node, f"nested too deeply, expected at most {MOST_NESTED} operations in each other")
+            raise self.parsed.error(f"nested too deeply, expected at most {MOST_NESTED} operations in each other", node)
         value = self.of_kind(node)
         self.depth -= 1
         if isinstance(value, np.float64) and not np.isfinite(value):
-            raise self.parsed.error(node, f"expected a finite constant, got {value}")
+            raise self.parsed.error(f"expected a finite constant, got {value}", node)
         if condition not in (None, isinstance(value, _Known)):
-            mismatch = _mismatch(isinstance(value, _Known), "the")
-            raise self.parsed.error(node, f"{mismatch} {quoted(self.parsed.source(node))}")
+            mismatch = _MISMATCH[not condition].format("the")
+            raise self.parsed.error(f"{mismatch} {quoted(self.parsed.source(node))}", node)
         return value
 
     def of_kind(self, node: ast.expr) -> Any:
@@ -256,13 +241,13 @@ class _Evaluation:
                 if isinstance(op, ast.And):
                     return _Known(reduce(np.logical_and, holds), reduce(np.logical_or, fails))
                 return _Known(reduce(np.logical_or, holds), reduce(np.logical_and, fails))
-            case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in OPERATORS for op in ops):
-                return self.comparison(node, [left, *others], ops)
+            case ast.Compare():
+                return self.comparison(node)
             case ast.Tuple(elts=[_, *_]):
                 problem = "',' is not understood, expected it between the arguments of a function only"
             case _:
                 problem = "expected numbers, names, comparisons, + - * / **, functions, 'and', 'or' and 'not' only"
-        raise self.parsed.error(node, problem)
+        raise self.parsed.error(problem, node)
 
     def call(self, node: ast.Call) -> Any:
         """A function of numbers, or an observable of particles by its name without spaces: m(b1+q1+q2)."""
@@ -273,24 +258,17 @@ class _Evaluation:
         compute, fewest, most = FUNCTIONS[name]
         if not fewest <= len(node.args) <= most:
             expected = f"{fewest} argument{'s' * (fewest > 1)}" + (" or more" if most > fewest else "")
-            raise self.parsed.error(node, f"expected {expected} of {name}, got {len(node.args)}")
+            raise self.parsed.error(f"expected {expected} of {name}, got {len(node.args)}", node)
         return self.computed(compute, *node.args)
 
     def computed(self, compute: Callable[..., Any], *arguments: ast.expr) -> Any:
         return compute(*[self.value(argument, condition=False) for argument in arguments])
 
-    def comparison(self, node: ast.expr, sides: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> _Known:
-        numbers = [self.value(side, condition=False) for side in sides]
+    def comparison(self, node: ast.Compare) -> _Known:
+        numbers = [self.value(side, condition=False) for side in (node.left, *node.comparators)]
         if all(np.ndim(number) == 0 for number in numbers):
-            raise self.parsed.error(node, "this comparison names no column, expected at least one")
-        pairs = zip(ops, pairwise(numbers), strict=True)
+            raise self.parsed.error("this comparison names no column, expected at least one", node)
+        pairs = zip(node.ops, pairwise(numbers), strict=True)
         holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
         finite = reduce(np.logical_and, map(np.isfinite, numbers))
         return _Known(holds & finite, ~holds & finite)
-
-
-def _mismatch(is_condition: bool, article: str) -> str:
-    """What is wrong with a condition in the place of a number, or the other way round."""
-    if is_condition:
-        return f"expected a number such as 'm_tt', got {article} condition"
-    return f"expected a condition such as 'm_tt > 2000', got {article} number"

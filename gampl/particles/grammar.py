@@ -68,9 +68,9 @@ class Parsed:
     def function(self, node: ast.Call) -> str:
         """The name of the function in f(x); an ExpressionError if it is anything else, or has no arguments."""
         if not isinstance(node.func, ast.Name) or not self.source(node).startswith(node.func.id):
-            raise self.error(node, "expected an operator before '('")
+            raise self.error("expected an operator before '('", node)
         if node.keywords or not node.args:
-            raise self.error(node, f"expected numbers or names in the parentheses of {quoted(node.func.id)}")
+            raise self.error(f"expected numbers or names in the parentheses of {quoted(node.func.id)}", node)
         return node.func.id
 
     def sum(self, node: ast.expr) -> list[ast.Name]:
@@ -79,7 +79,7 @@ class Parsed:
         while isinstance(first := parts[0], ast.BinOp) and isinstance(first.op, ast.Add):
             parts[:1] = [first.left, first.right]
         if others := [part for part in parts if not isinstance(part, ast.Name)]:
-            raise self.error(others[0], "expected names of particles joined by '+', or a known function before '('")
+            raise self.error("expected names of particles joined by '+', or a known function before '('", others[0])
         return [part for part in parts if isinstance(part, ast.Name)]
 
     def source(self, node: ast.expr) -> str:
@@ -87,9 +87,9 @@ class Parsed:
         begin, end = self._span(node)
         return self.text[begin:end]
 
-    def error(self, node: ast.expr, problem: str) -> ExpressionError:
-        """The error to raise at a node."""
-        return error(self.kind, self.text, problem, self._span(node)[0])
+    def error(self, problem: str, node: ast.expr | None = None) -> ExpressionError:
+        """The error to raise, at a node."""
+        return error(self.kind, self.text, problem, None if node is None else self._span(node)[0])
 
     def _span(self, node: ast.expr) -> tuple[int, int]:
         """Begin and end of a node in the text, with its own back-ticks: words and numbers touch no others."""

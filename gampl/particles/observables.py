@@ -77,8 +77,8 @@ class NamedObservable:
         """
         events = np.asarray(momenta)
         if events.ndim != 3 or events.shape[1:] != (self.n_particles, 4):
-            needed = f"momenta of shape (n, {self.n_particles}, 4)"
-            raise ValueError(f"observable {self.name} needs {needed}, got {events.shape}")
+            shape = f"(n, {self.n_particles}, 4)"
+            raise ValueError(f"observable {self.name} needs momenta of shape {shape}, got {events.shape}")
         values = np.empty(len(events))
         for start in range(0, len(events), CHUNK):
             values[start : start + CHUNK] = self._of(events[start : start + CHUNK])
@@ -107,7 +107,8 @@ def observable(
 ) -> NamedObservable:
     """The observable with a name, for events whose particles have these names.
 
-    The same name for the same particles gives the same object, so that `gampl.distances.trace` computes it once.
+    The same name for the same particles gives the same object, so that `gampl.distances.trace` computes it once. A
+    ValueError if the text is not an observable of these particles (says where, and which there are).
 
     Args:
         text: Its name, in the grammar above. ``m_tt`` is short for ``m(tt)``. deltaphi and deltaeta are the first
@@ -115,9 +116,6 @@ def observable(
         particles: Names of the rows of an event: letters, digits and _, then signs (``mu-``).
         composites: Sums of particles with names of their own, such as ``{"tt": ("t", "t~")}``.
         jets: The particles that HT and n_jets are about; all if left out.
-
-    Raises:
-        ValueError: If the text is not an observable of these particles (says where, and which there are).
     """
     rows = _rows(particles, composites or {})
     jets = particles if jets is None else jets
@@ -165,11 +163,11 @@ def _read(text: str, rows: _Rows, jets: Sequence[str]) -> tuple[str, str, Sequen
     if function not in with_arguments:
         of_jets = f", and {', '.join(by_arguments[0])}" if jets else ""
         known = f"{', '.join(with_arguments)} of {', '.join(rows)}{of_jets}"
-        raise parsed.error(body, f"unknown observable {quoted(parsed.source(body))}; there are {known}")
+        raise parsed.error(f"unknown observable {quoted(parsed.source(body))}; there are {known}", body)
     arguments = [_sum(parsed, node, rows) for node in body.args] if isinstance(body, ast.Call) else []
     needed = FUNCTIONS[function].n_arguments
     if len(arguments) != needed:
-        raise parsed.error(body, f"{function} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}")
+        raise parsed.error(f"{function} takes {needed} argument{'s' * (needed > 1)}, got {len(arguments)}", body)
     return f"{function}({','.join(map('+'.join, arguments))})", function, arguments
 
 
@@ -178,9 +176,9 @@ def _sum(parsed: Parsed, node: ast.expr, rows: _Rows) -> list[str]:
     names: list[str] = []
     for part in parsed.sum(node):
         if part.id not in rows:
-            raise parsed.error(part, f"unknown particle {quoted(part.id)}; there are {', '.join(rows)}")
+            raise parsed.error(f"unknown particle {quoted(part.id)}; there are {', '.join(rows)}", part)
         if {*rows[part.id]} & {row for name in names for row in rows[name]}:
-            raise parsed.error(part, f"{part.id} is already in the sum {'+'.join(names)}")
+            raise parsed.error(f"{part.id} is already in the sum {'+'.join(names)}", part)
         names.append(part.id)
     return names
 

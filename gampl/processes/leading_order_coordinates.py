@@ -114,14 +114,8 @@ class TopPairCoordinates:
         tops' rapidities, tanh(b) = beta cos theta*; and Y. The interval limits one of them, so that it costs no
         accuracy. The density is even in b and in Y: half of a rule does where the interval is even, too.
 
-        Args:
-            observable: Name of one of the `observables` other than phi.
-            low: Lower end, -inf is allowed.
-            high: Upper end, inf is allowed.
-            nodes: Even number of nodes of each of three rules.
-
-        Returns:
-            m, Y, (beta cos theta*)² and weights in (m, Y, cos theta*), shape (points,) each.
+        The observable is any of `observables` but phi, by name; ends may be infinite; `nodes`, of each rule, is even.
+        Returns m, Y, (beta cos theta*)² and weights in (m, Y, cos theta*), shape (points,) each.
         """
         top = self.top_mass
         if observable == "pT_top":

@@ -76,9 +76,9 @@ def d_sigma_dcos_upper_bounds(m: Ranges, z: Ranges, q_low: Floats, top_mass: flo
 class Envelope:
     """A step function that the density nowhere exceeds, so that rejection sampling from it is exact.
 
-    Phase space is cut into cells in ln x1, ln x2 and |cos theta*|. In each of them every factor of the density is
-    bounded by itself: the splines of the parton densities by their coefficients, the matrix elements and the coupling
-    at the ends of the ranges of their arguments. These are bounds by proof, not the largest of many trials.
+    In each cell of ln x1, ln x2 and |cos theta*| every factor of the density is bounded by itself: the splines of the
+    parton densities by their coefficients, matrix elements and coupling at the ends of the ranges of their arguments.
+    These are bounds by proof, not the largest of many trials.
     """
 
     corner: Floats  #: the lowest ln x1, ln x2 and |cos theta*| of each cell, shape (cells, 3)

@@ -5,8 +5,8 @@ The tops are on shell and nothing radiates, so that an event has four coordinate
 
     d sigma / dm dY dcos theta* = 2 / m  sum_ij  x1 f_i(x1, m_T) x2 f_j(x2, m_T)  d sigma_ij / dcos theta*,
 
-phi is flat, and the density is this divided by its integral. Coupling, scales and parton densities are Pythia's
-(arXiv:2203.11601): alpha_s(m_Z) = 0.13 on one loop, both scales at the transverse mass m_T.
+phi is flat, and the density is this divided by its integral. Coupling, both scales, at the transverse mass m_T, and
+parton densities are Pythia's (arXiv:2203.11601).
 """
 
 from collections.abc import Mapping
@@ -28,10 +28,7 @@ NODES = 48  # of each of three Gauss-Legendre rules, for 1e-6 of an integral
 
 @dataclass(frozen=True)
 class LeadingOrderTopPair:
-    """Pairs of on-shell top quarks at parton level, as rows (m, Y, cos theta*, phi) of float64.
-
-    A ValueError if a number is outside its range.
-    """
+    """Pairs of top quarks as rows (m, Y, cos theta*, phi) of float64; a ValueError if a number is out of its range."""
 
     energy: float = 13_000.0  #: of both beams together in GeV, at most 20 TeV
     top_mass: float = 173.0  #: in GeV
@@ -42,13 +39,12 @@ class LeadingOrderTopPair:
         # written so that NaN fails
         if not 0 < self.energy <= 2 * Q_MAX:
             raise ValueError(f"energy must be above 0 and at most {2 * Q_MAX:g} GeV, got {self.energy}")
-        lightest = max(Q_MIN, 0.5 * self.energy * X_MIN**0.5)
-        if not lightest < self.top_mass < 0.5 * self.energy:
-            allowed = f"between {lightest:g} and {0.5 * self.energy:g} GeV at this energy"
-            raise ValueError(f"top_mass must be {allowed}, got {self.top_mass}")
-        if self.m_max is not None and not 2 * self.top_mass < self.m_max <= self.energy:
-            allowed = f"above {2 * self.top_mass:g} and at most {self.energy:g} GeV"
-            raise ValueError(f"m_max must be {allowed}, got {self.m_max}")
+        low, high = max(Q_MIN, 0.5 * self.energy * X_MIN**0.5), 0.5 * self.energy
+        if not low < self.top_mass < high:
+            raise ValueError(f"top_mass must be between {low:g} and {high:g} GeV at this energy, got {self.top_mass}")
+        low = 2 * self.top_mass
+        if self.m_max is not None and not low < self.m_max <= self.energy:
+            raise ValueError(f"m_max must be above {low:g} and at most {self.energy:g} GeV, got {self.m_max}")
 
     @cached_property
     def coordinates(self) -> TopPairCoordinates:
@@ -87,10 +83,7 @@ class LeadingOrderTopPair:
         return self._cross_section("m_tt", -np.inf, np.inf, nodes=2 * NODES)
 
     def log_prob(self, events: ArrayLike) -> Floats:
-        """Exact log density in (m, Y, cos theta*, phi) of events of shape (..., 4), shape (...).
-
-        It is -inf where there are no events and NaN for NaN; a ValueError for other shapes.
-        """
+        """Exact log density of events, (..., 4) to (...): -inf where there are none, NaN for NaN; else a ValueError."""
         x = np.asarray(events, dtype=np.float64)
         m, Y, c, phi = columns(x).reshape(4, -1)
         allowed = (m > 2 * self.top_mass) & (m < self.coordinates.m_max) & (np.abs(c) <= 1) & (np.abs(phi) <= np.pi)

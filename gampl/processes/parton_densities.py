@@ -1,8 +1,7 @@
 """Parton densities of the proton, tabulated once from Pythia's own and interpolated by splines.
 
-An exact density of events needs densities of partons that stay the same on every machine, with Pythia installed there
-or not. The splines are these, by definition; how well they agree with Pythia is a matter of accuracy, not of exactness:
-to 1e-4 where top quarks are made.
+An exact density of events needs densities of partons that are the same on every machine, with or without Pythia. The
+splines are these, by definition, and exact; that they agree with Pythia is accuracy: to 1e-4 where tops are made.
 """
 
 from dataclasses import dataclass
@@ -55,10 +54,7 @@ class PartonDensities:
         return cls(stored.arrays["table"])
 
     def __call__(self, x: ArrayLike, Q: ArrayLike) -> Floats:
-        """Densities x f(x, Q) at fractions x and scales Q in GeV of the same shape (...), shape (..., partons).
-
-        They are NaN outside of X_MIN <= x <= 1, Q_MIN <= Q <= Q_MAX.
-        """
+        """Densities x f(x, Q), x from X_MIN to 1, Q from Q_MIN to Q_MAX in GeV: (...) to (..., partons); else NaN."""
         return np.maximum(self._spline(np.stack([np.log(x), np.log(Q)], axis=-1)), 0.0)
 
     @cached_property
@@ -77,9 +73,8 @@ class PartonDensities:
     def upper_bounds(self, interval: NDArray[np.intp], q_low: Floats, q_high: Floats) -> Floats:
         """What x f does not exceed in the given intervals in ln x, for q_low <= Q <= q_high: (k,) to (k, partons)."""
         edges = self._spline.t[1][_DEGREE:-_DEGREE]
-        first, last = (
-            np.clip(np.searchsorted(edges, np.log(Q), side="right") - 1, 0, len(edges) - 2) for Q in (q_low, q_high)
-        )
+        piece = np.searchsorted(edges, np.log([q_low, q_high]), side="right") - 1
+        first, last = np.clip(piece, 0, len(edges) - 2)
         bounds = self._largest[interval, first]
         for step in range(1, int((last - first).max(initial=0)) + 1):
             np.maximum(bounds, self._largest[interval, np.minimum(first + step, last)], out=bounds)

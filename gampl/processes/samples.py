@@ -22,10 +22,7 @@ from gampl.store.provenance import checkout
 
 @dataclass(frozen=True)
 class Cuts:
-    """Phase-space cuts on jets.
-
-    Generated events can be cut alike: ``Cuts(eta_max=2.5)`` is a ``keep`` of `gampl.distances.Comparison`.
-    """
+    """Cuts on jets, generated ones too: ``Cuts(eta_max=2.5)`` can be a ``keep`` of `gampl.distances.Comparison`."""
 
     pt_min: float = 0.0  #: transverse momenta must be above this, in GeV
     eta_max: float = np.inf  #: the absolute value of eta must be below this
@@ -82,14 +79,10 @@ class FileProcess(ABC):
     def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
         """All events of one sample of a file, with their weights if they have some.
 
-        Args:
-            sample: ``train`` or ``holdout``, or what else the file has: ``ttbar+0jet`` of the public file, None of a
-                file with one sample.
-            path: The file, of any kind that `gampl.files` reads; the `bundled` one if left out.
-
-        Raises:
-            FileNotFoundError: If there is no such file; says how to make it.
-            EventFileError: If it is damaged, lacks the sample, holds other particles or no events.
+        Samples are ``train``, ``holdout`` or what else a file has: ``ttbar+0jet`` of the public one, None if it has one
+        only. The file is of any kind that `gampl.files` reads, the `bundled` one if left out. If there is none, a
+        FileNotFoundError says how to make it; an EventFileError if it is damaged, lacks the sample, holds other
+        particles or no events.
         """
         return Events.concatenate(list(self.batches(sample, path)))
 
@@ -112,17 +105,13 @@ class FileProcess(ABC):
     def sample(
         self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
     ) -> Floats:
-        """Draw ``n`` different events of equal weight in random order, shape (n, particles, 4); see `draw`.
-
-        `path` and `sample` are those of `load`, and so are errors; a ValueError if the file has fewer events.
-        """
+        """Draw ``n`` different events of equal weight, shape (n, particles, 4): `draw` from what `load` loads."""
         return draw(self.load(sample, path), n, rng)
 
     def select(self, events: Events, cuts: Cuts) -> Events:
         """Events that pass tighter cuts than those of the process; a ValueError if their particles are others."""
         if events.particles != self.particles:
-            expected, got = ", ".join(self.particles), ", ".join(events.particles)
-            raise ValueError(f"expected events of {expected}, got events of {got}")
+            raise ValueError(f"expected events of {', '.join(self.particles)}, got {', '.join(events.particles)}")
         return events[cuts(events.momenta[:, len(self.others) :])]
 
 
@@ -159,9 +148,8 @@ def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: 
     for events in files.batches(file, sample=sample, batch=batch):
         is_empty = is_empty and len(events) == 0
         if events.particles != particles:
-            raise files.EventFileError(
-                f"{file}: expected the particles {', '.join(particles)}, got {', '.join(events.particles)}"
-            )
+            got = ", ".join(events.particles)
+            raise files.EventFileError(f"{file}: expected the particles {', '.join(particles)}, got {got}")
         yield events
     if is_empty:
         raise files.EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))

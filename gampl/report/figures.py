@@ -1,13 +1,9 @@
-"""Figures of an analysis: control plots, all estimates side by side, and files of them.
-
-Figures that are made here have a canvas of their own: pyplot, its style and its list of open figures stay as they are.
-"""
+"""Figures of an analysis, on canvases of their own: pyplot, its style and its list of open figures stay as they are."""
 
 import io
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +21,7 @@ from gampl.result import Amplification
 from gampl.store.atomic import write_bytes
 
 Kind = Literal["png", "pdf", "svg"]
+Shown = Amplification | Histogram | Sequence[Finding]
 OF_FILES: tuple[Kind, ...] = ("png", "pdf")
 
 STYLE: dict[Any, Any] = plots.STYLE | {
@@ -54,7 +51,6 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
     else:
         ax.set_ylim(bottom=0)
     ax.set_ylabel("share of events per bin")
-    lowest = ax
     if ratio is not None:
         # a bin without true events has no ratio
         unit = np.where(h.true > 0, h.true, np.nan)
@@ -62,12 +58,12 @@ def histogram(h: Histogram, ax: Axes, *, ratio: Axes | None = None) -> Axes:
         away = np.nanmax(np.abs(np.append(mean / unit - 1, 0.0)))
         reach = float(np.clip(1.2 * away, 0.1, 1.0))
         ratio.set(ylim=(1 - reach, 1 + reach), ylabel="ratio to true")
-        lowest = ratio
+    label = h.label
     try:  # dollars are printed, unless what they enclose is a formula
-        MathTextParser("path").parse(h.label)
-        lowest.set_xlabel(h.label)
+        MathTextParser("path").parse(label)
     except ValueError:
-        lowest.set_xlabel(_without_math(h.label))
+        label = _without_math(label)
+    (ratio or ax).set_xlabel(label)
     return ax
 
 
@@ -82,63 +78,67 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     ax.axvline(1, color="0.45", ls=":", lw=1.2, label="$G = 1$, the training sample")
     labelled = set[str]()
     for row, finding in enumerate(findings):
-        if finding.result is None:
+        result = finding.result
+        if result is None:
             place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "ha": "center", "va": "center"}
             ax.text(0.5, row, "no estimate", color="0.45", backgroundcolor="white", **place)
             continue
-        label = None if finding.method in labelled else finding.method
-        labelled.add(finding.method)
-        _bar(ax, row, finding.result, right, label)
+        color, marker = LOOKS[result.method]
+        low, high = result.interval
+        ax.plot([low, min(high, right)], [row, row], color=color, lw=2, solid_capstyle="butt")
+        ax.plot([low], [row], color=color, marker="|", ms=9, mew=2)
+        if np.isfinite(high):
+            ax.plot([high], [row], color=color, marker="|", ms=9, mew=2)
+        else:
+            ax.plot([right], [row], color=color, marker=">", ms=8, clip_on=False)
+        G = result.G if np.isfinite(result.G) else np.nan  # an empty point keeps the legend where only limits are known
+        label = None if result.method in labelled else result.method
+        labelled.add(result.method)
+        ax.plot([G], [row], color=color, marker=marker, ms=7, ls="none", label=label)
     names = [textwrap.wrap(finding.what, LABEL_WIDTH, max_lines=2, placeholder=" …") for finding in findings]
     ax.set_yticks(range(len(findings)), [_without_math("\n".join(lines)) for lines in names])
     ax.tick_params(axis="y", right=False, left=False)
-    ax.set(
-        xscale="log", xlim=(left, right), ylim=(max(len(findings), 1) - 0.4, -0.6), xlabel="amplification factor $G$"
-    )
+    ax.set(xscale="log", xlim=(left, right), xlabel="amplification factor $G$")
+    ax.set_ylim(max(len(findings), 1) - 0.4, -0.6)
     return ax
 
 
-def of_result(result: Amplification) -> Figure:
-    """The curve of an estimate in a figure of its own, the legend below."""
-    with _new_figure(5.2, 4.4) as figure:
-        plots.shared_legend([result.plot(figure.subplots(), legend=False)], columns=2)
-    return figure
-
-
-def of_histogram(h: Histogram) -> Figure:
-    """A control plot in a figure of its own, with the ratio to true events."""
-    with _new_figure(5.2, 4.4) as figure:
-        panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
-        histogram(h, panels[0], ratio=panels[1])
-        plots.shared_legend(panels, columns=2)
-    return figure
-
-
-def of_all(findings: Sequence[Finding]) -> Figure:
-    """The overview in a figure of its own, the legend below."""
-    with _new_figure(5.2, 1.3 + 0.46 * max(len(findings), 1)) as figure:
-        plots.shared_legend([overview(findings, figure.subplots())], columns=3)
+def figure_of(shown: Shown) -> Figure:
+    """The curve of an estimate, a control plot or the overview in a figure that pyplot knows nothing of."""
+    height = 1.3 + 0.46 * max(len(shown), 1) if isinstance(shown, Sequence) else 4.4
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, height))
+        FigureCanvasAgg(figure)
+        if isinstance(shown, Amplification):
+            panels = [shown.plot(figure.subplots(), legend=False)]
+        elif isinstance(shown, Histogram):
+            panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
+            histogram(shown, panels[0], ratio=panels[1])
+        else:
+            panels = [overview(shown, figure.subplots())]
+        plots.shared_legend(panels, columns=3 if isinstance(shown, Sequence) else 2)
     return figure
 
 
 def write(study: Study, folder: Path) -> tuple[Path, ...]:
     """Write the overview, each estimate's curve and each control plot as PNG and PDF; returns these files in order."""
     paths = []
-    for name, figure in _pictures(study):
+    for name, shown in _pictures(study):
+        figure = figure_of(shown)
         for kind in OF_FILES:
             paths.append(folder / f"{name}.{kind}")
             write_bytes(paths[-1], content(figure, kind))
     return tuple(paths)
 
 
-def _pictures(study: Study) -> Iterator[tuple[str, Figure]]:
-    """Names of files and what they show, one after the other; numbers make the names unique."""
-    yield "overview", of_all(study.findings)
+def _pictures(study: Study) -> Iterator[tuple[str, Shown]]:
+    """Names of files and what they show; numbers make the names unique."""
+    yield "overview", study.findings
     for k, finding in enumerate(study.findings, 1):
         if finding.result is not None:
-            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", of_result(finding.result)
+            yield f"{k:02d}_{finding.method}_{_file_name(finding.what)}", finding.result
     for k, h in enumerate(study.histograms, 1):
-        yield f"histogram_{k:02d}_{_file_name(h.name)}", of_histogram(h)
+        yield f"histogram_{k:02d}_{_file_name(h.name)}", h
 
 
 def _file_name(text: str) -> str:
@@ -154,49 +154,21 @@ def content(figure: Figure, kind: Kind, dpi: float = 200) -> bytes:
     return buffer.getvalue()
 
 
-@contextmanager
-def _new_figure(width: float, height: float) -> Iterator[Figure]:
-    """An empty figure that pyplot knows nothing of, in the project's style for as long as it is drawn; in inches."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
-        FigureCanvasAgg(figure)
-        yield figure
-
-
 def _draw(ax: Axes, h: Histogram, unit: Floats | float = 1.0) -> None:
     mean, spread = (shares / unit for shares in h.band)
     members = len(h.members)
     if members > 1:
-        ax.stairs(
-            mean + spread, h.edges, baseline=mean - spread, fill=True, color=plots.ESTIMATE, alpha=0.25, lw=0,
-            label="spread of the members",
-        )  # fmt: skip
-    ax.stairs(
-        mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=f"mean of {members} members" if members > 1 else "generated"
-    )
+        look: dict[str, Any] = {"fill": True, "color": plots.ESTIMATE, "alpha": 0.25, "lw": 0}
+        ax.stairs(mean + spread, h.edges, baseline=mean - spread, label="spread of the members", **look)
+    label = f"mean of {members} members" if members > 1 else "generated"
+    ax.stairs(mean, h.edges, color=plots.ESTIMATE, lw=1.5, label=label)
     centres, halves = (h.edges[1:] + h.edges[:-1]) / 2, np.diff(h.edges) / 2
     error = np.sqrt(h.true * (1 - h.true) / h.n_true)
-    look: dict[str, Any] = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
+    look = {"color": plots.TRUE, "fmt": ".", "ms": 3, "lw": 0.9, "label": f"{h.n_true} true events"}
     ax.errorbar(centres, h.true / unit, error / unit, halves, **look)
     for k, mark in enumerate(h.marks):
         ax.axvline(mark, color=plots.MODEL, ls="--", lw=1, label=None if k else "ends of regions")
     ax.set_xlim(h.edges[0], h.edges[-1])
-
-
-def _bar(ax: Axes, row: int, result: Amplification, right: float, label: str | None) -> None:
-    """An interval of G and, if it is finite, G itself; without an upper end it goes on to the right as an arrow."""
-    color, marker = LOOKS[result.method]
-    low, high = result.interval
-    ax.plot([low, min(high, right)], [row, row], color=color, lw=2, solid_capstyle="butt")
-    ax.plot([low], [row], color=color, marker="|", ms=9, mew=2)
-    if np.isfinite(high):
-        ax.plot([high], [row], color=color, marker="|", ms=9, mew=2)
-    else:
-        ax.plot([right], [row], color=color, marker=">", ms=8, clip_on=False)
-    # an empty point keeps the legend where only limits are known
-    ax.plot(
-        [result.G if np.isfinite(result.G) else np.nan], [row], color=color, marker=marker, ms=7, ls="none", label=label
-    )
 
 
 def _without_math(text: str) -> str:

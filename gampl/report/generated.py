@@ -75,13 +75,9 @@ def train(process: Process, generator: GeneratorSettings, label: str = "generato
     from gampl.training.train import train_or_load  # needs torch, which most reports do not
 
     events = training_events(process, generator)
-    fit = Fit(
-        steps=generator.steps,
-        batch_size=min(generator.batch_size, len(events)),
-        learning_rate=generator.learning_rate,
-        warmup=min(Fit.warmup, generator.steps // 5),
-        ema=0.99,
-    )
+    steps, batch_size = generator.steps, min(generator.batch_size, len(events))
+    warmup = min(Fit.warmup, steps // 5)
+    fit = Fit(steps=steps, batch_size=batch_size, learning_rate=generator.learning_rate, warmup=warmup, ema=0.99)
     architecture = Architecture(
         generator.kind, blocks=generator.transforms, width=generator.width, components=generator.bins, couplings=False
     )
@@ -95,8 +91,7 @@ def analyse_generated(
 ) -> Study:
     """Analyse what an ensemble generates, as `gampl.report.study.analyse` does with samples in files.
 
-    Raises:
-        ValueError: If a region or summary needs a column that the generator does not make.
+    A ValueError if a region or summary needs a column that the generator does not make.
     """
 
     def streams(names: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:

@@ -1,17 +1,12 @@
-"""An analysis as one HTML page that needs nothing else: no network, no script, no further file.
-
-What it says is in ``report.html.j2``, how it looks in ``report.css``.
-"""
+"""An analysis as one HTML page that needs no other file: its words are ``report.html.j2``, its looks ``report.css``."""
 
 import base64
 import math
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from matplotlib.figure import Figure
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
@@ -24,36 +19,22 @@ FILES_SHOWN = 6
 
 def html(study: Study, command: str = "") -> str:
     """The page as text, to be written as UTF-8; the command is what the study was made with, for the settings."""
-    return _template().render(
-        study=study,
-        command=command,
-        time=outputs.now().replace("T", " ").replace("+00:00", " UTC"),
-        versions=outputs.versions(),
-    )
-
-
-@cache
-def _template() -> Template:
-    """The template with the functions that it uses."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.trim_blocks = environment.lstrip_blocks = True
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
     environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
     environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
-    environment.globals["figures"] = figures
-    return environment.get_template("report.html.j2")
+    time = outputs.now().replace("T", " ").replace("+00:00", " UTC")
+    template = environment.get_template("report.html.j2")
+    return template.render(study=study, command=command, time=time, versions=outputs.versions())
 
 
-def _image(figure: Figure) -> dict[str, Any]:
-    """An image that is part of the page; sizes are in pixels of the screen."""
+def _image(shown: figures.Shown) -> dict[str, Any]:
+    """A figure as a part of the page; sizes are in pixels of the screen."""
+    figure = figures.figure_of(shown)
     content, kind = figures.content(figure, "svg"), "svg+xml"
     if len(content) > LARGEST_SVG:
         content, kind = figures.content(figure, "png"), "png"

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gampl.averaging import Tally
 from gampl.basics import Floats
-from gampl.distances import Distances
+from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
 from gampl.report.process import Process, Region
@@ -27,10 +27,7 @@ Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 
 
 class Placement:
-    """One region, or several that are added up, with the edges that quantiles of true events have.
-
-    A ValueError if these cannot be taken.
-    """
+    """One region, or several that are added up, with edges at quantiles of true events, or a ValueError without any."""
 
     def __init__(self, region: Region, process: Process, truth: Truth) -> None:
         self.region = region
@@ -98,8 +95,9 @@ class Job:
                         progress(label, members[label].n_gen)
                 if batch.members is None and n_gen is not None and members[name].n_gen >= n_gen:
                     break
-            if name in members:  # its events came from one file
-                members[name].close()
+            if name in members:  # its events came from one file, further ones would need memory
+                for distances in members[name].distances.values():
+                    distances.close()
         if short := [member for member in members.values() if n_gen is not None and member.n_gen < n_gen]:
             raise ValueError(f"{short[0].name}: holds {short[0].n_gen} usable events, expected n_gen = {n_gen}")
         return list(members.values())
@@ -112,7 +110,7 @@ class Member:
         self.name, self.job = name, job
         self.n_gen, self.weight = 0, 0.0
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
-        self.distances = {test: Distances(test.reference, name=name) for test in job.tests}
+        self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self.first: list[Mapping[str, Floats]] = []  # columns of the first `KEPT` events, by batches
@@ -145,11 +143,6 @@ class Member:
         self.n_gen += len(batch)
         self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
 
-    def close(self) -> None:
-        """All events have been seen: let go of the memory that further ones would need."""
-        for distances in self.distances.values():
-            distances.close()
-
 
 def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floats:
     """Events in each bin, or sums of their weights, (bins,)."""
@@ -160,16 +153,14 @@ def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floa
 
 def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     """What a user should know before believing an estimate, for members whose events have passed."""
-    process, train = job.process, job.truth.train
+    process, train, n_train = job.process, job.truth.train, job.process.n_train
     if process.averaging and job.regions and len(members) < 5:
         yield (
             f"{len(members)} members: the averaging estimate rests on how they scatter; the interval is honest but "
             "wide, and whether they scatter normally cannot be seen"
         )
-    if train is not None and len(train) != process.n_train:
-        yield (
-            f"the training sample has {len(train)} events, but n_train is {process.n_train}: G is in units of n_train"
-        )
+    if train is not None and len(train) != n_train:
+        yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
         yield (

@@ -4,9 +4,10 @@ import csv
 import io
 import platform
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -23,24 +24,24 @@ SPACE = "\N{NARROW NO-BREAK SPACE}"  # between groups of three digits
 LARGE = {" billion": 1e9, " million": 1e6}
 WIDTH = 100  # characters of a line in the terminal
 NAME_WIDTH = 32
+GAP = "  "
+CELLS = GAP.join(f"{{:>{width}}}" for width in (7, 10, 9, 20, 12))
 HEADS = ("share", "n_train", "G", "interval of G")
 LAST_HEAD = {"averaging": "pooled worth", "differential": "n_equiv"}
-WIDTHS = (7, 10, 9, 20, 12)
-GAP = "  "
 POOLED = (
     "pooled worth: true events that the pooled sample of all members is worth, for this training set; G: what a "
     "posterior this wide is worth on average over training sets"
 )
-UNDECIDED = "Whether that is more or less than the training sample, these data do not tell."
+NO_UPPER_END = {
+    "averaging": "the members differ from each other no more than the counting of their events explains",
+    "differential": "the generated events are as close to the true ones as further true events would be",
+}
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
     "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
 )  # fmt: skip
 
-
-def short(number: float) -> str:
-    """Three digits, whole from 100 on, without an exponent as long as that is readable."""
-    return in_digits(number, 3)
+short = partial(in_digits, digits=3)  # three digits, without an exponent as long as that is readable
 
 
 def events(number: float) -> str:
@@ -95,75 +96,54 @@ def answer(finding: Finding) -> str:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
     pooled, single = result.pooled, result.single
     if pooled is None or single is None:
-        sentences = [*_differential(finding, result)]
+        sentences = [_differential(finding, result)]
     else:
-        sentences = [*_averaging(finding, result, pooled, single)]
+        sentences = [_averaging(finding, result, pooled, single)]
+    if result.state is State.UNBOUNDED and np.isfinite(result.G):
+        best = f"The best estimate is {_factor(result.G)} times."
+        sentences.append(f"{best} There is no upper end: a perfect generator is not excluded.")
+    elif result.state is not State.VALUE:
+        sentences.append(f"There is no upper end: {NO_UPPER_END[finding.method]}.")
+    if result.interval.low < 1 <= result.interval.high:
+        sentences.append("Whether that is more or less than the training sample, these data do not tell.")
     if any(note.code is NoteCode.REUSED for note in result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
 
 
-def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> Iterator[str]:
-    yield (
-        f"For the share of events in the region {where(finding.region)}, the pooled sample of your "
-        f"{result.n_members} members, however large, is worth at least {events(pooled.n_equiv_at_least)} true "
-        f"events, {_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} "
-        f"({percent(result.level)} confidence). "
-        f"One of the members alone is worth at least {events(single.n_equiv_at_least)}."
+def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> str:
+    return (
+        f"For the share of events in the region {where(finding.region)}, the pooled sample of your {result.n_members} "
+        f"members, however large, is worth at least {events(pooled.n_equiv_at_least)} true events, "
+        f"{_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} ({percent(result.level)} "
+        f"confidence). One of the members alone is worth at least {events(single.n_equiv_at_least)}. "
+        f"On average over training sets, a posterior this wide is worth {_times(result, 'its training sample')}."
     )
-    low, high = result.interval
-    average = "On average over training sets, a posterior this wide is worth"
-    if result.state is not State.VALUE:
-        yield f"{average} at least {_factor(low)} times its training sample."
-        yield _open_end(result, "the members differ from each other no more than the counting of their events explains")
-        return
-    less = "less than its training sample, " if high < 1 else ""
-    yield f"{average} {less}{_times(result)} times {'as much' if less else 'its training sample'}."
-    if low < 1 <= high:
-        yield UNDECIDED
 
 
-def _differential(finding: Finding, result: Amplification) -> Iterator[str]:
-    everywhere = finding.region is None
+def _differential(finding: Finding, result: Amplification) -> str:
+    everywhere, n_train = finding.region is None, whole(result.n_train)
     judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.where}")
-    n_train = whole(result.n_train)
     training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
-    confidence = f"({percent(result.level)} confidence)"
+    alike = f"about {events(result.n_equiv)} true events"
+    if result.state is not State.VALUE:
+        alike = f"{events(result.n_equiv_interval.low)} true events or more"
+    return (
+        f"{judged}, generated events cannot be told from {alike}: an unlimited sample is worth "
+        f"{_times(result, training)} ({percent(result.level)} confidence)."
+    )
+
+
+def _times(result: Amplification, training: str) -> str:
+    """G and its interval, with as many digits as tell them apart: 3.1 (2.2–4.9) times the training sample."""
     low, high = result.interval
     if result.state is not State.VALUE:
-        yield (
-            f"{judged}, generated events cannot be told from {events(result.n_equiv_interval.low)} true events or "
-            f"more: an unlimited sample is worth at least {_factor(low)} times {training} {confidence}."
-        )
-        yield _open_end(result, "the generated events are as close to the true ones as further true events would be")
-        return
-    less = f"less than {training}, {_times(result)} times as much"
-    yield (
-        f"{judged}, generated events cannot be told from about {events(result.n_equiv)} true events: an unlimited "
-        f"sample is worth {less if high < 1 else f'{_times(result)} times {training}'} {confidence}."
-    )
-    if low < 1 <= high:
-        yield UNDECIDED
-
-
-def _open_end(result: Amplification, why: str) -> str:
-    """Why there is no upper end, and what else is known."""
-    undecided = f" {UNDECIDED}" if result.interval.low < 1 else ""
-    if result.state is State.UNBOUNDED and np.isfinite(result.G):
-        return (
-            f"The best estimate is {_factor(result.G)} times. There is no upper end: a perfect generator is not "
-            f"excluded.{undecided}"
-        )
-    return f"There is no upper end: {why}.{undecided}"
-
-
-def _times(result: Amplification) -> str:
-    """G and its interval, with as many digits as tell them apart: 3.1 (2.2–4.9)."""
-    low, high = result.interval
+        return f"at least {_factor(low)} times {training}"
     width = high / low
     digits = 2 + (width < 1.3) + (width < 1.03)
     g, bottom, top = (_factor(number, digits) for number in (result.G, low, high))
-    return f"{g} ({bottom}–{top})"
+    times = f"{g} ({bottom}–{top}) times"
+    return f"less than {training}, {times} as much" if high < 1 else f"{times} {training}"
 
 
 def _factor(number: float, digits: int = 2) -> str:
@@ -177,11 +157,11 @@ def table(study: Study) -> str:
         findings = [finding for finding in study.findings if finding.method == method]
         if findings:
             what = "region" if method == "averaging" else "summary, region"
-            heads = _cells((*HEADS, LAST_HEAD[method]))
+            heads = CELLS.format(*HEADS, LAST_HEAD[method])
             lines += [f"{method} amplification", f"{what:{NAME_WIDTH}}{GAP}{heads}"]
             lines += [line for finding in findings for line in _rows(finding)] + [""]
-    level = f"intervals and limits at {100 * study.process.level:.3g} % confidence"
-    lines.append(f"n_train = {study.process.n_train}, {level}")
+    process = study.process
+    lines.append(f"n_train = {process.n_train}, intervals and limits at {100 * process.level:.3g} % confidence")
     if any(finding.method == "averaging" for finding in study.findings):
         lines += textwrap.wrap(POOLED, WIDTH)
     texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
@@ -202,29 +182,21 @@ def notes(study: Study) -> dict[str, str]:
 
 
 def _rows(finding: Finding) -> Iterator[str]:
-    """Name and numbers; a long name goes on in further lines."""
-    names = textwrap.wrap(_printable(finding.what), NAME_WIDTH)
-    if finding.result is None:
+    """Name and numbers, limits where G is infinite; a long name goes on in further lines."""
+    names, result = textwrap.wrap(_printable(finding.what), NAME_WIDTH), finding.result
+    if result is None:
         cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
     else:
-        cells = [_cells((f"{100 * finding.share:.3g} %", *_numbers(finding.result)))]
+        is_finite = np.isfinite(result.G)
+        worth = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
+        if result.pooled is not None:
+            worth = f"≥ {short(result.pooled.n_equiv_at_least)}"
+        n_train = str(result.n_train) if result.n_train < 1e10 else short(result.n_train)
+        ends = interval(result.interval).replace("at least", "≥")
+        G = short(result.G) if is_finite else "-"
+        cells = [CELLS.format(f"{100 * finding.share:.3g} %", n_train, G, ends, worth)]
     for name, cell in zip_longest(names, cells, fillvalue=""):
         yield f"{name:{NAME_WIDTH}}{GAP}{cell}".rstrip()
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return GAP.join(text.rjust(width) for text, width in zip(texts, WIDTHS, strict=True))
-
-
-def _numbers(result: Amplification) -> tuple[str, str, str, str]:
-    """n_train, G, its interval and what the members are worth or n_equiv; where G is infinite, limits."""
-    is_finite = np.isfinite(result.G)
-    n_equiv = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
-    if result.pooled is not None:
-        n_equiv = f"≥ {short(result.pooled.n_equiv_at_least)}"
-    n_train = str(result.n_train) if result.n_train < 10 ** WIDTHS[1] else short(result.n_train)
-    ends = interval(result.interval).replace("at least", "≥")
-    return n_train, short(result.G) if is_finite else "-", ends, n_equiv
 
 
 def _printable(text: str) -> str:

@@ -50,13 +50,6 @@ class ProcessFileError(ValueError):
         return ": ".join(filter(None, (str(self.file or ""), self.place, self.problem)))
 
 
-class _RefusedError(yaml.MarkedYAMLError):
-    """What YAML would allow, at a place in the text."""
-
-    def __init__(self, problem: str, mark: yaml.Mark | None) -> None:
-        super().__init__(problem=problem, problem_mark=mark)
-
-
 class _Loader(yaml.SafeLoader):
     """Composes nodes of plain data only."""
 
@@ -65,15 +58,20 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _RefusedError("anchors and aliases, & and *, are refused (quotes make a text)", event.start_mark)
+            raise _refused("anchors and aliases, & and *, are refused (quotes make a text)", event.start_mark)
         if getattr(event, "tag", None) is not None:
-            raise _RefusedError("tags, which begin with !, are refused (quotes make a text)", event.start_mark)
+            raise _refused("tags, which begin with !, are refused (quotes make a text)", event.start_mark)
         if self.depth == MOST_NESTED:
-            raise _RefusedError(f"expected at most {MOST_NESTED} lists and mappings in each other", event.start_mark)
+            raise _refused(f"expected at most {MOST_NESTED} lists and mappings in each other", event.start_mark)
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+
+def _refused(problem: str, mark: yaml.Mark | None) -> ProcessFileError:
+    """An error at a place in the text."""
+    return ProcessFileError("" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}", problem)
 
 
 def load(path: Path) -> Any:
@@ -92,31 +90,26 @@ def load(path: Path) -> Any:
     try:
         node = _Loader(content.decode("utf-8-sig")).get_single_node()
         return None if node is None else _content(node)
+    except ProcessFileError:
+        raise
     except UnicodeDecodeError as error:
         raise ProcessFileError("", f"expected text in UTF-8, byte {error.start} is not") from None
+    except yaml.composer.ComposerError as error:  # anchors and aliases never get there
+        raise _refused("expected a single YAML document, got several", error.problem_mark) from None
+    except yaml.reader.ReaderError as error:
+        raise _refused(f"this is not YAML, character {error.position} cannot be printed", None) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
-        raise ProcessFileError(line, _reason(error)) from None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, _RefusedError):
-        return str(error.problem)
-    if isinstance(error, yaml.composer.ComposerError):  # anchors and aliases never get there
-        return "expected a single YAML document, got several"
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"this is not YAML, character {error.position} cannot be printed"
-    # of a \U escape that is not a character, PyYAML says nothing
-    reason = getattr(error, "problem", None) or "an escape is out of range"
-    return f"this is not YAML, {' '.join(str(reason).split())} (a text with special characters needs quotes)"
+        # of a \U escape that is not a character, PyYAML says nothing
+        reason = " ".join(str(getattr(error, "problem", None) or "an escape is out of range").split())
+        problem = f"this is not YAML, {reason} (a text with special characters needs quotes)"
+        raise _refused(problem, getattr(error, "problem_mark", None)) from None
 
 
 def _content(node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         value = _scalar(node.value) if node.style is None else node.value
         if isinstance(value, str) and not value.translate({ord("\n"): None, ord("\t"): None}).isprintable():
-            raise _RefusedError(f"expected printable characters, got {quoted(value)}", node.start_mark)
+            raise _refused(f"expected printable characters, got {quoted(value)}", node.start_mark)
         return value
     if isinstance(node, yaml.SequenceNode):
         return [_content(part) for part in node.value]
@@ -124,11 +117,11 @@ def _content(node: yaml.Node) -> Any:
     for key, value in node.value:
         name = _content(key)
         if not isinstance(name, str):
-            raise _RefusedError(f"expected a text as key, got {shown(name)} (quotes make a text)", key.start_mark)
+            raise _refused(f"expected a text as key, got {shown(name)} (quotes make a text)", key.start_mark)
         if not name.strip() or not name.isprintable():
-            raise _RefusedError(f"expected a key on one line, got {quoted(name)}", key.start_mark)
+            raise _refused(f"expected a key on one line, got {quoted(name)}", key.start_mark)
         if name in content:
-            raise _RefusedError(f"expected each key once, {quoted(name)} comes twice", key.start_mark)
+            raise _refused(f"expected each key once, {quoted(name)} comes twice", key.start_mark)
         content[name] = _content(value)
     return content
 
@@ -147,15 +140,12 @@ def _scalar(text: str) -> Any:
 
 def shown(content: Any) -> str:
     """A value as an error quotes it, short and on one line."""
-    match content:
-        case None:
-            return "nothing"
-        case bool():
-            return str(content).lower()
-        case int() | float():
-            return f"the number {content!r}"
-        case str():
-            return f"the text {quoted(content)}"
+    if content is None:
+        return "nothing"
+    if isinstance(content, str):
+        return f"the text {quoted(content)}"
+    if isinstance(content, int | float):
+        return str(content).lower() if isinstance(content, bool) else f"the number {content!r}"
     what = "mapping" if isinstance(content, dict) else "list"
     return f"a {what} of {len(content)}" if content else f"an empty {what}"
 

@@ -71,16 +71,15 @@ class Region:
             cut = f"{self.quantiles} quantiles" if self.quantiles else f"{len(self.edges) - 1} intervals"
             name = self.condition or f"{self.observable}: {cut}"
             object.__setattr__(self, "name", " ".join(name.split()))
+        expected = f"region {quoted(self.name)}: expected"
         ways = [bool(self.condition), bool(self.edges), self.quantiles != 0]
         if sum(ways) != 1 or bool(self.observable) == bool(self.condition):
-            raise ValueError(
-                f"region {quoted(self.name)}: expected either a condition, or an observable with edges or quantiles"
-            )
+            raise ValueError(f"{expected} either a condition, or an observable with edges or quantiles")
         if self.quantiles and self.quantiles < 2:
-            raise ValueError(f"region {quoted(self.name)}: expected at least 2 quantiles, got {self.quantiles}")
+            raise ValueError(f"{expected} at least 2 quantiles, got {self.quantiles}")
         if self.edges and (len(self.edges) < 2 or not all(a < b for a, b in pairwise(self.edges))):
             listed = ", ".join(f"{edge:g}" for edge in self.edges[:20])
-            raise ValueError(f"region {quoted(self.name)}: expected increasing edges, at least 2, got {listed}")
+            raise ValueError(f"{expected} increasing edges, at least 2, got {listed}")
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ of a classifier is expected, one of them will do. What is a text and what a numb
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Required, TypedDict
+from typing import Annotated, Any, NamedTuple, Required, TypedDict
 
 from msgspec import Meta
 
@@ -89,27 +89,23 @@ class _Definition(TypedDict, total=False):
     unit: Line
 
 
-@dataclass(frozen=True)
-class ProcessFile:
+class ProcessFile(NamedTuple):
     """What a process file says: what is to be analysed, and what is to be trained if there are no members."""
 
     process: Process
     generator: GeneratorSettings | None
-    path: Path
 
 
 def read(path: Path | str) -> ProcessFile:
-    """What a process file says. The files that it names must exist, and are not opened.
+    """What a process file says; the files that it names must exist, and are not opened.
 
-    Raises:
-        ProcessFileError: If it cannot be read, or something in it is not what it should be: one sentence with the key.
+    A `ProcessFileError`, one sentence with the key, if it cannot be read or something in it is not what it should be.
     """
     path = Path(path)
     try:
-        return _Reader(path).read(load(path))
+        return _Reader(path.parent).read(load(path))
     except ProcessFileError as error:
-        error.file = path
-        raise
+        raise ProcessFileError(error.place, error.problem, path) from None
 
 
 @contextmanager
@@ -148,7 +144,6 @@ def _sample(folder: Path, key: str, content: Any) -> SampleFiles:
 
 
 def _layout(fields: dict[str, Any]) -> Layout:
-    """How files of particles are read."""
     if "particles" not in fields:
         raise ProcessFileError(next(iter(fields)), "is about files of momenta: give particles, too")
     if isinstance(fields.get("coordinates"), tuple):
@@ -161,15 +156,14 @@ def _layout(fields: dict[str, Any]) -> Layout:
         return Layout(**fields)
 
 
+@dataclass
 class _Reader:
-    """Makes a process of the content of a file, one observable after the other."""
+    """Makes a process of the content of a file in a folder, one observable after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.observables: dict[str, Definition] = {}
+    folder: Path
+    observables: dict[str, Definition] = field(default_factory=dict)
 
     def read(self, content: Any) -> ProcessFile:
-        """The whole file."""
         document = take(_Document, content)
         if ("members" in document) == ("generator" in document):
             got = "both" if "members" in document else "neither"
@@ -177,7 +171,7 @@ class _Reader:
         arguments = {name: value for name, value in document.items() if name in Process.__annotations__}
         for name in ("train", "holdout", "members"):
             if name in document:
-                arguments[name] = _sample(self.path.parent, name, document[name])
+                arguments[name] = _sample(self.folder, name, document[name])
         self.define(document.get("observables", {}))
         arguments["observables"] = self.observables
         keys: dict[str, str] = {}  # where each number or condition stands
@@ -189,14 +183,12 @@ class _Reader:
                 keys.setdefault(entry if isinstance(entry, str) else entry.condition or entry.observable, key)
         if layout := {name: document[name] for name in Layout.__annotations__ if name in document}:
             arguments["layout"] = _layout(layout)
-        arguments["composites"] = {
-            name: take(Names, parts, inside("composites", name))
-            for name, parts in document.get("composites", {}).items()
-        }
+        sums = document.get("composites", {}).items()
+        arguments["composites"] = {name: take(Names, parts, inside("composites", name)) for name, parts in sums}
         with _at(""):
             process = Process(**arguments)
         generator = self.generator(document["generator"], process, keys) if "generator" in document else None
-        return ProcessFile(process, generator, self.path)
+        return ProcessFile(process, generator)
 
     def define(self, definitions: Mapping[str, Any]) -> None:
         """The observables, which may use those above them."""

@@ -169,10 +169,9 @@ class TrueSample:
         values = numbers(raw)
         for e, (_, lost) in values.items():
             if lost.sum() > process.max_lost * lost.size:
-                raise ValueError(
-                    f"{name}: {e.text!r} is not finite for {lost.sum()} of {lost.size} events, more than "
-                    f"the tolerated share max_lost = {process.max_lost:g}"
-                )
+                tolerated = f"the tolerated share max_lost = {process.max_lost:g}"
+                problem = f"{e.text!r} is not finite for {lost.sum()} of {lost.size} events, more than {tolerated}"
+                raise ValueError(f"{name}: {problem}")
         return cls(values, raw)
 
     def first(self, n: int) -> "TrueSample":

@@ -95,14 +95,8 @@ class Study:
 def analyse(process: Process, progress: Progress | None = None) -> Study:
     """Read all samples of a process once and estimate everything that it asks for.
 
-    An estimate that cannot be made is a `Finding` without a result that says why.
-
-    Args:
-        process: What to do; its members must be files.
-        progress: Called with the name of a sample and the events read of it.
-
-    Raises:
-        ValueError: If the process has no members, or a file cannot be used.
+    An estimate that cannot be made is a `Finding` without a result that says why; a ValueError if the process has no
+    members, or a file cannot be used. ``progress`` is called with the name of a sample and the events read of it.
     """
     files = process.members
     if files is None:
@@ -121,13 +115,13 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
 def analyse_streams(
     process: Process, streams: Streams, progress: Progress | None = None, *, learned: Sequence[str] = ()
 ) -> Study:
-    """Analyse as `analyse` does, for members that need not be files.
-
-    ``streams`` makes, for names of columns, the name and the batches of each member; observables that were learned are
-    columns of these already.
-    """
+    """Analyse as `analyse` does, with members of any kind, see `Streams`; what was learned is a column of theirs."""
     start = time.monotonic()
-    expressions = _expressions(process)
+    expressions = [process.expression_of(region) for region in process.regions]
+    expressions += [process.number(text) for text in (*process.summaries, *process.classifier)]
+    # what simple conditions are about, for their control plots
+    intervals = [e.interval() for e in expressions if e.is_condition]
+    expressions += [interval.inner for interval in intervals if interval is not None]
     truth = Truth.of(process, expressions, progress)
     numbers = Numbers(process, expressions, learned)
     regions = [Placement(region, process, truth) for region in process.regions]
@@ -157,16 +151,6 @@ def analyse_streams(
     )
 
 
-def _expressions(process: Process) -> list[Expression]:
-    """All that is computed of each event."""
-    expressions = [process.expression_of(region) for region in process.regions]
-    expressions += [process.number(text) for text in (*process.summaries, *process.classifier)]
-    # what simple conditions are about, for their control plots
-    intervals = [e.interval() for e in expressions if e.is_condition]
-    expressions += [interval.inner for interval in intervals if interval is not None]
-    return list(dict.fromkeys(expressions))
-
-
 def _tests(
     process: Process, truth: Truth, reference: TrueSample, regions: Sequence[Placement]
 ) -> Iterator[Test | Finding]:
@@ -192,7 +176,6 @@ def _tests(
 
 
 def _value_of(e: Expression) -> Callable[[Values], Floats]:
-    """An expression as a summary."""
     return lambda values: values[e].values
 
 

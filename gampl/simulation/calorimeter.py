@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.particles.kinematics import wrapped
 from gampl.simulation.pythia import Particles
 
@@ -22,19 +23,17 @@ ELECTROMAGNETIC = (11, 22)
 CHARGE = {11: -1, 13: -1, 211: 1, 321: 1, 2212: 1, 3112: -1, 3222: 1, 3312: -1, 3334: -1}
 SIGNIFICANCE = 2.0  # towers below this many standard deviations of the noise are dropped
 
-Array = NDArray[np.float64]
-
 
 class Towers(NamedTuple):
     """Energy deposits of a batch, ordered by event, shape (towers,) each."""
 
     event: NDArray[np.int64]
-    energy: Array  # GeV
-    eta: Array
-    phi: Array
+    energy: Floats  # GeV
+    eta: Floats
+    phi: Floats
 
     @property
-    def momenta(self) -> Array:
+    def momenta(self) -> Floats:
         """(E, px, py, pz) of massless particles, shape (towers, 4)."""
         pt = self.energy / np.cosh(self.eta)
         return np.stack([self.energy, pt * np.cos(self.phi), pt * np.sin(self.phi), pt * np.sinh(self.eta)], axis=-1)
@@ -43,7 +42,7 @@ class Towers(NamedTuple):
 class Grid:
     """Cells in (eta, phi): edges of rings in eta, each with the number of cells in phi *below* it, as in Delphes."""
 
-    def __init__(self, *edges: tuple[Array, int]) -> None:
+    def __init__(self, *edges: tuple[Floats, int]) -> None:
         eta = np.concatenate([values for values, _ in edges])
         cells = np.concatenate([np.full(len(values), n_phi) for values, n_phi in edges])
         order = np.argsort(eta, kind="stable")
@@ -51,7 +50,7 @@ class Grid:
         self.stride = int(cells.max())
         self.size = self.edges.size * self.stride
 
-    def index(self, eta: Array, phi: Array) -> NDArray[np.int64]:
+    def index(self, eta: Floats, phi: Floats) -> NDArray[np.int64]:
         """The cell of each direction, -1 outside the grid."""
         ring = np.searchsorted(self.edges, eta, side="left")
         covered = (ring > 0) & (ring < self.edges.size)
@@ -59,12 +58,7 @@ class Grid:
         column = np.minimum((n_phi * (phi + np.pi) / (2 * np.pi)).astype(np.int64), n_phi - 1)
         return np.where(covered, ring * self.stride + column, -1)
 
-    def centre(self, index: NDArray[np.int64]) -> Array:
-        """Middle of cells in eta."""
-        ring = index // self.stride
-        return np.asarray((self.edges[ring - 1] + self.edges[ring]) / 2)
-
-    def scatter(self, index: NDArray[np.int64], rng: np.random.Generator) -> tuple[Array, Array]:
+    def scatter(self, index: NDArray[np.int64], rng: np.random.Generator) -> tuple[Floats, Floats]:
         """A uniform (eta, phi) in each of some cells."""
         ring, column = np.divmod(index, self.stride)
         u, v = rng.random((2, index.size))
@@ -85,7 +79,7 @@ HCAL = Grid(
 )
 
 
-def ecal_resolution(eta: Array, energy: Array) -> Array:
+def ecal_resolution(eta: Floats, energy: Floats) -> Floats:
     """Standard deviation of an electromagnetic tower's energy, in GeV; zero beyond the calorimeter."""
     distance, root = np.abs(eta), np.sqrt(energy)
     central = np.hypot(0.0017 * energy, 0.101 * root)
@@ -93,7 +87,7 @@ def ecal_resolution(eta: Array, energy: Array) -> Array:
     return np.select([distance <= 3.2, distance <= 4.9], [central, forward])
 
 
-def hcal_resolution(eta: Array, energy: Array) -> Array:
+def hcal_resolution(eta: Floats, energy: Floats) -> Floats:
     """Standard deviation of a hadronic tower's energy, in GeV; zero beyond the calorimeter."""
     distance, root = np.abs(eta), np.sqrt(energy)
     barrel = np.sqrt((0.0302 * energy) ** 2 + (0.5205 * root) ** 2 + 1.59**2)
@@ -107,7 +101,7 @@ def charges(pdg: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.sign(pdg) * np.select([np.abs(pdg) == code for code in CHARGE], [*CHARGE.values()])
 
 
-def propagate(px: Array, py: Array, pz: Array, charge: NDArray[np.int64]) -> tuple[Array, Array]:
+def propagate(px: Floats, py: Floats, pz: Floats, charge: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """(eta, phi) where particles from the centre meet the calorimeter's cylinder, charged ones on a helix."""
     pt = np.maximum(np.hypot(px, py), 1e-9)  # GeV; along the beam the length below is finite all the same
     radius = pt / (CURVATURE * FIELD)  # of the helix, in m
@@ -142,9 +136,9 @@ def towers(final: Particles, rng: np.random.Generator) -> Towers:
         hit = cell >= 0
         keys, members = np.unique(seen.event[mask][hit] * grid.size + cell[hit], return_inverse=True)
         event, cell = np.divmod(keys, grid.size)
-        true_energy = np.zeros(keys.size)
-        np.add.at(true_energy, members, seen.energy[mask][hit])
-        centre = grid.centre(cell)
+        ring = cell // grid.stride
+        centre = (grid.edges[ring - 1] + grid.edges[ring]) / 2
+        true_energy = np.bincount(members, seen.energy[mask][hit]).astype(np.float64)
         variance = np.log1p((resolution(centre, true_energy) / true_energy) ** 2)  # of the energy's logarithm
         energy = true_energy * np.exp(np.sqrt(variance) * rng.standard_normal(keys.size) - variance / 2)
         tower_eta, tower_phi = grid.scatter(cell, rng)

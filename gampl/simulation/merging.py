@@ -36,21 +36,12 @@ def merge(sources: Sequence[Source], sample: str, output: Path, observables: Seq
 
     Where events have weights, those become cross sections: in each part an event has that of its source over the number
     of events generated for it, over the fraction that was kept of its kind. Folders of the same recipe count as one
-    source.
+    source; several recipes go together if events have weights and the recipes share none: slices, or numbers of jets.
 
-    Args:
-        sources: Folders of shards; of several recipes only where events have weights and the recipes share no event:
-            slices, or other numbers of jets.
-        sample: Which of the shards' samples, such as ``extra_jets_0`` or ``events``.
-        output: The file.
-        observables: What to write of each event instead of its momenta, such as ``m_tt``, besides its weight.
-
-    Returns:
-        Number of events of each part, ``train`` and ``holdout``.
-
-    Raises:
-        ValueError: If a shard is missing or damaged, a seed is used twice, versions differ, recipes do not go together
-            or there is no such observable.
+    The sample is one of the shards', such as ``extra_jets_0`` or ``events``. Returns the number of events of each part,
+    ``train`` and ``holdout``. With names of observables, such as ``m_tt``, these are written instead of the momenta,
+    besides weights. A ValueError if a shard is missing or damaged, a seed is used twice, versions differ, recipes do
+    not go together or there is no such observable.
     """
     used = Counter(seed for source in sources for seed in (*source.train, *source.holdout))
     if not used:

@@ -45,9 +45,8 @@ def make_shards(
     shards.prepare(folder, recipe, n_events)
     missing = [seed for seed in seeds if shards.find(folder, seed) is None]
     total, there = n_events * len(seeds), n_events * (len(seeds) - len(missing))
-    with tqdm(
-        total=total, initial=there, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress
-    ) as bar:
+    bar = tqdm(total=total, initial=there, unit="events", unit_scale=True, desc=recipe.name, disable=not show_progress)
+    with bar:
         # first what nobody else is making, then wait for the others
         for seed in _make_missing(folder, recipe, missing, n_events, processes, bar.update):
             shards.make(folder, recipe, seed, n_events, bar.update)
@@ -91,8 +90,7 @@ def _start_worker(counter: "Synchronized[int]") -> None:
 
 def _end_with_parent() -> None:
     """Ends this process when the one that has started it is gone, killed perhaps."""
-    parent = parent_process()
-    if parent is not None:
+    if parent := parent_process():
         parent.join()
         os._exit(1)
 

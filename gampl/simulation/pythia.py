@@ -40,9 +40,7 @@ class Particles(NamedTuple):
 class EventRecord:
     """A Pythia run with settings such as ``"Top:gg2ttbar = on"``, all of whose random numbers come from the seed.
 
-    Raises:
-        ValueError: If the seed is outside of 1 to 900 000 000 or Pythia does not know a setting.
-        RuntimeError: If Pythia cannot start with these settings.
+    A ValueError if the seed is not from 1 to 900 000 000 or a setting unknown; a RuntimeError if Pythia cannot start.
     """
 
     def __init__(self, settings: Sequence[str], seed: int) -> None:
@@ -58,9 +56,8 @@ class EventRecord:
     def batch(self, n_events: int) -> Particles:
         """The next events; fewer than asked for where Pythia gave up on some, which is rare."""
         records = self._pythia.nextBatch(n_events)
-        entries = records.prt
-        columns = {"pdg": entries.id, "status": entries.status, "energy": entries.p.e}
-        columns |= {name: entries.p[name] for name in ("px", "py", "pz")}
+        entries, p = records.prt, records.prt.p
+        columns = {"pdg": entries.id, "status": entries.status, "energy": p.e, "px": p.px, "py": p.py, "pz": p.pz}
         return Particles(
             n_events=len(records),
             event=np.repeat(np.arange(len(records)), ak.to_numpy(ak.num(entries.id))),

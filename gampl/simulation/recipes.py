@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -20,11 +20,8 @@ Size = Annotated[int, Meta(ge=1, description="a whole number above zero")]
 Switch = Annotated[bool, Meta(description="True or False")]
 
 
-class Made(NamedTuple):
-    """What is left of a batch."""
-
-    samples: Mapping[str, Events]
-    steps: Mapping[str, NDArray[np.bool_]]  # the cut flow: which events of the batch are left after each step
+# samples of events by name, and the cut flow: which events of the batch are left after each step
+Made = tuple[Mapping[str, Events], Mapping[str, NDArray[np.bool_]]]
 
 
 class Recipe(ABC):

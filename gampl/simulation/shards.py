@@ -72,8 +72,7 @@ def prepare(folder: Path, recipe: Recipe, n_events: int) -> None:
         if not (folder / RECIPE).exists():
             _write(folder / RECIPE, new)
     old = read_recipe(folder)
-    if differing := [name for name in (*new, *old) if old.get(name) != new.get(name)]:
-        name = differing[0]
+    if name := next((name for name in (*new, *old) if old.get(name) != new.get(name)), None):
         raise ValueError(
             f"{folder} holds shards with {name} = {old.get(name)!r}, not {new.get(name)!r}:"
             " choose another folder, or the same recipe"
@@ -97,9 +96,7 @@ def seeds(folder: Path) -> list[int]:
     return numbers
 
 
-def make(
-    folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Progress = lambda _: None, wait: bool = True
-) -> bool:
+def make(folder: Path, recipe: Recipe, seed: int, n_events: int, progress: Progress, wait: bool = True) -> bool:
     """Makes the shard of a seed, of so many events before any cut, in a folder that `prepare` has made, or finds it.
 
     Returns whether it is there: False only without `wait`, if another process is making it.
@@ -121,7 +118,7 @@ def make(
         hdf5.write(path, samples, recipe.name, {"recipe": recipe.describe(), **known, **sigma})
         shard = Shard(
             **known,
-            sha256=_sha256(path),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             cross_section=cross_section,
             cross_section_error=error,
             seconds=round(time.process_time() - started, 2),
@@ -178,12 +175,8 @@ def read_all(folder: Path, seeds: Sequence[int]) -> list[Shard]:
 def verify(folder: Path, shard: Shard) -> None:
     """Compares the events of a shard with its checksum; a ValueError if they differ."""
     path = events_path(folder, shard.seed)
-    if _sha256(path) != shard.sha256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != shard.sha256:
         raise ValueError(f"{path} does not agree with its checksum; delete it and its .json file to make it anew")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write(path: Path, content: object) -> None:

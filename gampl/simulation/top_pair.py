@@ -86,4 +86,4 @@ class TopPairRecipe(Recipe):
                 )
             columns = {"chi2": chi2, "m_hat": particles.m_hat[chosen]}
             samples[name] = Events(ordered, TopPair(extra).particles, columns)
-        return Made(samples, steps)
+        return samples, steps

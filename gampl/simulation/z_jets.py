@@ -22,7 +22,6 @@ MUON, MUON_MASS = 13, 0.10566  # PDG code, GeV
 NEUTRINOS = (12, 14, 16)
 HADRON_DECAYS = 90  # Pythia's status codes of what hadrons decay to begin here
 
-
 Jets = Annotated[int, Meta(ge=0, le=MAX_JETS, description=f"a number of jets, 0 to {MAX_JETS}")]
 Fractions = Annotated[
     tuple[Annotated[float, Meta(gt=0, le=1)], ...],
@@ -64,35 +63,32 @@ class ZJetsRecipe(Recipe):
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia; muons do not radiate, since a photon would make a massless jet."""
-        common = (
+        hard_process: tuple[str, ...] = (
+            "WeakSingleBoson:ffbar2gmZ = on",
+            f"PhaseSpace:mHatMin = {self.mass_min}",
+            f"PhaseSpace:mHatMax = {self.mass_max}",
+        )
+        if self.pt_slice is not None:
+            hard_process = (
+                "WeakBosonAndParton:qqbar2gmZg = on",
+                "WeakBosonAndParton:qg2gmZq = on",
+                f"23:mMin = {self.mass_min}",
+                f"23:mMax = {self.mass_max}",
+                f"PhaseSpace:pTHatMin = {self.pt_slice[0]}",
+                f"PhaseSpace:pTHatMax = {self.pt_slice[1]}",
+                # the coupling of the hard process is that of the first branching of the inclusive shower
+                "SigmaProcess:renormScale2 = 1",
+                "SigmaProcess:alphaSvalue = 0.1365",
+                *(f"{shower}:pTmaxMatch = 1" for shower in ("SpaceShower", "TimeShower")),
+                *(f"{shower}:pTmaxFudge = {self.start_scale}" for shower in ("SpaceShower", "TimeShower")),
+            )
+        return (
             f"Beams:eCM = {self.energy}",
             "23:onMode = off",
             f"23:onIfMatch = {MUON} -{MUON}",
             "TimeShower:QEDshowerByL = off",
             f"PartonLevel:MPI = {'on' if self.multiple_interactions else 'off'}",
-        )
-        if self.pt_slice is None:
-            return (
-                *common,
-                "WeakSingleBoson:ffbar2gmZ = on",
-                f"PhaseSpace:mHatMin = {self.mass_min}",
-                f"PhaseSpace:mHatMax = {self.mass_max}",
-            )
-        return (
-            *common,
-            "WeakBosonAndParton:qqbar2gmZg = on",
-            "WeakBosonAndParton:qg2gmZq = on",
-            f"23:mMin = {self.mass_min}",
-            f"23:mMax = {self.mass_max}",
-            f"PhaseSpace:pTHatMin = {self.pt_slice[0]}",
-            f"PhaseSpace:pTHatMax = {self.pt_slice[1]}",
-            # the coupling of the hard process is that of the first branching of the inclusive shower
-            "SigmaProcess:renormScale2 = 1",
-            "SigmaProcess:alphaSvalue = 0.1365",
-            "SpaceShower:pTmaxMatch = 1",
-            "TimeShower:pTmaxMatch = 1",
-            f"SpaceShower:pTmaxFudge = {self.start_scale}",
-            f"TimeShower:pTmaxFudge = {self.start_scale}",
+            *hard_process,
         )
 
     def make(self, particles: Particles, rng: np.random.Generator) -> Made:
@@ -110,18 +106,17 @@ class ZJetsRecipe(Recipe):
         number = jets.count(selected)
 
         has_muons = (rows >= 0).all(axis=1)
-        accepted = has_muons & (number >= self.min_jets) & (number <= self.max_jets)
         fractions = np.append(self.kept, np.ones(MAX_JETS + 1 - len(self.kept)))
         fraction = fractions[np.minimum(number, MAX_JETS)]
-        chosen = accepted & (rng.random(particles.n_events) < fraction)
+        chosen = has_muons & (number >= self.min_jets) & (number <= self.max_jets)
+        chosen &= rng.random(particles.n_events) < fraction
 
-        missing = max(MAX_JETS - selected.shape[1], 0)
-        padded = np.pad(selected[:, :MAX_JETS], ((0, 0), (0, missing), (0, 0)))
-        momenta = np.concatenate([muons, padded], axis=1)[chosen]
+        filled_up = np.concatenate([muons, selected, np.zeros((len(rows), MAX_JETS, 4))], axis=1)
+        momenta = filled_up[chosen, : 2 + MAX_JETS]
         # all of them, those that are dropped, too: the rates are needed to check the slices against each other
         steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
         steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
-        return Made({"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps)
+        return {"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps
 
 
 def _from_z(final: Particles, pdg: int) -> NDArray[np.int64]:

@@ -5,10 +5,9 @@ An artifact lies in a folder named by the SHA-256 of its key, the canonical JSON
     <root>/ab/abcdef.../arrays.safetensors     numbers
     <root>/ab/abcdef.../artifact.json          the key, a description, the checksum of the numbers
 
-Nothing is ever unpickled, so that a store from somebody else is safe to open. Some networks are kept with the project,
-in ``data/trainings``, where only ``make reference`` writes: those that the references of the tests are made with. They
-are looked for first, so that a number does not depend on where it was trained. GAMPL_KEPT names another such folder;
-if it is empty, everything is trained.
+Nothing is ever unpickled, so that a store from somebody else is safe to open. Networks that the project comes with are
+kept in folders of its ``data/trainings``, one for each profile. They are looked for first, so that a number does not
+depend on where it was trained. GAMPL_KEPT names other such folders, as PATH does programs', or, empty, none.
 """
 
 import hashlib
@@ -33,8 +32,6 @@ from gampl.store.locking import locked
 from gampl.store.provenance import checkout
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
-
-
 DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)  # what reading a damaged artifact raises
 
 
@@ -47,11 +44,11 @@ class Artifact:
 
 
 class Store:
-    """A folder of artifacts, `default_root` if left out, and in front of it `kept_root`, those of the project."""
+    """A folder of artifacts, `default_root` if left out, and in front of it `kept_roots`, those of the project."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
-        self.kept = kept_root()
+        self.kept = kept_roots()
 
     def get_or_make(self, key: Mapping[str, Any], make: Callable[[Path], Artifact]) -> Artifact:
         """Loads the artifact of a key, or makes and stores it.
@@ -59,9 +56,8 @@ class Store:
         Of several processes that ask for the same artifact one makes it and the others wait. Where the file system
         cannot lock, all make it, and the first to finish wins, which is harmless: they made the same.
 
-        Args:
-            key: All that the artifact depends on, as JSON.
-            make: Called with a folder for checkpoints, which outlives an interruption and is deleted afterwards.
+        The key is all that the artifact depends on, as JSON; `make` is called with a folder for checkpoints, which
+        outlives an interruption and is deleted afterwards.
         """
         if (stored := self.get(key)) is not None:
             return stored
@@ -81,18 +77,15 @@ class Store:
         self.get_or_make(key, lambda _: artifact)
 
     def get(self, key: Mapping[str, Any]) -> Artifact | None:
-        """The artifact of a key, or None.
-
-        One that does not agree with its checksum counts as missing; if it is not a kept one, it is set aside.
-        """
+        """The artifact of a key, or None; a damaged one counts as missing, and is set aside if it is not a kept one."""
         name = key_digest(key)
-        for root in filter(None, (self.kept, self.root)):
+        for root in (*self.kept, self.root):
             folder = _folder(root, name)
             if folder.exists():
                 try:
                     return _read(folder)
                 except DAMAGE as error:
-                    remedy = "it is not used" if root is self.kept else f"moved to {self._set_aside(folder)}"
+                    remedy = "it is not used" if root in self.kept else f"moved to {self._set_aside(folder)}"
                     warnings.warn(f"artifact {folder} is damaged ({error}); {remedy}", stacklevel=3)
         return None
 
@@ -102,7 +95,7 @@ class Store:
 
     def holds(self, name: str) -> bool:
         """Whether there is an artifact with a digest, here or among the kept ones; not whether it is whole."""
-        return any(_folder(root, name).exists() for root in (self.root, self.kept) if root)
+        return any(_folder(root, name).exists() for root in (self.root, *self.kept))
 
     def _set_aside(self, folder: Path) -> Path:
         damaged = self.root / "damaged"
@@ -170,12 +163,14 @@ def default_root() -> Path:
         return Path(chosen)
     if project := checkout():
         return project / ".store"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "gampl"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gampl"
 
 
-def kept_root() -> Path | None:
-    """The environment variable GAMPL_KEPT, else ``data/trainings`` in the checkout; None without such a folder."""
+def kept_roots() -> tuple[Path, ...]:
+    """The folders that the environment variable GAMPL_KEPT names, else those in the checkout's ``data/trainings``."""
     chosen, project = os.environ.get("GAMPL_KEPT"), checkout()
-    folder = Path(chosen) if chosen else project / "data" / "trainings" if chosen is None and project else None
-    return folder if folder and folder.is_dir() else None
+    if chosen is not None:
+        folders = [Path(folder) for folder in chosen.split(os.pathsep) if folder]
+    else:
+        folders = sorted((project / "data" / "trainings").glob("*")) if project else []
+    return tuple(folder for folder in folders if folder.is_dir())

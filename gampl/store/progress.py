@@ -4,13 +4,13 @@ import os
 import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
-from typing import Any, Self
+from contextlib import AbstractContextManager, suppress
+from typing import Any
 
 SECONDS_BETWEEN_LINES = 20.0
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """Tells on standard error how much is done; use it as a context and call it.
 
     It tells nothing if it is to be quiet or the environment variable TQDM_DISABLE is set. The unit is what is counted,
@@ -18,22 +18,17 @@ class Progress:
     """
 
     def __init__(self, unit: str, *, total: int | None = None, start: int = 0, quiet: bool = False) -> None:
-        self._unit, self._total, self._start = unit, total, start
+        self._unit, self._total = unit, total
         self._quiet = quiet or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
         self._done: dict[str, int] = defaultdict(lambda: start)
         self._steps = 0
         self._begun = self._last_line = time.monotonic()
         self._bar: Any = None
-
-    def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
-            # tqdm comes with the extras; without it there are lines
-            with suppress(ModuleNotFoundError):
+            with suppress(ModuleNotFoundError):  # tqdm comes with the extras; without it there are lines
                 from tqdm import tqdm
 
-                unit = f" {self._unit}"
-                self._bar = tqdm(total=self._total, initial=self._start, unit=unit, unit_scale=True, leave=False)
-        return self
+                self._bar = tqdm(total=total, initial=start, unit=f" {unit}", unit_scale=True, leave=False)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

@@ -1,10 +1,8 @@
 """Which files and which installed packages a Python file depends on, read from its text without running it.
 
 The workflow redoes a step, and the artifact store makes an artifact anew, when one of these changes and only then.
-Standard library only: planning the work must be quick and must not import what it plans.
-
-What cannot be seen: imports by a name that is computed at run time. The package has none of files that nothing else
-imports.
+Standard library only: planning the work must be quick and must not import what it plans. Imports by a name that is
+computed at run time cannot be seen; the package has none of files that nothing else imports.
 """
 
 import ast
@@ -19,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
-
 ABSENT = "not installed"
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -36,16 +33,9 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
     of every package on the way counts too: Python runs it. What a package offers lazily, as its ``__init__.pyi``
     says, counts as an import from where it is defined.
 
-    Args:
-        entry: A module of a package, or a script or py:percent notebook that uses them.
-        packages: Their folders.
-
-    Returns:
-        Absolute paths, sorted, `entry` among them.
-
-    Raises:
-        SyntaxError: If one of the files is not Python; the error names it.
-        ImportError: If a relative import leads out of the package.
+    The entry is a module of a package, or a script or py:percent notebook that uses some; packages are given by their
+    folders. Returns absolute paths, sorted, `entry` among them. A SyntaxError names a file that is not Python; an
+    ImportError if a relative import leads out of the package.
     """
     entry, packages = Path(entry).resolve(), [Path(package).resolve() for package in packages]
     closure: set[Path] = set()
@@ -62,8 +52,8 @@ def source_files(entry: Path, packages: Sequence[Path] = (PACKAGE,)) -> tuple[Pa
 def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -> dict[str, str]:
     """The third-party distributions that files import and all that those need: sorted normalized names -> versions.
 
-    Optional extras are left out unless a file imports them itself. A module that is imported but not installed is
-    listed as such, so that installing it is a change.
+    Optional extras are left out unless a file imports them itself. A module that is not installed is listed as such, so
+    that installing it is a change.
     """
     packages = [Path(package) for package in packages]
     top_level = {module.partition(".")[0] for file in files for module in _imported_modules(Path(file), packages)}
@@ -84,9 +74,8 @@ def requirements(files: Iterable[Path], packages: Sequence[Path] = (PACKAGE,)) -
 def digest(files: Iterable[Path]) -> str:
     """SHA-256 over the contents of files; the same on every machine, in every order and wherever they are.
 
-    The content of a Python file is its syntax tree without docstrings and imports. So what was trained stays right
-    when a comment or docstring is reworded, or a file moves and is imported from elsewhere. A SyntaxError names a file
-    that is named like Python but is not Python.
+    The content of a Python file is its syntax tree without docstrings and imports. So what was trained stays right when
+    a comment is reworded, or a file moves. A SyntaxError names a file that is named like Python but is not Python.
     """
     contents = {_digest_of_content(Path(file).read_bytes(), Path(file).name) for file in files}
     return hashlib.sha256(" ".join(sorted(contents)).encode()).hexdigest()
@@ -123,19 +112,16 @@ def _module_name(file: Path, packages: Sequence[Path]) -> str:
 
 def _files_of(module: str, packages: Sequence[Path]) -> Iterator[Path]:
     """The files that ``import module`` runs: each ``__init__.py`` on the way and the module itself."""
-    first, *rest = module.split(".")
-    folder = next((package for package in packages if package.name == first), None)
-    for name in [None, *rest]:
-        if folder is None:
-            return
+    names = module.split(".")
+    folder = next((package.parent for package in packages if package.name == names[0]), None)
+    if folder is None:
+        return
+    for name in names:
         public = folder / "__init__.pyi"
-        if name and public.is_file() and (source := _offered(public.read_bytes()).get(name)):
+        if public.is_file() and (source := _offered(public.read_bytes()).get(name)):
             yield from _files_of(f"{_module_name(folder / '__init__.py', packages)}.{source}", packages)
-        folder = folder / name if name else folder
-        for file in (folder / "__init__.py", folder.with_suffix(".py")):
-            if file.is_file():
-                yield file
-                break
+        folder /= name
+        yield from [file for file in (folder / "__init__.py", folder.with_suffix(".py")) if file.is_file()][:1]
 
 
 @cache
@@ -157,28 +143,20 @@ def _imported_modules(file: Path, packages: Sequence[Path]) -> tuple[str, ...]:
 @cache  # the workflow asks for the imports of the same files once for each notebook
 def _imports(source: bytes, file: str, parent: str) -> tuple[str, ...]:
     """Absolute dotted names that a text imports; relative ones start from the package `parent`."""
-    visitor = _Imports(parent or None)
-    visitor.visit(ast.parse(source, filename=file))
-    return tuple(visitor.modules)
-
-
-class _Imports(ast.NodeVisitor):
-    """Collects what is imported, but not under ``if TYPE_CHECKING:``."""
-
-    def __init__(self, parent: str | None) -> None:
-        self.parent, self.modules = parent, list[str]()
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.modules += [alias.name for alias in node.names]
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        base = resolve_name("." * node.level + (node.module or ""), self.parent)
-        self.modules += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-
-    def visit_If(self, node: ast.If) -> None:
-        unseen = ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
-        for statement in node.orelse if unseen else node.body + node.orelse:
-            self.visit(statement)
+    modules: list[str] = []
+    waiting: list[ast.AST] = [ast.parse(source, filename=file)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), parent or None)
+            modules += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return tuple(modules)
 
 
 @cache
@@ -194,10 +172,5 @@ def _installed(name: str, search_path: tuple[str, ...]) -> tuple[str, tuple[str,
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return None
-    required = []
-    for requirement in distribution.requires or ():
-        needed, _, marker = requirement.partition(";")
-        match = re.match(r"\s*([A-Za-z0-9._-]+)", needed)
-        if match and not re.search(r"\bextra\b", marker):
-            required.append(match[1])
-    return distribution.version, tuple(required)
+    required = [entry for entry in distribution.requires or () if not re.search(r";.*\bextra\b", entry)]
+    return distribution.version, tuple(re.findall(r"[\w.-]+", entry)[0] for entry in required)

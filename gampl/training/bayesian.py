@@ -24,7 +24,7 @@ from zuko.bayesian import BayesianModel
 from gampl.generators.generator import Generator
 from gampl.generators.memory import Divider
 from gampl.generators.randomness import torch_generator
-from gampl.training.members import Member, weighted_loss
+from gampl.training.members import Member
 
 
 def bayesian(generator: Generator, seed: int, init_logvar: float = -9.0) -> BayesianModel:
@@ -52,6 +52,7 @@ class Variational(Member):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         training = self.training
+        self.generator.compiles = False  # zuko changes the layers' methods in each step
         # on the CPU, so that a GPU begins with the same numbers
         model = bayesian(self.generator.cpu(), training.seed, training.init_logvar)
         self.model: BayesianModel = model.to(self.x.device)
@@ -71,13 +72,6 @@ class Variational(Member):
         with _global_seed(seed, self.model), self.model.reparameterize(local_trick=True):
             loss = self._loss(*(part[0] for part in batch)).mean()
         return (self.kl_weight * self.model.kl_divergence(prior_var=1.0) + loss).unsqueeze(0)
-
-    def _loss(self, *drawn: Tensor) -> Tensor:
-        return weighted_loss(self.generator, *drawn)
-
-    def compiled(self) -> bool:
-        """Not compiled: zuko changes the layers' methods in each step."""
-        return False
 
     def validation_losses(self, _: Divider) -> None:
         """Nothing is held back."""

@@ -4,7 +4,7 @@ Generated LHC events are kept in the artifact store, because a flow is slow.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -52,13 +52,8 @@ class Trained:
         """Yields n events in batches of at most ``(batch_size, *event_shape)``; LHC events are in GeV.
 
         The events depend on seed, member, condition, chunk and whether a GPU makes them, of rings on the batch size: a
-        longer stream begins with the shorter one. Events that a flow's solver lost are NaN or infinite.
-
-        Args:
-            n: How many.
-            seed: Of the latent events.
-            batch_size: By default as many as are made together.
-            condition: What the generator is told, (c,) for all events or (n, c), if it has conditions.
+        longer stream begins with the shorter one. Events that a flow's solver lost are NaN or infinite. A batch has by
+        default as many as are made together. The condition is what the generator is told, (c,) for all or (n, c).
 
         Raises:
             ValueError: If n or batch_size is not positive, or the condition has another shape.
@@ -84,11 +79,22 @@ class Trained:
     def lost(self, n: int, seed: int) -> int:
         """How many of the first n events are not finite; counted once and kept."""
 
-        def count(_: Path) -> Artifact:
+        def count() -> Artifact:
             rows = (np.isfinite(batch.reshape(len(batch), -1)).all(axis=1) for batch in self.stream(n, seed))
             return Artifact({}, {"lost": sum(int((~finite).sum()) for finite in rows)})
 
-        return int(self.store.get_or_make(self._key(seed) | {"lost of": n}, count).about["lost"])
+        return int(self.kept(n, seed, {"question": "lost"}, count).about["lost"])
+
+    def kept(self, n: int, seed: int, question: Mapping[str, Any], answer: Callable[[], Artifact]) -> Artifact:
+        """What was found about the first n events, or else is found now: the events themselves need not be kept.
+
+        Args:
+            n: How many.
+            seed: Of the latent events, see `stream`.
+            question: All else that the answer depends on, its code included, as JSON.
+            answer: Finds it.
+        """
+        return self.store.get_or_make(self._key(seed) | {"of events": n, **question}, lambda _: answer())
 
     def log_prob(self, events: ArrayLike, condition: ArrayLike | None = None) -> Floats:
         """Log density of events, ``(n, *event_shape)``, and (c,) or (n, c) -> (n,).
@@ -173,18 +179,9 @@ class Trained:
 class Ensemble:
     """Members that share what they were asked for; those that failed are left out and named.
 
-    Its members are counted from 0 among those that are left; `excluded` has their own numbers. Up to 0.1 % lost events
-    stay in the streams, not finite, and the estimators count them.
-
-    Args:
-        trained: Outcomes of trainings.
-        screened: Events of each member that are searched for lost ones; a member that lost more than 0.1 % is
-            left out. None are searched by default.
-        seed: Of these events.
-
-    Attributes:
-        members: Those that are left.
-        excluded: Reason of each member that is left out, by its number.
+    Its members are those that are left, counted from 0; `excluded` has the reason of each that is left out, by its own
+    number. If events of each member, `screened` many with this seed, are searched for lost ones, one that lost more
+    than 0.1 % is left out. Other lost events stay in the streams, not finite, and the estimators count them.
 
     Raises:
         ValueError: If no member is left, or they have not seen the same events and are not independent.

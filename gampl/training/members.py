@@ -28,14 +28,9 @@ GPU_VALIDATION_BATCH = 65536
 class Member(Trainable):
     """One generator as something that `gampl.training.fit.fit` can train.
 
-    Args:
-        generator: On the device to train on.
-        x: Network coordinates of the training events, (n, d), on that device.
-        split: Which of them it is trained on, with which weights, and which it holds back.
-        training: Batch size and seed.
-        number: Of the member; its batches depend on it and the seed only.
-        condition: That of each event, (n, c), if there are any.
-        weights: Those of the events when they are held back, (n,), if they have any.
+    Generator, network coordinates x of the training events, (n, d), and their condition, (n, c), are on the device to
+    train on. The split says which events it is trained on, with which weights; the weights, (n,), are those of events
+    that are held back. Its batches depend on its number and the training's seed only.
     """
 
     members = 1
@@ -118,8 +113,7 @@ def own(training: Training, member: int) -> tuple[int, ...]:
 class Stack(Trainable):
     """Members with their weights stacked along a first axis, as something that `gampl.training.fit.fit` can train.
 
-    Args:
-        members: On one device, alike but for weights, splits and streams.
+    They are on one device, and alike but for weights, splits and streams.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:

@@ -57,8 +57,7 @@ def log_kernel_sum(f: Tensor, width: Tensor | None = None) -> Tensor:
     distances = (f.unsqueeze(1) - f.detach().unsqueeze(0)).square().sum(-1)  # (M, M)
     if width is None:
         members = len(f)
-        upper = torch.triu_indices(members, members, offset=1, device=f.device)
-        pairs = distances.detach()[upper[0], upper[1]]
-        width = pairs.median() / math.log(members) if members > 1 else torch.ones(())
+        i, j = torch.triu_indices(members, members, offset=1, device=f.device)
+        width = distances.detach()[i, j].median() / math.log(members) if members > 1 else torch.ones(())
     tiny = torch.finfo(f.dtype).tiny  # members that are all alike have a width of zero
     return torch.logsumexp(-distances / (width + tiny), dim=1)

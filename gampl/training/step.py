@@ -52,17 +52,8 @@ def learning_rate_factor(step: int, settings: Fit) -> float:
 class Step:
     """What changes from step to step: weights, their running mean, moments of the gradients, sums of losses.
 
-    All of it lies on the device of the weights. On a CPU a step is done when the call returns, on a GPU it is only
-    ordered by then.
-
-    Args:
-        trainable: What is trained, already on its device.
-        settings: Steps, learning rate and the like.
-        label: What to call this training in messages.
-
-    Attributes:
-        done: Steps so far.
-        loss_sum: Of each member, over the steps since it was set to zero: (M,) in float64.
+    All of it lies on the device of the weights, where the trainable already is. On a CPU a step is done when the call
+    returns, on a GPU it is only ordered by then. Messages call this training `label`.
     """
 
     def __init__(self, trainable: Trainable, settings: Fit, label: str) -> None:
@@ -92,7 +83,8 @@ class Step:
             self.optimiser.state[p] = {"step": self._number(0.0), **zeros}
         self.divider = Divider(label)
         self.graph: Graph | None = None
-        self.done = 0
+        self.done = 0  # steps so far
+        # over the steps since it was set to zero
         self.loss_sum = torch.zeros(self.members, dtype=torch.float64, device=self.device)
         self.running_mean = {n: p.detach().clone() for n, p in self.parameters.items()} if settings.ema else {}
         self._new_share = self._number(1.0)  # of the weights in their running mean
@@ -169,8 +161,7 @@ class Step:
         """Waits for the steps so far.
 
         Raises:
-            FloatingPointError: If a loss or gradient was not finite; names the step, and the member if there are
-                several.
+            FloatingPointError: If a loss or gradient was not finite; names the step, and the member of several.
         """
         bad = self._bad.cpu()
         if bad[2].isnan().all():

@@ -67,16 +67,27 @@ class Project:
 FULL = ["install -c constraints.txt -e .[networks,lorentz,classifier,events,simulation,book,cluster,dev]"]
 
 
+FAKE_PYTHON = f"""\
+#!{sys.executable}
+import subprocess, sys
+from pathlib import Path
+
+_, *command, folder = sys.argv
+assert command == ["-m", "venv"]
+subprocess.run([{sys.executable!r}, "-m", "venv", "--without-pip", folder], check=True)
+pip = next(Path(folder, "lib").glob("python*")) / "site-packages/pip"
+pip.mkdir()
+(pip / "__init__.py").touch()
+(pip / "__main__.py").write_text({FAKE_PIP!r})
+"""
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    def make_empty(self) -> None:
-        bootstrap.run([sys.executable, "-m", "venv", "--without-pip", str(self.folder)], self.root)
-        site = next((self.folder / "lib").glob("python*")) / "site-packages"
-        (site / "pip").mkdir()
-        (site / "pip/__init__.py").touch()
-        (site / "pip/__main__.py").write_text(FAKE_PIP)
-
-    monkeypatch.setattr(bootstrap.Environment, "_make_empty", make_empty)
+    python = tmp_path / "python3"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     return Project(tmp_path / "a folder")
 
 
@@ -219,18 +230,22 @@ def test_too_little_space(project, capsys, monkeypatch):
 
 
 def test_no_ensurepip(tmp_path, capsys, monkeypatch):
+    """As Debian's Python says it without python3-venv."""
     project = Project(tmp_path / "project")
-    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda _: None)
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\necho 'not created successfully because ensurepip is not available'; exit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "_base_executable", str(python))
     assert bootstrap.main(project.root) == 1
     assert "sudo apt-get install python3-venv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "sentence"), [(errno.EROFS, "cannot be written"), (errno.ENOSPC, "disk is full")])
 def test_the_system_refuses(project, capsys, monkeypatch, number, sentence):
-    def refuse(self) -> None:
+    def refuse(*arguments, **options) -> None:
         raise OSError(number, os.strerror(number), ".venv")
 
-    monkeypatch.setattr(bootstrap.Environment, "_make_empty", refuse)
+    monkeypatch.setattr(bootstrap, "run", refuse)
     assert bootstrap.main(project.root) == 1
     assert sentence in capsys.readouterr().err
 
@@ -245,7 +260,7 @@ def test_interrupt(project, capsys, monkeypatch):
 
 
 def test_pip_lies(project, capsys, monkeypatch):
-    monkeypatch.setattr(bootstrap.Environment, "_pip", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "run", lambda *_, **__: None)
     assert bootstrap.main(project.root) == 1
     assert "make distclean" in capsys.readouterr().err
 

@@ -40,7 +40,7 @@ def test_a_slurm_without_accounting(pretended):
     pretended(sacct="echo 'Slurm accounting storage is disabled' >&2; exit 1")
     assert cluster.arguments("slurm")[-2:] == ["--slurm-status-command", "squeue"]
     pretended()
-    assert cluster.arguments("slurm")[-2:] == ["--slurm-jobname-prefix", cluster.job_prefix()]
+    assert cluster.arguments("slurm")[-2:] == ["--slurm-jobname-prefix", cluster.JOB_PREFIX]
 
 
 def test_one_step_at_a_time_on_a_gpu(pretended, monkeypatch, tmp_path):
@@ -57,7 +57,7 @@ def test_one_step_at_a_time_on_a_gpu(pretended, monkeypatch, tmp_path):
 
 def test_jobs_of_a_build_on_another_machine(pretended):
     """It may be alive: file systems of clusters do not always lock between machines."""
-    pretended(squeue=f"echo '7 {cluster.job_prefix()}_abc'")
+    pretended(squeue=f"echo '7 {cluster.JOB_PREFIX}_abc'")
     with pytest.raises(BookError, match=r"1 jobs .* sent by process 3 of login1: .*remove the file _build/.lock"):
         cluster.refuse_jobs_of_another_machine("process 3 of login1")
     cluster.refuse_jobs_of_another_machine(f"process 3 of {socket.gethostname()}")
@@ -73,7 +73,7 @@ def test_a_slurm_that_does_not_answer(pretended):
 
 
 def test_only_this_checkouts_jobs_are_left_behind(pretended):
-    pretended(squeue=f"echo '7 {cluster.job_prefix()}_abc'; echo '8 gampl-0123456789_abc'; echo '9 other work'")
+    pretended(squeue=f"echo '7 {cluster.JOB_PREFIX}_abc'; echo '8 gampl-0123456789_abc'; echo '9 other work'")
     assert cluster.left_behind() == ["7"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gampl_book import plan
+from gampl_book.event_studies import is_trained_elsewhere
 from gampl_book.profiles import PROFILES, section
 from gampl_book.studies import RING_DIMENSIONS, ring, scan, trainings
 
@@ -57,6 +58,8 @@ def test_what_notebooks_read():
 @pytest.mark.parametrize("profile", PROFILES)
 def test_jobs_hold_every_training_once(profile):
     jobs, all_trainings = plan.jobs(profile, 1), plan.trainings(profile, 1)
+    if is_trained_elsewhere(profile):  # which no build does
+        all_trainings = {name: one for name, one in all_trainings.items() if name.startswith("ring")}
     assert sorted(name for job in jobs.values() for name in job.trainings) == sorted(all_trainings)
     ensembles = Counter(name.rpartition("/")[0] for name in all_trainings)
     for name, job in jobs.items():

@@ -103,12 +103,6 @@ def leave(log: Path, **about: object) -> None:
     log.with_suffix(".json").write_text(json.dumps(whole | about))
 
 
-def test_nothing_is_known_of_the_time_left():
-    assert status.rest(7, 7, 0.0).startswith("How long the 7 steps that are left take is not known")
-    assert "about 1.5 min of one core" in status.rest(7, 2, 90.0)
-    assert status.rest(7, 2, 90.0).endswith("; 2 steps of kinds that never ran here are not counted.")
-
-
 def test_status_of_the_smoke_book():
     """What `make test` has built, as Snakemake itself plans it."""
     if not (ROOT / "_build/smoke/book.done").exists():
@@ -163,9 +157,16 @@ def test_time_left():
         a_step("train", "running", state="running", started=995.0, seconds=11.0),
         a_step("book", "to make"),
     ]
-    left, unknown = status.seconds_left(steps, now=1000.0)
-    assert left == pytest.approx(15.0 + 7.0 + 6.0)
-    assert unknown == 1
+    said = status.rest(steps, now=1000.0)
+    assert f"about {15 + 7 + 6} s of one core" in said
+    assert said.endswith("; 1 steps of kinds that never ran here are not counted.")
+    assert "about 1.4 min" in status.rest([*steps, a_step("train", "stale", seconds=50.0)], now=1000.0)
+
+
+def test_nothing_is_known_of_the_time_left():
+    unknown = [a_step("book", "to make"), a_step("train", "stale")]
+    assert status.rest(unknown, now=1000.0).startswith("How long the 2 steps that are left take is not known")
+    assert status.rest([a_step("book", "done")], now=1000.0) == "All 1 steps are done."
 
 
 @pytest.mark.parametrize(

@@ -83,19 +83,19 @@ def test_observables_are_a_table_that_the_estimators_read(folder, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--seeds", "0"], "seeds must be a range of numbers from 1 to 900000000, got '0'"),
+        (["--seeds", "0"], "seeds must be at most 1000000 numbers from 1 to 900000000, got '0'"),
         (["--seeds", "one"], "seeds must be a number or a range such as 1-37, got 'one'"),
         (["--seeds", "1", "--events", "0"], "--events must be positive, got 0"),
         (["--seeds", "1", "--cores", "-1"], "--cores must be positive, got -1"),
         (["--seeds", "1", "--set", "pt_min"], "--set expects NAME=VALUE with a name out of energy, pt_slice"),
         (["--seeds", "1", "--set", "colour=1"], "got 'colour=1'"),
         (["--seeds", "1", "--set", "pt_min=high"], "--set pt_min: expected a value as JSON, such as 20.0; got 'high'"),
-        (["--seeds", "1", "--set", "pt_min=true"], "--set pt_min: expected something like 20.0, got true"),
-        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], in brackets, got (2.0,)"),
+        (["--seeds", "1", "--set", "pt_min=true"], "pt_min must be a number above zero, got True"),
+        (["--seeds", "1", "--set", "kept=[2.0]"], "kept must be up to 9 fractions in (0, 1], in brackets, got [2.0]"),
         (["--seeds", "1", "--set", 'kept=["a"]'], "kept must be up to 9 fractions in (0, 1], in brackets"),
         (["--seeds", "1", "--set", "pt_slice=20"], "pt_slice must be 2 numbers in brackets, 0 < low < high, got 20"),
-        (["--seeds", "1-99999999999"], "seeds must be a range of numbers from 1 to 900000000"),
-        (["--seeds", "1-9999999"], "expected at most 1000000 seeds"),
+        (["--seeds", "1-99999999999"], "seeds must be at most 1000000 numbers from 1 to 900000000"),
+        (["--seeds", "1-9999999"], "seeds must be at most 1000000 numbers"),
     ],
 )
 def test_bad_input(arguments, sentence, tmp_path, capsys):

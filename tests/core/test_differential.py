@@ -62,7 +62,7 @@ def test_known_crossings():
 
 @pytest.mark.parametrize("bad", [(np.nan, 10), (-0.1, 10), (1.1, 10), (0.5, 0), (0.5, np.nan), (0.5, 10, 0)])
 def test_a_bad_crossing_is_not_infinite(bad):
-    with pytest.raises(ValueError, match="expected a distance between 0 and 1 and positive numbers of events"):
+    with pytest.raises(ValueError, match=r"distance must lie between 0 and 1|n_ref and n_gen must be positive"):
         n_equiv(*bad)
 
 
@@ -237,9 +237,9 @@ ONE = from_distances([0.1], 10**6, 1000, 1000)
 @pytest.mark.parametrize(
     ("results", "message"),
     [
-        ([], "at least 2 results to combine, got 0"),
-        ([ONE], "at least 2 results to combine, got 1"),
-        ([ONE, OTHER], "only differential results"),
+        ([], "at least 2 results to combine"),
+        ([ONE], "at least 2 results to combine"),
+        ([ONE, OTHER], "all differential"),
         ([combine([ONE, ONE]), ONE], "with a single reference each"),
         ([ONE, from_distances([[0.1, 0.1]], [10, 10**6], 1000, 1000)], "differ in the number of steps or in level"),
         ([ONE, from_distances([0.1], 10**6, 1000, 1000, level=0.9)], "differ in the number of steps or in level"),
@@ -276,7 +276,7 @@ NORMAL = np.random.default_rng(7).normal(size=100)
         (lambda: from_distances([0.1], 10, 10, 10, level=68), "level must lie between 0.57 and 1, got 68"),
         (lambda: from_distances([0.1], 10, 10, 10, level=np.nan), "level must lie between 0.57 and 1, got nan"),
         (lambda: from_distances([0.1], 10, 10, 10, reference_is="test"), 'must be "holdout" or "training", got \'test'),
-        (lambda: from_samples([], NORMAL, 10), "members is empty: expected at least 1 sample"),
+        (lambda: from_samples([], NORMAL, 10), "members is empty: expected at least one sample"),
         (lambda: from_samples([[NORMAL]], [], 10), "reference must hold one number per event"),
         (lambda: from_samples([[NORMAL]], [1.0, np.nan], 10), "reference: 1 of 2 values are not finite"),
         (lambda: from_samples([[NORMAL]], np.ones(9), 10), "reference: all 9 values are 1; a constant summary"),

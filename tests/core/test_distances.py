@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import differential
-from gampl.distances import Comparison, Distances, summarise, trace
+from gampl.distances import Comparison, summarise, trace
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import coordinate, radius
 from gampl.result import NoteCode
@@ -237,7 +237,7 @@ def test_reweighted_events_are_judged_like_true_ones():
 def test_prefixes():
     rng = np.random.default_rng(4)
     reference, values = rng.normal(size=50), rng.normal(size=1234)
-    tally = Distances(reference, [100, 1000])
+    tally = KolmogorovSmirnov(reference, [100, 1000])
     for batch in np.array_split(values, 7):
         tally.update(batch)
     for reached, n in zip((*tally.prefixes, tally.now), (100, 1000, 1234), strict=True):
@@ -266,14 +266,14 @@ def test_members_of_different_sizes():
 
 def test_bad_weights():
     test = KolmogorovSmirnov(np.arange(5.0))
-    with pytest.raises(ValueError, match="one weight per event"):
+    with pytest.raises(ValueError, match="weights must hold one number per event"):
         test.update(np.zeros(3), np.ones(2))
     with pytest.raises(ValueError, match="not finite"):
         test.update(np.zeros(3), np.array([1, np.inf, 1]))
     test.update(np.zeros(3), np.zeros(3))
     with pytest.raises(ValueError, match="add up to 0"):
         _ = test.distance
-    tally = Distances(np.arange(5.0))
+    tally = KolmogorovSmirnov(np.arange(5.0))
     tally.update(np.zeros(3))
     with pytest.raises(ValueError, match="all batches"):
         tally.update(np.zeros(3), np.ones(3))
@@ -309,7 +309,7 @@ def test_summaries_with_few_values_are_told(values, is_told):
 def test_closed_distances_stay():
     rng = np.random.default_rng(9)
     for weights in (None, np.ones(3000)):
-        tally = Distances(rng.normal(size=100))
+        tally = KolmogorovSmirnov(rng.normal(size=100))
         tally.update(rng.normal(size=3000), weights)
         before = tally.now
         tally.close()

@@ -66,7 +66,7 @@ def test_exact_ratio_orders_events_where_one_density_vanishes():
 @pytest.mark.parametrize("wrong", ["log_prob_true", "log_prob_gen"])
 def test_exact_ratio_names_the_density_of_the_wrong_shape(wrong):
     densities = {"log_prob_true": TRUE.log_prob, "log_prob_gen": TRUE.log_prob, wrong: lambda x: x}
-    with pytest.raises(ValueError, match=rf"{wrong} must return one number per event, shape \(3,\), got \(3, 1\)"):
+    with pytest.raises(ValueError, match=rf"{wrong} must give one number per event, shape \(3,\), got \(3, 1\)"):
         exact_log_ratio(**densities)(np.zeros((3, 1)))
 
 

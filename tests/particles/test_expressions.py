@@ -205,7 +205,7 @@ def test_a_text_is_parsed_once(monkeypatch):
         read = expression(text, condition=condition)
         read({name: [2100.0] for name in read.names})
         assert read.interval().inner({name: [2100.0] for name in read.names}) == [2100.0]
-    assert parsed == [text]
+    assert parsed == [text, "a_name_of_this_test"]  # and its inner number, once
 
 
 def test_each_column_is_fetched_once():

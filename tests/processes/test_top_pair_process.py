@@ -205,7 +205,7 @@ def write_empty(folder):
         (
             lambda _: TopPair(4).select(random_events(3), Cuts()),
             ValueError,
-            "expected events of b1, .*, j4, got events of b1",
+            "expected events of b1, .*, j4, got b1",
         ),
     ],
 )

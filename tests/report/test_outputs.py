@@ -157,7 +157,7 @@ def test_figures_are_written_as_png_and_pdf_and_the_same_again(tmp_path):
         assert path.read_bytes().startswith(start)
         assert re.fullmatch(r"[A-Za-z0-9_.-]+", path.name)
     for kind in ("pdf", "svg"):
-        assert figures.content(figures.of_all(same), kind) == figures.content(figures.of_all(same), kind)
+        assert figures.content(figures.figure_of(same), kind) == figures.content(figures.figure_of(same), kind)
     # the user's pyplot is as it was
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
@@ -183,7 +183,7 @@ def test_the_overview_has_an_arrow_where_there_is_no_upper_end():
 
 
 def test_the_overview_of_nothing_is_drawn():
-    assert figures.content(figures.of_all([failure("a", "", "why")]), "png")
+    assert figures.content(figures.figure_of([failure("a", "", "why")]), "png")
 
 
 def test_the_histogram_shows_mean_spread_truth_and_marks():
@@ -211,8 +211,8 @@ def test_a_plot_goes_where_it_is_told():
 def test_any_label_and_any_name_can_be_drawn(label):
     label = label.replace("\x1b", "")  # no font has it
     empty = dataclasses.replace(shape(n_true=5, label=label))  # most bins have no true events
-    assert figures.content(figures.of_histogram(empty), "png", dpi=50)
-    assert figures.content(figures.of_all([estimate(label, label, compared(2))]), "png", dpi=50)
+    assert figures.content(figures.figure_of(empty), "png", dpi=50)
+    assert figures.content(figures.figure_of([estimate(label, label, compared(2))]), "png", dpi=50)
 
 
 # words

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from gampl.store import artifacts as store_module, provenance
-from gampl.store.artifacts import Artifact, Store, array_digest, default_root, kept_root, key_digest
+from gampl.store.artifacts import Artifact, Store, array_digest, default_root, kept_roots, key_digest
 
 KEY = {"training": {"steps": 3, "rate": 0.1}, "data": "abc"}
 NUMBERS = np.linspace(0, 1, 50)
@@ -211,7 +211,7 @@ def test_an_empty_variable_switches_kept_artifacts_off(kept, tmp_path, monkeypat
     monkeypatch.setenv("GAMPL_KEPT", "")
     store, make = Store(tmp_path / "own"), Maker()
     assert kept.is_dir()
-    assert kept_root() is None
+    assert kept_roots() == ()
     assert not store.holds(key_digest(KEY))
     store.get_or_make(KEY, make)
     assert make.calls == 1
@@ -231,15 +231,17 @@ def test_a_damaged_kept_artifact_is_named_left_alone_and_not_used(kept, tmp_path
 # ---- where it lies
 
 
-def test_kept_root(monkeypatch, tmp_path):
+def test_kept_roots(monkeypatch, tmp_path):
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "gampl")
     monkeypatch.delenv("GAMPL_KEPT")
-    (tmp_path / "data" / "trainings").mkdir(parents=True)
-    assert kept_root() is None, "not a checkout"
+    folders = [tmp_path / "data" / "trainings" / profile for profile in ("laptop", "smoke")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert kept_roots() == (), "not a checkout"
     (tmp_path / "pyproject.toml").touch()
-    assert kept_root() == tmp_path / "data" / "trainings"
-    monkeypatch.setenv("GAMPL_KEPT", str(tmp_path / "elsewhere"))
-    assert kept_root() is None, "there is no such folder"
+    assert kept_roots() == tuple(folders)
+    monkeypatch.setenv("GAMPL_KEPT", os.pathsep.join([str(folders[1]), str(tmp_path / "elsewhere")]))
+    assert kept_roots() == (folders[1],), "the other one does not exist"
 
 
 def test_default_root(monkeypatch, tmp_path):

@@ -20,15 +20,10 @@ def make_velocity(
 ) -> VelocityNetwork:
     """A velocity network with its initial weights, with which it is nearly zero everywhere.
 
-    Args:
-        settings: Kind and size.
-        coordinates: Of the events. They do not become a part of the network and must be moved to its device.
-        x: Coordinates of training events, (n, d), of which "lloca" takes the scale of the invariant masses.
-        seed: Decides the initial weights together with the member; the global random stream stays as it is.
-        member: Number of the network in its ensemble.
-        conditions: How many numbers of each event the network is told besides.
-        references: Whether an equivariant network is told the beams and the time axis. Without, it is equivariant
-            under all Lorentz transformations, as no generator of events at a collider should be; for tests.
+    Seed and number of the member decide these; the global random stream stays as it is. The coordinates do not become a
+    part of the network and must be moved to its device; of those of training events, x, (n, d), "lloca" takes the scale
+    of the invariant masses. Without references to the beams and the time axis an equivariant network is equivariant
+    under all Lorentz transformations, as no generator of events at a collider should be; for tests.
 
     Raises:
         ValueError: If the kind is not one of a velocity network.

@@ -17,11 +17,7 @@ SMALL = 0.01
 
 
 class TimeEmbedding(nn.Module):
-    """Sines and cosines of t with fixed random frequencies, mixed by a linear layer, as in arXiv:2411.00446.
-
-    Shapes:
-        t: (n,) -> (n, 8)
-    """
+    """Sines and cosines of t with fixed random frequencies, mixed by a linear layer, as in arXiv:2411.00446."""
 
     frequencies: Tensor
 
@@ -31,7 +27,7 @@ class TimeEmbedding(nn.Module):
         self.mix = nn.Linear(TIME_FEATURES, TIME_FEATURES)
 
     def forward(self, t: Tensor) -> Tensor:
-        """See the class."""
+        """The embedding, (n,) -> (n, 8)."""
         phases = t.to(self.frequencies.dtype).unsqueeze(-1) * self.frequencies  # (n, 4)
         return self.mix(torch.cat([phases.sin(), phases.cos()], -1))
 
@@ -40,9 +36,6 @@ class Labels(nn.Module):
     """What is known of particles whose momenta may be anything: slots in the event, one-hot, the time and conditions.
 
     The slot tells a b-jet from a light one, so no network here is symmetric under permutations.
-
-    Shapes:
-        t, condition: (n,), (n, c) -> (n, P, P + 8 + c)
     """
 
     def __init__(self, particles: int, conditions: int = 0) -> None:
@@ -56,7 +49,7 @@ class Labels(nn.Module):
         return self.time.mix.weight.dtype
 
     def forward(self, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """See the class."""
+        """The labels of each particle, (n,), (n, c) -> (n, P, P + 8 + c)."""
         time = self.time(t)  # (n, 8)
         if condition is not None:
             time = torch.cat([time, condition.to(time.dtype)], -1)  # (n, 8 + c)
@@ -70,9 +63,6 @@ class VelocityNetwork(nn.Module):
 
     They are not a part of it: they must stay in double precision when its weights are cast, and they move between
     devices with the generator that they belong to.
-
-    Shapes:
-        x, t, condition: (n, d), (n,), (n, c) -> (n, d)
     """
 
     compiles = True  # whether inductor can compile it as a whole
@@ -84,7 +74,7 @@ class VelocityNetwork(nn.Module):
         self.labels = Labels(coordinates.particles, conditions)
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """dx/dt of events with coordinates x at their times t, Eq. (42), in the type of x."""
+        """dx/dt of events at x and t, Eq. (42), in the type of x: (n, d), (n,), (n, c) -> (n, d)."""
         raise NotImplementedError
 
 
@@ -109,11 +99,7 @@ class EquivariantVelocity(VelocityNetwork):
         return self.coordinates.velocity(x, vectors.to(x.dtype), scalars.to(x.dtype))
 
     def core(self, momenta: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Rates of change of the momenta, and scalars of each particle.
-
-        Shapes:
-            (n, P, 4) in float64, (n, P, P + 8 + c) -> (n, P, 4), (n, P, S)
-        """
+        """Rates of change of momenta in float64, and scalars: (n, P, 4), (n, P, P + 8 + c) -> (n, P, 4), (n, P, S)."""
         raise NotImplementedError
 
     def scalars(self, momenta: Tensor, labels: Tensor) -> Tensor:

@@ -83,14 +83,11 @@ class VectorTransform(TensorRepsTransform):  # type: ignore[misc]
 
     The library sums element by element, for tensors of any order; on a CPU a training step with that takes a quarter
     longer.
-
-    Shapes:
-        tensor: (..., s + 4 v), frames: (..., 4, 4) -> (..., s + 4 v)
     """
 
     @minimum_autocast_precision(torch.float32)  # type: ignore[untyped-decorator]
     def forward(self, tensor: Tensor, frames: Frames) -> Tensor:
-        """See the class."""
+        """The transformed numbers, (..., s + 4 v), (..., 4, 4) -> (..., s + 4 v)."""
         scalars, vectors = tensor[..., : self.dim_scalars], tensor[..., self.dim_scalars :]
         rows = vectors.reshape(*frames.shape[:-2], -1, 4)  # (..., v, 4)
         turned = product(rows, frames.matrices.to(tensor.dtype).mT)
@@ -102,9 +99,6 @@ class PairVectors(nn.Module):
 
     The same as `lloca.equivectors.MLPVectors`, but for events with one number of particles: without the lists of
     pairs, without frames for the references, and the first layer is applied to particles rather than to pairs.
-
-    Shapes:
-        momenta, references, scalars: (n, P, 4) in float64, (R, 4), (n, P, S) -> (n, P, 3, 4) in float64
     """
 
     mean: Tensor
@@ -128,7 +122,7 @@ class PairVectors(nn.Module):
         self.std.fill_(values.std().clamp_min(1e-5))
 
     def forward(self, momenta: Tensor, references: Tensor, scalars: Tensor) -> Tensor:
-        """See the class."""
+        """The vectors, in float64 as the momenta: (n, P, 4), (R, 4), (n, P, S) -> (n, P, 3, 4)."""
         pairs, log_mass2 = _pairs(momenta, references)  # (n, P, P + R, 4), (n, P, P + R)
         # References have no scalars, what the layer makes of them is zero: (n, P + R, hidden).
         other = pad(self.of_other(scalars), (0, 0, 0, len(references)))
@@ -142,10 +136,9 @@ class PairVectors(nn.Module):
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """The product of many small matrices, for which a GPU's library launches a kernel each; sums can be fused.
+    """Products of many small matrices, (..., i, j), (..., j, k) -> (..., i, k): on a GPU as sums, which can be fused.
 
-    Shapes:
-        (..., i, j), (..., j, k) -> (..., i, k)
+    A GPU's library launches a kernel for each.
     """
     return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2) if a.is_cuda else a @ b
 
@@ -165,13 +158,11 @@ def _with_itself(of_pairs: Tensor) -> Tensor:
 def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:
     """Lorentz transformations to the rest frame of `time`, there turned to the beam and to each particle's momentum.
 
-    The axes are the beam, the momentum's direction across the beam, and the vector normal to both. In the laboratory
-    no jet is along the beam, and nothing here is nearly singular. Where a particle is, no equivariant axes exist that
-    change smoothly: then the last two axes become shorter, in proportion to the transverse momentum below `SHORTEST`.
-    The matrix is not a Lorentz transformation there, but all that it makes of an event is as invariant as before.
-
-    Shapes:
-        momenta, time, beam: (n, P, 4), (n, 1, 4), (n, 1, 4) -> (n, P, 4, 4)
+    Momenta, time and beam are (n, P, 4), (n, 1, 4), (n, 1, 4), the transformations (n, P, 4, 4). The axes are the beam,
+    the momentum's direction across the beam, and the vector normal to both. In the laboratory no jet is along the beam,
+    and nothing here is nearly singular. Where a particle is, no equivariant axes exist that change smoothly: then the
+    last two axes become shorter, in proportion to the transverse momentum below `SHORTEST`. The matrix is not a Lorentz
+    transformation there, but all that it makes of an event is as invariant as before.
     """
     boost = restframe_boost(time)  # (n, 1, 4, 4)
     z = normalize(product(boost, beam.unsqueeze(-1)).squeeze(-1)[..., 1:], dim=-1, eps=SHORTEST)
@@ -183,15 +174,12 @@ def standing_frames(momenta: Tensor, time: Tensor, beam: Tensor) -> Tensor:
 
 
 def polar_frames(vectors: Tensor) -> Tensor:
-    """Lorentz transformations to the rest frame of the first vector, there turned by the other two.
+    """Lorentz transformations to the rest frame of the first vector, turned by two: (..., 3, 4) -> (..., 4, 4).
 
     The first two axes of the rest frame, of length 1, are turned by the vectors' space parts l as TURN l /
     sqrt(1 + l²), and then made orthonormal. `lloca.framesnet.LearnedPDFrames` has l itself for the axes: nearly equal
     vectors, as untrained networks find them, then turn round-off into other frames. Here no vector can turn an axis by
     more than arcsin(TURN), and the sine of the angle between both is at least cos(2 arcsin(TURN)) = 1 - 2 TURN² = 0.5.
-
-    Shapes:
-        (..., 3, 4) -> (..., 4, 4)
     """
     boost = restframe_boost(vectors[..., 0, :])
     turns = product(vectors[..., 1:, :], boost.mT)[..., 1:]  # (..., 2, 3)
