@@ -70,6 +70,12 @@ class Truth:
         """An observable of the holdout: (n,)."""
         return self.process.observable(observable)(self.holdout)
 
+    @cached_property
+    def masses(self) -> Floats:
+        """m_tt of the holdout, and without extra jets of more events, of which only observables are bundled: (n,)."""
+        bundled = [] if self.extra_jets or self.profile == "paper" else [self.process.load_observables()["m_tt"]]
+        return np.concatenate([self.values("m_tt"), *bundled])
+
     @property
     def region(self) -> tuple[float, float]:
         """Ends of the profile's own region of m_tt in GeV."""

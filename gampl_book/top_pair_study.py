@@ -64,6 +64,7 @@ class TopPairStudy:
                 page.count_training(history.seconds, history.device)
         events = {f"training {extra}j": array_digest(truth.training) for extra, truth in study.truth.items()}
         events |= {f"holdout {extra}j": array_digest(truth.holdout) for extra, truth in study.truth.items()}
+        events |= {f"m_tt {extra}j": array_digest(truth.masses) for extra, truth in study.truth.items()}
         posterior = next(iter(one.values())).posterior
         page.made_of(event_trainings=settings | {"posterior": posterior}, sha256_of_events=events)
         for extra, truth in study.truth.items():

@@ -141,7 +141,7 @@ def draw(extra: int, figure_name: str) -> None:
 if 0 in PROCESSES:
     draw(0, "differential_0j")
 
-# %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; ours is as large as the training sample."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; nor have we."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
 if 4 in PROCESSES:
     draw(4, "differential_4j")
 
