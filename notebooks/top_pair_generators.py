@@ -178,7 +178,7 @@ def of_truth(events: np.ndarray, extra: int, name: str, edges: np.ndarray) -> np
     return np.histogram(PROCESSES[extra].observable(name)(events), edges)[0] / len(events)
 
 
-SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr") and all((e, kind) in ensembles for e in PROCESSES))
+SHOWN = next((k for k in KINDS if k.startswith("lgatr") and all((e, k) in ensembles for e in PROCESSES)), KINDS[0])
 
 # %% mystnb={"figure": {"name": "fig-mtt-generated", "caption": "Di-top mass of training events, holdout and generated events, with no additional jets (left) and four (right), as in Fig. 12 of the paper; below, the deviation from the holdout. The band is the mean and standard deviation of the ensemble, its counting error taken along; grey, the region of Eq. (43)."}, "image": {"alt": "Two falling spectra of the di-top mass, each above a panel with relative deviations: the band of the generator follows the holdout over several orders of magnitude and deviates where few training events lie."}} tags=["hide-input"]
 panels = {"sharex": True, "height_ratios": [3, 1.6], "squeeze": False}
