@@ -286,10 +286,10 @@ print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.inter
 # :::
 
 # %% tags=["hide-input"]
-extra = min(PROCESSES)
-counts, _ = study.counts(extra, KINDS[0], "paper")
+extra, kind = next(iter(ensembles))
+counts, _ = study.counts(extra, kind, "paper")
 if counts.sum() > 0:
-    print(averaging.from_counts(counts[-1], n_gen[extra, KINDS[0]], n_train[extra]))
+    print(averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra]))
 else:
     print("no generated event lies in the region")
 

@@ -38,7 +38,8 @@ holdout = {extra: truth.holdout for extra, truth in study.truth.items()}
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
-    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].training.fit.steps)
+    of_process = next(found for (jets, _), found in ensembles.items() if jets == extra)
+    page.record(f"steps_{extra}j", of_process.members[0].training.fit.steps)
 fit = ensembles[0, KINDS[0]].members[0].training.fit
 page.record("batch_size", fit.batch_size)
 page.record("fewer_events_seen", 200_000 * 2048 / (fit.steps * fit.batch_size), digits=2)
@@ -178,20 +179,21 @@ def of_truth(events: np.ndarray, extra: int, name: str, edges: np.ndarray) -> np
     return np.histogram(PROCESSES[extra].observable(name)(events), edges)[0] / len(events)
 
 
-SHOWN = next((k for k in KINDS if k.startswith("lgatr") and all((e, k) in ensembles for e in PROCESSES)), KINDS[0])
+there = {extra: [kind for kind in KINDS if (extra, kind) in ensembles] for extra in PROCESSES}
+SHOWN = {extra: next((k for k in kinds if k.startswith("lgatr")), kinds[0]) for extra, kinds in there.items()}
 
 # %% mystnb={"figure": {"name": "fig-mtt-generated", "caption": "Di-top mass of training events, holdout and generated events, with no additional jets (left) and four (right), as in Fig. 12 of the paper; below, the deviation from the holdout. The band is the mean and standard deviation of the ensemble, its counting error taken along; grey, the region of Eq. (43)."}, "image": {"alt": "Two falling spectra of the di-top mass, each above a panel with relative deviations: the band of the generator follows the holdout over several orders of magnitude and deviates where few training events lie."}} tags=["hide-input"]
 panels = {"sharex": True, "height_ratios": [3, 1.6], "squeeze": False}
 figure, axes = plt.subplots(2, len(PROCESSES), figsize=(4.5 * len(PROCESSES), 5.2), **panels)
 data = {"low": MASS_EDGES[:-1], "high": MASS_EDGES[1:]}
 for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
-    generated = histograms(extra, SHOWN, {"m_tt": MASS_EDGES})["m_tt"]
+    generated = histograms(extra, SHOWN[extra], {"m_tt": MASS_EDGES})["m_tt"]
     width = np.diff(MASS_EDGES)
     truth = {
         name: of_truth(e[extra], extra, "m_tt", MASS_EDGES) for name, e in (("train", train), ("holdout", holdout))
     }
     mean, spread = generated.mean(0), generated.std(0, ddof=1) if len(generated) > 1 else 0 * generated[0]
-    color = COLOURS[SHOWN]
+    color = COLOURS[SHOWN[extra]]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ax, scale, offset in ((top, width, 0), (bottom, truth["holdout"], 1)):
             ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color=plots.ESTIMATE, lw=1, label="training events")
@@ -199,7 +201,7 @@ for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
                 ax.stairs(truth["holdout"] / scale, MASS_EDGES, color=plots.TRUE, lw=1.2, label="holdout")
             low, high = ((mean + s * spread) / scale - offset for s in (-1, 1))
             ax.stairs(high, MASS_EDGES, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
-            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
+            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN[extra]]}, ensemble")
     bottom.axhline(0, color=plots.TRUE, lw=1)
     for ax in (top, bottom):
         ax.axvspan(2000, 2200, color="0.9", lw=0, zorder=0)
@@ -218,11 +220,13 @@ BANDS = {"bulk": slice(1), "tail": slice(2, None)}  # of the bins between these 
 
 def relative_variance(extra: int, band: str) -> Recorded:
     """(sigma_model / I)^2 of a range of masses, with its interval."""
-    counts = (n_gen[extra, SHOWN] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
+    counts = (n_gen[extra, SHOWN[extra]] * histograms(extra, SHOWN[extra], {"m_tt": BAND_EDGES})["m_tt"]).round()[
+        :, BANDS[band]
+    ]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
-    result = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL)
-    share = counts.mean() / n_gen[extra, SHOWN]
+    result = averaging.from_counts(counts, n_gen[extra, SHOWN[extra]], 1, level=LEVEL)
+    share = counts.mean() / n_gen[extra, SHOWN[extra]]
     low, high = result.n_equiv_interval
     of_one = (1 - share) / share
     return Recorded(of_one / result.n_equiv, Range(of_one / high, of_one / low if low else np.inf), LEVEL)
@@ -360,7 +364,7 @@ print("members left out:", len(study.left_out()))
 # :::
 
 # %% tags=["hide-input"]
-for kind in ("transformer", SHOWN):
+for kind in ("transformer", SHOWN[extra]):
     flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(100, torch.Generator().manual_seed(seed + 1))
     turned = torch.where(flow.coordinates.angles, torch.remainder(latent + 1 + np.pi, 2 * np.pi) - np.pi, latent)
