@@ -5,6 +5,7 @@ It imports `gampl` and is never imported by it. Its commands are listed by ``pyt
 
 import json
 import math
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -19,6 +20,16 @@ COSTS = "data/costs"  # what units of the work have cost, by device; those of wh
 
 class BookError(Exception):
     """Something that whoever runs a command can mend; the message says what it is."""
+
+
+def guard_interpreters() -> None:
+    """Lets the interpreters that this process starts look for code in no current folder, and for ours in this checkout.
+
+    A file with the name of a module, such as ``json.py``, may lie in any folder.
+    """
+    ours = str(ROOT / "workflow" / "python")
+    others = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder not in ("", ours)]
+    os.environ |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *others])}
 
 
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 
-from gampl_book import BookError, cluster
+from gampl_book import BookError, cluster, guard_interpreters
 from gampl_book.profiles import PROFILES
 
 
@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
     options = vars(parser().parse_args(arguments))
+    guard_interpreters()
     try:
         return resolve_name(f"gampl_book.{options.pop('run')}")(**options) or 0
     except (BookError, ValueError, OSError, FloatingPointError) as error:

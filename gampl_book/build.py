@@ -108,7 +108,6 @@ def _modified(path: Path) -> int | None:
 
 def _run_snakemake(arguments: list[str]) -> int:
     """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
     from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
 

@@ -25,13 +25,22 @@ Message = Chunk | str | None  # what was read, what is wrong, or the end
 Task = tuple[str, str, str | None, Layout, int]  # function, path, sample, layout, rows
 
 
+def search_path() -> list[str]:
+    """Where an interpreter that we start looks for code: as this one, but in the current folder only at the end.
+
+    A file with the name of a module, such as ``json.py``, may lie in any folder.
+    """
+    here = os.getcwd()
+    return sorted((folder or here for folder in sys.path), key=lambda folder: os.path.realpath(folder) == here)
+
+
 def chunks(read: Callable[[OpenFile], Iterator[Chunk]], source: OpenFile) -> Iterator[Chunk]:
     """What a module's function yields for a source; an EventFileError for what the other process raised, or a crash."""
     function = f"{read.__module__}:{read.__name__}"
     task: Task = function, str(source.path), source.sample, source.layout, source.rows
-    command = [sys.executable, "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
+    command = [sys.executable, "-P", "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
     command.append(msgspec.json.encode(task).decode())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search_path())}
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
         stream = cast("IO[bytes]", process.stdout)
         try:
