@@ -13,6 +13,7 @@ from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
+from gampl.report.outsiders import outsiders
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 
@@ -170,7 +171,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
 
 
 def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Events that are in two samples, or come again and again."""
+    """Events that are in two samples, or come again and again, and members that do not belong to the others."""
     kept = {member.name: member.kept for member in members}
     if (train := job.truth.train) is not None:
         holdout = job.truth.holdout
@@ -188,6 +189,9 @@ def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
     copied = {name for group in same for name in group[1:]}
     yield from suspects.repeating({name: sample for name, sample in kept.items() if name not in copied})
+    files, reference = job.process.members, job.truth.reference
+    is_weighted = files is not None and files.weight is not None  # which the true events are not
+    yield from outsiders(kept, None if reference is None or is_weighted else reference.raw, job.process.n_train)
 
 
 def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
