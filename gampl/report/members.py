@@ -14,7 +14,7 @@ from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
 from gampl.report.outsiders import outsiders
-from gampl.report.process import Process, Region
+from gampl.report.process import Process, Region, true_by_name
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 
 FEW = 10  # events of which a Poisson fluctuation is a third
@@ -189,6 +189,8 @@ def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
     copied = {name for group in same for name in group[1:]}
     yield from suspects.repeating({name: sample for name, sample in kept.items() if name not in copied})
+    if named := true_by_name(kept):
+        yield f"{suspects.listed(named)}: by the name these are true events, which are no member of the generator"
     files, reference = job.process.members, job.truth.reference
     is_weighted = files is not None and files.weight is not None  # which the true events are not
     yield from outsiders(kept, None if reference is None or is_weighted else reference.raw, job.process.n_train)
