@@ -16,6 +16,8 @@ from scipy import optimize, special, stats
 from gampl.basics import Floats, Interval, require
 
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
+SAME = 1e-6  # of an integral, within which single precision may have rounded one and the same
+TOO_ALIKE = 1e-6  # probability below which independent samples do not agree so well
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
@@ -169,6 +171,18 @@ class Spread:
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
         model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
         return max(effective_degrees_of_freedom(model, 1), 1.0)
+
+    @property
+    def is_of_copies(self) -> bool:
+        """Whether the members are one sample, exact or rounded, under several names.
+
+        Their integrals are then equal within single precision, or scatter less than the counting of independent events
+        lets them, which is due to chance once in a million. Sums leave a variance above 0 of equal numbers, too.
+        """
+        if (np.ptp(self.integrals, axis=0) <= SAME * self.integrals.max(axis=0)).all():
+            return True
+        nu, noise = self.degrees_of_freedom, self.statistical
+        return noise > 0 and bool(stats.chi2.cdf(nu * self.total / noise, nu) < TOO_ALIKE)
 
     def of_heavy_tails(self) -> "Spread":
         """The same with fewer degrees of freedom where the members' tails are seen to be heavier than normal ones.

@@ -202,6 +202,40 @@ def test_stream_stops_reading_when_it_has_enough():
     assert result.n_members == 12
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_ten_equal_counts_are_copies_whatever_they_round_to(seed):
+    rng = np.random.default_rng(seed)
+    n_gen = int(rng.integers(100, 10**6))
+    for counts in (np.full(10, rng.integers(1, n_gen)), np.full((10, 3), rng.integers(1, n_gen // 3, 3))):
+        with pytest.raises(ValueError, match="copies of one generator"):
+            averaging.from_counts(counts, n_gen, N_TRAIN)
+    with pytest.raises(ValueError, match="copies of one generator"):
+        averaging.from_integrals(rng.random() * (1 + 1e-7 * rng.random(10)), N_TRAIN)
+
+
+DISGUISES = {
+    "equal": lambda x, _: x,
+    "single precision": lambda x, k: x.astype(np.float32) if k % 2 else x,
+    "rounded": lambda x, k: x.round(k + 2),
+    "shuffled": lambda x, k: np.random.default_rng(k).permutation(x),
+    "smeared": lambda x, k: x + np.random.default_rng(k).normal(scale=1e-3, size=x.shape),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_ten_copies_of_a_sample_are_refused_in_any_disguise(disguise):
+    x = np.random.default_rng(20).normal(size=4000)
+    with pytest.raises(ValueError, match="copies of one generator"):
+        averaging.from_samples([DISGUISES[disguise](x, k) for k in range(10)], REGION, N_TRAIN)
+
+
+@pytest.mark.parametrize(("members", "n_gen", "share"), [(5, 4000, 0.19), (10, 100, 0.02), (50, 10**6, 0.5)])
+def test_independent_members_without_any_spread_are_not_taken_for_copies(members, n_gen, share):
+    """2000 times; five counts of 760 +- 25 are equal once in 2e7."""
+    shares = np.random.default_rng(21).binomial(n_gen, share, (2000, members, 1)) / n_gen
+    assert not any(averaging.Spread.of(row, n_gen).is_of_copies for row in shares)
+
+
 def test_lost_events_are_counted_reported_and_limited():
     rng = np.random.default_rng(13)
     events = rng.normal(size=(5, 1000, 1))
