@@ -287,5 +287,7 @@ def _spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
         yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
     elif members < MEMBERS_THAT_SHOW_TAILS:
         yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
+    if spread.total < spread.statistical:
+        yield NoteCode.AT_SENSITIVITY(n_gen=spread.n_gen)
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < SPARSE).sum())):
         yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")
