@@ -1,4 +1,4 @@
-"""The types that the whole package shares, and the error about an argument."""
+"""The types that the whole package shares, the error about an argument, and what can be printed."""
 
 from typing import NamedTuple
 
@@ -27,3 +27,8 @@ def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) 
     """Raise an `ArgumentError` that an argument must be as expected unless the condition is met."""
     if not is_met:
         raise ArgumentError(argument, f"must {expected}, got {got}")
+
+
+def printable(text: str) -> str:
+    """A text without what would move a terminal's cursor, change its colours or turn the direction of writing."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gampl.cli.terminal import say
 from gampl.simulation.seeds import seeds as parse_seeds, seeds_of_sample
+from gampl.store import targets
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,21 +66,27 @@ def _make(options: argparse.Namespace) -> int:
     made = production.make_shards(options.folder, recipe, seeds, number, cores, show_progress=not options.quiet)
     seconds, generated = sum(shard.seconds for shard in made), sum(shard.generated for shard in made)
     rate = f"{seconds:.0f} s of one core ({generated / seconds:.0f}/s)"
-    print(f"{len(made)} shards, {generated} generated events, {rate}")
+    say(f"{len(made)} shards, {generated} generated events, {rate}")
     for step in made[0].passed:
         number = sum(shard.passed[step] for shard in made)
-        print(f"  {step:20} {number:12} {number / generated:10.4%}")
+        say(f"  {step:20} {number:12} {number / generated:10.4%}")
     return 0
 
 
 def _merge(options: argparse.Namespace) -> int:
     from gampl.simulation import merging
 
+    targets.check(options.output, make_folder=True)
+    shards = [path for folder, *_ in options.sources for path in Path(folder).glob("*")]
+    targets.check_different({"--output": options.output}, shards)
     sources = [merging.Source(Path(folder), *map(seeds_of_sample, seeds)) for folder, *seeds in options.sources]
     sizes = merging.merge(sources, options.sample, options.output, options.observables)
-    content = options.output.read_bytes()
-    print(f"{options.output}: {', '.join(f'{number} {part}' for part, number in sizes.items())}")
-    print(f"  {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
+    lines = [f"{options.output}: {', '.join(f'{number} {part}' for part, number in sizes.items())}"]
+    is_taken = targets.is_stdout(options.output)
+    if options.output.is_file() and not is_taken:
+        content = options.output.read_bytes()
+        lines.append(f"  {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
+    say("\n".join(lines), is_error=is_taken)
     return 0
 
 
@@ -88,7 +96,7 @@ def _verify(options: argparse.Namespace) -> int:
     seeds = shards.seeds(options.folder)
     for shard in shards.read_all(options.folder, seeds):
         shards.verify(options.folder, shard)
-    print(f"{options.folder}: {len(seeds)} shards agree with their checksums")
+    say(f"{options.folder}: {len(seeds)} shards agree with their checksums")
     return 0
 
 

@@ -1,18 +1,18 @@
 """The command line: amplification of your own samples, and making LHC events."""
 
 import argparse
-import json
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from gampl.basics import printable
+from gampl.cli import results
+from gampl.cli.terminal import complain, patient_streams
 from gampl.files import Layout
 from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
-from gampl.store.atomic import write_bytes
 
 # which module adds a command to the parser; only that of the command at hand is imported
 COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan", "events": "events"}
@@ -47,10 +47,26 @@ NAMES: dict[str, Any] = {"type": _names, "default": (), "metavar": "NAMES"}
 REPEATED: dict[str, Any] = {"action": "append", "default": []}
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors hold nothing that moves a cursor."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with a usage error."""
+        super().error(printable(message))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that users can mend become one line. Returns the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="gampl", description=__doc__)
+    with patient_streams() as output:
+        status = _main(sys.argv[1:] if arguments is None else arguments)
+        if output.failure is not None:
+            complain(f"standard output cannot be written: {output.failure.strerror}")
+            return status or 1
+        return status
+
+
+def _main(arguments: Sequence[str]) -> int:
+    parser = Parser(prog="gampl", description=__doc__)
     commands = parser.add_subparsers(required=True)
     asked = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS]
     for module in asked or dict.fromkeys(COMMANDS.values()):
@@ -64,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status, problem = 1, str(error)
     except KeyboardInterrupt:
         status, problem = 130, "interrupted; the same command goes on from what is already done"
-    print(f"gampl: {problem}", file=sys.stderr)
+    complain(problem)
     return status
 
 
@@ -162,29 +178,13 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gampl.report import outputs
-
     study = _study(options)
-    print(outputs.table(study), end="")
-    command = shlex.join(["gampl", *sys.argv[1:]])
-    if options.json is not None:
-        content = json.dumps(outputs.to_json(study, command), indent=1, allow_nan=False)
-        write_bytes(options.json, (content + "\n").encode())
-    if options.csv is not None:
-        write_bytes(options.csv, outputs.to_csv(study).encode())
-    if options.figures is not None:
-        from gampl.report import figures
-
-        figures.write(study, options.figures)
-    if options.report is not None:
-        from gampl.report.html import html
-
-        write_bytes(options.report, html(study, command).encode())
-        print(f"report: {options.report}")
-    failures = [finding for finding in study.findings if finding.result is None]
-    for failure in failures:
-        print(f"gampl: {failure.what}: {failure.problem}", file=sys.stderr)
-    return 1 if failures else 0
+    problems = results.write(options, study)
+    results.show(options, study)
+    problems += [f"{finding.what}: {finding.problem}" for finding in study.findings if finding.result is None]
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
 
 
 def _study(options: argparse.Namespace) -> Any:
@@ -198,7 +198,7 @@ def _study(options: argparse.Namespace) -> Any:
         from gampl.report.process_file import read
 
         process, generator = read(options.process)
-    _check_outputs(options)
+    results.check(options, process)
     if generator is None:
         with Progress("events", quiet=options.quiet) as progress:
             return analyse(process, progress)
@@ -209,16 +209,6 @@ def _study(options: argparse.Namespace) -> Any:
     ensemble = train(process, generator, process.title)
     with Progress("events", quiet=options.quiet) as progress:
         return analyse_generated(process, generator, ensemble, progress)
-
-
-def _check_outputs(options: argparse.Namespace) -> None:
-    """Raises a ValueError, before hours of reading, if the results cannot be written."""
-    if (figures := options.figures) is not None and figures.exists() and not figures.is_dir():
-        raise ValueError(f"{figures}: cannot hold figures, is not a folder")
-    for path in filter(None, (options.report, options.json, options.csv)):
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            where = "is a folder" if path.is_dir() else f"there is no folder {path.absolute().parent}"
-            raise ValueError(f"{path}: cannot be written, {where}")
 
 
 def _process(options: argparse.Namespace) -> Process:

@@ -7,8 +7,9 @@ from textwrap import wrap
 
 from gampl import planning
 from gampl.basics import ArgumentError
+from gampl.cli.terminal import say
 from gampl.result import in_digits, percent
-from gampl.store.atomic import write_bytes
+from gampl.store import targets
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
 HOW_MEMBERS = (
@@ -47,9 +48,11 @@ def _plan(options: argparse.Namespace) -> int:
         differential = planning.differential(*aim, **common)
     except ArgumentError as error:
         raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
+    is_taken = options.json is not None and targets.is_stdout(options.json)
     if options.json is not None:
+        targets.check(options.json, make_folder=True)
         content = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
-        write_bytes(options.json, (json.dumps(content, indent=1) + "\n").encode())
+        targets.write(options.json, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     plans = (averaging, differential)
     rows = [
         ("", "averaging", "differential"),
@@ -67,5 +70,5 @@ def _plan(options: argparse.Namespace) -> int:
     lines += [f"{name:28} {left:>16} {right:>16}".rstrip() for name, left, right in rows]
     lines += ["", f"checking the members' calibration would take about {averaging.n_check} true events held out"]
     lines += wrap(HOW_MEMBERS, 96)
-    print("\n".join(lines + [f"note: {note}" for note in averaging.notes]))
+    say("\n".join(lines + [f"note: {note}" for note in averaging.notes]), is_error=is_taken)
     return 0

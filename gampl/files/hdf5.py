@@ -31,7 +31,7 @@ from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, 
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
-from gampl.store.atomic import write_bytes
+from gampl.store import targets
 
 FORMAT, OBSERVABLES, VERSION = "gampl events", "gampl observables", 1
 MOMENTA, SHARDS = "momenta", "shards"
@@ -86,7 +86,7 @@ def write(
                 _save_shards(group, np.asarray(shards[sample]), n_events)
         file.flush()
         image = file.id.get_file_image()
-    write_bytes(path, image)
+    targets.write(path, image)
 
 
 def _save_events(path: Path, group: Any, events: Events) -> int:

@@ -18,7 +18,7 @@ from gampl import plots
 from gampl.basics import Floats
 from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification
-from gampl.store.atomic import write_bytes
+from gampl.store import targets
 
 Kind = Literal["png", "pdf", "svg"]
 Shown = Amplification | Histogram | Sequence[Finding]
@@ -127,7 +127,7 @@ def write(study: Study, folder: Path) -> tuple[Path, ...]:
         figure = figure_of(shown)
         for kind in OF_FILES:
             paths.append(folder / f"{name}.{kind}")
-            write_bytes(paths[-1], content(figure, kind))
+            targets.write(paths[-1], content(figure, kind))
     return tuple(paths)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import platform
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.basics import Interval
+from gampl.basics import Interval, printable
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding, Study
 from gampl.result import Amplification, NoteCode, State, Worth, in_digits, significant
@@ -152,7 +153,7 @@ def _factor(number: float, digits: int = 2) -> str:
 
 def table(study: Study) -> str:
     """All estimates for a terminal, then their notes and the warnings, each once; no line is longer than 100."""
-    lines = [_printable(study.process.title), ""]
+    lines = [printable(study.process.title), ""]
     for method in ("averaging", "differential"):
         findings = [finding for finding in study.findings if finding.method == method]
         if findings:
@@ -167,7 +168,7 @@ def table(study: Study) -> str:
     texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
     texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings)]
     for text in texts:
-        lines += textwrap.wrap(_printable(text), WIDTH, subsequent_indent="  ")
+        lines += textwrap.wrap(printable(text), WIDTH, subsequent_indent="  ")
     return "\n".join(lines) + "\n"
 
 
@@ -183,9 +184,9 @@ def notes(study: Study) -> dict[str, str]:
 
 def _rows(finding: Finding) -> Iterator[str]:
     """Name and numbers, limits where G is infinite; a long name goes on in further lines."""
-    names, result = textwrap.wrap(_printable(finding.what), NAME_WIDTH), finding.result
+    names, result = textwrap.wrap(printable(finding.what), NAME_WIDTH), finding.result
     if result is None:
-        cells = textwrap.wrap(f"no estimate: {_printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
+        cells = textwrap.wrap(f"no estimate: {printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
     else:
         is_finite = np.isfinite(result.G)
         worth = short(result.n_equiv) if is_finite else f"≥ {short(result.n_equiv_interval.low)}"
@@ -197,11 +198,6 @@ def _rows(finding: Finding) -> Iterator[str]:
         cells = [CELLS.format(f"{100 * finding.share:.3g} %", n_train, G, ends, worth)]
     for name, cell in zip_longest(names, cells, fillvalue=""):
         yield f"{name:{NAME_WIDTH}}{GAP}{cell}".rstrip()
-
-
-def _printable(text: str) -> str:
-    """A text without what would move a terminal's cursor or change its colours."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def versions() -> dict[str, str]:
@@ -237,6 +233,11 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
         "command": command,
     }
     return {name: _plain(entry) for name, entry in content.items()}
+
+
+def to_json_text(study: Study, command: str = "") -> str:
+    """What a file of JSON holds, see `to_json`."""
+    return json.dumps(to_json(study, command), indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(study: Study) -> str:

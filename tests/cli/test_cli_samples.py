@@ -264,7 +264,7 @@ BAD = {
     "averaging --n-train 1000 --members {f}/labels.csv --member-column who --region x>0": "1 events do not say which",
     "averaging --n-train 1000 --members {f}/m0.csv --member-column x --region x>0": "has 3000 values, expected at most",
     f"{AVERAGING} --quantiles x:99999999999 --holdout {{f}}/h.csv": "500 events have too few different values",
-    f"{AVERAGING} --region x>0 --figures {{f}}/h.csv": "is not a folder",
+    f"{AVERAGING} --region x>0 --figures {{f}}/h.csv": "there is no folder",
     "differential --n-train 1000 --members {f}/h.csv --holdout {f}/h.csv --summary x": "in holdout and in members",
     "differential --n-train 1000 --members {f}/heavy.csv --weight w --holdout {f}/h.csv --classifier x": "equal weight",
     "averaging --n-train 1000 --members {f}/m0.csv {f}/copy.csv --region x>0": "copies of one generator",
