@@ -95,7 +95,6 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
     options = vars(parser().parse_args(arguments))
-    guard_interpreters()
     try:
         return resolve_name(f"gampl_book.{options.pop('run')}")(**options) or 0
     except (BookError, ValueError, OSError, FloatingPointError) as error:
@@ -107,4 +106,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    guard_interpreters()
     sys.exit(main())

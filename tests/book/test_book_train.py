@@ -22,6 +22,15 @@ def own_store(tmp_path, monkeypatch):
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
 
 
+def test_a_receipt_that_cannot_be_written_is_found_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gampl_book.train.ring_ensembles.train_or_load", None)  # calling it would be a TypeError
+    (tmp_path / "file").touch()
+    for receipt in (tmp_path, tmp_path / "file" / "job.json"):
+        assert main(["train", "ring2d/deep/1", "--profile", "smoke", "--receipt", str(receipt)]) == 1
+        assert str(receipt.parent if receipt != tmp_path else receipt) in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
+
+
 @pytest.mark.parametrize("name", ["ring2d/deep/1", "top_pair_4j/transformer/1"])
 def test_a_training_leaves_a_receipt_and_is_found_again(name, tmp_path, capsys):
     receipt = tmp_path / "receipts" / "job.json"
