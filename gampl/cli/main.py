@@ -165,7 +165,7 @@ def _run(options: argparse.Namespace) -> int:
     from gampl.report import outputs
 
     study = _study(options)
-    print(outputs.table(study), end="")
+    print(outputs.table(study, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ), end="")
     command = shlex.join(["gampl", *sys.argv[1:]])
     if options.json is not None:
         content = json.dumps(outputs.to_json(study, command), indent=1, allow_nan=False)
