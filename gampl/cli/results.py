@@ -1,6 +1,7 @@
 """What a command about samples makes: files first, then words."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -55,7 +56,9 @@ def show(options: argparse.Namespace, study: "Study") -> None:
     from gampl.report.outputs import table
 
     is_taken = any(map(targets.is_stdout, _files(options).values()))
-    lines = table(study).removesuffix("\n")
+    stream = sys.stderr if is_taken else sys.stdout
+    colour = stream is not None and stream.isatty() and "NO_COLOR" not in os.environ
+    lines = table(study, colour=colour).removesuffix("\n")
     say(f"{lines}\nreport: {options.report}" if options.report is not None else lines, is_error=is_taken)
 
 

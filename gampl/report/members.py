@@ -24,6 +24,19 @@ FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 
 
+class Doubt(str):
+    """A warning because of which estimates do not hold: all of them, or those of a method, in a region."""
+
+    method: str
+    region: str
+
+    def __new__(cls, text: str, method: str = "", region: str = "") -> "Doubt":
+        """A doubt about all estimates, or those of a method, or in a region."""
+        made = super().__new__(cls, text)
+        made.method, made.region = method, region
+        return made
+
+
 class Placement:
     """One region, or several that are added up, with edges at quantiles of true events, or a ValueError without any."""
 
@@ -160,9 +173,10 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
-        yield (
+        yield Doubt(
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
-            "poor one look good: keep a holdout"
+            "poor one look good: keep a holdout",
+            "differential",
         )
     yield from _regions(job, members)
     if process.averaging:
@@ -178,22 +192,30 @@ def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
         true = suspects.rows_of(train.raw)
         others = None if holdout is None else suspects.rows_of(holdout.raw)
         if others is not None and (share := suspects.repeated(true, others)):
-            yield (
+            yield Doubt(
                 f"{100 * share:.3g} % of the holdout's events are also in the training sample: a "
-                "reference that was used in the training makes G too large"
+                "reference that was used in the training makes G too large",
+                "differential",
             )
         if tuple(train.raw) == job.numbers.needed:
-            yield from suspects.memories(true, others, kept)
+            yield from map(Doubt, suspects.memories(true, others, kept))
     if same := suspects.copies(kept):
         groups = [" and ".join(group) if len(group) == 2 else suspects.listed(group) for group in same]
-        yield f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
+        text = (
+            f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
+        )
+        yield Doubt(text, "averaging")
     copied = {name for group in same for name in group[1:]}
-    yield from suspects.repeating({name: sample for name, sample in kept.items() if name not in copied})
+    single = {name: sample for name, sample in kept.items() if name not in copied}
+    yield from map(Doubt, suspects.repeating(single))
     if named := true_by_name(kept):
-        yield f"{suspects.listed(named)}: by the name these are true events, which are no member of the generator"
+        yield Doubt(
+            f"{suspects.listed(named)}: by the name these are true events, which are no member of the generator"
+        )
     files, reference = job.process.members, job.truth.reference
     is_weighted = files is not None and files.weight is not None  # which the true events are not
-    yield from outsiders(kept, None if reference is None or is_weighted else reference.raw, job.process.n_train)
+    true_columns = None if reference is None or is_weighted else reference.raw
+    yield from map(Doubt, outsiders(kept, true_columns, job.process.n_train))
 
 
 def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
@@ -241,8 +263,10 @@ def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
         if p < 2 * stats.norm.sf(FAR):
             worst = int(np.abs(pulls).argmax())
             part = f" (part {worst + 1})" if pulls.size > 1 else ""
-            yield (
+            yield Doubt(
                 f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
                 f"{abs(pulls[worst]):.1f} of their own uncertainties from the holdout's {true[worst]:.3g}: they share "
-                "a bias that averaging cannot see, and the averaging G is too large"
+                "a bias that averaging cannot see, and the averaging G is too large",
+                "averaging",
+                placement.region.name,
             )
