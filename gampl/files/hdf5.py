@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from gampl.basics import Floats
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
+from gampl.files.inside import Inside, opened
 from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, floats, library_calls
 from gampl.files.tables import Table
 from gampl.particles.events import Events
@@ -154,9 +155,9 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
     with _our_file(source.path, FORMAT) as (file, about):
         group = _group(source.path, source.sample, file)
-        where = f"{source.path}: sample {group.name[1:]!r}"
+        where = f"{source.path}: sample {group.group.name[1:]!r}"
         momenta = group.get(MOMENTA)
-        if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
+        if momenta is None or isinstance(momenta, Inside) or momenta.ndim != 3:
             raise EventFileError(f"{where}: expected a dataset {MOMENTA!r} of shape (events, particles, 4)")
         words = {name: _words(where, momenta, name) for name in ("particles", "coordinates", "units")}
         for attribute, expected in (("coordinates", COORDINATES), ("units", UNITS)):
@@ -170,20 +171,20 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
-    with h5py.File(source.path, "r", locking=False) as file:
-        is_one_group = len(file) == 1 and all(isinstance(part, h5py.Group) for part in file.values())
+    with opened(source.path) as file:
+        is_one_group = len(file) == 1 and not file.is_dataset(next(iter(file)))
         item = file if source.sample is None and not is_one_group else file[chosen(source.path, source.sample, file)]
-        if isinstance(item, h5py.Dataset):
+        if not isinstance(item, Inside):
             yield table_of(source, {str(source.sample): item})
         else:
-            datasets = {name: part for name, part in item.items() if isinstance(part, h5py.Dataset)}
-            yield table_of(replace(source, sample=None), datasets)
+            yield table_of(replace(source, sample=None), item.datasets())
 
 
-def is_ours(path: Path) -> bool:
-    """Whether an HDF5 file says that it is in our format."""
-    with library_calls(path, "read it as HDF5"), h5py.File(path, "r", locking=False) as file:
-        return "format" in file.attrs and _plain(file.attrs["format"]) == FORMAT
+def kind(source: OpenFile) -> Iterator[str]:
+    """Whether an HDF5 file says that it is in our format, as one of `gampl.files.KINDS`."""
+    with library_calls(source.path, "read it as HDF5"), h5py.File(source.path, "r", locking=False) as file:
+        is_ours = "format" in file.attrs and _plain(file.attrs["format"]) == FORMAT
+        yield "gampl" if is_ours else "hdf5"
 
 
 def read_observables(path: Path | str, sample: str | None = None) -> dict[str, Floats]:
@@ -193,7 +194,7 @@ def read_observables(path: Path | str, sample: str | None = None) -> dict[str, F
         group = _group(path, sample, file)
         values = {name: group[name][...] for name in group if name != SHARDS}
         if not values:
-            raise EventFileError(f"{path}: sample {group.name[1:]!r} has no observables, expected at least one")
+            raise EventFileError(f"{path}: sample {group.group.name[1:]!r} has no observables, expected at least one")
         n_events = len(next(iter(values.values())))
         return {name: floats(path, f"observable {name!r}", column, n_events) for name, column in values.items()}
 
@@ -215,8 +216,8 @@ def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64
 @contextmanager
 def _our_file(path: Path, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The open file, and what it says about its events."""
-    with h5py.File(path, "r", locking=False) as file:
-        about = {name: _decoded(value) for name, value in file.attrs.items()}
+    with opened(path) as file:
+        about = {name: _decoded(value) for name, value in file.group.attrs.items()}
         name, version = about.pop("format", None), about.pop("format_version", None)
         kinds = kinds or (FORMAT, OBSERVABLES)
         if name not in kinds or version != VERSION:
@@ -227,7 +228,7 @@ def _our_file(path: Path, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 def _group(path: Path, sample: str | None, file: Any) -> Any:
     group = file[chosen(path, sample, sorted(file))]
-    if not isinstance(group, h5py.Group):
+    if not isinstance(group, Inside):
         raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group of datasets")
     return group
 
