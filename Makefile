@@ -1,6 +1,7 @@
 # make book, make test: all that is needed is Python 3.11 or newer, and make
 
 PYTHON ?= python3
+export PYTHON
 PROFILE ?= laptop
 SIZE ?= bundled
 CLUSTER ?=
@@ -20,8 +21,9 @@ endef
 export CHECK_VERSION
 
 PROJECT_PYTHON := .venv/bin/python
-# right even where the folder was moved after its installation
-export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+# our packages are found here, even where the folder was moved after its installation, and no other code is
+export PYTHONPATH := $(CURDIR)/workflow/python$(if $(PYTHONPATH),:$(PYTHONPATH))
+export PYTHONSAFEPATH := 1
 
 .PHONY: help environment book rings gpu test test-cluster lint reference keep events status costs bench coverage lock clean distclean
 
@@ -45,13 +47,13 @@ help:
 	@echo "make distclean   remove those and .venv too"
 
 environment:
-	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c "$$CHECK_VERSION"
-	@$(PYTHON) -m gampl_book.bootstrap
+	@command -v "$$PYTHON" >/dev/null || { echo "There is no $$PYTHON: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$$PYTHON" -c "$$CHECK_VERSION"
+	@"$$PYTHON" -m gampl_book.bootstrap
 
 # the networks of the smoke profile stay: its numbers are compared with references
 book: environment
-	@$(if $(FRESH),GAMPL_KEPT='$(CURDIR)/data/trainings/smoke') $(PROJECT_PYTHON) -m gampl_book build --profile $(PROFILE) --cluster '$(CLUSTER)'
+	@$(if $(FRESH),GAMPL_KEPT="$$PWD/data/trainings/smoke") $(PROJECT_PYTHON) -m gampl_book build --profile $(PROFILE) --cluster '$(CLUSTER)'
 
 rings: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile rings --target $(RINGS:%=_build/rings/results/%.json)

@@ -11,14 +11,18 @@
 # - It deletes the declared outputs of a step that fails. So: the site is not one; a stamp stands for it.
 
 import os
+import runpy
+import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)  # right even where the checkout was moved after its installation
+# our packages are found here, even where the checkout was moved after its installation, and no others
+sys.path = [folder for folder in sys.path if folder != str(workflow.basedir)]  # where Snakemake has put it
+runpy.run_path(f"{workflow.basedir}/workflow/python/sitecustomize.py")
 from gampl.store import provenance
 from gampl_book import PACKAGES, plan
 
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)  # in the shell's lines; all other paths there are relative, and quoted by ":q"
 STEP = f"{PYTHON} -m gampl_book step"  # runs a command: what it says goes to a log, host, time and memory stand beside it
 PROFILE = config.get("profile", "laptop")
 SEED = int(config.get("seed", 1))
@@ -125,8 +129,8 @@ rule train:
         job="ring.+",
     message: "training {wildcards.job} ({wildcards.profile})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book train {params.names} --profile {wildcards.profile}"
-        " --seed {SEED} --receipt {output}"
+        "{STEP} {log:q} {PYTHON} -m gampl_book train {params.names:q} --profile {wildcards.profile:q}"
+        " --seed {SEED} --receipt {output:q}"
 
 
 # generators of LHC events are larger: what they need is set apart
@@ -162,8 +166,8 @@ rule notebook:
         profile=PROFILE,
     message: "notebook {wildcards.notebook}"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book notebook {input.source} --profile {PROFILE}"
-        " --seed {SEED} --folder {BUILD}"
+        "{STEP} {log:q} {PYTHON} -m gampl_book notebook {input.source:q} --profile {PROFILE:q}"
+        " --seed {SEED} --folder {BUILD:q}"
 
 
 # the references are always of the smoke profile, and one check serves the books of all profiles
@@ -182,7 +186,7 @@ rule nbval:
         made_of=lambda w: made_of(w.notebook, CHECKED, CHECKED_SEED),
     message: "checking {wildcards.notebook} against its reference"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book check {wildcards.notebook} --ok {output}"
+        "{STEP} {log:q} {PYTHON} -m gampl_book check {wildcards.notebook:q} --ok {output:q}"
 
 
 # what ran where, and for how long, in Snakemake's own words; the book has a table of the same and leads to it
@@ -196,7 +200,7 @@ rule run_report:
         f"{BUILD}/logs/run_report.log",
     message: "report of the run"
     shell:
-        "{STEP} {log} {PYTHON} -m snakemake {input} --nolock --config profile={PROFILE} seed={SEED} --report {output}"
+        "{STEP} {log:q} {PYTHON} -m snakemake {input:q} --nolock --config profile={PROFILE:q} seed={SEED} --report {output:q}"
 
 
 rule book:
@@ -219,4 +223,4 @@ rule book:
         f"{BUILD}/logs/book.log",
     message: "the book"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl_book site --profile {PROFILE}"
+        "{STEP} {log:q} {PYTHON} -m gampl_book site --profile {PROFILE:q}"

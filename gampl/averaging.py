@@ -155,7 +155,8 @@ def from_counts(
     The counts are of shape (members, regions), or (steps, members, regions) for nested prefixes of the samples; one
     region may be (members,). ``n_gen`` are the generated events per member: a number, or an increasing one per step, of
     which G is read off the last. For the other arguments see `from_samples`. A ValueError if shapes do not match, there
-    are fewer than 2 members, or counts are not whole numbers; a RegionError if a region is empty or full for all.
+    are fewer than 2 members, counts are not whole numbers or the members are copies; a RegionError if a region is empty
+    or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     table = np.asarray(counts, dtype=np.float64)
@@ -227,8 +228,11 @@ def _amplification(
     target = None if truth is None else np.atleast_1d(np.asarray(truth, np.float64))
     is_right = target is None or (target.shape == (n_regions,) and ((target > 0) & (target < 1)).all())
     require(is_right, "truth", f"hold {n_regions} probabilities between 0 and 1", target)
-    if last.total <= 0:
-        raise ValueError("all members have the same integrals: they are copies of one generator")
+    if last.is_of_copies:
+        raise ValueError(
+            "all members have the same integrals, or agree better than independent samples can: they are copies of one "
+            "generator's events"
+        )
     if (seen := last.of_heavy_tails()) is not last:
         spreads = [spread.of_heavy_tails() for spread in spreads[:-1]] + [seen]
     least, most = seen.model_interval(level)
@@ -283,5 +287,7 @@ def _spread_notes(spread: Spread, seen: Spread) -> Iterator[Note]:
         yield NoteCode.HEAVY_TAILS(before=spread.degrees_of_freedom, after=seen.degrees_of_freedom)
     elif members < MEMBERS_THAT_SHOW_TAILS:
         yield NoteCode.TAILS_UNSEEN(members=members, enough=MEMBERS_THAT_SHOW_TAILS)
+    if spread.total < spread.statistical:
+        yield NoteCode.AT_SENSITIVITY(n_gen=spread.n_gen)
     if np.isfinite(spread.n_gen) and (sparse := int((spread.integrals.mean(axis=0) * spread.n_gen < SPARSE).sum())):
         yield NoteCode.SPARSE_REGIONS(regions=sparse, events="generated events per member")

@@ -10,6 +10,7 @@ from gampl.basics import Floats, Interval, require
 from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, n_equiv, rescaled
 from gampl.ratio import LearnedRatio, cross_fit
 from gampl.result import Amplification
+from gampl.spread import SAME
 
 
 def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
@@ -22,10 +23,9 @@ def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     table, target = np.asarray(integrals, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     is_right = table.ndim == 2 and len(table) >= 2 and target.shape == table.shape[1:]
     require(is_right, "integrals", f"have shape (members >= 2, regions) for truth {target.shape}", table.shape)
-    spread = table.std(axis=0, ddof=1)
-    if not (spread > 0).all():
-        raise ValueError(f"region {int(np.argmin(spread))}: all members have the same integral, a pull is undefined")
-    return np.asarray((table.mean(axis=0) - target) / spread)
+    if (same := np.ptp(table, axis=0) <= SAME * np.abs(table).max(axis=0)).any():
+        raise ValueError(f"region {int(np.argmax(same))}: all members have the same integral, a pull is undefined")
+    return np.asarray((table.mean(axis=0) - target) / table.std(axis=0, ddof=1))
 
 
 def expected_rms_pull(members: int) -> float:

@@ -30,6 +30,10 @@ class NoteCode(Enum):
     LARGE_SCATTER = (
         "the members' integrals would scatter by {percent:.0f} % and not normally, as is assumed: take a larger region"
     )
+    AT_SENSITIVITY = (
+        "the members differ less than the counting of {n_gen:.0f} events makes them differ, by chance: the lower limit "
+        "is what members of a perfect generator show in a typical experiment, and rises with n_gen"
+    )
     SPARSE_REGIONS = "{regions} regions hold fewer than 10 {events}: raise n_gen or merge them"
     LOST_EVENTS = "{n_lost} events with a non-finite {number} were {taken_as}"
     WEIGHTED = "weighted events: {n_gen} of a member fluctuate as {n_effective:.0f} of equal weight, which n_gen counts"

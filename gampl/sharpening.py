@@ -9,7 +9,7 @@ from scipy import stats
 
 from gampl.basics import Interval
 from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
-from gampl.result import Amplification, State, in_digits
+from gampl.result import Amplification, in_digits
 from gampl.spread import AveragingCurve, Spread
 
 SHARP = 1.1  # an interval within this factor of G is left alone
@@ -64,10 +64,7 @@ def _averaging(result: Amplification, curve: AveragingCurve, members: int, n_gen
     """The interval of n_equiv that is expected with these members and events."""
     binomial = float(curve.n_gen[-1] * curve.sigma_stat[-1] ** 2)
     nu = (result.degrees_of_freedom or result.n_members - 1) * (members - 1) / (result.n_members - 1)
-    spread = Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu)
-    if result.state is State.LOWER_LIMIT:
-        return Interval(binomial / spread.model_limit(result.level), np.inf)
-    return spread.n_equiv_interval(result.level)
+    return Spread.expected(binomial / result.n_equiv, binomial, n_gen, nu).n_equiv_interval(result.level)
 
 
 def _differential(

@@ -16,6 +16,8 @@ from scipy import optimize, special, stats
 from gampl.basics import Floats, Interval, require
 
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
+SAME = 1e-6  # of an integral, within which single precision may have rounded one and the same
+TOO_ALIKE = 1e-6  # probability below which independent samples do not agree so well
 _NODES, _WEIGHTS = (half / 2 for half in np.polynomial.legendre.leggauss(64))
 
 
@@ -111,20 +113,18 @@ class Spread:
         high_chi2, low_chi2 = stats.chi2.interval(level, nu)[::-1]
         return Interval(self.subtract(self.total * nu / high_chi2), self.subtract(self.total * nu / low_chi2))
 
-    def model_limit(self, level: float) -> float:
-        """One-sided upper limit of sigma_model^2, power-constrained (Cowan et al., arXiv:1105.3166).
-
-        A total below the binomial expectation is raised to it first: a downward fluctuation must not exclude
-        sigma_model = 0 or claim more than the sensitivity.
-        """
-        nu = self.degrees_of_freedom
-        total = max(self.total, self.statistical)
-        return self.subtract(float(total * nu / stats.chi2.ppf(1 - level, nu)))
-
     def bounds(self, level: float) -> Interval:
-        """Interval of sigma_model^2, or zero and the one-sided limit where the interval would be empty."""
-        interval = self.model_interval(level)
-        return interval if interval.high > 0 else Interval(0.0, self.model_limit(level))
+        """The interval of sigma_model^2 that is reported: `model_interval`, with an upper end within the data's power.
+
+        A total below the binomial expectation is raised to it for the upper end (power-constrained, Cowan et al.,
+        arXiv:1105.3166): members that happen to agree better than counting explains claim no more than those of a
+        perfect generator do in a typical experiment. Where the lower end is not positive only the upper one is left.
+        Its tail stays (1 - level) / 2, so that nothing jumps where one end becomes none. At that typical total it is
+        also the one-sided limit of the CLs method (Read, J. Phys. G 28 (2002) 2693): such members are found with at
+        most 1 - ``level`` of the probability that a perfect generator has for them.
+        """
+        typical = replace(self, total=max(self.total, self.statistical))
+        return Interval(self.model_interval(level).low, typical.model_interval(level).high)
 
     def n_equiv_interval(self, level: float) -> Interval:
         """The numbers of true events whose statistical variances are the `bounds`, Eq. (18)."""
@@ -142,7 +142,7 @@ class Spread:
 
         With counting noise, s^2 = (sigma_model^2 + sigma_stat^2) Y with Y ~ chi2(nu) / nu and sigma_stat^2 known. The
         limit is the quantile of (s^2 / Y - sigma_stat^2) X with X ~ chi2(mu) / mu, averaged over the Y that leave
-        sigma_model^2 > 0. Too small an s^2 is raised first, as in `model_limit`; and the limit is never below that of
+        sigma_model^2 > 0. Too small an s^2 is raised first, as in `bounds`; and the limit is never below that of
         exact integrals with the same sigma_model^2. It covers more than its level where counting noise dominates.
         """
         nu, mu = self.degrees_of_freedom, self.directions
@@ -169,6 +169,18 @@ class Spread:
         counting = (np.diag(mean) - np.outer(mean, mean)) / self.n_gen
         model = np.cov(self.integrals, rowvar=False, ddof=1) - counting  # which is multinomial
         return max(effective_degrees_of_freedom(model, 1), 1.0)
+
+    @property
+    def is_of_copies(self) -> bool:
+        """Whether the members are one sample, exact or rounded, under several names.
+
+        Their integrals are then equal within single precision, or scatter less than the counting of independent events
+        lets them, which is due to chance once in a million. Sums leave a variance above 0 of equal numbers, too.
+        """
+        if (np.ptp(self.integrals, axis=0) <= SAME * self.integrals.max(axis=0)).all():
+            return True
+        nu, noise = self.degrees_of_freedom, self.statistical
+        return noise > 0 and bool(stats.chi2.cdf(nu * self.total / noise, nu) < TOO_ALIKE)
 
     def of_heavy_tails(self) -> "Spread":
         """The same with fewer degrees of freedom where the members' tails are seen to be heavier than normal ones.

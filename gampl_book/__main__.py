@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 
-from gampl_book import BookError, cluster
+from gampl_book import BookError, cluster, guard_interpreters
 from gampl_book.profiles import PROFILES
 
 
@@ -106,4 +106,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    guard_interpreters()
     sys.exit(main())

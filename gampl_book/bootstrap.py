@@ -125,7 +125,7 @@ class Environment:
 def run(command: list[str], folder: Path, expected: int = 0) -> None:
     """Runs pip or venv in a folder, with a line for each of about so many packages; SetupError says why it failed."""
     variables = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    variables |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+    variables |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     output, n_packages = list[str](), 0
     with subprocess.Popen(command, cwd=folder, env=variables, **how) as process:  # type: ignore[call-overload]

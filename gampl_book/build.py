@@ -1,11 +1,13 @@
 """Builds the book: Snakemake with the conveniences that somebody who just types `make book` expects."""
 
 import os
+import re
+import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,6 +21,9 @@ from gampl_book import ROOT, BookError, build_report, cluster
 
 INTERRUPTED = 130
 LOCK = Path("_build", ".lock")
+DAY = 86_400.0  # seconds
+# the names of files and folders that are to be renamed, as `gampl.store.atomic` and `tempfile` choose them
+LEFT_BEHIND = re.compile(r"\..+(\.[0-9a-f]{16}\.part|-[a-z0-9_]{8})")
 
 
 @contextmanager
@@ -58,6 +63,18 @@ def forget_damaged_trainings(store: Store) -> None:
             path.unlink()
 
 
+def remove_leftovers(roots: Iterable[Path], now: float) -> list[Path]:
+    """Removes and returns what killed processes have left: files and folders of a temporary name, older than a day."""
+    found = (path for root in roots for path in root.rglob(".*") if LEFT_BEHIND.fullmatch(path.name))
+    old = [path for path in found if now - path.lstat().st_mtime > DAY]
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return old
+
+
 def build(profile: str, targets: list[str], size: str, cluster_name: str, options: Sequence[str]) -> int:
     """Makes the targets and says how it went; returns the exit code."""
     os.chdir(ROOT)
@@ -75,7 +92,8 @@ def build(profile: str, targets: list[str], size: str, cluster_name: str, option
     with only_build(LOCK):
         if cluster_name == "slurm":
             cluster.cancel_left_behind()
-        forget_damaged_trainings(Store())
+        forget_damaged_trainings(store := Store())
+        remove_leftovers((Path("_build"), store.root), time.time())
         signal.signal(signal.SIGINT, interrupt)
         start = time.monotonic()
         stamp, index = Path("_build", profile, "book.done"), Path("_build", profile, "site", "index.html")
@@ -108,12 +126,18 @@ def _modified(path: Path) -> int | None:
 
 def _run_snakemake(arguments: list[str]) -> int:
     """Runs Snakemake in this process, so that nothing of it outlives the lock; returns its exit code."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_report", build_report)
-    from snakemake.cli import main as snakemake  # type: ignore[import-untyped]
+    from snakemake.cli import args_to_api, parse_args  # type: ignore[import-untyped]
+    from snakemake.exceptions import print_exception  # type: ignore[import-untyped]
 
     try:
-        snakemake(arguments)
+        parser, options = parse_args(arguments)
+        # With a limit, each pass of the scheduler that starts a step starts a timer, and each timer another pass: the
+        # passes in a second grow with each finished step. The command line cannot do without a limit.
+        options.max_jobs_per_timespan = None
+        return 0 if args_to_api(options, parser) else 1
     except SystemExit as end:
         return int(end.code or 0)
-    return 0
+    except Exception as error:  # as Snakemake's own main does
+        print_exception(error)
+        return 1

@@ -150,9 +150,15 @@ class Judged(NamedTuple):
 
 def load(ledger: Path) -> list[Claim]:
     """Read the ledger; raises BookError for an entry that is not a `Claim`, a repeated id or a missing premise."""
+    try:
+        entries = yaml.safe_load(ledger.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BookError(f"{ledger} is damaged, expected YAML: {error}") from None
+    if not isinstance(entries, list):
+        raise BookError(f"{ledger} is damaged: expected a list of claims, got {type(entries).__name__}")
     claims: dict[str, Claim] = {}
-    for number, entry in enumerate(yaml.safe_load(ledger.read_text(encoding="utf-8")), start=1):
-        name = f"{ledger.name}: entry {number} ({entry.get('id', 'no id')})"
+    for number, entry in enumerate(entries, start=1):
+        name = f"{ledger.name}: entry {number} ({entry.get('id', 'no id') if isinstance(entry, dict) else 'no id'})"
         try:
             claim = msgspec.convert(entry, Claim)
         except msgspec.ValidationError as error:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,11 @@ def arguments(cluster: str) -> list[str]:
         return ["--profile", str(PROFILES / LOCAL), *(["--resources", "gpu=1"] if has_gpu else [])]
     if cluster not in known():
         raise BookError(f"CLUSTER={cluster}: expected a folder of workflow/profiles, one of {', '.join(known())}")
+    if (path := shlex.quote(sys.executable)) != sys.executable:
+        # Snakemake's executors for clusters put it into the lines of jobs as it is
+        raise BookError(
+            f"CLUSTER={cluster}: jobs cannot start {path}: move the project to a folder of plain characters"
+        )
     return ["--profile", str(PROFILES / cluster), *(_slurm_arguments() if cluster == "slurm" else [])]
 
 

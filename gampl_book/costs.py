@@ -77,9 +77,11 @@ def gigabytes_generated(profile: str) -> float:
 
 def gigabytes_simulated(project: Path) -> float:
     """Size of the paper's top pairs, in shards and merged, at the bundled files' size per shard, in 10^9 bytes."""
-    bundled = sum((project / f"data/top_pair_{jets}j.h5").stat().st_size for jets in (0, 4))
-    shards = {size: len(seeds(event_plans.plan(size).shards["top_pair"].seeds)) for size in ("bundled", "paper")}
-    return 2 * bundled / shards["bundled"] * shards["paper"] / 1e9
+    per_shard = sum(
+        (project / f"data/{name}.h5").stat().st_size / len([*event_plans.needed_shards("bundled", name)])
+        for name in ("top_pair_0j", "top_pair_4j")
+    )
+    return 2 * per_shard * len(seeds(event_plans.plan("paper").shards["top_pair"].seeds)) / 1e9
 
 
 def unit(ensemble: str) -> str:

@@ -1,6 +1,7 @@
 """What events the book needs, read from ``event_plans.toml``; quick, for it is read whenever work is planned."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gampl.simulation.seeds import seeds
+from gampl.simulation.seeds import seeds_of_sample
 
 SIZES = ("bundled", "paper")
 
@@ -34,7 +35,8 @@ class File(msgspec.Struct, frozen=True, rename={"sources": "from"}):
     """A file that shards are merged to."""
 
     sample: str  # which of the shards' samples
-    sources: tuple[tuple[str, str, str], ...]  # folder, seeds of the training sample, seeds of the holdout
+    sources: tuple[tuple[str, str, str], ...]  # folder, seeds of the training sample and of the holdout, "-" for none
+    observables: tuple[str, ...] = ()  # what is written of each event instead of its momenta
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -59,7 +61,7 @@ def plan(size: str) -> Plan:
 def needed_shards(size: str, name: str) -> Iterator[tuple[str, int]]:
     """Folder and seed of all shards that a file is made of."""
     for folder, train, holdout in plan(size).files[name].sources:
-        for seed in (*seeds(train), *seeds(holdout)):
+        for seed in (*seeds_of_sample(train), *seeds_of_sample(holdout)):
             yield folder, seed
 
 
@@ -67,4 +69,5 @@ def merge_options(size: str, name: str, folder: str) -> list[str]:
     """The options of ``gampl events merge`` that say what a file is made of, with shards below a folder."""
     file = plan(size).files[name]
     sources = [f"--from {folder}/{source} {train} {holdout}" for source, train, holdout in file.sources]
-    return [f"--sample {file.sample}", *sources]
+    observables = ["--observables", *map(shlex.quote, file.observables)] if file.observables else []
+    return [f"--sample {file.sample}", *sources, *observables]

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import time
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from matplotlib.figure import Figure
 
 from gampl import plots
 from gampl.store.atomic import write_bytes
-from gampl_book import ROOT
+from gampl_book import ROOT, commit
 from gampl_book.profiles import section
 
 PURPOSE = {
@@ -159,15 +158,6 @@ def _csv(columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> st
     writer.writerow(columns)
     writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
     return text.getvalue()
-
-
-def commit() -> str:
-    """The commit of the project, with "+" if tracked files differ from it; "unknown" outside a checkout."""
-    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
-    try:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def processor() -> str:

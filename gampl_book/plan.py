@@ -26,7 +26,7 @@ class Needs:
 
 
 BAYESIAN_RINGS = Needs(["ring?d/bayesian/*"])
-TOP_PAIRS = Needs(["top_pair_*"])
+TOP_PAIRS = Needs(["top_pair_*"], files=["data/top_pair_0j_observables.h5"])
 
 PAGES = {
     "gaussian_rings": Needs([f"ring?d/{posterior}/1" for posterior in POSTERIORS]),

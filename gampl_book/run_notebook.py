@@ -17,7 +17,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from gampl_book import ANSI_COLOUR, ROOT, BookError
+from gampl_book import ANSI_COLOUR, ROOT, BookError, guard_interpreters
 
 START_SECONDS = 300  # papermill allows a kernel 60, too few where many start at once from a shared disk
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -66,10 +66,11 @@ def surround(scratch: Path, profile: str) -> Path:
         folder.mkdir(parents=True)
     launch = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernel / "kernel.json").write_text(json.dumps(KERNEL | {"argv": launch}))
-    # looked at before any user's kernels; right even where the checkout was moved after its installation
-    for variable, first in (("JUPYTER_PATH", scratch / "jupyter"), ("PYTHONPATH", ROOT)):
-        os.environ[variable] = os.pathsep.join(filter(None, [str(first), os.environ.get(variable)]))
+    guard_interpreters()
+    # looked at before any user's kernels
+    kernels = os.pathsep.join(filter(None, [str(scratch / "jupyter"), os.environ.get("JUPYTER_PATH")]))
     os.environ.update(
+        JUPYTER_PATH=kernels,
         GAMPL_OUTPUT=str(output),
         JUPYTER_RUNTIME_DIR=str(scratch / "runtime"),
         IPYTHONDIR=str(scratch / "ipython"),

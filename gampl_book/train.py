@@ -17,7 +17,7 @@ from gampl.store.atomic import write_bytes
 from gampl.training.ensemble import Trained
 from gampl.training.settings import TopPairJets
 from gampl_book import BookError, event_ensembles, event_studies, ring_ensembles, studies
-from gampl_book.top_pair_study import Truth, ask_everything
+from gampl_book.top_pair_members import Truth, ask_everything
 
 
 def train(
@@ -42,6 +42,11 @@ def train(
         raise BookError(f"no training {unknown[0]!r} in profile {profile}; there are {known}")
     if parallel < 1:
         raise BookError(f"--parallel must be at least 1, got {parallel}")
+    if receipt is not None:  # that it cannot be written is said before the work
+        if receipt.is_dir():
+            raise BookError(f"--receipt {receipt}: expected the name of a file, that is a folder")
+        write_bytes(probe := receipt.with_name(f".{receipt.name}.probe"), b"")
+        probe.unlink()
     names = names or event_studies.in_order(profile, seed)
     trained: dict[str, Trained] = {}
     with stopped_after(seconds):

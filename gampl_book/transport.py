@@ -18,8 +18,7 @@ from typing import Any
 from safetensors import safe_open
 
 from gampl.store.artifacts import ARRAYS, DAMAGE, DESCRIPTION, Artifact, Store, key_digest
-from gampl_book import BookError, event_ensembles, event_studies, kept_trainings, parts, plan
-from gampl_book.pages import commit
+from gampl_book import BookError, commit, event_ensembles, event_studies, kept_trainings, parts, plan
 from gampl_book.parts import FILES, Key, Manifest, Weights
 
 OVERHEAD, OVERHEAD_EACH = 2**14, 2**12  # bytes of a part besides its artifacts' own: at most, and more for each of them

@@ -4,6 +4,8 @@
 #
 # The paper's top pairs come from MadGraph, Pythia and Delphes {cite}`madgraph,pythia,delphes`. That sample has no archived home, and its chain of programs is hard to install. This book makes its own events
 # with packages that `pip` installs: Pythia 8 for everything up to the hadrons, FastJet {cite}`fastjet` for the jets, and between them a calorimeter that follows the formulas of the Delphes card for ATLAS.
+# Pythia and FastJet are under the GNU General Public License (`GPL-2.0-or-later`), other than this project. They come with the extra `simulation` only, and nothing else needs them.
+#
 # This page makes a few events, opens one of them, and counts what survives each step.
 
 # %% tags=["parameters", "hide-input"]

@@ -7,6 +7,7 @@
 # | where | command |
 # | --- | --- |
 # | a laptop | `make book` |
+# | a GPU for an hour, or for some quarters of one | `.venv/bin/python -m gampl_book train --profile gpu`, then `make gpu` |
 # | one machine with a GPU | `make book PROFILE=paper` |
 # | a Slurm cluster | `make book PROFILE=paper CLUSTER=slurm` |
 # | the events alone | `make events SIZE=paper CLUSTER=slurm` |
@@ -88,6 +89,25 @@ markdown_table(
 )
 
 # %% [markdown]
+# (sec-gpu-hour)=
+# ## A GPU for an hour
+#
+# The profile `gpu` has the paper's networks for LHC events, sized to about an hour of one large GPU instead of a cluster's weeks: all bundled training events, ten members, $10^4$ steps. Nobody has trained all of it yet; how long it takes follows from a prototype. It is trained by hand, where the GPU is, which needs neither Snakemake nor a network:
+#
+# ```
+# .venv/bin/python -m gampl_book train --profile gpu --seconds 480
+# .venv/bin/python -m gampl_book pack --profile gpu parts
+# ```
+#
+# Without names `train` takes the generators in the profile's order, in which each part is complete in itself, and after the given time it stops at a checkpoint; the same command goes on from there. Each member's million events are asked all that the pages on top pairs want to know of them as soon as they are made. `pack` writes weights and answers to files of at most 15 MB with checksums; the events stay behind. Where the book is made,
+#
+# ```
+# .venv/bin/python -m gampl_book unpack parts/part-*.tar
+# make gpu && make keep PROFILE=gpu
+# ```
+#
+# makes those pages of what there is and keeps their numbers, which every other profile's pages then show beside their own. Networks that another version of PyTorch has trained are used, with a note of it; those of other code only with `--other-code`. `benchmarks/quarter_hour.sh` does the first half on a machine that is lent for fifteen minutes: tests of the step on the GPU, times of all networks, trainings, parts.
+#
 # ## One machine with a GPU
 #
 # A GPU is used if PyTorch sees one. `GAMPL_DEVICE=cpu` or `GAMPL_DEVICE=cuda:1` says otherwise; GPUs are counted among those that `CUDA_VISIBLE_DEVICES` leaves. `pip install` brings PyTorch with CUDA; install the CPU's build into `.venv` first where there is no GPU.
@@ -107,7 +127,7 @@ markdown_table(
 # | a GPU instead of a CPU | the initial weights are the same; batches, times and latent events are drawn on the GPU, so the members are others of the same ensemble |
 # | the same GPU, driver and versions | up to round-off; with `GAMPL_DETERMINISTIC=1` the same bits, more slowly: nothing is compiled then, and products are not in TF32 |
 #
-# Round-off grows from step to step. Where the initial weights differ by $10^{-7}$, those of velocity networks were less than $10^{-4}$ apart after 60 steps of laptop size, as measured once; `tests/training/test_conditioning.py` watches the first 20. A spline flow has kinks; once an event is on the other side of one, its weights go apart faster. After thousands of steps such members are other draws of the same ensemble: the estimates, which are made of the differences between members, agree within their intervals, their digits do not. The numbers of the smoke profile are compared with references on any processor; so the networks that its trainings lead to are kept in `data/trainings`, where the store looks first. With an empty `GAMPL_KEPT` it does not, and everything is trained. What this table says of GPUs follows from PyTorch's documentation and this code; only a prototype of the step was timed on one.
+# Round-off grows from step to step. Where the initial weights differ by $10^{-7}$, those of velocity networks were less than $10^{-4}$ apart after 60 steps of laptop size, as measured once; `tests/training/test_conditioning.py` watches the first 20. A spline flow has kinks; once an event is on the other side of one, its weights go apart faster. After thousands of steps such members are other draws of the same ensemble: the estimates, which are made of the differences between members, agree within their intervals, their digits do not. The numbers of the smoke profile are compared with references on any processor; so the networks that its trainings lead to are kept in `data/trainings/smoke`, where the store looks first, as it does in `data/trainings/laptop`, so that a reader's book takes minutes. `make book FRESH=1` trains the latter anew; with an empty `GAMPL_KEPT` everything is trained. What this table says of GPUs follows from PyTorch's documentation and this code; only a prototype of the step was timed on one.
 #
 # What is stored is found again on any machine: neither device nor number of threads is part of an artifact's name, so that a laptop can go on with what a GPU has trained.
 #

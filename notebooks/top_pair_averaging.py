@@ -21,7 +21,7 @@ from gampl import averaging, plots
 from gampl.basics import Interval
 from gampl.processes.top_pair import M_TT_REGION
 from gampl.regions import Intervals
-from gampl_book.event_studies import TITLES
+from gampl_book.event_studies import EXTRA_JETS, TITLES
 from gampl_book.kept_results import beside, larger_runs, same_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
@@ -31,7 +31,9 @@ page = Page("top_pair_averaging", profile, seed)
 study = TopPairStudy.of(page)
 KINDS, KEYS, PROCESSES, ensembles, n_gen = study.kinds, study.names, study.processes, study.ensembles, study.n_gen
 n_train = {extra: truth.n_train for extra, truth in study.truth.items()}
-masses = {extra: truth.values("m_tt") for extra, truth in study.truth.items()}
+masses = {extra: truth.masses for extra, truth in study.truth.items()}
+for extra in EXTRA_JETS:
+    page.record(f"n_masses_{extra}j", len(masses[extra]) if extra in masses else np.nan)
 low, high = page.settings["region"]
 page.record("low", int(low))
 page.record("high", int(high))
@@ -133,7 +135,7 @@ def draw(name: str, figure_name: str) -> None:
     page.figure(figure, figure_name, data)
 
 
-# %% mystnb={"figure": {"name": "fig-top-averaging", "caption": "Averaging test for the high-mass region, as in Fig. 13 of the paper: spread of the members' integrals against the number of generated events (solid), and their deviation from the holdout (dashed, only without additional jets: with four the holdout is as small as the training sample). A curve that leaves the black line left of the dotted one does not amplify."}, "image": {"alt": "Two log-log panels, no additional jets and four: curves for each generator follow the falling statistical line and bend into plateaus."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-top-averaging", "caption": "Averaging test for the high-mass region, as in Fig. 13 of the paper: spread of the members' integrals against the number of generated events (solid), and their deviation from the holdout (dashed, only without additional jets: with four the holdout is small). A curve that leaves the black line left of the dotted one does not amplify."}, "image": {"alt": "Two log-log panels, no additional jets and four: curves for each generator follow the falling statistical line and bend into plateaus."}} tags=["hide-input"]
 draw("region", "top_averaging")
 
 # %% mystnb={"figure": {"name": "fig-top-averaging-all", "caption": "The same for ten intervals of the di-top mass combined."}, "image": {"alt": "Two log-log panels like the ones before, for all masses."}} tags=["hide-input"]
@@ -142,7 +144,7 @@ draw("all", "top_averaging_all")
 # %% [markdown]
 # ## Which generator amplifies most?
 #
-# The table reads $G=\nequiv/\ntrain$ off the last point. The *true* $G$ has the holdout's share in place of the members' mean. The holdout has {glue:text}`top_pair_averaging_n_holdout_0j` events without additional jets, so that it can tell an $\nequiv$ from infinity up to about that number; with four there are {glue:text}`top_pair_averaging_n_holdout_4j`, beside
+# The table reads $G=\nequiv/\ntrain$ off the last point. The *true* $G$ has the holdout's share in place of the members' mean. The holdout has {glue:text}`top_pair_averaging_n_masses_0j` events without additional jets, most of which are kept as observables only, so that it can tell an $\nequiv$ from infinity up to about that number; with four there are {glue:text}`top_pair_averaging_n_holdout_4j`, beside
 # {glue:text}`top_pair_averaging_n_train_4j` that were trained on, and the paper shows no true curve there either; the interval of the true $G$ in the region is that of the holdout's share. The *pull* is the distance of the members' mean from the holdout in units of the members' spread and the holdout's own error, for the region only.
 # A posterior that is right has pulls of order one: its members share the fluctuation of their training events, which does not average out, so that the spread is not divided by the root of their number.
 
@@ -284,10 +286,10 @@ print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.inter
 # :::
 
 # %% tags=["hide-input"]
-extra = min(PROCESSES)
-counts, _ = study.counts(extra, KINDS[0], "paper")
+extra, kind = next(iter(ensembles))
+counts, _ = study.counts(extra, kind, "paper")
 if counts.sum() > 0:
-    print(averaging.from_counts(counts[-1], n_gen[extra, KINDS[0]], n_train[extra]))
+    print(averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra]))
 else:
     print("no generated event lies in the region")
 

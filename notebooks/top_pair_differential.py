@@ -141,7 +141,7 @@ def draw(extra: int, figure_name: str) -> None:
 if 0 in PROCESSES:
     draw(0, "differential_0j")
 
-# %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; ours is as large as the training sample."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-top-differential-4j", "caption": "The same with four additional jets, as in Fig. 15 of the paper, which has no large holdout; nor have we."}, "image": {"alt": "Four log-log panels like the ones before, with wider grey bands because of fewer true events."}} tags=["hide-input"]
 if 4 in PROCESSES:
     draw(4, "differential_4j")
 
@@ -265,9 +265,9 @@ print(f"n_equiv = {differential.n_equiv(1.0, np.inf):.2f}")
 # :::
 
 # %% tags=["hide-input"]
-extra = min(PROCESSES)
-events, reference = study.events(extra, KINDS[0])[0], study.truth[extra].references["holdout"]
-used = distances[extra, KINDS[0], "holdout"][0].used
+extra, kind = next(iter(ensembles))
+events, reference = study.events(extra, kind)[0], study.truth[extra].references["holdout"]
+used = distances[extra, kind, "holdout"][0].used
 ratio = held_out_events(PROCESSES[extra], reference[:used], events.first(used), seed)  # the same once more
 events = events.first(used + 20_000)[used:]
 order, mass_w = np.argsort(ratio(events)), PROCESSES[extra].observable("m_W1")(events)

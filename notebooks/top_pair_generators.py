@@ -21,10 +21,13 @@ from scipy import stats
 from gampl import averaging, plots
 from gampl.generators import Solver
 from gampl.generators.settings import DENSITIES
+from gampl.kolmogorov import MEAN
 from gampl_book import event_studies
 from gampl_book.event_studies import EXTRA_JETS, TITLES
+from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.top_pair_study import BAND_EDGES, COLOURS, CONTROL, MASS_EDGES, TopPairStudy, process_title
+from gampl_book.top_pair_members import BAND_EDGES, CONTROL, MASS_EDGES
+from gampl_book.top_pair_study import COLOURS, TopPairStudy, process_title
 from gampl_book.verdicts import LEVEL, Range, Recorded, combine
 
 page = Page("top_pair_generators", profile, seed)
@@ -35,7 +38,8 @@ holdout = {extra: truth.holdout for extra, truth in study.truth.items()}
 FLOWS = [kind for kind in KINDS if kind not in DENSITIES]
 solver = event_studies.solver(profile)
 for extra in PROCESSES:
-    page.record(f"steps_{extra}j", ensembles[extra, KINDS[0]].members[0].training.fit.steps)
+    of_process = next(found for (jets, _), found in ensembles.items() if jets == extra)
+    page.record(f"steps_{extra}j", of_process.members[0].training.fit.steps)
 fit = ensembles[0, KINDS[0]].members[0].training.fit
 page.record("batch_size", fit.batch_size)
 page.record("fewer_events_seen", 200_000 * 2048 / (fit.steps * fit.batch_size), digits=2)
@@ -175,20 +179,21 @@ def of_truth(events: np.ndarray, extra: int, name: str, edges: np.ndarray) -> np
     return np.histogram(PROCESSES[extra].observable(name)(events), edges)[0] / len(events)
 
 
-SHOWN = next(kind for kind in KINDS if kind.startswith("lgatr") and all((e, kind) in ensembles for e in PROCESSES))
+there = {extra: [kind for kind in KINDS if (extra, kind) in ensembles] for extra in PROCESSES}
+SHOWN = {extra: next((k for k in kinds if k.startswith("lgatr")), kinds[0]) for extra, kinds in there.items()}
 
 # %% mystnb={"figure": {"name": "fig-mtt-generated", "caption": "Di-top mass of training events, holdout and generated events, with no additional jets (left) and four (right), as in Fig. 12 of the paper; below, the deviation from the holdout. The band is the mean and standard deviation of the ensemble, its counting error taken along; grey, the region of Eq. (43)."}, "image": {"alt": "Two falling spectra of the di-top mass, each above a panel with relative deviations: the band of the generator follows the holdout over several orders of magnitude and deviates where few training events lie."}} tags=["hide-input"]
 panels = {"sharex": True, "height_ratios": [3, 1.6], "squeeze": False}
 figure, axes = plt.subplots(2, len(PROCESSES), figsize=(4.5 * len(PROCESSES), 5.2), **panels)
 data = {"low": MASS_EDGES[:-1], "high": MASS_EDGES[1:]}
 for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
-    generated = histograms(extra, SHOWN, {"m_tt": MASS_EDGES})["m_tt"]
+    generated = histograms(extra, SHOWN[extra], {"m_tt": MASS_EDGES})["m_tt"]
     width = np.diff(MASS_EDGES)
     truth = {
         name: of_truth(e[extra], extra, "m_tt", MASS_EDGES) for name, e in (("train", train), ("holdout", holdout))
     }
     mean, spread = generated.mean(0), generated.std(0, ddof=1) if len(generated) > 1 else 0 * generated[0]
-    color = COLOURS[SHOWN]
+    color = COLOURS[SHOWN[extra]]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ax, scale, offset in ((top, width, 0), (bottom, truth["holdout"], 1)):
             ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color=plots.ESTIMATE, lw=1, label="training events")
@@ -196,7 +201,7 @@ for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
                 ax.stairs(truth["holdout"] / scale, MASS_EDGES, color=plots.TRUE, lw=1.2, label="holdout")
             low, high = ((mean + s * spread) / scale - offset for s in (-1, 1))
             ax.stairs(high, MASS_EDGES, baseline=low, fill=True, color=color, alpha=0.35, lw=0)
-            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN]}, ensemble")
+            ax.stairs(mean / scale - offset, MASS_EDGES, color=color, lw=1.4, label=f"{TITLES[SHOWN[extra]]}, ensemble")
     bottom.axhline(0, color=plots.TRUE, lw=1)
     for ax in (top, bottom):
         ax.axvspan(2000, 2200, color="0.9", lw=0, zorder=0)
@@ -215,11 +220,13 @@ BANDS = {"bulk": slice(1), "tail": slice(2, None)}  # of the bins between these 
 
 def relative_variance(extra: int, band: str) -> Recorded:
     """(sigma_model / I)^2 of a range of masses, with its interval."""
-    counts = (n_gen[extra, SHOWN] * histograms(extra, SHOWN, {"m_tt": BAND_EDGES})["m_tt"]).round()[:, BANDS[band]]
+    counts = (n_gen[extra, SHOWN[extra]] * histograms(extra, SHOWN[extra], {"m_tt": BAND_EDGES})["m_tt"]).round()[
+        :, BANDS[band]
+    ]
     if len(counts) < 2 or counts.sum() == 0:
         return Recorded(np.nan, Range(0.0, np.inf), LEVEL)
-    result = averaging.from_counts(counts, n_gen[extra, SHOWN], 1, level=LEVEL)
-    share = counts.mean() / n_gen[extra, SHOWN]
+    result = averaging.from_counts(counts, n_gen[extra, SHOWN[extra]], 1, level=LEVEL)
+    share = counts.mean() / n_gen[extra, SHOWN[extra]]
     low, high = result.n_equiv_interval
     of_one = (1 - share) / share
     return Recorded(of_one / result.n_equiv, Range(of_one / high, of_one / low if low else np.inf), LEVEL)
@@ -279,8 +286,16 @@ markdown_table(
 #
 # A classifier that sees the jets, all distances $\Delta R$, and the reconstructed tops and $W$ bosons, judges an event as a whole. Its weight $w\approx p_{\rm true}/p_{\rm gen}$ would be one for a perfect generator. Boosted trees learn it from half of {glue:text}`top_pair_generators_n_classified` events of either kind, holdout and one member, and are
 # tested on the other half; the area under the ROC curve (AUC) is the probability to tell a true from a generated event, 0.5 at best.
+#
+# That number decides what an amplification factor can be, whatever else is done. Where the trees separate the samples by $D$ at most, the ROC curve runs at most $D$ above the diagonal, so that ${\rm AUC}\leq\frac12+D-\frac12D^2$. Hence $D\geq1-\sqrt{2-2\,{\rm AUC}}$, and $\nequiv\leq(\langle K\rangle/D)^2$ with the trees as the summary: the last columns.
+
 
 # %% tags=["hide-input"]
+def most_equivalent(auc: float) -> float:
+    """The most true events that a generator can be worth whose events are told from true ones with this AUC."""
+    return (MEAN / max(1 - np.sqrt(2 - 2 * auc), 1e-9)) ** 2 if auc > 0.5 else np.nan
+
+
 page.record("n_classified", page.settings["n_classified"])
 ratios, rows = {}, []
 for kind in KINDS:
@@ -295,8 +310,17 @@ for kind in KINDS:
         page.record(f"auc_{extra}j_{KEYS[kind]}", value, interval, 0.683)
         ratios[extra, kind] = learned
         row.append(f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})")
+    for extra in EXTRA_JETS:
+        most = most_equivalent(ratios[extra, kind].auc()[0]) if (extra, kind) in ratios else np.nan
+        row.append("–" if np.isnan(most) else f"{rounded(most, 2)} ($G\\leq$ {rounded(most / len(train[extra]), 2)})")
     rows.append(row)
-markdown_table(["AUC", "0 jets", "4 jets"], rows)
+markdown_table(["AUC", "0 jets", "4 jets", r"$\nequiv$ at most, 0 jets", "4 jets"], rows)
+
+# %% [markdown]
+# The same at other sizes, where larger runs are kept: a profile's AUC says how far its generators are trained, and so what to expect of the next two pages.
+
+# %% tags=["hide-input"]
+beside(page, {f"{process_title(e)}, {TITLES[k]}": f"auc_{e}j_{KEYS[k]}" for e, k in product(EXTRA_JETS, KINDS)})
 
 # %% mystnb={"figure": {"name": "fig-event-weights", "caption": "Classifier weights of test events, no additional jets, for one member of each kind: holdout (filled) and generated events (lines). Events far to the left are those that the truth does not have."}, "image": {"alt": "One panel for each generator with two histograms of the logarithm of the weight: generated events to the left, true events to the right, overlapping in the middle."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, len(KINDS), figsize=(2.5 * len(KINDS), 2.9), sharey=True)
@@ -340,7 +364,7 @@ print("members left out:", len(study.left_out()))
 # :::
 
 # %% tags=["hide-input"]
-for kind in ("transformer", SHOWN):
+for kind in ("transformer", SHOWN[extra]):
     flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(100, torch.Generator().manual_seed(seed + 1))
     turned = torch.where(flow.coordinates.angles, torch.remainder(latent + 1 + np.pi, 2 * np.pi) - np.pi, latent)

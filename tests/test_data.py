@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from gampl import files
 from gampl.files import hdf5
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
 from gampl.simulation.production import RECIPES
+from gampl.simulation.seeds import seeds_of_sample
 from gampl.simulation.shards import generate
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
@@ -21,6 +23,7 @@ from gampl_book import event_plans as plans
 DATA = Path(__file__).resolve().parents[1] / "data"
 FILES = {name: DATA / f"{name}.h5" for name in plans.plan("bundled").files}
 MB = 1_000_000
+KNOWN_TO = 0.04  # relative standard deviation of the share of true events in the region of Eq. (43)
 
 
 def test_checksums_and_sizes_are_those_of_the_readme():
@@ -30,28 +33,63 @@ def test_checksums_and_sizes_are_those_of_the_readme():
     assert {path.name for path in DATA.iterdir()} == {"README.md", "results", "costs", "trainings"} | {
         path.name for path in FILES.values()
     }
-    assert sum(path.stat().st_size for path in FILES.values()) <= 15 * MB
+    assert FILES["top_pair_0j_observables"].stat().st_size <= 6 * MB
+    assert sum(path.stat().st_size for path in FILES.values()) <= 33 * MB
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_made_of_what_its_plan_says(name):
-    plan = plans.plan("bundled").files[name]
+    plan, folders, path = plans.plan("bundled").files[name], plans.plan("bundled").shards, FILES[name]
+    about = hdf5.read_about(path)
+    assert about["sample"] == plan.sample
+    recipes = []
+    for folder in (folders[source[0]] for source in plan.sources):
+        if (recipe := {"recipe": folder.recipe, **folder.settings}) not in recipes:
+            recipes.append(recipe)
+    for recipe, said in zip(recipes, about["sources"], strict=True):  # folders of one recipe are one source
+        assert {key: said["recipe"][key] for key in recipe} == recipe
     for sample, column in (("train", 1), ("holdout", 2)):
-        seeds, about, n_events = [], None, 0
-        for events in files.batches(FILES[name], sample=sample):
-            about, n_events = events.about, n_events + len(events)
-        seeds = hdf5.read_shards(FILES[name], sample)[:, 0].tolist()
-        assert seeds == [seed for source in plan.sources for seed in plans.seeds(source[column])]
-        assert hdf5.read_shards(FILES[name], sample)[:, 2].sum() == n_events
-        for source, said in zip(plan.sources, about["sources"], strict=True):
-            recipe = plans.plan("bundled").shards[source[0]]
-            assert said["recipe"]["recipe"] == recipe.recipe
-            assert {key: said["recipe"][key] for key in recipe.settings} == dict(recipe.settings)
+        expected = [seed for source in plan.sources for seed in seeds_of_sample(source[column])]
+        if not expected:
+            assert all(sample not in said for said in about["sources"])
+            continue
+        shards = hdf5.read_shards(path, sample)
+        assert shards[:, 0].tolist() == expected
+        assert shards[:, 1].sum() == sum(said[sample]["passed"]["generated"] for said in about["sources"])
+        if plan.observables:
+            observables = hdf5.read_observables(path, sample)
+            assert observables.keys() == {*plan.observables}
+            assert {len(values) for values in observables.values()} == {shards[:, 2].sum()}
+        else:
+            assert sum(len(events) for events in files.batches(path, sample=sample)) == shards[:, 2].sum()
+        if about["process"] == "top_pair":
+            assert about["sources"][0][sample]["passed"][plan.sample] == shards[:, 2].sum()
+
+
+def test_observables_are_of_further_events_of_the_same_distribution():
+    process, further = TopPair(0), TopPair(0).load_observables()
+    momenta = np.concatenate([process.load(sample).momenta for sample in ("train", "holdout")])
+    bundled = {name: process.observable(name)(momenta).astype(np.float32) for name in further}
+    # false-alarm rate 1e-4 together
+    assert min(stats.ks_2samp(bundled[name], further[name]).pvalue for name in further) > 1e-4 / len(further)
+    rows = np.concatenate([np.stack([*these.values()], axis=1, dtype=np.float32) for these in (bundled, further)])
+    # five numbers of float32 do not come out alike by chance
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+def test_the_share_of_the_region_is_known():
+    region = TopPair(0).region()
+    both = (TopPair(0).load_observables()["m_tt"], region.observable(TopPair(0).load("holdout").momenta))
+    inside = [np.count_nonzero((m_tt >= region.low) & (m_tt < region.high)) for m_tt in both]
+    assert sum(inside) ** -0.5 < KNOWN_TO
+    # the same share in both, false-alarm rate 1e-4
+    outside = [len(m_tt) - n for m_tt, n in zip(both, inside, strict=True)]
+    assert stats.fisher_exact([inside, outside]).pvalue > 1e-4
 
 
 def same_versions(path) -> bool:
     """Whether Pythia and FastJet are those that made a file."""
-    versions = next(files.batches(path, sample="train", batch=1)).about["versions"]
+    versions = hdf5.read_about(path)["versions"]
     return all(metadata.version(name) == versions[name] for name in ("pythia8mc", "fastjet"))
 
 
@@ -80,6 +118,18 @@ def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, s
     np.testing.assert_allclose(made, stored[: len(made)], rtol=1e-5, atol=1e-4)
 
 
+def test_the_first_observables_of_a_seed_come_out_again():
+    path, further = FILES["top_pair_0j_observables"], TopPair(0).load_observables()
+    if not same_versions(path):
+        pytest.skip("the bundled events were made with other versions of Pythia or FastJet")
+    seed = int(hdf5.read_shards(path, "holdout")[0, 0])
+    made = generate(TopPairRecipe(), seed, 1000)[0]["extra_jets_0"].momenta
+    assert len(made) > 20
+    for name, values in further.items():
+        # sums of rounded momenta differ by the cancellation in them
+        np.testing.assert_allclose(TopPair(0).observable(name)(made), values[: len(made)], rtol=1e-4, atol=1e-3)
+
+
 def test_rates_of_slices_are_those_without_them():
     # three, four and five jets, before anything was dropped; false-alarm rate 2e-3 each for 3 standard deviations, and
     # up to 4 % of what start_scale = 1.2 leaves
@@ -97,7 +147,7 @@ def test_rates_of_slices_are_those_without_them():
     assert (np.abs(sliced - inclusive) < 3 * np.sqrt(variance + sliced_variance) + 0.04 * inclusive).all()
 
 
-@pytest.mark.parametrize(("process", "least"), [(TopPair(0), 55_000), (TopPair(4), 2_000), (ZJets(), 20_000)])
+@pytest.mark.parametrize(("process", "least"), [(TopPair(0), 55_000), (TopPair(4), 5_000), (ZJets(), 20_000)])
 def test_samples_that_the_book_needs(process, least):
     for sample in ("train", "holdout"):
         events = process.load(sample)

@@ -23,8 +23,8 @@ rule shard:
         seed=lambda w: int(w.seed),
     message: "events of seed {wildcards.seed} of {wildcards.folder} ({wildcards.size})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl events make {params.recipe} {params.options}"
-        " --folder {EVENTS}/{wildcards.size}/{wildcards.folder} --seeds {params.seed} --cores 1 --quiet"
+        "{STEP} {log:q} {PYTHON} -m gampl events make {params.recipe} {params.options}"
+        " --folder {EVENTS}/{wildcards.size:q}/{wildcards.folder:q} --seeds {params.seed} --cores 1 --quiet"
 
 
 rule event_file:
@@ -40,7 +40,7 @@ rule event_file:
         options=lambda w: plans.merge_options(w.size, w.name, f"{EVENTS}/{w.size}"),
     message: "file of events {wildcards.name} ({wildcards.size})"
     shell:
-        "{STEP} {log} {PYTHON} -m gampl events merge {params.options} --output {output}"
+        "{STEP} {log:q} {PYTHON} -m gampl events merge {params.options} --output {output:q}"
 
 
 localrules:

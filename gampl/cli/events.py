@@ -9,7 +9,7 @@ from typing import Any
 
 from gampl.cli.arguments import whole
 from gampl.cli.terminal import say
-from gampl.simulation.seeds import seeds as parse_seeds
+from gampl.simulation.seeds import seeds as parse_seeds, seeds_of_sample
 from gampl.store import targets
 
 
@@ -39,10 +39,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="join shards into one file of a training sample and a holdout",
         epilog="example: gampl events merge --from shards 1-37 38-74 --sample extra_jets_0 --output top_pair_0j.h5",
     )
-    how = "a folder of shards, the seeds of the training sample and those of the holdout; may be repeated"
+    how = "a folder of shards, the seeds of the training sample and those of the holdout, - for none; may be repeated"
     parts = ("FOLDER", "TRAIN", "HOLDOUT")
     merge.add_argument("--from", dest="sources", nargs=3, action="append", required=True, metavar=parts, help=how)
     merge.add_argument("--sample", default="events", help="extra_jets_0, extra_jets_1, ... of top pairs")
+    how = "write these, such as m_tt or 'pT(b1)', as columns of a table instead of momenta"
+    merge.add_argument("--observables", nargs="+", default=[], metavar="NAME", help=how)
     merge.add_argument("--output", type=Path, required=True)
     merge.set_defaults(run=_merge, extra="simulation")
 
@@ -78,8 +80,8 @@ def _merge(options: argparse.Namespace) -> int:
     targets.check(options.output, make_folder=True)
     shards = [path for folder, *_ in options.sources for path in Path(folder).glob("*")]
     targets.check_different({"--output": options.output}, shards)
-    sources = [merging.Source(Path(folder), *map(parse_seeds, seeds)) for folder, *seeds in options.sources]
-    sizes = merging.merge(sources, options.sample, options.output)
+    sources = [merging.Source(Path(folder), *map(seeds_of_sample, seeds)) for folder, *seeds in options.sources]
+    sizes = merging.merge(sources, options.sample, options.output, options.observables)
     lines = [f"{options.output}: {', '.join(f'{number} {part}' for part, number in sizes.items())}"]
     is_taken = targets.is_stdout(options.output)
     if options.output.is_file() and not is_taken:

@@ -1,6 +1,7 @@
 """What a command about samples makes: files first, then words."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -55,8 +56,11 @@ def show(options: argparse.Namespace, study: "Study") -> None:
     from gampl.report.outputs import table
 
     is_taken = any(map(targets.is_stdout, _files(options).values()))
-    lines = table(study).removesuffix("\n")
-    say(f"{lines}\nreport: {options.report}" if options.report is not None else lines, is_error=is_taken)
+    stream = sys.stderr if is_taken else sys.stdout
+    # a table holds nothing that a name could move the cursor with, but colours of its own
+    stream.write(table(study, colour=stream.isatty() and "NO_COLOR" not in os.environ))
+    if options.report is not None:
+        say(f"report: {options.report}", is_error=is_taken)
 
 
 def _files(options: argparse.Namespace) -> dict[str, Path]:

@@ -5,6 +5,7 @@ array with two or three dimensions, else they must be called ``momenta``; ``part
 particles; arrays of shape (n,) can be kept as columns.
 """
 
+import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,8 @@ from gampl.files.tables import Column, Table, further_columns
 from gampl.particles.kinematics import COORDINATES
 
 MOMENTA, PARTICLES = "momenta", "particles"
+MOST_PARTICLES = 1000
+LARGEST_BY_COLUMNS = 1 << 30  # bytes of an array in an archive of which no row is complete before the end
 Arrays = Mapping[str, Any]  # arrays that are read from the front, a slice after the other
 
 
@@ -32,6 +35,8 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         further = further_columns(layout, arrays)
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
             raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
+        if PARTICLES in arrays and (shape := arrays[PARTICLES].shape) > (MOST_PARTICLES,):
+            raise source.error(f"{PARTICLES!r} has shape {shape}, expected at most {MOST_PARTICLES} names")
         words = arrays[PARTICLES][:].ravel() if PARTICLES in arrays else ()
         particles = tuple(layout.particles) or tuple(str(word) for word in words)
         columns = {column: arrays[array] for column, array in further.items()}
@@ -47,6 +52,8 @@ def array_chunks(
     if not (is_flat or (len(shape) == 3 and shape[2] == 4)) or shape[1] == 0:
         raise source.error(f"momenta have shape {shape}, expected (events, particles, 4) or flattened")
     n = shape[1] // 4 if is_flat else shape[1]
+    if n > MOST_PARTICLES:
+        raise source.error(f"momenta have shape {shape}, that is {n} particles, expected at most {MOST_PARTICLES}")
     particles = particles or tuple(f"p{k}" for k in range(1, n + 1))
     if len(particles) != n or len(set(particles)) < n:
         raise source.error(
@@ -56,7 +63,7 @@ def array_chunks(
     for name, column in columns.items():
         if (its := getattr(column, "shape", None)) != shape[:1]:
             raise source.error(f"column {name!r} has shape {its}, expected one number per event, {shape[:1]}")
-    for rows in source.slices(shape[0]) if shape[0] else [slice(0, 0)]:
+    for rows in source.slices(shape[0], 4 * n * momenta.dtype.itemsize) if shape[0] else [slice(0, 0)]:
         values = np.asarray(momenta[rows]).reshape(-1, n, 4)
         numbers = {name: np.asarray(column[rows]) for name, column in columns.items()}
         yield Chunk(values, particles, coordinates, numbers, about)
@@ -84,7 +91,8 @@ def table_of(source: OpenFile, arrays: Arrays) -> Table:
         if len(set(lengths.values())) > 1:
             text = ", ".join(f"{name} {n}" for name, n in lengths.items())
             raise source.error(f"columns have different lengths, {text}; expected the same")
-        for rows in source.slices(max(lengths.values())):
+        sizes = [arrays[name].dtype.itemsize * math.prod(arrays[name].shape[1:]) for name in needed]
+        for rows in source.slices(max(lengths.values()), sum(sizes)):
             part = {name: np.asarray(arrays[name][rows]) for name in needed}
             yield {name: Column(part[places[name][0]][places[name][1]]) for name in names}
 
@@ -97,8 +105,9 @@ def _columns_of(source: OpenFile, name: str, array: Any) -> dict[str, tuple[str,
         return {field: (name, field) for field in array.dtype.names}
     if len(array.shape) not in (1, 2):
         raise source.error(f"has an array of shape {array.shape}, expected (events,) or (events, columns)")
-    places = [...] if len(array.shape) == 1 else [(slice(None), k) for k in range(array.shape[1])]
-    return {column: (name, place) for column, place in zip(source.column_names(len(places)), places, strict=True)}
+    if len(array.shape) == 1:
+        return {source.column_names(1)[0]: (name, ...)}
+    return {column: (name, (slice(None), k)) for k, column in enumerate(source.column_names(array.shape[1]))}
 
 
 @contextmanager
@@ -107,41 +116,85 @@ def _opened(source: OpenFile) -> Iterator[Arrays]:
     if source.start(2) != b"PK":
         if source.sample is not None or source.layout.weight is not None or source.layout.keep:
             raise source.error("holds a single array, expected an .npz file for samples, weights or columns")
-        yield {"": np.load(source.path, mmap_mode="r", allow_pickle=False)}
+        with single(source) as array:
+            yield {"": array}
         return
     with ExitStack() as opened:
         archive = opened.enter_context(zipfile.ZipFile(source.stream))
-        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        files = {name: opened.enter_context(archive.open(f"{name}.npy")) for name in names}
-        yield {name: _ArrayStream(f"{source.path}: array {name!r}", file) for name, file in files.items()}
+        _check_archive(source, archive)
+        parts = {part.filename.removesuffix(".npy"): part for part in archive.infolist()}
+        files = {name: opened.enter_context(archive.open(part)) for name, part in parts.items()}
+        yield {
+            name: _ArrayStream(f"{source.path}: array {name!r}", file, parts[name].file_size, is_packed=True)
+            for name, file in files.items()
+        }
+
+
+@contextmanager
+def single(source: OpenFile) -> Iterator["_ArrayStream"]:
+    """The array of an ``.npy``; not mapped into memory, where a file that gets shorter would end Python."""
+    with source.unpacked() as file:
+        yield _ArrayStream(str(source.path), file, source.path.stat().st_size)
+
+
+def _check_archive(source: OpenFile, archive: zipfile.ZipFile) -> None:
+    """Refuses what `numpy.savez` does not write: it might hold more than is read, or unpack to any size at once."""
+    parts, end = archive.infolist(), b"PK\x05\x06"
+    source.stream.seek(-len(archive.comment) - 22, 2)
+    if source.stream.read(4) != end or min((part.header_offset for part in parts), default=0) > 0:
+        raise source.error("has bytes before or after its archive, expected one .npz file, not several joined")
+    names = [part.filename for part in parts]
+    if other := [name for name in names if not name.endswith(".npy") or names.count(name) > 1]:
+        raise source.error(f"holds {other[0]!r}, expected arrays with different names, each ending in .npy")
+    if any(part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for part in parts):
+        raise source.error("is compressed otherwise than NumPy does it, expected it from numpy.savez_compressed")
 
 
 class _ArrayStream:
-    """An array inside an archive, read from the front a slice after the other."""
+    """An array in a file or an archive, read from the front a slice after the other."""
 
-    def __init__(self, name: str, file: IO[bytes]) -> None:
-        self._name, self._file = name, file
+    def __init__(self, name: str, file: IO[bytes], size: int, is_packed: bool = False) -> None:
+        self._name, self._file, self._is_packed = name, file, is_packed
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
             raise EventFileError(f"{name} is in version {version} of the .npy format, expected 1.0 or 2.0")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        self.shape, self._by_columns, self.dtype = read(file)
+        self.shape, by_columns, self.dtype = read(file)
+        self._by_columns = by_columns and len(self.shape) > 1  # no row is complete before the end
         self._whole: NDArray[Any] | None = None
+        self._begin = file.tell()
+        self._size = math.prod(self.shape) * self.dtype.itemsize
+        if self.dtype.hasobject:
+            return
+        if (held := size - self._begin) < self._size:
+            raise EventFileError(f"{name} ends after {held} of {self._size} bytes, expected {self.shape}")
+        if held > self._size:
+            further = f"goes on for {held - self._size} bytes after its array of shape {self.shape}"
+            raise EventFileError(f"{name} {further}, expected a single one; numpy.savez keeps several")
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         """The next rows; `rows` must begin where the last ones ended."""
         if rows == slice(None):
             return self._read(self.shape)
-        if self._by_columns and len(self.shape) > 1:  # stored the other way round: no row is complete before the end
-            if self._whole is None:
-                self._whole = self._read(self.shape[::-1]).T
-            return self._whole[rows]
-        return self._read((rows.stop - rows.start, *self.shape[1:]))
+        if not self._by_columns:
+            return self._read((rows.stop - rows.start, *self.shape[1:]))
+        if not self._is_packed:
+            n, parts = rows.stop - rows.start, []
+            for column in range(math.prod(self.shape[1:])):
+                self._file.seek(self._begin + (column * self.shape[0] + rows.start) * self.dtype.itemsize)
+                parts.append(self._read((n,)))
+            return np.stack(parts).reshape(*self.shape[:0:-1], n).T
+        if self._whole is None:
+            if self._size > LARGEST_BY_COLUMNS:
+                most = f"expected at most {LARGEST_BY_COLUMNS}, or rows: numpy.ascontiguousarray"
+                raise EventFileError(f"{self._name} is stored by columns in {self._size} bytes, {most}")
+            self._whole = self._read(self.shape[::-1]).T
+        return self._whole[rows]
 
     def _read(self, shape: tuple[int, ...]) -> NDArray[Any]:
         if self.dtype.hasobject:
             raise EventFileError(f"{self._name} holds Python objects, which are never unpickled; expected numbers")
-        size = int(np.prod(shape, dtype=object)) * self.dtype.itemsize
+        size = math.prod(shape) * self.dtype.itemsize
         content = self._file.read(size)
         if len(content) != size:
             raise EventFileError(f"{self._name} ends after {len(content)} of {size} bytes, expected {self.shape}")

@@ -25,12 +25,28 @@ _MOST_BEFORE_ROWS = 1000  # lines, comments and a header
 def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
     with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+        _check_end(source, file.metadata)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
             for part in file.iter_batches(batch_size=source.rows, columns=list(names)):
                 yield {name: _column(part.column(name)) for name in names}
 
         yield Table({field.name: _has_lists(field.type) for field in file.schema_arrow}, read)
+
+
+def _check_end(source: OpenFile, metadata: Any) -> None:
+    """Refuses a file behind another, of which the library reads the last one's footer and the first one's numbers."""
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    columns = [group.column(k) for group in groups for k in range(group.num_columns)]
+    ends = [
+        min(c.data_page_offset, c.dictionary_page_offset or c.data_page_offset) + c.total_compressed_size
+        for c in columns
+    ]
+    source.stream.seek(-8, 2)
+    footer = source.stream.tell() - int.from_bytes(source.stream.read(4), "little")
+    source.stream.seek(max(ends, default=4))
+    if b"PAR1" in source.stream.read(max(footer - source.stream.tell(), 0)):  # indices lie here, which are small
+        raise source.error("has bytes before or after its table, expected one file, not several joined")
 
 
 def _has_lists(kind: Any) -> bool | None:

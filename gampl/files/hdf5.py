@@ -1,4 +1,4 @@
-"""HDF5: the project's own files of events, and columns of users' files.
+"""HDF5: the project's own files of events and of their observables, and columns of users' files.
 
 Our own hold float32 (pT, phi, eta, m), compressed, with everything said about them. File attributes are ``format``,
 ``format_version``, ``process`` and what else is known (settings, versions), and each sample is a group::
@@ -7,6 +7,7 @@ Our own hold float32 (pT, phi, eta, m), compressed, with everything said about t
     train/weight    (n,) float32; likewise any other number of an event
     train/shards    (k, 3) int64: seed, generated, accepted of the runs that the rows come from, in order
 
+Files of observables have a column of float32 for each instead of momenta, so that any program reads them as a table.
 The same input gives the same bytes: nothing in a file depends on the time or the machine. All of its parts carry
 checksums, so that a damaged file is an error and never other events.
 """
@@ -23,15 +24,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
-from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, library_calls
+from gampl.files.inside import Inside, opened
+from gampl.files.source import EventFileError, Layout, Names, OpenFile, chosen, floats, library_calls
 from gampl.files.tables import Table
 from gampl.particles.events import Events
 from gampl.particles.kinematics import COORDINATES
 from gampl.store import targets
 
-FORMAT, VERSION = "gampl events", 1
+FORMAT, OBSERVABLES, VERSION = "gampl events", "gampl observables", 1
 MOMENTA, SHARDS = "momenta", "shards"
 UNITS = ("GeV", "rad", "1", "GeV")
 SHARD_COLUMNS = ("seed", "generated", "accepted")
@@ -43,17 +46,18 @@ LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 itself ends at 64 kB
 
 def write(
     path: Path | str,
-    samples: Mapping[str, Events],
+    samples: Mapping[str, Events] | Mapping[str, Mapping[str, Floats]],
     process: str,
     about: Mapping[str, Any],
     shards: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> None:
     """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
-    `process` is what was made, such as ``top_pair``. `about` are further attributes: strings and numbers as they are,
-    anything else as JSON. `shards` are, by sample, the seeds that its rows come from, in order, with the numbers of
-    events generated and accepted, shape (k, 3). An EventFileError if the events are not what `gampl.files.read` would
-    accept; a ValueError if there is no sample, a name cannot be used, or an attribute is too long or not JSON.
+    A sample may also be observables alone: by name, shape (n,), NaN where an event has none. `process` is what was
+    made, such as ``top_pair``. `about` are further attributes: strings and numbers as they are, anything else as JSON.
+    `shards` are, by sample, the seeds that its rows come from, in order, with the numbers of events generated and
+    accepted, shape (k, 3). An EventFileError if the events are not what `gampl.files.read` would accept; a ValueError
+    if there is no sample, a name cannot be used, or an attribute is too long or not JSON.
     """
     path = Path(path)
     shards = shards or {}
@@ -61,7 +65,10 @@ def write(
         raise ValueError(f"samples must name at least one sample, and include those of shards, got {list(samples)}")
     if bad := [name for name in samples if not _is_name(name)]:
         raise ValueError(f"samples must have names without '/' that do not begin with '.', got {bad[0]!r}")
-    attributes = {"format": FORMAT, "format_version": VERSION, "process": process}
+    kinds = {FORMAT if isinstance(content, Events) else OBSERVABLES for content in samples.values()}
+    if len(kinds) > 1:
+        raise ValueError("samples must all be of events, or all be of observables")
+    attributes = {"format": kinds.pop(), "format_version": VERSION, "process": process}
     for name, value in about.items():
         if name in attributes and attributes[name] != value:
             raise ValueError(f"about[{name!r}] must be left out or {attributes[name]!r}, got {value!r}")
@@ -71,13 +78,19 @@ def write(
         for name in sorted(attributes):
             file.attrs[name] = _attribute(name, attributes[name])
         for sample in sorted(samples):
-            _write_sample(path, file.create_group(sample), samples[sample], shards.get(sample))
+            group = file.create_group(sample)
+            if isinstance(content := samples[sample], Events):
+                n_events = _save_events(path, group, content)
+            else:
+                n_events = _save_observables(path, group, content)
+            if sample in shards:
+                _save_shards(group, np.asarray(shards[sample]), n_events)
         file.flush()
-        content = file.id.get_file_image()
-    targets.write(path, content)
+        image = file.id.get_file_image()
+    targets.write(path, image)
 
 
-def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int64] | None) -> None:
+def _save_events(path: Path, group: Any, events: Events) -> int:
     # what is stored is checked, after rounding
     with np.errstate(over="ignore"):
         momenta = events.momenta.astype("<f4")
@@ -88,13 +101,27 @@ def _write_sample(path: Path, group: Any, events: Events, shards: NDArray[np.int
     _save(group, MOMENTA, momenta, coordinates=COORDINATES, units=UNITS, particles=events.particles)
     for name, values in columns.items():
         _save(group, name, values)
-    if shards is not None:
-        seeds = np.asarray(shards)
-        if seeds.ndim != 2 or seeds.shape[1] != 3 or seeds.dtype.kind not in "iu":
-            raise ValueError(f"shards must be integers of shape (k, 3), got {seeds.dtype} of shape {seeds.shape}")
-        if seeds[:, 2].sum() != len(events):
-            raise ValueError(f"shards must account for all {len(events)} events, got {seeds[:, 2].sum()} accepted")
-        _save(group, SHARDS, seeds.astype("<i8"), columns=SHARD_COLUMNS)
+    return len(events)
+
+
+def _save_observables(path: Path, group: Any, observables: Mapping[str, Floats]) -> int:
+    if bad := [name for name in observables if name == SHARDS or not _is_name(name)]:
+        raise ValueError(f"observables must have names without '/', other than {SHARDS}, got {bad[0]!r}")
+    columns = {name: np.asarray(observables[name]) for name in sorted(observables)}
+    shapes = [values.shape for values in columns.values()]
+    if not shapes or len(shapes[0]) != 1 or len(set(shapes)) != 1:
+        raise ValueError(f"observables must be at least one, all of the same shape (n,), got {shapes}")
+    for name, values in columns.items():
+        _save(group, name, floats(path, f"observable {name!r}", values).astype("<f4"))
+    return int(shapes[0][0])
+
+
+def _save_shards(group: Any, shards: NDArray[np.int64], n_events: int) -> None:
+    if shards.ndim != 2 or shards.shape[1] != 3 or shards.dtype.kind not in "iu":
+        raise ValueError(f"shards must be integers of shape (k, 3), got {shards.dtype} of shape {shards.shape}")
+    if shards[:, 2].sum() != n_events:
+        raise ValueError(f"shards must account for all {n_events} events, got {shards[:, 2].sum()} accepted")
+    _save(group, SHARDS, shards.astype("<i8"), columns=SHARD_COLUMNS)
 
 
 def _is_name(text: str) -> bool:
@@ -126,11 +153,11 @@ def _attribute(name: str, value: Any) -> Any:
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
-    with _our_file(source.path) as (file, about):
+    with _our_file(source.path, FORMAT) as (file, about):
         group = _group(source.path, source.sample, file)
-        where = f"{source.path}: sample {group.name[1:]!r}"
+        where = f"{source.path}: sample {group.group.name[1:]!r}"
         momenta = group.get(MOMENTA)
-        if not isinstance(momenta, h5py.Dataset) or momenta.ndim != 3:
+        if momenta is None or isinstance(momenta, Inside) or momenta.ndim != 3:
             raise EventFileError(f"{where}: expected a dataset {MOMENTA!r} of shape (events, particles, 4)")
         words = {name: _words(where, momenta, name) for name in ("particles", "coordinates", "units")}
         for attribute, expected in (("coordinates", COORDINATES), ("units", UNITS)):
@@ -144,20 +171,32 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
-    with h5py.File(source.path, "r", locking=False) as file:
-        is_one_group = len(file) == 1 and all(isinstance(part, h5py.Group) for part in file.values())
+    with opened(source.path) as file:
+        is_one_group = len(file) == 1 and not file.is_dataset(next(iter(file)))
         item = file if source.sample is None and not is_one_group else file[chosen(source.path, source.sample, file)]
-        if isinstance(item, h5py.Dataset):
+        if not isinstance(item, Inside):
             yield table_of(source, {str(source.sample): item})
         else:
-            datasets = {name: part for name, part in item.items() if isinstance(part, h5py.Dataset)}
-            yield table_of(replace(source, sample=None), datasets)
+            yield table_of(replace(source, sample=None), item.datasets())
 
 
-def is_ours(path: Path) -> bool:
-    """Whether an HDF5 file says that it is in our format."""
-    with library_calls(path, "read it as HDF5"), h5py.File(path, "r", locking=False) as file:
-        return "format" in file.attrs and _plain(file.attrs["format"]) == FORMAT
+def kind(source: OpenFile) -> Iterator[str]:
+    """Whether an HDF5 file says that it is in our format, as one of `gampl.files.KINDS`."""
+    with library_calls(source.path, "read it as HDF5"), h5py.File(source.path, "r", locking=False) as file:
+        is_ours = "format" in file.attrs and _plain(file.attrs["format"]) == FORMAT
+        yield "gampl" if is_ours else "hdf5"
+
+
+def read_observables(path: Path | str, sample: str | None = None) -> dict[str, Floats]:
+    """The observables of a sample by name, shape (n,); an EventFileError if the file is not one of observables."""
+    path = Path(path)
+    with library_calls(path, "read its observables"), _our_file(path, OBSERVABLES) as (file, _):
+        group = _group(path, sample, file)
+        values = {name: group[name][...] for name in group if name != SHARDS}
+        if not values:
+            raise EventFileError(f"{path}: sample {group.group.name[1:]!r} has no observables, expected at least one")
+        n_events = len(next(iter(values.values())))
+        return {name: floats(path, f"observable {name!r}", column, n_events) for name, column in values.items()}
 
 
 def read_about(path: Path | str) -> dict[str, Any]:
@@ -175,20 +214,22 @@ def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64
 
 
 @contextmanager
-def _our_file(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _our_file(path: Path, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The open file, and what it says about its events."""
-    with h5py.File(path, "r", locking=False) as file:
-        about = {name: _decoded(value) for name, value in file.attrs.items()}
+    with opened(path) as file:
+        about = {name: _decoded(value) for name, value in file.group.attrs.items()}
         name, version = about.pop("format", None), about.pop("format_version", None)
-        if name != FORMAT or version != VERSION:
-            raise EventFileError(f"{path}: has format {name!r}, version {version!r}; expected {FORMAT!r}, {VERSION}")
+        kinds = kinds or (FORMAT, OBSERVABLES)
+        if name not in kinds or version != VERSION:
+            expected = f"{' or '.join(map(repr, kinds))}, {VERSION}"
+            raise EventFileError(f"{path}: has format {name!r}, version {version!r}; expected {expected}")
         yield file, about
 
 
 def _group(path: Path, sample: str | None, file: Any) -> Any:
     group = file[chosen(path, sample, sorted(file))]
-    if not isinstance(group, h5py.Group):
-        raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group with a dataset {MOMENTA!r}")
+    if not isinstance(group, Inside):
+        raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group of datasets")
     return group
 
 

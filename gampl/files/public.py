@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gampl.files.arrays import array_chunks
+from gampl.files.arrays import array_chunks, single
 from gampl.files.checks import Chunk
 from gampl.files.source import CARTESIAN, EventFileError, OpenFile, chosen
 from gampl.particles.events import Events
@@ -27,19 +25,21 @@ _SAMPLE = re.compile(r"ttbar\+(\d+)jet")
 
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
-    """Momenta of either kind of file; a damaged HDF5 file may crash the process."""
+    """Momenta of either kind of file."""
     path = source.path
     if source.start(len(HDF5_MAGIC)) != HDF5_MAGIC:
         name = FILE.fullmatch(path.name)
         if name is None or source.sample is not None:
             raise source.error("expected a name like ttbar_0j.npy, which says the number of jets, and sample=None")
-        yield from _chunks(source, np.load(path, mmap_mode="r", allow_pickle=False), name)
+        with single(source) as array:
+            yield from _chunks(source, array, name)
         return
 
-    import h5py
     import hdf5plugin  # noqa: F401  registers the filters that the file is compressed with
 
-    with h5py.File(path, "r", locking=False) as file:
+    from gampl.files.inside import opened
+
+    with opened(path) as file:
         jets = {name: match for name in sorted(file) if (match := _SAMPLE.fullmatch(name))}
         if not jets:
             raise source.error(
@@ -47,9 +47,7 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
                 f" {', '.join(sorted(file)) or 'none'}; expected ttbar+0jet, ttbar+1jet and so on"
             )
         sample = chosen(source.path, source.sample, jets)
-        if not isinstance(file[sample], h5py.Dataset):
-            raise source.error(f"{sample!r} is a group, expected a dataset")
-        yield from _chunks(source, file[sample], jets[sample])
+        yield from _chunks(source, file.dataset(sample), jets[sample])
 
 
 def _chunks(source: OpenFile, array: Any, name: re.Match[str]) -> Iterator[Chunk]:

@@ -28,19 +28,19 @@ class Kind(NamedTuple):
     has_layout: bool = True  # whether there is something that they do not say themselves
     has_samples: bool = True
     has_checksum: bool = False
-    may_crash: bool = False  # whether a damaged file can crash the library that yields their momenta
+    may_crash: bool = False  # whether a damaged file can crash the library, which is then used in a process of its own
 
 
 KINDS = {
     "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="arrow:text_table", has_samples=False),
     "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
-    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False, may_crash=True),
     "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
     "hdf5": Kind(
         (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
     ),
-    "gampl": Kind(chunks="hdf5:chunks", has_layout=False),
+    "gampl": Kind(chunks="hdf5:chunks", has_layout=False, may_crash=True),
     "top_pair": Kind(chunks="public:chunks", has_layout=False, has_checksum=True, may_crash=True),
     "lhe": Kind(endings=(".lhe",), chunks="records:lhe_chunks", has_samples=False),
     "hepmc": Kind(
@@ -77,8 +77,12 @@ class EventFile(OpenFile):
         file is damaged, has no rows or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
-        read = source._table_columns if KINDS[self.kind].table else source._event_columns
-        parts = read(list(dict.fromkeys(names)))
+        wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
+        if kind.table:
+            run = _apart if kind.may_crash else _here
+            parts = run("reading:table_columns", source, kind.table, wanted)
+        else:
+            parts = source._event_columns(wanted)
         return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
 
     def _checked(self) -> Iterator[Events]:
@@ -90,24 +94,8 @@ class EventFile(OpenFile):
 
     def _chunks(self) -> Iterator[Chunk]:
         kind = KINDS[self.kind]
-        if not kind.chunks:
-            with _function(kind.table)(self) as table:
-                yield from tables.chunks(self, table)
-        else:
-            read = _function(kind.chunks)
-            yield from elsewhere.chunks(read, self) if kind.may_crash else read(self)
-
-    def _table_columns(self, names: Sequence[str]) -> Iterator[Batch]:
-        with _function(KINDS[self.kind].table)(self) as table:
-            if missing := [name for name in names if name not in table.columns]:
-                raise self.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
-            for columns in table.read(names):
-                if lists := [name for name, column in columns.items() if column.counts is not None]:
-                    raise self.error(f"column {lists[0]!r} has lists, expected one number per event")
-                yield {
-                    name: values if name in self.labels else floats(self.path, f"column {name!r}", values, len(values))
-                    for name, (values, _) in columns.items()
-                }
+        run = _apart if kind.may_crash else _here
+        return run(kind.chunks, self) if kind.chunks else run("reading:table_chunks", self, kind.table)
 
     def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:
         for events in self.events(self.rows):
@@ -195,6 +183,35 @@ def _function(name: str) -> Any:
     return resolve_name(f"gampl.files.{name}")
 
 
+def _apart(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
+    return elsewhere.parts(f"{__package__}.{function}", source, *arguments)
+
+
+def _here(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
+    """As `elsewhere.parts`, in this process."""
+    yield from _function(function)(source, *arguments)
+
+
+def table_chunks(source: OpenFile, opener: str) -> Iterator[Chunk]:
+    """Momenta of a table."""
+    with _function(opener)(source) as table:
+        yield from tables.chunks(source, table)
+
+
+def table_columns(source: OpenFile, opener: str, names: Sequence[str]) -> Iterator[Batch]:
+    """Columns of a table with one number per event."""
+    with _function(opener)(source) as table:
+        if missing := [name for name in names if name not in table.columns]:
+            raise source.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
+        for columns in table.read(names):
+            if lists := [name for name, column in columns.items() if column.counts is not None]:
+                raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
+            yield {
+                name: values if name in source.labels else floats(source.path, f"column {name!r}", values, len(values))
+                for name, (values, _) in columns.items()
+            }
+
+
 def _recognise(source: OpenFile, has_layout: bool) -> str:
     """The kind of a file, by its first bytes or, where these say nothing, its ending."""
     path, start = source.path, source.start(1024)
@@ -202,7 +219,7 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
         raise source.error("is empty (0 bytes), expected events")
     kind = next((name for name, kind in KINDS.items() if start.startswith(kind.magic)), None)
     if kind == "hdf5":
-        return "gampl" if _function("hdf5:is_ours")(path) else kind
+        return next(_apart("hdf5:kind", source))
     if kind is not None:
         return "top_pair" if not has_layout and public.FILE.fullmatch(path.name) else kind
     if source.is_packed:

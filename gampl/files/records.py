@@ -19,6 +19,7 @@ Ids = tuple[int, ...]
 # final-state particles of one event: PDG ids, (k,); (E, px, py, pz), (k, 4); and the event's weights
 Record = tuple[NDArray[np.int64], Floats, dict[str, float]]
 FINAL = 1
+LHE_END = b"</LesHouchesEvents>"
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
 _PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
 _PDG_NAMES |= dict(enumerate(("e-", "nu_e", "mu-", "nu_mu", "tau-", "nu_tau"), start=11))
@@ -49,6 +50,10 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
         ids = np.array([p.id for p in final], dtype=np.int64)
         momenta = np.array([(p.e, p.px, p.py, p.pz) for p in final], dtype=np.float64).reshape(-1, 4)
         yield ids, momenta, _weights(source, number, event.weights, event.eventinfo.weight)
+    with source.unpacked() as lines:
+        last = next((line for line in lines if LHE_END in line), b"").partition(LHE_END)[2]
+        if n := len(last.strip()) + sum(len(line.strip()) for line in lines):
+            raise source.error(f"goes on for {n} bytes after {LHE_END.decode()}, expected one file, not several joined")
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:

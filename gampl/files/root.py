@@ -25,6 +25,8 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     with uproot.open({source.path: None}, object_cache=None, array_cache=None) as file:
+        if (extra := source.path.stat().st_size - file.file.fEND) > 0:
+            raise source.error(f"goes on for {extra} bytes after its end, expected one file, not several joined")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
         contents = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}

@@ -21,6 +21,10 @@ UNITS = {"MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 # the ids that most analyses call a jet at parton level: light quarks, b quarks and gluons
 JET = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 21)
 
+# What no sample exceeds, but a few bytes can say: entries for each byte of a file, columns, bytes of an entry.
+MOST_PER_BYTE, MOST_COLUMNS, LARGEST_ROW = 10_000, 10_000, 1 << 24
+BLOCK = 1 << 28  # bytes of arrays that are read at a time
+
 Names = tuple[str, ...]
 Part = TypeVar("Part")
 
@@ -127,14 +131,19 @@ class OpenFile:
 
     def column_names(self, n: int, own: Names = ()) -> Names:
         """Names of its n columns: those that it was opened with, its own, or x1, x2 and so on."""
+        if n > MOST_COLUMNS:
+            raise self.error(f"has {n} columns, expected at most {MOST_COLUMNS}")
         names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
             raise self.error(f"has {n} columns, expected {len(names)}: {', '.join(names)}")
         return names
 
-    def slices(self, n: int) -> Iterator[slice]:
-        """The rows from 0 to n, some at a time."""
-        return (slice(start, min(start + self.rows, n)) for start in range(0, n, self.rows))
+    def slices(self, n: int, size: int = 1) -> Iterator[slice]:
+        """The rows from 0 to n, of so many bytes each, some at a time."""
+        if size > LARGEST_ROW:
+            raise self.error(f"has events of {size} bytes each, expected at most {LARGEST_ROW}")
+        rows = min(self.rows, BLOCK // max(size, 1))
+        return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
 def chosen(path: Path, sample: str | None, samples: Collection[str], what: str = "samples") -> str:
@@ -171,6 +180,8 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
         ) from error
     except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
+    except MemoryError as error:
+        raise EventFileError(f"{path}: cannot {task}, expected parts that fit into memory ({error})") from error
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EventFileError(f"{path}: cannot {task}, expected an undamaged and complete file ({reason})") from error
@@ -179,14 +190,23 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
 def guarded(
     path: Path, parts: Iterator[Part], length: Callable[[Part], int], what: str = "events", may_be_empty: bool = False
 ) -> Iterator[Part]:
-    """Yields the same parts of a file, which have some entries together; they are read within `library_calls`."""
+    """Yields the same parts of a file, which have some entries together; they are read within `library_calls`.
+
+    An EventFileError if it has more entries than `MOST_PER_BYTE` of its bytes can hold: no sample is made of so few
+    different numbers, and a small file could go on for days.
+    """
     n = 0
+    most = MOST_PER_BYTE * path.stat().st_size
     while True:
         with library_calls(path, f"read the {what} from number {n} on"):
             part = next(parts, None)
         if part is None:
             break
-        yield part
         n += length(part)
+        if n > most:
+            raise EventFileError(
+                f"{path}: says that it has more than {most} {what}, expected at most {MOST_PER_BYTE} per byte"
+            )
+        yield part
     if n == 0 and not may_be_empty:
         raise EventFileError(f"{path}: holds no events, expected at least one")

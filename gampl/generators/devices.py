@@ -1,6 +1,8 @@
 """Where networks are trained and evaluated, and whether that is to be the same on each run of a GPU."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -48,3 +50,23 @@ def use_deterministic_algorithms() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")  # no TF32
+
+
+@contextmanager
+def torch_as_it_starts() -> Iterator[None]:
+    """Torch as in a new process, whatever the caller has set: on it depends what is computed.
+
+    That is: single precision by default, on the CPU, with gradients, without autocast and inference mode.
+    """
+    dtype, cpu = torch.get_default_dtype(), torch.device("cpu")
+    with ExitStack() as stack:
+        for mode in (torch.inference_mode(False), torch.enable_grad()):
+            stack.enter_context(mode)
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device() != cpu:  # else it would only cost time: each call of torch looks at it
+            stack.enter_context(cpu)
+        stack.callback(torch.set_default_dtype, dtype)
+        torch.set_default_dtype(torch.float32)
+        yield

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from gampl.generators.devices import torch_as_it_starts
 from gampl.generators.memory import Divider
 from gampl.particles.coordinates import Coordinates
 
@@ -87,15 +88,16 @@ class Generator(nn.Module):
         size = self.batch_size if batch_size is None else batch_size
         if n < 1 or size < 1:
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {size}")
-        condition = torch.empty(n, 0) if condition is None else condition
+        condition = torch.empty(n, 0, device="cpu") if condition is None else condition
         if len(condition) != n:
             raise ValueError(f"condition must have a row for each of {n} events, got {len(condition)}")
         divider = divider or Divider("generating")
         for start in range(0, n, size):
-            latent, rows = self.latent(size, generator), condition[start : start + size]
-            if latent[0].is_cuda:  # whole batches, as what is compiled is for one number of events
-                rows = pad(rows, (0, 0, 0, size - len(rows)))
-            events = divider.map(self.generate, rows, *(part[: len(rows)] for part in latent))
+            with torch_as_it_starts():
+                latent, rows = self.latent(size, generator), condition[start : start + size]
+                if latent[0].is_cuda:  # whole batches, as what is compiled is for one number of events
+                    rows = pad(rows, (0, 0, 0, size - len(rows)))
+                events = divider.map(self.generate, rows, *(part[: len(rows)] for part in latent))
             yield events[: n - start]
 
     def sample(self, n: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:

@@ -73,12 +73,7 @@ class FileProcess(ABC):
         self, sample: str | None = "train", path: Path | str | None = None, batch: int = 100_000
     ) -> Iterator[Events]:
         """Events of a file, a batch at a time; arguments and errors are those of `load`."""
-        file = default_folder() / self.bundled if path is None else Path(path)
-        if not file.exists():  # which is said immediately, not when the first batch is asked for
-            raise FileNotFoundError(
-                f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name another"
-                " in path=, or the folder of the bundled ones in the environment variable GAMPL_DATA"
-            )
+        file = _existing(self.bundled, path)  # which is said immediately, not when the first batch is asked for
         return _checked(file, sample, self.particles, batch)
 
     def load(self, sample: str | None = "train", path: Path | str | None = None) -> Events:
@@ -90,6 +85,22 @@ class FileProcess(ABC):
         particles or no events.
         """
         return Events.concatenate(list(self.batches(sample, path)))
+
+    def load_observables(self, sample: str | None = "holdout", path: Path | str | None = None) -> dict[str, Floats]:
+        """Observables of further events, whose momenta were not kept: by name, such as ``m_tt``, shape (n,).
+
+        The file is one that ``gampl events merge --observables`` wrote. Left out, it is the bundled one, which
+        ``TopPair(extra_jets=0)`` has; none of its events is in the files that `load` reads. Errors are those of `load`.
+        """
+        file = _existing(self.bundled.replace(".h5", "_observables.h5"), path)
+        observables = files.read_observables(file, sample)
+        if (got := tuple(files.read_about(file).get("particles", ()))) != self.particles:
+            raise files.EventFileError(
+                f"{file}: expected observables of the particles {', '.join(self.particles)}, got {', '.join(got)}"
+            )
+        if not next(iter(observables.values())).size:
+            raise files.EventFileError(f"{file}: holds no events" + (f" in the sample {sample!r}" if sample else ""))
+        return observables
 
     def sample(
         self, n: int, rng: np.random.Generator, path: Path | str | None = None, sample: str | None = "train"
@@ -119,6 +130,17 @@ def default_folder() -> Path:
         "the bundled events come with the project's checkout, not with the installed package: name their folder in the "
         "environment variable GAMPL_DATA, or a file in path="
     )
+
+
+def _existing(bundled: str, path: Path | str | None) -> Path:
+    """The file of that path, or a bundled one."""
+    file = default_folder() / bundled if path is None else Path(path)
+    if not file.exists():
+        raise FileNotFoundError(
+            f"there is no {file}: make it with `gampl events make` and `gampl events merge`, or name another"
+            " in path=, or the folder of the bundled ones in the environment variable GAMPL_DATA"
+        )
+    return file
 
 
 def _checked(file: Path, sample: str | None, particles: tuple[str, ...], batch: int) -> Iterator[Events]:

@@ -25,6 +25,7 @@ def html(study: Study, command: str = "") -> str:
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
     environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
+    environment.filters["doubts"] = study.doubts
     environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
     time = outputs.now().replace("T", " ").replace("+00:00", " UTC")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from gampl.averaging import Tally
@@ -13,17 +12,29 @@ from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
-from gampl.report.process import Process, Region
+from gampl.report import suspects
+from gampl.report.outsiders import outsiders
+from gampl.report.process import Process, Region, true_by_name
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 
-KEPT = 10_000  # events of each member that are kept, to recognise those that are in two samples
-CHANCE = 3  # equal events that rounded numbers may have without any repeats within the samples
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
-HALF = 0.5
 
 # makes, for names of columns, the name and the batches of each member
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
+
+
+class Doubt(str):
+    """A warning because of which estimates do not hold: all of them, or those of a method, in a region."""
+
+    method: str
+    region: str
+
+    def __new__(cls, text: str, method: str = "", region: str = "") -> "Doubt":
+        """A doubt about all estimates, or those of a method, or in a region."""
+        made = super().__new__(cls, text)
+        made.method, made.region = method, region
+        return made
 
 
 class Placement:
@@ -113,7 +124,7 @@ class Member:
         self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
-        self.first: list[Mapping[str, Floats]] = []  # columns of the first `KEPT` events, by batches
+        self.kept = suspects.Kept()
 
     def shares(self, region: Placement) -> Floats:
         """Share of the events in a region or its parts, (regions,); a ValueError if there are too few, see `Tally`."""
@@ -123,8 +134,7 @@ class Member:
         """Add the events of a batch."""
         if (most := self.job.process.n_gen) is not None:
             batch = batch.rows(slice(most - self.n_gen))
-        if self.n_gen < KEPT:
-            self.first.append({name: values[: KEPT - self.n_gen].copy() for name, values in batch.columns.items()})
+        self.kept.update(batch.columns)
         values = self.job.numbers(batch.columns)
         placed = {region: region.place(values) for region in self.job.regions}
         for region, tally in self.tallies.items():
@@ -163,9 +173,10 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
-        yield (
+        yield Doubt(
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
-            "poor one look good: keep a holdout"
+            "poor one look good: keep a holdout",
+            "differential",
         )
     yield from _regions(job, members)
     if process.averaging:
@@ -174,44 +185,37 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
 
 
 def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Events that are in two samples, beyond what a sample repeats itself, as rounded numbers do."""
-    truth = job.truth
-    first = [_hashes(member.first) for member in members]
-    if truth.train is not None:
-        train = _hashes([truth.train.raw])
-        if truth.holdout is not None and (share := _repeated(train, _hashes([truth.holdout.raw]))):
-            yield (
+    """Events that are in two samples, or come again and again, and members that do not belong to the others."""
+    kept = {member.name: member.kept for member in members}
+    if (train := job.truth.train) is not None:
+        holdout = job.truth.holdout
+        true = suspects.rows_of(train.raw)
+        others = None if holdout is None else suspects.rows_of(holdout.raw)
+        if others is not None and (share := suspects.repeated(true, others)):
+            yield Doubt(
                 f"{100 * share:.3g} % of the holdout's events are also in the training sample: a "
-                "reference that was used in the training makes G too large"
+                "reference that was used in the training makes G too large",
+                "differential",
             )
-        copied = [member.name for member, rows in zip(members, first, strict=True) if _repeated(train, rows)]
-        if copied and tuple(truth.train.raw) == job.numbers.needed:
-            yield f"{_listed(copied)} repeat events of the training sample: they remember instead of generating"
-    pairs = combinations(zip(members, first, strict=True), 2)
-    same = [f"{a.name} and {b.name}" for (a, rows), (b, others) in pairs if _repeated(rows, others) > HALF]
-    if same:
-        yield f"members are copies of each other: {_listed(same)}; independent members scatter, copies do not"
-
-
-def _hashes(parts: Sequence[Mapping[str, Floats]]) -> NDArray[np.uint64]:
-    """Events as one number each, the same for equal ones, sorted, (n,): a random linear hash of their bits."""
-    rows = np.concatenate([np.stack(list(part.values()), axis=-1) for part in parts])
-    odd = np.random.default_rng(1).integers(0, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    bits = np.ascontiguousarray(rows + 0.0).view(np.uint64)
-    mixed = (bits ^ (bits >> np.uint64(32))) * odd
-    return np.sort((mixed ^ (mixed >> np.uint64(29))).sum(axis=1, dtype=np.uint64))
-
-
-def _repeated(known: NDArray[np.uint64], others: NDArray[np.uint64]) -> float:
-    """Share of other events that are among the known ones; 0 if it is what rounded numbers have in common by chance."""
-    if not (known.size and others.size):
-        return 0.0
-    nearest = np.searchsorted(known, others).clip(max=known.size - 1)
-    share = float((known[nearest] == others).mean())
-    # two events are equal with a probability c: about n c / 2 of n repeat, and of others n c are among them
-    known_twice, others_twice = (np.count_nonzero(h[1:] == h[:-1]) / max(h.size - 1, 1) for h in (known, others))
-    expected = 2 * max(known_twice * others.size, others_twice * known.size)
-    return share if share * others.size > expected + 5 * np.sqrt(expected) + CHANCE else 0.0
+        if tuple(train.raw) == job.numbers.needed:
+            yield from map(Doubt, suspects.memories(true, others, kept))
+    if same := suspects.copies(kept):
+        groups = [" and ".join(group) if len(group) == 2 else suspects.listed(group) for group in same]
+        text = (
+            f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
+        )
+        yield Doubt(text, "averaging")
+    copied = {name for group in same for name in group[1:]}
+    single = {name: sample for name, sample in kept.items() if name not in copied}
+    yield from map(Doubt, suspects.repeating(single))
+    if named := true_by_name(kept):
+        yield Doubt(
+            f"{suspects.listed(named)}: by the name these are true events, which are no member of the generator"
+        )
+    files, reference = job.process.members, job.truth.reference
+    is_weighted = files is not None and files.weight is not None  # which the true events are not
+    true_columns = None if reference is None or is_weighted else reference.raw
+    yield from map(Doubt, outsiders(kept, true_columns, job.process.n_train))
 
 
 def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
@@ -259,12 +263,10 @@ def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
         if p < 2 * stats.norm.sf(FAR):
             worst = int(np.abs(pulls).argmax())
             part = f" (part {worst + 1})" if pulls.size > 1 else ""
-            yield (
+            yield Doubt(
                 f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
                 f"{abs(pulls[worst]):.1f} of their own uncertainties from the holdout's {true[worst]:.3g}: they share "
-                "a bias that averaging cannot see, and the averaging G is too large"
+                "a bias that averaging cannot see, and the averaging G is too large",
+                "averaging",
+                placement.region.name,
             )
-
-
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

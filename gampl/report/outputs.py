@@ -5,7 +5,7 @@ import io
 import json
 import platform
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
@@ -36,9 +36,12 @@ NO_UPPER_END = {
     "averaging": "the members differ from each other no more than the counting of their events explains",
     "differential": "the generated events are as close to the true ones as further true events would be",
 }
+UNRELIABLE = "Do not rely on this"
+ALARM = "\x1b[31m{}\x1b[0m"  # in red
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
     "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
+    "doubts",
 )  # fmt: skip
 
 FORMULA = ("=", "+", "-", "@", "\t")  # what a formula of a spreadsheet begins with
@@ -91,8 +94,10 @@ def where(region: Region | None) -> str:
     return f"{region.name} ({pieces} {kind} of {region.observable}{span}{', added up' if pieces > 1 else ''})"
 
 
-def answer(finding: Finding) -> str:
-    """What was estimated, in a few sentences."""
+def answer(finding: Finding, doubts: Sequence[str] = ()) -> str:
+    """What was estimated, in a few sentences; doubts because of which it does not hold come first."""
+    if doubts:
+        return f"{UNRELIABLE}: {'; '.join(doubts)}. Without that it would read: {answer(finding)}"
     result = finding.result
     if result is None:
         return f"There is no {finding.method} estimate for {finding.what}: {finding.problem}."
@@ -152,22 +157,34 @@ def _factor(number: float, digits: int = 2) -> str:
     return events(number) if significant(number, digits) >= 1000 else in_digits(number, digits)
 
 
-def table(study: Study) -> str:
-    """All estimates for a terminal, then their notes and the warnings, each once; no line is longer than 100."""
+def table(study: Study, *, colour: bool = False) -> str:
+    """All estimates for a terminal, then their notes and the warnings, each once; no line is longer than 100.
+
+    What estimates do not hold because of stands above them, and they are marked: by "!", and in red with ``colour``.
+    """
+    alarm = ALARM.format if colour else str
     lines = [printable(study.process.title), ""]
+    doubts = dict.fromkeys(doubt for finding in study.findings for doubt in study.doubts(finding))
+    for doubt in doubts:
+        text = printable(f"{UNRELIABLE} where marked by !: {doubt}")
+        lines += map(alarm, textwrap.wrap(text, WIDTH, subsequent_indent="  "))
+    lines += [""] * bool(doubts)
     for method in ("averaging", "differential"):
         findings = [finding for finding in study.findings if finding.method == method]
         if findings:
             what = "region" if method == "averaging" else "summary, region"
             heads = CELLS.format(*HEADS, LAST_HEAD[method])
             lines += [f"{method} amplification", f"{what:{NAME_WIDTH}}{GAP}{heads}"]
-            lines += [line for finding in findings for line in _rows(finding)] + [""]
+            for finding in findings:
+                is_doubtful = bool(study.doubts(finding))
+                lines += map(alarm if is_doubtful else str, _rows(finding, "! " * is_doubtful))
+            lines.append("")
     process = study.process
     lines.append(f"n_train = {process.n_train}, intervals and limits at {100 * process.level:.3g} % confidence")
     if any(finding.method == "averaging" for finding in study.findings):
         lines += textwrap.wrap(POOLED, WIDTH)
     texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
-    texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings)]
+    texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings) if warning not in doubts]
     for text in texts:
         lines += textwrap.wrap(printable(text), WIDTH, subsequent_indent="  ")
     return "\n".join(lines) + "\n"
@@ -183,9 +200,9 @@ def notes(study: Study) -> dict[str, str]:
     return {note: "" if len(whose) == len(results) else "; ".join(whose) for note, whose in about.items()}
 
 
-def _rows(finding: Finding) -> Iterator[str]:
+def _rows(finding: Finding, mark: str = "") -> Iterator[str]:
     """Name and numbers, limits where G is infinite; a long name goes on in further lines."""
-    names, result = textwrap.wrap(printable(finding.what), NAME_WIDTH), finding.result
+    names, result = textwrap.wrap(mark + printable(finding.what), NAME_WIDTH), finding.result
     if result is None:
         cells = textwrap.wrap(f"no estimate: {printable(finding.problem)}", WIDTH - NAME_WIDTH - len(GAP))
     else:
@@ -219,7 +236,7 @@ def to_json(study: Study, command: str = "") -> dict[str, Any]:
     """
     content = {
         "title": study.process.title,
-        "findings": [_entry(finding) for finding in study.findings],
+        "findings": [_entry(study, finding) for finding in study.findings],
         "warnings": study.warnings,
         "samples": {
             "members": [{"name": name, "n_gen": n} for name, n in zip(study.members, study.n_gen, strict=True)],
@@ -250,7 +267,8 @@ def to_csv(study: Study) -> str:
     writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for finding in study.findings:
-        row = _entry(finding)
+        row = _entry(study, finding)
+        row["doubts"] = " | ".join(row["doubts"])
         if (result := finding.result) is not None:
             row = row["result"] | row
             row["G_low"], row["G_high"] = result.interval
@@ -269,13 +287,14 @@ def _cell(entry: Any) -> Any:
     return entry
 
 
-def _entry(finding: Finding) -> dict[str, Any]:
+def _entry(study: Study, finding: Finding) -> dict[str, Any]:
     return {
         "method": finding.method,
         "region": finding.where,
         "summary": finding.summary,
         "share": finding.share,
-        "words": answer(finding),
+        "words": answer(finding, study.doubts(finding)),
+        "doubts": study.doubts(finding),
         "problem": finding.problem,
         "result": None if finding.result is None else finding.result.to_dict(),
     }

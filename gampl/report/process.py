@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from gampl.particles.grammar import quoted
 
 MOST_EVENTS = 2**53  # where floats begin to skip whole numbers
 MOST_FILES = 10_000  # that a pattern may stand for
+#: words in the names of files that hold true events
+TRUE_WORDS = {"train", "training", "holdout", "test", "truth", "true", "validation", "reference"}
 
 
 @dataclass(frozen=True)
@@ -177,18 +180,46 @@ class Process:
 
 
 def named_files(text: str, folder: Path = Path()) -> list[Path]:
-    """The file of this name in a folder, or all that fit it as a pattern, sorted; a ValueError for none or too many."""
+    """The file of this name in a folder, or all that fit it as a pattern, sorted.
+
+    A folder or file that there is goes before a pattern, brackets in its name included. A ValueError for none or too
+    many files, or a pattern that takes in both true events and others, going by the names.
+    """
     names = [text]
     if glob.has_magic(text) and not os.path.lexists(folder / text):
-        fitting = (name for name in glob.iglob(text, root_dir=folder) if os.path.isfile(folder / name))
-        names = sorted(islice(fitting, MOST_FILES + 1))
+        names = _fitting(text, folder) or _fitting(text.replace("[", "[[]"), folder)
         if not names:
             raise ValueError(f"expected files, none fits {quoted(text)} in {quoted(str(folder))}")
         if len(names) > MOST_FILES:
             raise ValueError(f"expected at most {MOST_FILES} files, more fit {quoted(text)}")
+        if true := true_by_name(names):
+            other = next(name for name in names if name not in true)
+            raise ValueError(
+                f"{quoted(text)} takes in both {quoted(true[0])} and {quoted(other)}, expected either true events or "
+                "others: use a narrower pattern, or name the files one by one"
+            )
     elif not os.path.isfile(folder / text):
         raise ValueError(f"expected a file, there is no {quoted(str(folder / text))}")
     return [folder / name for name in names]
+
+
+def true_by_name(names: Iterable[str]) -> list[str]:
+    """Those that are named like files of true events, if some are and others are not."""
+    every = list(names)
+    true = [name for name in every if TRUE_WORDS.intersection(re.findall("[a-z]+", Path(name).stem.lower()))]
+    return true if len(true) < len(every) else []
+
+
+def _fitting(pattern: str, folder: Path) -> list[str]:
+    """Files that fit a pattern, sorted, one more than are allowed at most; its first folders may be there literally."""
+    known, parts = Path(), list(Path(pattern).parts)
+    for k, part in enumerate(parts[:-1]):
+        known /= part
+        if not os.path.lexists(folder / known):
+            break
+        parts[k] = glob.escape(part)
+    fitting = (name for name in glob.iglob(str(Path(*parts)), root_dir=folder) if os.path.isfile(folder / name))
+    return sorted(islice(fitting, MOST_FILES + 1))
 
 
 def check_different(what: str, names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Job, Member, Placement, Streams, Test, counts, weak_spots
+from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts, weak_spots
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.result import Amplification
@@ -90,6 +90,16 @@ class Study:
     def estimates(self) -> tuple[Finding, ...]:
         """The findings that have a result."""
         return tuple(finding for finding in self.findings if finding.result is not None)
+
+    def doubts(self, finding: Finding) -> tuple[str, ...]:
+        """The warnings because of which an estimate does not hold."""
+        doubts = [warning for warning in self.warnings if isinstance(warning, Doubt) and finding.result is not None]
+        about = (finding.method, finding.where)
+        return tuple(
+            doubt
+            for doubt in doubts
+            if all(own in ("", its) for own, its in zip((doubt.method, doubt.region), about, strict=True))
+        )
 
 
 def analyse(process: Process, progress: Progress | None = None) -> Study:

@@ -12,10 +12,15 @@ import numpy as np
 from gampl import files
 from gampl.files import hdf5
 from gampl.particles.events import Events
+from gampl.particles.observables import observable
+from gampl.processes.top_pair import TopPair
+from gampl.processes.z_jets import ZJets
 from gampl.simulation import shards
 from gampl.simulation.shards import Shard
 
 DIVIDING = {"pt_slice", "min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
+
+PROCESSES = {"top_pair": TopPair, "z_jets": ZJets}  # of recipes, by name
 
 
 class Source(NamedTuple):
@@ -26,7 +31,7 @@ class Source(NamedTuple):
     holdout: Sequence[int]
 
 
-def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int]:
+def merge(sources: Sequence[Source], sample: str, output: Path, observables: Sequence[str] = ()) -> dict[str, int]:
     """Writes the events of one sample of some shards to a file, the checksum of each shard verified.
 
     Where events have weights, those become cross sections: in each part an event has that of its source over the number
@@ -34,8 +39,9 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
     source; several recipes go together if events have weights and the recipes share none: slices, or numbers of jets.
 
     The sample is one of the shards', such as ``extra_jets_0`` or ``events``. Returns the number of events of each part,
-    ``train`` and ``holdout``. A ValueError if a shard is missing or damaged, a seed is used twice, versions differ or
-    recipes do not go together.
+    ``train`` and ``holdout``. With names of observables, such as ``m_tt``, these are written instead of the momenta,
+    besides weights. A ValueError if a shard is missing or damaged, a seed is used twice, versions differ, recipes do
+    not go together or there is no such observable.
     """
     used = Counter(seed for source in sources for seed in (*source.train, *source.holdout))
     if not used:
@@ -75,7 +81,17 @@ def merge(sources: Sequence[Source], sample: str, output: Path) -> dict[str, int
     if len(kinds) > 1 and any("weight" not in events.columns for events in samples.values()):
         raise ValueError("events without weights can be merged from one recipe only")
     about_file = {"sources": contents, "sample": sample, "versions": versions[0]}
-    hdf5.write(output, samples, str(kinds[0]["recipe"]), about_file, origin)
+    process = str(kinds[0]["recipe"])
+    if observables:
+        particles, of = next(iter(samples.values())).particles, PROCESSES[process]
+        jets = [particle for particle in particles if particle not in of.others]
+        named = [observable(name, particles, of.composites, jets) for name in observables]
+        tables = {part: {one.name: one(events.momenta) for one in named} for part, events in samples.items()}
+        for part, table in tables.items():
+            if (weight := samples[part].columns.get("weight")) is not None:
+                table["weight"] = weight
+        about_file |= {"particles": particles, "units": {one.name: one.unit for one in named}}
+    hdf5.write(output, tables if observables else samples, process, about_file, origin)
     return {part: len(events) for part, events in samples.items()}
 
 

@@ -2,15 +2,18 @@
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from tqdm import tqdm
 
+from gampl.files.elsewhere import search_path
 from gampl.simulation import shards
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import Recipe
@@ -60,11 +63,13 @@ def _make_missing(
     if processes == 1 or len(seeds) <= 1:
         return [seed for seed in seeds if not shards.make(folder, recipe, seed, n_events, report, wait=False)]
     context = get_context("spawn")
-    counter = context.Value("q", 0)
+    with _guarded_interpreters():  # it starts one that looks after what processes share
+        counter = context.Value("q", 0)
     # the workers ignore the interrupt key: this process ends them once it has heard it
     with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(counter,)) as pool:
         try:
-            jobs = {pool.submit(_work, folder, recipe, seed, n_events): seed for seed in seeds}
+            with _guarded_interpreters():
+                jobs = {pool.submit(_work, folder, recipe, seed, n_events): seed for seed in seeds}
             seen, unfinished = 0, {*jobs}
             while unfinished:
                 done, unfinished = wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION)
@@ -76,6 +81,21 @@ def _make_missing(
             for process in list(pool._processes.values()):
                 process.terminate()
             raise
+
+
+@contextmanager
+def _guarded_interpreters() -> Iterator[None]:
+    """Processes that are spawned meanwhile take no code from the current folder, as `search_path` says."""
+    variable, path = os.environ.get("PYTHONSAFEPATH"), sys.path
+    os.environ["PYTHONSAFEPATH"], sys.path = "1", search_path()
+    try:
+        yield
+    finally:
+        sys.path = path
+        if variable is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = variable
 
 
 _counter: "Synchronized[int]"  # of a worker: the events that all of them have made

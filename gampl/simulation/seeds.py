@@ -13,3 +13,8 @@ def seeds(text: str) -> range:
     if not (1 <= low <= high <= LARGEST_SEED and high - low < MOST_SEEDS):
         raise ValueError(f"seeds must be at most {MOST_SEEDS} numbers from 1 to {LARGEST_SEED}, got {text!r}")
     return range(low, high + 1)
+
+
+def seeds_of_sample(text: str) -> range:
+    """Seeds of a sample, of which there may be none: ``"-"``."""
+    return range(0) if text == "-" else seeds(text)

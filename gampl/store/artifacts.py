@@ -32,7 +32,8 @@ from gampl.store.locking import locked
 from gampl.store.provenance import checkout
 
 ARRAYS, DESCRIPTION = "arrays.safetensors", "artifact.json"
-DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)  # what reading a damaged artifact raises
+# what reading a damaged artifact raises; one that cannot be read for other reasons, such as permissions, may be whole
+DAMAGE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError, KeyError, TypeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ class Store:
         self.get_or_make(key, lambda _: artifact)
 
     def get(self, key: Mapping[str, Any]) -> Artifact | None:
-        """The artifact of a key, or None; a damaged one counts as missing, and is set aside if it is not a kept one."""
+        """The artifact of a key, or None; a damaged one counts as missing, and is set aside if it is not a kept one.
+
+        Raises:
+            OSError: If there is one that cannot be read, as the user has no permission or the disk fails.
+        """
         name = key_digest(key)
         for root in (*self.kept, self.root):
             folder = _folder(root, name)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from gampl.generators.devices import pick_device
+from gampl.generators.devices import pick_device, torch_as_it_starts
 from gampl.generators.generator import Generator
 from gampl.generators.memory import Divider, split
 from gampl.generators.randomness import torch_generator
@@ -96,6 +96,7 @@ class Trained:
         """
         return self.store.get_or_make(self._key(seed) | {"of events": n, **question}, lambda _: answer())
 
+    @torch_as_it_starts()
     def log_prob(self, events: ArrayLike, condition: ArrayLike | None = None) -> Floats:
         """Log density of events, ``(n, *event_shape)``, and (c,) or (n, c) -> (n,).
 
@@ -120,6 +121,7 @@ class Trained:
         steps = f"best step {history.best_step[0]} of {history.steps[-1]}"
         return f"{excluded}{steps}, {history.seconds:.0f} s on {history.device}, {name}"
 
+    @torch_as_it_starts()
     def _chunk(self, k: int, seed: int, conditions: Tensor) -> Floats:
         """Events number k chunk and following, ``(chunk, *event_shape)``; conditions are those of all events."""
         rows = torch.arange(k * self.chunk, (k + 1) * self.chunk)

@@ -1,10 +1,11 @@
 """One training loop for everything: a single network, a Bayesian one, or M networks side by side."""
 
+import hashlib
 import json
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,6 +93,12 @@ def fit(trainable: Trainable, settings: Fit, *, checkpoint: Path | None = None, 
     return run.finish()
 
 
+def checksum(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """SHA-256 of a checkpoint: of its tensors, and of what else it says but this sum."""
+    words = json.dumps({name: text for name, text in about.items() if name != "sha256"}, sort_keys=True)
+    return hashlib.sha256(words.encode() + save(dict(tensors))).hexdigest()
+
+
 class Run:
     """A training on its way: its steps, and what the validations make of them."""
 
@@ -175,20 +182,29 @@ class Run:
         tensors = {f"stream {i}": stream.get_state() for i, stream in enumerate(self.trainable.streams)}
         tensors |= {name: tensor.cpu().contiguous() for name, tensor in self._tensors().items()}
         about = {"fingerprint": self._fingerprint(), "done": str(self.step.done), "seconds": repr(self._seconds())}
-        write_bytes(path, save(tensors, about))
+        write_bytes(path, save(tensors, about | {"sha256": checksum(tensors, about)}))
 
     @torch.no_grad()
     def restore(self, path: Path) -> None:
         """Goes on from a checkpoint; a damaged one is left alone with a warning."""
         try:
             with safe_open(path, framework="pt") as file:
-                about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                about = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if about.get("sha256") != checksum(tensors, about):
+                raise SafetensorError("it does not agree with its checksum")
+            if about.get("fingerprint") != self._fingerprint():
+                raise ValueError(
+                    f"checkpoint {path} belongs to a training with other settings; delete it or use another"
+                )
+            streams = {f"stream {i}": stream for i, stream in enumerate(self.trainable.streams)}
+            if tensors.keys() != {*streams, *self._tensors()}:
+                raise SafetensorError("it has other tensors than this training")
+            if not 0 <= int(about.get("done", -1)) <= self.settings.steps:
+                raise SafetensorError("it does not say how many of the steps are done")
         except SafetensorError as error:
             warnings.warn(f"checkpoint {path} is damaged ({error}): training from the beginning", stacklevel=3)
             return
-        if about.get("fingerprint") != self._fingerprint():
-            raise ValueError(f"checkpoint {path} belongs to a training with other settings; delete it or use another")
-        streams = {f"stream {i}": stream for i, stream in enumerate(self.trainable.streams)}
         if any(stream.get_state().shape != tensors[name].shape for name, stream in streams.items()):
             warnings.warn(f"checkpoint {path} was written on another device: training from the beginning", stacklevel=3)
             return

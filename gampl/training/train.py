@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from gampl.generators.devices import pick_device
+from gampl.generators.devices import pick_device, torch_as_it_starts
 from gampl.generators.memory import Divider
 from gampl.generators.settings import Solver
 from gampl.store import provenance
@@ -48,6 +48,7 @@ def train_or_load(
     return Ensemble(train_members(training, data, store, **options))
 
 
+@torch_as_it_starts()
 def train_members(
     training: Training,
     data: ArrayLike | Data | Callable[[int], ArrayLike | Data],

@@ -44,7 +44,12 @@ print({module}.value(**settings))
 _ = Path(os.environ["GAMPL_OUTPUT"], "results.json").write_text(json.dumps({{"settings": settings, "numbers": {{}}}}))
 """
 
+NOT_OURS = "raise ImportError('code was taken from the current folder')\n"
+
 STUBS = {
+    "json.py": NOT_OURS,
+    "pickle.py": NOT_OURS,
+    "jinja2.py": NOT_OURS,
     "gampl/__init__.py": "",
     "gampl/simulation/__init__.py": "",
     "gampl/averaging.py": "import tinydist\ndef value(a, b):\n    return a + 2 * b\n",
@@ -132,7 +137,9 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(self.root / "site-packages")}
+        """As make sets it."""
+        paths = [str(self.root / folder) for folder in ("workflow/python", "site-packages")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -146,7 +153,9 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> dict:
-        return {"args": [sys.executable, *arguments], "cwd": self.root, "env": self.environment, "text": True}
+        ours = self.root / ".venv" / "bin" / "python"
+        python = str(ours) if ours.exists() else sys.executable
+        return {"args": [python, *arguments], "cwd": self.root, "env": self.environment, "text": True}
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(**self.command(*arguments), capture_output=True, timeout=3600, check=False)

@@ -13,13 +13,22 @@ from gampl_book import BookError, event_ensembles, event_studies, plan, profiles
 from gampl_book.__main__ import main
 from gampl_book.pages import Page
 from gampl_book.profiles import section
-from gampl_book.top_pair_members import MemberEvents
-from gampl_book.top_pair_study import HISTOGRAMS, MASS_EDGES, TopPairStudy, Truth
+from gampl_book.top_pair_members import HISTOGRAMS, MASS_EDGES, MemberEvents, Truth
+from gampl_book.top_pair_study import TopPairStudy
 
 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path, monkeypatch):
     monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "store"))
+
+
+def test_a_receipt_that_cannot_be_written_is_found_before_the_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gampl_book.train.ring_ensembles.train_or_load", None)  # calling it would be a TypeError
+    (tmp_path / "file").touch()
+    for receipt in (tmp_path, tmp_path / "file" / "job.json"):
+        assert main(["train", "ring2d/deep/1", "--profile", "smoke", "--receipt", str(receipt)]) == 1
+        assert str(receipt.parent if receipt != tmp_path else receipt) in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
 
 
 @pytest.mark.parametrize("name", ["ring2d/deep/1", "top_pair_4j/transformer/1"])

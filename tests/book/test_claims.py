@@ -110,11 +110,16 @@ def test_accepting_a_run_changes_its_expectations_and_nothing_else(tmp_path):
         (f"- {{{FIELDS}, says: about, paper: -1}}", "must be positive"),
         (f"- {{{FIELDS}, premise: b}}", "has the premise b, which is not a claim"),
         (f"- &c {{{FIELDS}}}\n- *c", "used twice"),
+        ("", r"claims\.yml is damaged: expected a list of claims, got NoneType"),
+        ("id: a", r"claims\.yml is damaged: expected a list of claims, got dict"),
+        ("- {id: a", r"claims\.yml is damaged, expected YAML: while parsing"),
+        ("- id: \udcff", r"claims\.yml is damaged, expected YAML: .*utf-8"),
+        ("- a", r"claims\.yml: entry 1 \(no id\): Expected `object`, got `str`"),
     ],
 )
 def test_bad_ledgers_are_named(tmp_path, text, message):
     ledger = tmp_path / "claims.yml"
-    ledger.write_text(text)
+    ledger.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BookError, match=message):
         claims.load(ledger)
 

@@ -19,6 +19,9 @@ def test_clusters(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BookError, match="CLUSTER=slurm: no sbatch here"):
         cluster.arguments("slurm")
+    monkeypatch.setattr("sys.executable", "/a b/.venv/bin/python")
+    with pytest.raises(BookError, match=r"jobs cannot start '/a b/.venv/bin/python': move the project"):
+        cluster.arguments("slurm")
 
 
 @pytest.fixture

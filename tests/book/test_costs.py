@@ -7,6 +7,7 @@ import sys
 import pytest
 from small_project import ROOT
 
+from gampl.simulation.seeds import seeds
 from gampl_book import costs, event_plans as plans, event_studies, measure_costs, studies
 
 
@@ -39,7 +40,7 @@ def test_times_are_multiplied():
     seconds = one.fit.steps * 0.5 * one.fit.batch_size / 16 + 0.25 * event_studies.n_gen("paper", "leading_order_1000")
     members = works["training leading_order_1000/spline"].jobs
     assert works["training leading_order_1000/spline"].hours == pytest.approx(members * seconds / 3600)
-    shards = len(plans.seeds(plans.plan("paper").shards["top_pair"].seeds))
+    shards = len(seeds(plans.plan("paper").shards["top_pair"].seeds))
     assert works["events top_pair"].hours == pytest.approx(shards * costs.EVENTS_PER_SHARD * 0.1 / 3600)
     assert costs.total_hours(list(works.values())) == pytest.approx(
         sum(work.hours for work in works.values() if work.hours is not None)

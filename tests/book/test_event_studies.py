@@ -54,7 +54,7 @@ def test_leading_order_events_depend_on_seed_and_number():
 
 def test_too_few_events_are_an_error():
     training = event_studies.trainings("paper", 1)["top_pair_4j/transformer/0"]
-    with pytest.raises(ValueError, match="n_train is 200000, but the file has 2825 training events"):
+    with pytest.raises(ValueError, match=r"n_train is 200000, but the file has \d+ training events"):
         training_events(training, "smoke")
 
 

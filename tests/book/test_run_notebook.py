@@ -62,6 +62,16 @@ def left_over(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"page.py"}
 
 
+def test_no_code_from_the_current_folder(notebook, tmp_path):
+    """Of the kernel and what it starts; `-P` is how make starts the command."""
+    for name in ("json", "pickle", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('code was taken from the current folder')")
+    body = "import pickle, numpy, subprocess\nsubprocess.run([sys.executable, '-m', 'json.tool', '--help'], check=True)"
+    python, *arguments = notebook(body)
+    done = run([python, "-P", *arguments], tmp_path, PYTHONPATH=str(ROOT / "workflow" / "python"))
+    assert done.returncode == 0, done.stderr
+
+
 PRODUCTS = {"out/executed/page.ipynb", "out/results/page.json", "out/figures/page/curve.csv"}
 
 

@@ -307,3 +307,32 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, capsys):
     with build.only_build(tmp_path / ".lock"):
         assert "cannot be locked (Function not implemented)" in capsys.readouterr().err
         assert build.holder(tmp_path / ".lock") == ""
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path):
+    left = [".a.json.0123456789abcdef.part", "12/.12ab34cd-k3_x9q2z", "smoke/.calibration-abcd1234"]
+    ours = [".lock", ".snakemake_timestamp", "a.part", "smoke/.a-0123", "damaged-abcd1234", ".b.json.0123.part"]
+    for name in (*left, *ours):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+    whole = tmp_path / ".c.h5.fedcba9876543210.part"
+    whole.touch()
+    now = time.time()
+    assert build.remove_leftovers((tmp_path,), now) == []  # somebody may be writing them
+    assert set(build.remove_leftovers((tmp_path, tmp_path / "none"), now + 90_000)) == {
+        whole,
+        *(tmp_path / name for name in left),
+    }
+    assert not any((tmp_path / name).exists() for name in left)
+    assert all((tmp_path / name).exists() for name in ours)
+
+
+def test_finished_steps_leave_no_timers(monkeypatch, tmp_path):
+    """Snakemake's limit of steps in a second costs a pass of its scheduler each second for each finished step."""
+    seen = []
+    monkeypatch.setattr(
+        "snakemake.cli.args_to_api", lambda options, _: seen.append(options.max_jobs_per_timespan) or True
+    )
+    monkeypatch.chdir(tmp_path)
+    assert build._run_snakemake(["all", "--cores", "1"]) == 0
+    assert seen == [None]

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The project when all is built."""
-    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "built")
+    checkout = Checkout(tmp_path_factory.mktemp("workflow") / "a b'$c;é")
     for name in OURS:
         (checkout.root / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, checkout.root / name)
     checkout.write(STUBS)
+    (checkout.root / ".venv").symlink_to(sys.prefix)  # so that the interpreter's path is as unusual as the others
     assert checkout.build("--target", "notebooks").returncode == 0
     assert checkout.python("-m", "gampl_book", "reference").returncode == 0
     done = checkout.build()
@@ -34,7 +36,7 @@ def built(tmp_path_factory):
 @pytest.fixture
 def checkout(built, tmp_path):
     """A copy of the built project, to change at will; times of files are kept."""
-    return Checkout(shutil.copytree(built.root, tmp_path / "a copy"))
+    return Checkout(shutil.copytree(built.root, tmp_path / 'a "copy" & more\\', symlinks=True))
 
 
 BOOK = {"report of the run", "the book"}

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from gampl import files
 from gampl.cli.main import main
+from gampl.files import hdf5
+from gampl.processes.z_jets import ZJets
 from gampl.simulation import shards
 
 
@@ -48,6 +51,35 @@ def test_merging_and_verifying(folder, tmp_path, capsys):
     assert "2 shards agree" in capsys.readouterr().out
 
 
+def test_observables_instead_of_momenta(folder, tmp_path):
+    whole, output, names = tmp_path / "z.h5", tmp_path / "observables.h5", ("m_mumu", "pT(mu-)", "pT(j2)", "HT")
+    assert run("merge", "--from", folder, "-", "1-2", "--output", whole) == 0
+    assert run("merge", "--from", folder, "-", "1-2", "--output", output, "--observables", *names) == 0
+    events = files.read(whole, sample="holdout")
+    expected = {name: ZJets().observable(name)(events.momenta) for name in names} | {"weight": events.columns["weight"]}
+    found = ZJets().load_observables(path=output)
+    assert found.keys() == expected.keys()
+    assert np.isnan(found["pT(j2)"]).any()  # of events without a second jet
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values.astype(np.float32))
+    about = files.read_about(output)
+    assert about.pop("units") == {"m_mumu": "GeV", "pT(mu-)": "GeV", "pT(j2)": "GeV", "HT": "GeV"}
+    assert tuple(about.pop("particles")) == ZJets().particles
+    assert about == files.read_about(whole)
+    assert hdf5.read_shards(output, "holdout").tolist() == hdf5.read_shards(whole, "holdout").tolist()
+
+
+def test_observables_are_a_table_that_the_estimators_read(folder, tmp_path, capsys):
+    for seed in (1, 2):
+        output = ["--output", tmp_path / f"{seed}.h5"]
+        assert run("merge", "--from", folder, "-", seed, *output, "--observables", "m_mumu", "pT(mumu)") == 0
+    summaries = ["--summary", "m_mumu", "--summary", "pT(mumu)", "--region", "pT(mumu) > 5 and 60 <= m_mumu < 120"]
+    members = ["--members", f"{tmp_path}/1.h5::holdout", "--weight", "weight"]
+    holdout = ["--holdout", f"{tmp_path}/2.h5", "--unweight", "weight"]
+    assert main(["differential", "--n-train", "100", *members, *holdout, *summaries, "--quiet"]) == 0
+    assert "pT(mumu), all events" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -80,6 +112,11 @@ def test_other_bad_input(folder, tmp_path, capsys):
     assert "lacks 1 of 2 shards, the first of seed 3" in capsys.readouterr().err
     assert run("merge", "--from", folder, "1", "2", "--sample", "extra_jets_0", "--output", tmp_path / "x.h5") == 1
     assert "extra_jets_0" in capsys.readouterr().err
+    assert run("merge", "--from", folder, "1", "-", "--observables", "m_tt", "--output", tmp_path / "x.h5") == 1
+    assert "unknown observable 'm_tt'; there are pT, phi" in capsys.readouterr().err
+    assert run("merge", "--from", folder, "-", "-", "--output", tmp_path / "x.h5") == 1
+    assert "sources must name at least one seed" in capsys.readouterr().err
+    assert not (tmp_path / "x.h5").exists()
     (empty := tmp_path / "empty").mkdir()
     (empty / "recipe.json").write_text("{}")
     assert run("verify", empty) == 1

@@ -76,6 +76,7 @@ def test_compatible_training_sets_have_no_upper_end():
     [
         (lambda: pulls(np.zeros((1, 3)), np.zeros(3)), "members >= 2"),
         (lambda: pulls(np.zeros((5, 3)), np.zeros(2)), r"integrals must have shape .* for truth \(2,\), got \(5, 3\)"),
+        (lambda: pulls(np.full((10, 1), 0.26575), np.full(1, 0.1)), "region 0: all members have the same integral"),
         (lambda: pulls(np.full((5, 2), 0.1), np.full(2, 0.1)), "region 0: all members have the same integral"),
         (lambda: expected_rms_pull(3), "members must be at least 4"),
         (lambda: rms_pull(np.zeros((1, 3))), "sets >= 2"),

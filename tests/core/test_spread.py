@@ -139,7 +139,7 @@ def test_limits_are_finite_and_fall_with_the_level_in_every_state(seed, n_gen, m
 
 def test_perfect_members_have_limits_too():
     """Counts that agree better than counting explains do not claim more than the counting can."""
-    same = averaging.from_counts(np.full(20, 3000) + np.arange(20) % 2, 10_000, 500)
+    same = averaging.from_counts(np.full(20, 3000) + 40 * (np.arange(20) % 2), 10_000, 500)
     assert same.state is State.LOWER_LIMIT
     expected = averaging.from_counts(np.round(3000 + 45.8 * stats.norm.ppf((np.arange(20) + 0.5) / 20)), 10_000, 500)
     assert 0 < same.pooled.n_equiv_at_least == pytest.approx(expected.pooled.n_equiv_at_least, rel=0.2)

@@ -10,7 +10,7 @@ from event_samples import TOP_PAIR, read_or_error, top_pairs
 from hypothesis import given, settings, strategies as st
 
 from gampl import files
-from gampl.files import EventFileError, hdf5
+from gampl.files import EventFileError, hdf5, reading
 from gampl.particles.events import Events
 
 ABOUT = {
@@ -53,6 +53,55 @@ def test_what_was_read_can_be_written_again_to_the_same_bytes(written, tmp_path)
     about = samples["train"].about
     hdf5.write(tmp_path / "again.h5", samples, "top_pair", dict(reversed(about.items())), shards)
     assert (tmp_path / "again.h5").read_bytes() == written.read_bytes()
+
+
+def test_observables_come_back(tmp_path):
+    path, shards = tmp_path / "observables.h5", {"holdout": np.array([[7, 500, 3]])}
+    values = {"m_tt": np.array([300.1, np.nan, 2e3]), "pT(b1)": np.array([22.5, 40, 1e-3])}
+    hdf5.write(path, {"holdout": values}, "top_pair", ABOUT, shards)
+    found = hdf5.read_observables(path)
+    assert found.keys() == values.keys()
+    for name in values:
+        np.testing.assert_array_equal(found[name], values[name].astype(np.float32))
+    assert hdf5.read_about(path) == {"process": "top_pair"} | ABOUT
+    assert hdf5.read_shards(path, "holdout").tolist() == [[7, 500, 3]]
+    with files.open_file(path, sample="holdout") as file:  # a table as of anybody
+        (columns,) = file.columns(["pT(b1)", "m_tt"])
+    for name in values:
+        np.testing.assert_array_equal(columns[name], found[name])
+    content = bytearray(path.read_bytes())
+    content[content.index(h5py.File(path)["holdout/m_tt"].id.read_direct_chunk((0,))[1])] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(EventFileError, match=r"observables\.h5: cannot read its observables, expected an undamaged"):
+        hdf5.read_observables(path)
+
+
+def test_files_of_events_and_of_observables_are_not_mixed_up(written, tmp_path):
+    path = tmp_path / "observables.h5"
+    hdf5.write(path, {"holdout": {"m_tt": np.ones(3)}}, "top_pair", {})
+    with pytest.raises(EventFileError, match=r"has format 'gampl events', version 1; expected 'gampl observables', 1"):
+        hdf5.read_observables(written, "train")
+    with pytest.raises(EventFileError, match=r"has format 'gampl observables', version 1; expected 'gampl events', 1"):
+        files.read(path, kind="gampl")
+    with pytest.raises(EventFileError, match="holds the samples holdout, not 'train'"):
+        hdf5.read_observables(path, "train")
+
+
+@pytest.mark.parametrize(
+    ("observables", "message"),
+    [
+        ({}, "observables must be at least one"),
+        ({"m_tt": np.ones(3), "pT": np.ones(2)}, r"all of the same shape \(n,\), got \[\(3,\), \(2,\)\]"),
+        ({"m_tt": np.ones((3, 2))}, r"all of the same shape \(n,\)"),
+        ({"m_tt": np.array(["a"])}, "observable 'm_tt' of type <U1, expected numbers"),
+        ({"shards": np.ones(3)}, "names without '/', other than shards, got 'shards'"),
+        ({"m/2": np.ones(3)}, "names without '/', other than shards, got 'm/2'"),
+    ],
+)
+def test_observables_that_cannot_be_written(observables, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        hdf5.write(tmp_path / "x.h5", {"holdout": observables}, "top_pair", {})
+    assert not (tmp_path / "x.h5").exists()
 
 
 def test_another_process_writes_the_same_bytes(tmp_path):
@@ -112,7 +161,9 @@ def test_damage_is_an_error_or_makes_no_difference(data, written, tmp_path_facto
         content[where] ^= data.draw(st.integers(1, 255), label="bits")
     damaged = tmp_path_factory.getbasetemp() / "damaged.h5"
     damaged.write_bytes(content)
-    found = read_or_error(damaged, sample="train")
+    with pytest.MonkeyPatch.context() as patch:  # a process for each example would take minutes
+        patch.setattr(reading, "_apart", reading._here)
+        found = read_or_error(damaged, sample="train")
     if not isinstance(found, EventFileError):
         whole = files.read(written, sample="train")
         np.testing.assert_array_equal(found.momenta, whole.momenta)
@@ -150,6 +201,7 @@ GOOD = {"train": top_pairs(20)}
         ({"samples": altered(in_mev)}, "the median pT is .*unit='MeV' would fit"),
         ({"samples": {}}, "samples must name at least one sample"),
         ({"samples": {"a/b": top_pairs(2)}}, "without '/'"),
+        ({"samples": GOOD | {"holdout": {"m_tt": np.ones(2)}}}, "all be of events, or all be of observables"),
         ({"samples": {"train": Events(top_pairs(1).momenta, TOP_PAIR, {"momenta": np.ones(1)})}}, "columns must"),
         ({"about": {"x": "a" * 70_000}}, r"about\['x'\] must be at most 60000 bytes"),
         ({"about": {"x": object()}}, r"about\['x'\] must be text, a number or JSON"),

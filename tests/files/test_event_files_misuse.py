@@ -47,6 +47,17 @@ def test_nothing_is_unpickled(name, write, tmp_path):
     assert not target.exists()
 
 
+@pytest.mark.parametrize("here", ["", "."])  # as in a session there, and with it among the folders for code
+def test_the_process_that_reads_runs_no_code_from_the_current_folder(here, tmp_path, monkeypatch):
+    KINDS["hepmc"].write(tmp_path / "users.hepmc", z_jets(4))
+    for name in ("json", "pickle", "struct"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(here)
+    assert len(files.read("users.hepmc", **KINDS["hepmc"].options)) == 4
+    assert not (tmp_path / "planted").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

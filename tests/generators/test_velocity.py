@@ -500,3 +500,15 @@ def test_transform_agrees_with_that_of_the_library():
         tensor = random(EVENTS, TensorReps(reps).dim, normal=True)
         ours, theirs = VectorTransform(TensorReps(reps)), TensorRepsTransform(TensorReps(reps))
         torch.testing.assert_close(ours(tensor, frames), theirs(tensor, frames))
+
+
+@torch.no_grad()
+def test_frames_in_single_precision_change_next_to_nothing(monkeypatch):
+    """As on a GPU; in a boosted event without references, where digits are lost, they would."""
+    v = network("lloca")
+    expected, largest = v.core(MOMENTA, v.labels(T)), v.core(MOMENTA, v.labels(T))[0].abs().max()
+    monkeypatch.setattr(type(v), "dtype_of_frames", lambda *_: SINGLE)
+    for found, right in zip(v.core(MOMENTA, v.labels(T)), expected, strict=True):
+        assert found.dtype == right.dtype
+        assert 0 < (found - right).abs().max() < 1e-5 * largest.clamp_min(1)
+    assert violations(v, ABOUT_THE_BEAM).max() < ROTATION_TOLERANCE[SINGLE]

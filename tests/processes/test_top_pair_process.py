@@ -146,6 +146,22 @@ def test_tighter_cuts():
     assert 0 < len(process.select(events, Cuts(delta_r_min=1.0))) < 500
 
 
+def write_observables(folder, n=5):
+    values = {name: TopPair().observable(name)(random_events(n).momenta) for name in ("m_tt", "pT(b1)")}
+    path, about = folder / "top_pair_0j_observables.h5", {"particles": TopPair().particles}
+    hdf5.write(path, {"holdout": values}, "top_pair", about)
+    return path
+
+
+def test_loading_observables(folder):
+    path = write_observables(folder)
+    for found in (TopPair().load_observables(), TopPair().load_observables("holdout", path)):
+        assert found.keys() == {"m_tt", "pT(b1)"}
+        for name, values in found.items():
+            assert values.dtype == np.float64
+            np.testing.assert_allclose(values, TopPair().observable(name)(random_events(5).momenta), rtol=1e-7)
+
+
 def write_empty(folder):
     hdf5.write(folder / "empty.h5", {"train": random_events(3)[:0]}, "top_pair", {})
     return folder / "empty.h5"
@@ -169,6 +185,22 @@ def write_empty(folder):
             lambda folder: TopPair().load(path=write_empty(folder)),
             EventFileError,
             "empty.h5: holds no events in the sample 'train'",
+        ),
+        (lambda _: TopPair().load_observables(), FileNotFoundError, "no .*top_pair_0j_observables.h5: make it with"),
+        (
+            lambda folder: TopPair().load_observables("train", folder / "top_pair_0j.h5"),
+            EventFileError,
+            "top_pair_0j.h5: has format 'gampl events', version 1; expected 'gampl observables'",
+        ),
+        (
+            lambda folder: TopPair(4).load_observables(path=write_observables(folder)),
+            EventFileError,
+            "observables.h5: expected observables of the particles b1, .*, j4, got b1, .*, q4$",
+        ),
+        (
+            lambda folder: TopPair().load_observables(path=write_observables(folder, n=0)),
+            EventFileError,
+            "observables.h5: holds no events in the sample 'holdout'",
         ),
         (
             lambda _: TopPair(4).select(random_events(3), Cuts()),

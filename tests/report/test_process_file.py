@@ -137,10 +137,10 @@ def test_files_are_named_in_several_ways(folder, read_text, given, names):
 
 
 def test_files_that_fit_a_pattern_are_sorted(read_text, monkeypatch):
-    found = ["data/train.csv", "x.csv", "samples/member_2.csv"]
+    found = ["samples/member_1.csv", "x.csv", "samples/member_2.csv"]
     monkeypatch.setattr("glob.iglob", lambda *_, **__: iter(found))
     files = read_text(changed(SMALL, "x.csv", "any*")).process.members.files
-    assert [path.name for path in files] == ["train.csv", "member_2.csv", "x.csv"]
+    assert [path.name for path in files] == ["member_1.csv", "member_2.csv", "x.csv"]
 
 
 def test_absolute_names(folder, read_text):

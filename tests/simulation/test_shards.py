@@ -171,6 +171,23 @@ def test_workers_do_not_outlive_the_command(tmp_path):
 
 
 @pytest.mark.slow
+def test_workers_run_no_code_from_the_current_folder(tmp_path):
+    for name in ("pickle", "json", "sitecustomize", "numpy"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'a').write({name!r})\n")
+    command = tmp_path / "bin" / "gampl"  # as pip installs it
+    command.parent.mkdir()
+    command.write_text("from gampl.cli.main import main\nif __name__ == '__main__':\n    main()\n")
+    options = ["events", "make", "z_jets", "--events=20", "--folder=shards", "--seeds=1-2", "--cores=2"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(
+        [sys.executable, command, *options], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "shards").glob("seed_*.json"))) == 2
+    assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.slow
 def test_two_commands_at_once_share_the_work(made, tmp_path):
     both = [start(tmp_path, "1-4", "--cores", "1") for _ in range(2)]
     outputs = [process.communicate() for process in both]

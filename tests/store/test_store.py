@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -84,6 +85,27 @@ def test_array_digest_does_not_see_round_off(numbers):
 
 
 # ---- faults
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "artifact.json"])
+def test_an_artifact_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch, name):
+    """Root may read everything: the refusal is pretended."""
+    make, store = Maker(), Store(tmp_path)
+    store.get_or_make(KEY, make)
+    open_file = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path.name == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return open_file(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(PermissionError, match=name):
+            store.get_or_make(KEY, make)
+    assert make.calls == 1
+    assert not (tmp_path / "damaged").exists()
+    assert store.get(KEY) is not None
 
 
 @pytest.mark.parametrize("name", ["arrays.safetensors", "artifact.json"])

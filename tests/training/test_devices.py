@@ -1,12 +1,17 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
+from small import COARSE, FIT, TRAININGS, data_of
 
 from gampl.generators import devices
 from gampl.generators.devices import pick_device
+from gampl.store.artifacts import Store
+from gampl.training.train import train_members
 
 # trains and generates, prints a digest of the outcome and how torch is set
 TRAINED = """
@@ -83,3 +88,40 @@ def test_a_gpu_gives_the_same_bits_twice_where_asked(monkeypatch):
         assert torch.equal(*sums)
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+CALLERS = {
+    "as it starts": nullcontext,
+    "double precision": lambda: default_dtype(torch.float64),
+    "half precision": lambda: default_dtype(torch.bfloat16),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "no gradients": torch.no_grad,
+    "inference": torch.inference_mode,
+    "another device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("kind", ["jets-transformer", "ring-autoregressive", "table-spline"])
+def test_what_the_caller_has_set_makes_no_difference(kind, tmp_path):
+    training, seen = replace(TRAININGS[kind], fit=replace(FIT, steps=4)), {}
+    events = data_of(training)
+    for name, caller in CALLERS.items():
+        options = {"members": [0], "solver": COARSE, "chunk": 20}
+        with caller():
+            (member,) = train_members(training, events, Store(tmp_path / name), **options)
+            made, density = member.sample(20, 1), member.log_prob(events[:5])
+            assert torch.is_grad_enabled() == (name not in ("no gradients", "inference"))  # it is the caller's again
+            assert torch.is_autocast_enabled("cpu") == (name == "autocast")
+            weights = [tensor.numpy(force=True) for tensor in member.generator.state_dict().values()]
+        seen[name] = [array.tobytes() for array in (made, density, *weights)]
+    assert [name for name, arrays in seen.items() if arrays != seen["as it starts"]] == []

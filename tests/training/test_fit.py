@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from gampl.store import progress
-from gampl.training.fit import fit
+from gampl.training.fit import checksum, fit
 from gampl.training.settings import Fit
 from gampl.training.step import LAST_RATE, Step, learning_rate_factor
 
@@ -205,13 +205,53 @@ def test_a_damaged_checkpoint_is_named_and_not_used(tmp_path):
     assert parabolas.calls == 5
 
 
+def rewritten(file, change):
+    """Writes a checkpoint anew with another content, whose checksum is right."""
+    with safe_open(file, framework="pt") as written:
+        tensors, about = {name: written.get_tensor(name) for name in written.keys()}, written.metadata()  # noqa: SIM118
+    change(tensors, about)
+    save_file(tensors, file, about | {"sha256": checksum(tensors, about)})
+
+
+@pytest.mark.parametrize("place", ["first tensor", "last byte", "metadata"])
+def test_one_flipped_bit_of_a_checkpoint_is_noticed(place, tmp_path):
+    file = tmp_path / "checkpoint.safetensors"
+    fit(Parabolas([[1.0]]), Fit(steps=5, checkpoint_seconds=0), checkpoint=file)
+    content = bytearray(file.read_bytes())
+    start = 8 + int.from_bytes(content[:8], "little")
+    content[{"first tensor": start, "last byte": -1, "metadata": content.index(b"done") + 7}[place]] ^= 1
+    file.write_bytes(content)
+    parabolas, untouched = Parabolas([[1.0]]), Parabolas([[1.0]])
+    with pytest.warns(UserWarning, match=r"checkpoint\.safetensors is damaged"):
+        fit(parabolas, Fit(steps=5), checkpoint=file)
+    fit(untouched, Fit(steps=5))
+    assert torch.equal(parabolas.parameters["p"], untouched.parameters["p"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, _: tensors.pop("stream 0"),
+        lambda tensors, _: tensors.pop("best p"),
+        lambda _, about: about.update(done="6"),
+        lambda _, about: about.pop("done"),
+    ],
+)
+def test_a_checkpoint_that_lacks_something_is_not_used(change, tmp_path):
+    file = tmp_path / "checkpoint.safetensors"
+    fit(Parabolas([[1.0]]), Fit(steps=5, checkpoint_seconds=0), checkpoint=file)
+    rewritten(file, change)
+    parabolas = Parabolas([[1.0]])
+    with pytest.warns(UserWarning, match=r"checkpoint\.safetensors is damaged"):
+        fit(parabolas, Fit(steps=5), checkpoint=file)
+    assert parabolas.calls == 5
+
+
 def test_a_checkpoint_of_another_device_is_named_and_not_used(tmp_path):
     file = tmp_path / "checkpoint.safetensors"
     fit(Parabolas([[1.0]]), Fit(steps=5, checkpoint_seconds=0), checkpoint=file)
-    with safe_open(file, framework="pt") as written:
-        tensors, about = {name: written.get_tensor(name) for name in written.keys()}, written.metadata()  # noqa: SIM118
-    tensors["stream 0"] = torch.zeros(16, dtype=torch.uint8)  # as long as the state of a GPU's stream
-    save_file(tensors, file, about)
+    as_of_a_gpu = torch.zeros(16, dtype=torch.uint8)  # as long as the state of its streams
+    rewritten(file, lambda tensors, _: tensors.update({"stream 0": as_of_a_gpu}))
     parabolas = Parabolas([[1.0]])
     with pytest.warns(UserWarning, match=r"checkpoint\.safetensors was written on another device"):
         fit(parabolas, Fit(steps=5), checkpoint=file)

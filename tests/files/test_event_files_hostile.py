@@ -1,0 +1,163 @@
+"""Files that were made to harm: nothing outside of them is read, and neither Python nor its memory ends."""
+
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from event_samples import top_pairs, write_ours
+
+from gampl import files
+from gampl.files import EventFileError, elsewhere, inside, open_file, source
+
+N = 1000
+
+
+def columns(path, *names, **options):
+    with open_file(path, **options) as file:
+        parts = list(file.columns(names))
+    return [np.concatenate([part[name] for part in parts]) for name in names]
+
+
+def other_file(folder):
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["x"] = np.ones(N)
+    np.ones(N).tofile(folder / "other.bin")
+
+
+def external_link(file, place):
+    file[place] = h5py.ExternalLink("other.h5", "/x")
+
+
+def soft_link_through_an_external_one(file, place):
+    file["elsewhere"] = h5py.ExternalLink("other.h5", "/")
+    file[place] = h5py.SoftLink("/elsewhere/x")
+
+
+def external_storage(file, place):
+    file.create_dataset(place, (N,), "f8", external=[("other.bin", 0, h5py.h5f.UNLIMITED)])
+
+
+def virtual(file, place, source="other.h5", name="x"):
+    layout = h5py.VirtualLayout((N,), "f8")
+    layout[:] = h5py.VirtualSource(source, name, (N,))
+    file.create_virtual_dataset(place, layout)
+
+
+def virtual_of_itself(file, place):
+    virtual(file, place, ".", place)
+
+
+OUTSIDE = [external_link, soft_link_through_an_external_one, external_storage, virtual, virtual_of_itself]
+
+
+@pytest.mark.parametrize("lead", OUTSIDE)
+def test_no_file_leads_to_another(lead, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other_file(tmp_path)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["y"] = np.arange(N)
+        lead(file, "x")
+    with pytest.raises(EventFileError, match=r"a.h5: .*expected all events in this one"):
+        columns(tmp_path / "a.h5", "x")
+    np.testing.assert_array_equal(columns(tmp_path / "a.h5", "y")[0], np.arange(N))  # only what is wanted is looked at
+    write_ours(tmp_path / "ours.h5", top_pairs(N))
+    with h5py.File(tmp_path / "ours.h5", "r+") as file:
+        del file["train/weight"]
+        lead(file, "train/weight")
+    with pytest.raises(EventFileError, match=r"ours.h5: .*expected all events in this one"):
+        files.read(tmp_path / "ours.h5", sample="train")
+
+
+def test_links_within_a_file_are_followed_and_circles_end(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["deep/x"] = np.arange(N)
+        file["x"], file["y"], file["z"] = (h5py.SoftLink(to) for to in ("deep/x", "/z", "/y"))
+    np.testing.assert_array_equal(columns(tmp_path / "a.h5", "x")[0], np.arange(N))
+    with pytest.raises(EventFileError, match="has no column 'y'"):
+        columns(tmp_path / "a.h5", "y")
+
+
+@pytest.mark.parametrize("chunks", [None, (1000,)])
+def test_what_was_never_written_is_not_read(chunks, tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", (10**12,), "f8", chunks=chunks)
+        part = file.create_dataset("y", (5000,), "f8", chunks=(1000,))
+        part[:2000] = 1
+    for name in "xy":
+        with pytest.raises(EventFileError, match=rf"dataset '{name}' of shape .* was not written: it holds .*expected"):
+            columns(tmp_path / "a.h5", name)
+
+
+def test_a_small_file_does_not_go_on_for_days(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"x": np.zeros(300_000)}), tmp_path / "a.parquet")
+    assert len(columns(tmp_path / "a.parquet", "x")[0]) == 300_000
+    monkeypatch.setattr(source, "MOST_PER_BYTE", 100)
+    with pytest.raises(EventFileError, match=r"says that it has more than \d+ rows, expected at most 100 per byte"):
+        columns(tmp_path / "a.parquet", "x")
+
+
+@pytest.mark.parametrize("shape", [(2, 4 * 10**7), (1, 10**7, 4)])
+def test_shapes_are_checked_before_sizes_are_believed(shape, tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros(shape, dtype=bool))
+    with pytest.raises(EventFileError, match="expected at most 1000"):
+        files.read(tmp_path / "a.npz", layout=files.Layout())
+
+
+def test_columns_are_counted_before_they_are_named(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((2, 10**7), dtype=bool))
+    with pytest.raises(EventFileError, match="has 10000000 columns, expected at most 10000"):
+        columns(tmp_path / "a.npz", "x1")
+
+
+def test_chunks_larger_than_the_cache_are_unpacked_once(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=np.zeros((10**6, 4)), chunks=(10**6, 2), compression="gzip")
+    with inside.opened(tmp_path / "a.h5") as file:
+        access = file["x"].id.get_access_plist()
+        assert access.get_chunk_cache()[1] >= 8 * 4 * 10**6  # the chunks that hold a row
+
+
+def test_larger_chunks_than_memory_should_hold_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(inside, "LARGEST_CHUNKS", 1000)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=np.zeros(N), chunks=(N,))
+    with inside.opened(tmp_path / "a.h5") as file, pytest.raises(EventFileError, match="chunks of 8000 bytes"):
+        file["x"]
+
+
+def exhausting(source):
+    yield {"x": np.zeros(elsewhere.MEMORY // 8 + 1)}
+
+
+def working_without_end(source):
+    elsewhere.SECONDS = 1
+    elsewhere._limit()
+    while True:
+        pass
+    yield
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(exhausting, "expected parts that fit into memory"), (working_without_end, "exceeded its time.*4 GiB of memory")],
+)
+def test_the_reader_has_limits_and_says_them(function, message, tmp_path, monkeypatch):
+    (tmp_path / "a.x").write_bytes(b"a")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
+    with (tmp_path / "a.x").open("rb") as stream, pytest.raises(EventFileError, match=message):
+        list(elsewhere.parts(f"{__name__}:{function.__name__}", source.OpenFile(tmp_path / "a.x", stream)))
+
+
+def test_two_joined_hdf5_files_are_not_one(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.arange(N)
+    content = (tmp_path / "a.h5").read_bytes()
+    (tmp_path / "b.h5").write_bytes(content + content)
+    with pytest.raises(EventFileError, match=r"goes on for \d+ bytes after its end, expected one file"):
+        columns(tmp_path / "b.h5", "x")
+    (tmp_path / "c.h5").write_bytes(content + bytes(500))  # what a library has set aside
+    assert len(columns(tmp_path / "c.h5", "x")[0]) == N

@@ -1,0 +1,81 @@
+"""Members in other units, shifted or far smaller are named, and honest ones are not."""
+
+import numpy as np
+import pytest
+from test_suspects import kept
+
+from gampl.report.outsiders import outsiders
+
+N_TRAIN = 1000
+
+
+def members(number, rng, *, n=5000, n_train=N_TRAIN):
+    """Samples of fits to one training sample, by name."""
+    return {f"m{k}": rng.normal(91, 2.5, n) + 2.5 * rng.normal() / np.sqrt(n_train) for k in range(number)}
+
+
+def said(samples, true=None, n_train=N_TRAIN):
+    """What is said of samples of one column."""
+    reference = None if true is None else {"x0": true}
+    return [*outsiders({name: kept(x) for name, x in samples.items()}, reference, n_train)]
+
+
+@pytest.mark.parametrize("number", [3, 4, 10])
+def test_a_member_in_other_units_is_named(number):
+    samples = members(number, np.random.default_rng(1))
+    samples["m1"] = 1000 * samples["m1"]
+    (text,) = said(samples)
+    assert text.startswith("m1 lies far from the other members in x0")
+    assert "1e+03 times as large, as in other units" in text
+
+
+def test_two_of_six_in_other_units_are_named():
+    samples = members(6, np.random.default_rng(2))
+    samples |= {name: 1000 * samples[name] for name in ("m2", "m5")}
+    (text,) = said(samples)
+    assert text.startswith("m2, m5 lie far from the other members")
+
+
+@pytest.mark.parametrize("true", [False, True])
+def test_of_two_members_the_truth_knows_which_is_wrong(true):
+    rng = np.random.default_rng(3)
+    samples = members(2, rng)
+    samples["m1"] /= 1000
+    (text,) = said(samples, rng.normal(91, 2.5, 500) if true else None)
+    assert text.startswith("m1 lies far" if true else "m0 and m1 have little in common")
+
+
+def test_all_members_in_other_units_than_the_truth_are_told():
+    rng = np.random.default_rng(4)
+    for number in (1, 5):
+        samples = {name: 1000 * x for name, x in members(number, rng).items()}
+        (text,) = said(samples, rng.normal(91, 2.5, 500))
+        assert text.startswith("all members lie far" if number > 1 else "m0 lies far")
+        assert "true events" in text
+
+
+@pytest.mark.parametrize("number", [5, 10])
+def test_a_shifted_member_is_named(number):
+    samples = members(number, np.random.default_rng(5))
+    samples["m3"] += 0.5 * 2.5
+    (text,) = said(samples)
+    assert text.startswith("m3 lies far from the other members in x0: its median is")
+    assert "units" not in text
+
+
+def test_a_far_smaller_member_is_named():
+    samples = members(4, np.random.default_rng(6)) | members(1, np.random.default_rng(7), n=400)
+    (text,) = said(samples)
+    assert text.startswith("m0: only 400 events, while members have 5000")
+
+
+@pytest.mark.parametrize("n_train", [100, 1000, 100_000])
+@pytest.mark.parametrize("number", [2, 3, 5, 10])
+def test_honest_members_are_not_named(number, n_train):
+    """50 trials for each; a difference of six deviations, five times that of half of the members, is needed."""
+    rng = np.random.default_rng([8, number, n_train])
+    for _ in range(50):
+        samples = members(number, rng, n=2000, n_train=n_train)
+        assert said(samples, rng.normal(91, 2.5, 500), n_train) == []
+        assert said({name: x.round() for name, x in samples.items()}, None, n_train) == []
+    assert said({name: rng.integers(0, 2, 2000) for name in samples}, None, n_train) == []
