@@ -34,7 +34,7 @@ class NoteCode(Enum):
         "the members differ less than the counting of {n_gen:.0f} events makes them differ, by chance: the lower limit "
         "is what members of a perfect generator show in a typical experiment, and rises with n_gen"
     )
-    SPARSE_REGIONS = "{regions} regions hold fewer than 10 {events}: raise n_gen or merge them"
+    SPARSE_REGIONS = "fewer than 10 {events} in {regions} of the regions: raise n_gen or merge them"
     LOST_EVENTS = "{n_lost} events with a non-finite {number} were {taken_as}"
     WEIGHTED = "weighted events: {n_gen} of a member fluctuate as {n_effective:.0f} of equal weight, which n_gen counts"
     LONG_TAIL = (

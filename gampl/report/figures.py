@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gampl import plots
 from gampl.basics import Floats
 from gampl.report.study import Finding, Histogram, Study
-from gampl.result import Amplification
+from gampl.result import Amplification, in_digits
 from gampl.store import targets
 
 Kind = Literal["png", "pdf", "svg"]
@@ -33,6 +34,7 @@ STYLE: dict[Any, Any] = plots.STYLE | {
 NO_DATE: dict[Kind, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 LOOKS = {"averaging": (plots.ESTIMATE, "o"), "differential": (plots.MODEL, "s")}
 LABEL_WIDTH = 24  # characters of a line in the overview
+FEW_DECADES = 100  # ratio of the ends of the overview, below which powers of ten are too few labels
 MANY_DECADES = 100  # a larger ratio of the fullest to the emptiest bin needs a log axis
 
 
@@ -99,6 +101,10 @@ def overview(findings: Sequence[Finding], ax: Axes) -> Axes:
     ax.set_yticks(range(len(findings)), [_without_math("\n".join(lines)) for lines in names])
     ax.tick_params(axis="y", right=False, left=False)
     ax.set(xscale="log", xlim=(left, right), xlabel="amplification factor $G$")
+    if right / left < FEW_DECADES:  # Matplotlib would label all of 2, 3, 4, ..., one over the other
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: in_digits(x, 3)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(max(len(findings), 1) - 0.4, -0.6)
     return ax
 

@@ -164,10 +164,10 @@ def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floa
 def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     """What a user should know before believing an estimate, for members whose events have passed."""
     process, train, n_train = job.process, job.truth.train, job.process.n_train
-    if process.averaging and job.regions and len(members) < 5:
+    if process.averaging and job.regions and 1 < len(members) < 5:
         yield (
-            f"{len(members)} members: the averaging estimate rests on how they scatter; the interval is honest but "
-            "wide, and whether they scatter normally cannot be seen"
+            f"{len(members)} members: the averaging estimate rests on how they scatter, known poorly from so few, and "
+            "whether they scatter normally cannot be seen"
         )
     if train is not None and len(train) != n_train:
         yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"

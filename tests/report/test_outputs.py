@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -198,6 +199,19 @@ def test_the_overview_has_an_arrow_where_there_is_no_upper_end():
     top, bottom = ax.get_ylim()[::-1]
     assert top < 0 < len(made) - 1 < bottom  # the first on top
     assert len({line.get_color() for line in ax.lines if line.get_marker() in ("o", "s")}) == 2
+
+
+@pytest.mark.parametrize("factor", [1.01, 1.5, 3, 10, 30, 1000])
+def test_labels_of_a_narrow_or_wide_overview_do_not_overlap(factor):
+    made = [estimate("a", "", dataclasses.replace(counted(1), n_equiv_interval=Interval(1e4 / factor, 1e4 * factor)))]
+    figure = figures.figure_of(made)
+    figure.canvas.draw()
+    axis = figure.axes[0].xaxis
+    low, high = sorted(axis.get_view_interval())
+    shown = [t for t in axis.get_ticklabels(which="both") if t.get_text() and low <= t.get_position()[0] <= high]
+    boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
+    assert len(boxes) >= 2
+    assert all(a.x1 + 2 < b.x0 for a, b in pairwise(boxes))
 
 
 def test_the_overview_of_nothing_is_drawn():

@@ -210,6 +210,8 @@ def test_a_figure_with_very_many_lines_is_an_image_of_points(monkeypatch):
 
 
 LOOK = """() => ({
+  cut_off: [...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth).length,
+  unnamed: [...document.querySelectorAll("td.number")].filter(e => !e.dataset.name).length,
   wider: document.documentElement.scrollWidth - window.innerWidth,
   missing: [...document.images].filter(i => !i.naturalWidth).length,
   sticking_out: [...document.querySelectorAll("main *")].filter(e => !e.closest(".scroll")
@@ -234,6 +236,7 @@ def test_nothing_sticks_out_of_a_phone(text, evil, tmp_path):
                 seen = tab.evaluate(LOOK)
                 assert seen["wider"] <= 0, (name, width)
                 assert seen["sticking_out"] == [], (name, width)
-                assert seen["missing"] == 0
+                assert seen["missing"] == seen["unnamed"] == 0
+                assert width != 360 or seen["cut_off"] == 0
                 assert seen["background"] == "rgb(255, 255, 255)"
             assert all(url.startswith(("file:", "data:")) for url in asked)
