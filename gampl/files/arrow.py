@@ -96,7 +96,7 @@ def text_table(source: OpenFile) -> Iterator[Table]:
                 # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
                 pa.input_stream(str(source.path), compression="gzip" if source.is_packed else None),
                 csv.ReadOptions(block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + bool(own)),
-                csv.ParseOptions(delimiter=separator),
+                csv.ParseOptions(delimiter=separator, newlines_in_values=True),
                 csv.ConvertOptions(include_columns=list(names), column_types=types, null_values=["", "NA", "null"]),
             ) as reader:
                 for part in reader:

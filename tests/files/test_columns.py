@@ -1,6 +1,7 @@
 """Named columns of numbers from files of any kind."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,7 @@ import pytest
 import uproot
 from event_samples import KINDS
 
-from gampl.files import EventFileError, open_file, reading
+from gampl.files import EventFileError, arrow, open_file, reading
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -131,6 +132,27 @@ def test_columns_of_a_file_of_particles_are_its_further_numbers(tmp_path, name):
             EventFileError, match=f"{KINDS[name].name}: has no column 'x' besides its particles; it has"
         ):
             list(file.columns(["weight", "x"]))
+
+
+@pytest.mark.parametrize("name", ["lhe", "hepmc"])
+def test_the_own_weight_of_an_event_is_called_weight(name, tmp_path):
+    KINDS[name].write(tmp_path / KINDS[name].name, KINDS[name].events())
+    expected = KINDS[name].events().columns["weight"]
+    for asked in ({"keep": ("weight",)}, {"weight": "weight"}):
+        layout = replace(KINDS[name].options["layout"], **asked)
+        with open_file(tmp_path / KINDS[name].name, layout=layout) as file:
+            (events,) = file.events()
+        np.testing.assert_allclose(events.columns["weight"], expected, rtol=1e-6)
+
+
+def test_a_newline_in_quotes_ends_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow, "BLOCK", 1 << 12)
+    rows = [f'{k},"a\nb"' for k in range(5000)]
+    (tmp_path / "a.csv").write_text("x,who\n" + "\n".join(rows) + "\n")
+    np.testing.assert_array_equal(read(tmp_path / "a.csv", ("x",))["x"], np.arange(5000))
+    (tmp_path / "a.csv").write_text('x,y\n1,2\n"3\n4",5\n')
+    with pytest.raises(EventFileError, match="column 'x'"):
+        read(tmp_path / "a.csv", ("x",))
 
 
 def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
