@@ -115,7 +115,8 @@ def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="replace") as text:
         lines = [line.rstrip("\r\n") for line in islice(text, _MOST_BEFORE_ROWS)]
     comments = list(takewhile(lambda line: line.startswith("#"), lines))
-    header, first, *_ = *lines[len(comments) :], None, None
+    below = lines[len(comments) :]
+    header, first, *_ = *below[:1], *filter(str.strip, below[1:]), None, None
     return comments, header, first or None
 
 

@@ -155,6 +155,13 @@ def test_a_newline_in_quotes_ends_no_row(tmp_path, monkeypatch):
         read(tmp_path / "a.csv", ("x",))
 
 
+def test_empty_lines_and_an_ending_in_capitals_are_no_harm(tmp_path):
+    (tmp_path / "A.CSV").write_text("x,y\n\n1,2\n\n3,4\n")
+    assert read(tmp_path / "A.CSV", ("x", "y"))["y"].tolist() == [2, 4]
+    (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(text().encode()))
+    assert read(tmp_path / "A.CSV.GZ")["x"].tolist() == TABLE["x"].tolist()
+
+
 def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
     write_csv(tmp_path / "a.csv")
     times, path_open = [], Path.open
