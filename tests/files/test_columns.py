@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -160,6 +161,12 @@ def test_empty_lines_and_an_ending_in_capitals_are_no_harm(tmp_path):
     assert read(tmp_path / "A.CSV", ("x", "y"))["y"].tolist() == [2, 4]
     (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(text().encode()))
     assert read(tmp_path / "A.CSV.GZ")["x"].tolist() == TABLE["x"].tolist()
+
+
+def test_a_header_that_counts_its_columns_is_no_event(tmp_path):
+    pd.DataFrame(ARRAY).to_csv(tmp_path / "a.csv", index=False)
+    assert read(tmp_path / "a.csv", ("x1", "x2"))["x2"].tolist() == TABLE["m_tt"].tolist()
+    assert read(tmp_path / "a.csv", ("a",), names=("a", "b"))["a"].tolist() == TABLE["x"].tolist()
 
 
 def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
