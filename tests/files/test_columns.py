@@ -169,6 +169,18 @@ def test_a_header_that_counts_its_columns_is_no_event(tmp_path):
     assert read(tmp_path / "a.csv", ("a",), names=("a", "b"))["a"].tolist() == TABLE["x"].tolist()
 
 
+def test_a_compound_dataset_that_is_alone_needs_no_name(tmp_path):
+    write_hdf5_group(tmp_path / "a.h5")
+    np.testing.assert_array_equal(read(tmp_path / "a.h5")["m_tt"], TABLE["m_tt"])
+
+
+def test_a_tree_may_count_its_entries_in_floats(tmp_path, monkeypatch):
+    write_root(tmp_path / "a.root")
+    count = uproot.TTree.num_entries.fget
+    monkeypatch.setattr(uproot.TTree, "num_entries", property(lambda tree: float(count(tree))))
+    np.testing.assert_array_equal(read(tmp_path / "a.root")["x"], TABLE["x"])
+
+
 def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):
     write_csv(tmp_path / "a.csv")
     times, path_open = [], Path.open
