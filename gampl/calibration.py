@@ -82,7 +82,10 @@ def differential_over_training_sets(results: Sequence[Amplification], level: flo
     if sizes[:, 0].max() > 5 * sizes[:, 0].min():
         raise ValueError(f"the references differ too much in size for a common mean distance: n_ref {sizes[:, 0]}")
     centre, (nearest, farthest) = over_training_sets([c.mean[-1] for c in curves], level)
-    G, low, high = (n_equiv(min(distance, 1.0), n_ref, n_gen) / n_train for distance in (centre, farthest, nearest))
+    mean = curves[0].law.mean
+    G, low, high = (
+        n_equiv(min(distance, 1.0), n_ref, n_gen, mean) / n_train for distance in (centre, farthest, nearest)
+    )
     return G, Interval(low, high)
 
 

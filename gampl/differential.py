@@ -16,16 +16,31 @@ from scipy import stats
 from gampl import kolmogorov
 from gampl.basics import Interval, require
 from gampl.distances import summarise
-from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, distance_interval, n_equiv, worth
+from gampl.kolmogorov import (
+    KOLMOGOROV,
+    MEAN,
+    DifferentialCurve,
+    KolmogorovSmirnov,
+    Law,
+    distance_interval,
+    n_equiv,
+    worth,
+)
 from gampl.regions import Observable, coordinate
 from gampl.result import Amplification, Note, NoteCode, State, weight_notes
 from gampl.samples import Weights, accumulate, as_events, gather, mean_size
 
-FEW_VALUES = 30.0  # of which a share of 1/30 each is enough for the law of continuous summaries
+TIES_MATTER = 0.95  # ratio of the mean of K with ties and without, below which a result says so
 ReferenceIs = Literal["holdout", "training"]
 
 # what is said of a single reference, and is said anew of several that are combined
-OF_ONE_REFERENCE = {NoteCode.LOWER_LIMIT, NoteCode.BELOW_RESOLUTION, NoteCode.FEW_GENERATED, NoteCode.TOO_CLOSE}
+OF_ONE_REFERENCE = {
+    NoteCode.LOWER_LIMIT,
+    NoteCode.BELOW_RESOLUTION,
+    NoteCode.FEW_GENERATED,
+    NoteCode.TOO_CLOSE,
+    NoteCode.TIES,
+}
 
 
 def from_samples(
@@ -78,8 +93,17 @@ def from_tallies(
     later = np.minimum.accumulate(sizes[::-1])[::-1]
     grows = sizes < np.append(later[1:], np.inf)
     distances = np.array([[d.distance for d in step] for step in steps]).T
-    table, n_gen, notes = distances[:, grows], sizes[grows], tuple(_notes(members))
-    return from_distances(table, n_gen, members[0].n_ref, n_train, level=level, reference_is=reference_is, notes=notes)
+    table, n_gen, reference = distances[:, grows], sizes[grows], members[0].reference
+    return from_distances(
+        table,
+        n_gen,
+        reference.size,
+        n_train,
+        level=level,
+        reference_is=reference_is,
+        law=Law.of(reference),
+        notes=tuple(_notes(members)),
+    )
 
 
 def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
@@ -87,12 +111,6 @@ def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
     if n_lost := sum(tally.n_lost for tally in tallies):
         yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
-    # their number of different values is one over the probability that two events have the same
-    reference = tallies[0].reference
-    repeats = np.unique(reference, return_counts=True)[1]
-    different = reference.size**2 / float((repeats.astype(np.float64) ** 2).sum())
-    if different < min(FEW_VALUES, 0.5 * reference.size):
-        yield NoteCode.TIES(different=different)
 
 
 def from_distances(
@@ -103,6 +121,7 @@ def from_distances(
     *,
     level: float = 0.683,
     reference_is: ReferenceIs = "holdout",
+    law: Law = KOLMOGOROV,
     notes: tuple[Note, ...] = (),
 ) -> Amplification:
     """Estimate G from Kolmogorov-Smirnov distances to one reference sample.
@@ -110,9 +129,10 @@ def from_distances(
     Distances of each member are of shape (members, steps), or (members,) for a single n_gen: the generated events
     behind them, increasing, shape (steps,). G is read off the last. If a cut lets through different numbers for the
     members, n_gen and ``n_ref``, the events in the reference, are their means. n_gen is ``inf`` for distances to the
-    members' densities themselves, see `gampl.kolmogorov.distance_to_density`. ``notes`` are warnings to hand on with
-    the result. For the other arguments see `from_samples`. A ValueError if shapes do not match, a distance is not
-    between 0 and 1, or a number is out of range.
+    members' densities themselves, see `gampl.kolmogorov.distance_to_density`. ``law`` is that of K: where true events
+    can have equal values, `gampl.kolmogorov.Law.of` the reference. ``notes`` are warnings to hand on with the result.
+    For the other arguments see `from_samples`. A ValueError if shapes do not match, a distance is not between 0 and 1,
+    or a number is out of range.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
     is_list = sizes.ndim == 1 and sizes.size > 0 and not (sizes.size > 1 and np.isinf(sizes[-1]))
@@ -129,7 +149,7 @@ def from_distances(
     require(np.isfinite(n_ref) and n_ref >= 1, "n_ref", "be a positive number of events", n_ref)
     if reference_is == "training":
         notes = (NoteCode.REUSED(), *notes)
-    curve = DifferentialCurve(sizes, table, float(n_ref))
+    curve = DifferentialCurve(sizes, table, float(n_ref), law=law)
     return _amplification(curve, n_train, level, len(table), notes, _standard_error(curve))
 
 
@@ -155,7 +175,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
     numbers = [[r.n_train, c.n_ref, *c.n_gen] for r, c in zip(results, curves, strict=True)]
     if not np.allclose(numbers, [n_train, n_ref, *n_gen], rtol=0.1, atol=0):
         raise ValueError("the results differ by more than 10 % in n_train, n_gen or the size of their references")
-    curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, folds=len(curves))
+    curve = DifferentialCurve(n_gen, np.stack([c.mean for c in curves]), n_ref, len(curves), curves[0].law)
     errors = [_standard_error(c) / len(curves) for c in curves]
     notes = dict.fromkeys(note for r in results for note in r.notes if note.code not in OF_ONE_REFERENCE)
     members = sum(r.n_members for r in results)
@@ -170,12 +190,13 @@ def _amplification(
     require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))
     ends = distance_interval(curve, level, spread)
-    estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1])
+    mean = curve.law.mean
+    estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1], mean)
     state = State.VALUE if ends.low > 0 else State.UNBOUNDED if np.isfinite(estimate) else State.LOWER_LIMIT
     return Amplification(
         int(n_train),
         estimate,
-        Interval(worth(ends.high), worth(ends.low)),
+        Interval(worth(ends.high, mean), worth(ends.low, mean)),
         level,
         method="differential",
         state=state,
@@ -199,5 +220,7 @@ def _curve_notes(curve: DifferentialCurve, state: State) -> Iterator[Note]:
         yield NoteCode.BELOW_RESOLUTION(n_ref=curve.n_ref)
     if curve.n_gen[-1] < 10 * curve.n_ref:
         yield NoteCode.FEW_GENERATED(n_gen=curve.n_gen[-1], n_ref=curve.n_ref)
-    if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < kolmogorov.quantile(1e-3, curve.folds):
+    if kolmogorov.rescaled(curve.mean[-1], curve.n_ref, curve.n_gen[-1]) < curve.law.quantile(1e-3, curve.folds):
         yield NoteCode.TOO_CLOSE()
+    if curve.law.mean < TIES_MATTER * MEAN:
+        yield NoteCode.TIES(mean=curve.law.mean)

@@ -11,6 +11,7 @@ from scipy import special, stats
 
 from gampl.basics import Floats, Interval, require
 from gampl.samples import Accumulator
+from gampl.ties import leaps, values_of_k
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
 
@@ -182,7 +183,7 @@ def rescaled(distance: ArrayLike, n_ref: ArrayLike, n_gen: ArrayLike) -> Floats:
 
 def band(level: float, folds: int = 1) -> Interval:
     """Equal-tailed interval of K, Eq. (34), or of the mean of ``folds`` independent K: 0.617 to 1.126 at 68.3 %."""
-    return Interval(quantile((1 - level) / 2, folds), quantile((1 + level) / 2, folds))
+    return KOLMOGOROV.band(level, folds)
 
 
 def printed_band(level: float) -> Interval:
@@ -220,6 +221,43 @@ def _law_of_mean(folds: int) -> tuple[Floats, Floats]:
     return upper_ends, np.maximum.accumulate(np.cumsum(total))
 
 
+class Law:
+    """The law of K for a reference: Kolmogorov's, or that of values among which some are equal, see `gampl.ties`."""
+
+    def __init__(self, values: Floats | None = None, scatter: float = 0.5) -> None:
+        self._values = values  # of K, by pseudo-experiments
+        self.scatter = scatter  #: largest standard deviation of B at a single place
+        self.mean = MEAN if values is None else float(values.mean())  #: <K>, Eq. (35)
+
+    @classmethod
+    def of(cls, reference: ArrayLike) -> "Law":
+        """The law for true events that have ties as the reference has, shape (n_ref,)."""
+        ties = leaps(reference)
+        if ties is None:
+            return KOLMOGOROV
+        across = ties[(ties[:, 0] < 0.5) & (ties[:, 1] > 0.5)]  # B scatters most at 1/2, unless a leap leaves that out
+        return cls(values_of_k(ties), float(np.sqrt(across * (1 - across)).max(initial=0.0)) if across.size else 0.5)
+
+    def quantile(self, probability: float, folds: int = 1) -> float:
+        """Quantile of K, or of the mean of ``folds`` independent K."""
+        if self._values is None:
+            return quantile(probability, folds)
+        rng = np.random.default_rng(folds)
+        return float(np.quantile(np.mean([rng.permutation(self._values) for _ in range(folds)], axis=0), probability))
+
+    def band(self, level: float, folds: int = 1) -> Interval:
+        """Equal-tailed interval of K, or of the mean of ``folds`` independent K."""
+        return Interval(self.quantile((1 - level) / 2, folds), self.quantile((1 + level) / 2, folds))
+
+    def below_elsewhere(self, K: float, folds: int = 1) -> float:
+        """A bound of the probability that B stays below K but at one place, see `distance_interval`; 1 with ties."""
+        is_known = folds == 1 and self._values is None
+        return float(1 - special.kolmogorov(np.sqrt(2) * K)) ** 2 if is_known else 1.0
+
+
+KOLMOGOROV = Law()
+
+
 @dataclass(frozen=True)
 class DifferentialCurve:
     """Kolmogorov-Smirnov distances of generated events to a reference sample, Fig. 6."""
@@ -228,6 +266,7 @@ class DifferentialCurve:
     distances: Floats  #: distances of Eq. (33), shape (members, steps); of several folds: their means, (folds, steps)
     n_ref: float  #: events in the reference sample, or in one fold of it
     folds: int = 1  #: independent reference samples behind the estimate
+    law: Law = KOLMOGOROV  #: of K for these true events
 
     @property
     def mean(self) -> Floats:
@@ -235,26 +274,27 @@ class DifferentialCurve:
         return np.asarray(self.distances.mean(axis=0))
 
 
-def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf) -> float:
+def n_equiv(distance: float, n_ref: float, n_gen: float = np.inf, mean: float = MEAN) -> float:
     """Number of true events whose expected distance to a reference is as large: the crossing of Eq. (36).
 
     The distance is that of ``n_gen`` generated events, whose own fluctuation is taken off, so that few of them estimate
     the same limit. ``n_ref`` is ``inf`` for a distance to the true density. The result is ``inf`` if the distance is
     not larger than expected for true events; a ValueError if it is not in [0, 1], or a number of events not positive.
+    ``mean`` is that of K, which is smaller where true events have equal values, see `Law`.
     """
     require(0 <= distance <= 1, "distance", "lie between 0 and 1", distance)
     require(n_ref > 0 and n_gen > 0, "n_ref and n_gen", "be positive", f"{n_ref} and {n_gen}")
-    return worth(excess(distance, 1 / n_ref + 1 / n_gen))
+    return worth(excess(distance, 1 / n_ref + 1 / n_gen, mean), mean)
 
 
-def worth(distance: float) -> float:
+def worth(distance: float, mean: float = MEAN) -> float:
     """True events that are expected to lie as far from the true density, Eq. (35) with n_2 = infinity."""
-    return (MEAN / distance) ** 2 if distance > 0 else np.inf
+    return (mean / distance) ** 2 if distance > 0 else np.inf
 
 
-def excess(distance: float, noise: float) -> float:
+def excess(distance: float, noise: float, mean: float = MEAN) -> float:
     """Distance D whose n_equiv, with the samples' variance 1/n_ref + 1/n_gen, is expected as far, Eq. (36)."""
-    return float(np.sqrt(max(distance**2 - MEAN**2 * noise, 0.0)))
+    return float(np.sqrt(max(distance**2 - mean**2 * noise, 0.0)))
 
 
 def distance_interval(curve: DifferentialCurve, level: float, members: float = 0.0) -> Interval:
@@ -281,15 +321,16 @@ def distance_interval(curve: DifferentialCurve, level: float, members: float = 0
 
     Measured (``benchmarks/differential_coverage.py``, 1000 reference events, levels from 68.3 to 95 %): no coverage is
     below nominal, and for D > 1 / sqrt(n_ref) that of the least favourable shape is at most 4 % above. Smaller D are
-    covered in 80 to 99 % of cases at 68.3 %, since no less than the sensitivity is claimed.
+    covered in 80 to 99 % of cases at 68.3 %, since no less than the sensitivity is claimed. For values with ties c is
+    that of their own law, and the second factor is left out.
     """
     noise = 1 / curve.n_ref + 1 / curve.n_gen[-1]
-    unit, distance = float(np.sqrt(noise)), float(curve.mean[-1])
-    estimate = excess(distance, noise)
-    exceeds, at_peak = quantile(level, curve.folds), 0.5 / float(np.sqrt(curve.folds))
+    unit, distance, law = float(np.sqrt(noise)), float(curve.mean[-1]), curve.law
+    estimate = excess(distance, noise, law.mean)
+    exceeds, at_peak = law.quantile(level, curve.folds), law.scatter / float(np.sqrt(curve.folds))
     left = 1 - level - float(special.ndtr(-exceeds / at_peak))
-    raised = max(distance / unit, quantile(0.5, curve.folds))
-    elsewhere = float(1 - special.kolmogorov(np.sqrt(2) * raised)) ** 2 if curve.folds == 1 else 1.0
+    raised = max(distance / unit, law.quantile(0.5, curve.folds))
+    elsewhere = law.below_elsewhere(raised, curve.folds)
     low = max(distance - exceeds * unit, 0.0)
     high = unit * (raised - at_peak * float(special.ndtri(left / elsewhere))) + 0.5 / (curve.n_ref * curve.folds)
     below, above = (float(np.hypot(width, members)) for width in (estimate - low, high - estimate))

@@ -12,7 +12,7 @@ from scipy import stats
 
 from gampl import kolmogorov
 from gampl.basics import require
-from gampl.kolmogorov import DifferentialCurve
+from gampl.kolmogorov import KOLMOGOROV, DifferentialCurve, Law
 from gampl.spread import AveragingCurve
 
 Band = Literal["kolmogorov", "paper"]
@@ -97,7 +97,7 @@ def differential_curve(
     ax = new_axes() if ax is None else ax
     is_exact = not np.isfinite(curve.n_gen[-1])  # distances to the densities themselves
     left, right = reach or ((0.1 * curve.n_ref, 100 * curve.n_ref) if is_exact else (curve.n_gen[0], curve.n_gen[-1]))
-    kolmogorov_law(ax, np.geomspace(left, right, 100), curve.n_ref, curve.folds, band)
+    kolmogorov_law(ax, np.geomspace(left, right, 100), curve.n_ref, curve.folds, band, curve.law)
     n_gen, repeats = (np.array([left, right]), 2) if is_exact else (curve.n_gen, 1)
     marker = "o" if n_gen.size == 1 else ""  # a single point makes no line
     if len(curve.distances) > 1:
@@ -107,16 +107,18 @@ def differential_curve(
     return ax
 
 
-def kolmogorov_law(ax: Axes, n_gen: ArrayLike, n_ref: float, folds: int = 1, band: Band = "kolmogorov") -> None:
+def kolmogorov_law(
+    ax: Axes, n_gen: ArrayLike, n_ref: float, folds: int = 1, band: Band = "kolmogorov", law: Law = KOLMOGOROV
+) -> None:
     """Draw the mean distance of true events to a reference, Eq. (36), and its bands of one to three sigma."""
     require(band in ("kolmogorov", "paper"), "band", 'be "kolmogorov" or "paper"', repr(band))
     n = np.asarray(n_gen, dtype=np.float64)
     unit = np.sqrt(1 / n + 1 / n_ref)
     for sigmas, shade in ((3, "0.93"), (2, "0.86"), (1, "0.79")):
         level = 2 * stats.norm.cdf(sigmas) - 1
-        low, high = kolmogorov.printed_band(level) if band == "paper" else kolmogorov.band(level, folds)
+        low, high = kolmogorov.printed_band(level) if band == "paper" else law.band(level, folds)
         ax.fill_between(n, np.maximum(low, 1e-2) * unit, high * unit, color=shade, lw=0, zorder=0)
-    ax.plot(n, kolmogorov.MEAN * unit, color=TRUE, lw=1, label="true events, mean and 1 to 3 σ", zorder=1)
+    ax.plot(n, law.mean * unit, color=TRUE, lw=1, label="true events, mean and 1 to 3 σ", zorder=1)
 
 
 def shared_legend(axes: Iterable[Axes], columns: int = 4) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gampl.basics import Interval, plain
-from gampl.kolmogorov import DifferentialCurve
+from gampl.kolmogorov import MEAN, DifferentialCurve
 from gampl.spread import AveragingCurve
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class NoteCode(Enum):
         "weights with a long tail: few events carry most of the weight, and one more heavy one would change the result"
     )
     TIES = (
-        "the summary takes few different values (effectively {different:.2g}): their distances are shorter than those "
-        "of the law, and G is too large; count shares in regions instead"
+        "many events have the same value of the summary: true events then lie closer together (K is {mean:.2g} on "
+        "average and not 0.87), which the estimate and its interval take into account"
     )
     REUSED = "biased: the reference was used to train the generator, so its distance is too small and G is too large"
     LOWER_LIMIT = "compatible with the true density: G has only a lower limit"
@@ -227,4 +227,6 @@ class Amplification(_PerTrainingEvent):
         for name, worth in (("pooled", self.pooled), ("single", self.single)):
             if worth is not None:
                 entries[name] |= {"G": worth.G, "interval": worth.interval, "at_least": worth.at_least}
+        if (law := entries["curve"].pop("law", None)) is not None and law.mean != MEAN:
+            entries["curve"]["mean_K"] = law.mean
         return plain(entries | {"notes": [note.text for note in self.notes]})

@@ -24,7 +24,11 @@ def as_events(values: Any, what: str = "events") -> Floats:
     that calls them ``what`` if they are not a regular array of numbers with one entry per event.
     """
     if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
-        values = values.detach().cpu()
+        values = values.detach().resolve_conj().resolve_neg().cpu()
+    # of records, too, whose masks have one truth value for each field
+    n_masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
+    if n_masked:
+        raise ValueError(f"{what}: {n_masked} numbers are masked, expected only events without: leave the others out")
     try:
         array = np.asarray(values)
         names = array.dtype.names or (() if array.dtype.kind in "fiub" else tuple(getattr(values, "columns", ())))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from gampl.basics import Interval
-from gampl.kolmogorov import MEAN, DifferentialCurve, distance_interval, quantile, worth
+from gampl.kolmogorov import DifferentialCurve, distance_interval, worth
 from gampl.result import Amplification, in_digits
 from gampl.spread import AveragingCurve, Spread
 
@@ -71,20 +71,21 @@ def _differential(
     result: Amplification, curve: DifferentialCurve, members: int, n_gen: float, n_ref: float | None = None
 ) -> Interval:
     """The interval of n_equiv that is expected with these members and events, or another size of the reference."""
-    estimate, n_ref = MEAN / np.sqrt(result.n_equiv), n_ref or curve.n_ref
+    mean, n_ref = curve.law.mean, n_ref or curve.n_ref
+    estimate = mean / np.sqrt(result.n_equiv)
     # what the members' spread adds to the interval, in quadrature
-    farthest = MEAN / np.sqrt(result.n_equiv_interval.low)
+    farthest = mean / np.sqrt(result.n_equiv_interval.low)
     alone = distance_interval(curve, result.level).high
     spread = float(np.sqrt(max((farthest - estimate) ** 2 - (alone - estimate) ** 2, 0.0)))
     if members != result.n_members:  # by half-widths of the interval of a mean over members that scatter by 1
         sizes = np.array([members, result.n_members])
         half_widths = stats.t.isf((1 - result.level) / 2, np.maximum(sizes - curve.folds, 1)) / np.sqrt(sizes)
         spread = float(spread * half_widths[0] / half_widths[1])
-    typical = MEAN if np.isfinite(result.n_equiv) else quantile(0.5, curve.folds)
+    typical = mean if np.isfinite(result.n_equiv) else curve.law.quantile(0.5, curve.folds)
     distance = typical * np.sqrt(1 / result.n_equiv + 1 / n_ref + 1 / n_gen)
-    changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, curve.folds)
+    changed = DifferentialCurve(np.array([n_gen]), np.array([[distance]]), n_ref, curve.folds, curve.law)
     low, high = distance_interval(changed, result.level, spread)
-    return Interval(worth(high), worth(low))
+    return Interval(worth(high, mean), worth(low, mean))
 
 
 def _is_shorter(new: Interval, now: Interval) -> bool:

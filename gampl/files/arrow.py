@@ -77,6 +77,8 @@ def text_table(source: OpenFile) -> Iterator[Table]:
     if separator == " " and "  " in row.strip():
         raise source.error("has several spaces between two numbers, expected one comma, tab or space")
     own = _fields(header or "", separator)
+    # as pandas writes columns without names: a header, but no names
+    is_counted = len(own) > 1 and first is not None and own == tuple(map(str, range(len(own))))
     if any(_NUMBER.fullmatch(field) for field in own):
         own = ()
     if own and first is None:
@@ -95,8 +97,10 @@ def text_table(source: OpenFile) -> Iterator[Table]:
             with csv.open_csv(
                 # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
                 pa.input_stream(str(source.path), compression="gzip" if source.is_packed else None),
-                csv.ReadOptions(block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + bool(own)),
-                csv.ParseOptions(delimiter=separator),
+                csv.ReadOptions(
+                    block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + (bool(own) or is_counted)
+                ),
+                csv.ParseOptions(delimiter=separator, newlines_in_values=True),
                 csv.ConvertOptions(include_columns=list(names), column_types=types, null_values=["", "NA", "null"]),
             ) as reader:
                 for part in reader:
@@ -115,7 +119,8 @@ def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
     with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="replace") as text:
         lines = [line.rstrip("\r\n") for line in islice(text, _MOST_BEFORE_ROWS)]
     comments = list(takewhile(lambda line: line.startswith("#"), lines))
-    header, first, *_ = *lines[len(comments) :], None, None
+    below = lines[len(comments) :]
+    header, first, *_ = *below[:1], *filter(str.strip, below[1:]), None, None
     return comments, header, first or None
 
 

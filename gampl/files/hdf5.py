@@ -172,8 +172,9 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
 def table(source: OpenFile) -> Iterator[Table]:
     """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
     with opened(source.path) as file:
-        is_one_group = len(file) == 1 and not file.is_dataset(next(iter(file)))
-        item = file if source.sample is None and not is_one_group else file[chosen(source.path, source.sample, file)]
+        only = file[next(iter(file))] if len(file) == 1 else None
+        is_one = isinstance(only, Inside) or (only is not None and only.dtype.names is not None)
+        item = file if source.sample is None and not is_one else file[chosen(source.path, source.sample, file)]
         if not isinstance(item, Inside):
             yield table_of(source, {str(source.sample): item})
         else:

@@ -124,14 +124,14 @@ def _entries(parts: Iterable[Sequence[Record]], particles: Sequence[Ids]) -> Ite
 
 
 def _has_named_weights(source: OpenFile) -> bool:
-    return source.layout.weight is not None or bool(source.layout.keep)
+    return not {source.layout.weight, *source.layout.keep} <= {None, WEIGHT}
 
 
 def _weights(source: OpenFile, event: int, named: dict[str, Any], nominal: float) -> dict[str, float]:
     """The event's weight, and those that the layout keeps."""
-    layout = source.layout
+    layout, named = source.layout, {WEIGHT: nominal, **named}  # the event's own, unless another has its name
     if missing := [name for name in (layout.weight, *layout.keep) if name is not None and name not in named]:
-        existing = ", ".join(islice(named, 12)) or "(without names)"
+        existing = ", ".join(islice(named, 1, 13)) or "(without names)"
         raise source.error(f"event {event} (counted from 0) has the weights {existing}, also expected {missing[0]!r}")
     kept = {name: float(named[name]) for name in layout.keep}
     return {WEIGHT: float(nominal if layout.weight is None else named[layout.weight]), **kept}

@@ -34,7 +34,7 @@ def table(source: OpenFile) -> Iterator[Table]:
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
             if hasattr(tree, "page_link_list"):
                 _check_sizes(source, tree)
-            n = tree.num_entries
+            n = int(tree.num_entries)  # a float in trees of old versions
             for name in names:
                 # fields of an RNTuple do not count their own
                 if getattr(tree[name], "num_entries", n) != n:

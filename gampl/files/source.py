@@ -153,7 +153,7 @@ def chosen(path: Path, sample: str | None, samples: Collection[str], what: str =
     if sample is None or sample not in samples:
         held = f"the {what} {', '.join(samples)}" if samples else f"no {what}"
         asked = "" if sample is None else f", not {sample!r}"
-        raise EventFileError(f"{path}: holds {held}{asked}; expected one, or sample= to be one of them")
+        raise EventFileError(f"{path}: holds {held}{asked}; expected one, FILE::NAME or sample=NAME")
     return sample
 
 

@@ -148,6 +148,25 @@ def test_three_lines_with_generators():
     assert differential.from_samples(members[:2], holdout, 100, n_gen=5000).n_members == 2
 
 
+def test_masked_numbers_are_no_numbers():
+    masked = np.ma.masked_less(EVENTS, np.median(EVENTS))
+    n = int(masked.mask.sum())
+    records = np.ma.array(np.zeros(3, dtype=[("x", float), ("y", float)]), mask=[(True, False), (True, True), (0, 0)])
+    for values, number in ((masked, n), (records, 3)):
+        with pytest.raises(ValueError, match=f"{number} numbers are masked"):
+            as_events(values)
+    with pytest.raises(ValueError, match=f"member, a batch: {n} numbers are masked"):
+        list(batches(iter([masked])))
+    np.testing.assert_array_equal(as_events(np.ma.array(EVENTS)), EVENTS)
+
+
+def test_tensors_with_lazy_bits_are_resolved():
+    z = torch.tensor(EVENTS[:, 0] + 1j * EVENTS[:, 1])
+    np.testing.assert_array_equal(as_events(z.conj().imag), -EVENTS[:, 1])  # has the negative bit
+    with pytest.raises(ValueError, match=r"expected numbers, got .*complex128"):
+        as_events(z.conj())
+
+
 def test_one_sample_is_not_taken_for_many():
     for one in (np.zeros((3000, 2)), torch.zeros(3000, 2), ak.Array(np.zeros((3000, 2)))):
         with pytest.raises(ValueError, match="looks like one sample"):

@@ -1,17 +1,19 @@
 """Named columns of numbers from files of any kind."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
 from event_samples import KINDS
 
-from gampl.files import EventFileError, open_file, reading
+from gampl.files import EventFileError, arrow, open_file, reading
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -131,6 +133,52 @@ def test_columns_of_a_file_of_particles_are_its_further_numbers(tmp_path, name):
             EventFileError, match=f"{KINDS[name].name}: has no column 'x' besides its particles; it has"
         ):
             list(file.columns(["weight", "x"]))
+
+
+@pytest.mark.parametrize("name", ["lhe", "hepmc"])
+def test_the_own_weight_of_an_event_is_called_weight(name, tmp_path):
+    KINDS[name].write(tmp_path / KINDS[name].name, KINDS[name].events())
+    expected = KINDS[name].events().columns["weight"]
+    for asked in ({"keep": ("weight",)}, {"weight": "weight"}):
+        layout = replace(KINDS[name].options["layout"], **asked)
+        with open_file(tmp_path / KINDS[name].name, layout=layout) as file:
+            (events,) = file.events()
+        np.testing.assert_allclose(events.columns["weight"], expected, rtol=1e-6)
+
+
+def test_a_newline_in_quotes_ends_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow, "BLOCK", 1 << 12)
+    rows = [f'{k},"a\nb"' for k in range(5000)]
+    (tmp_path / "a.csv").write_text("x,who\n" + "\n".join(rows) + "\n")
+    np.testing.assert_array_equal(read(tmp_path / "a.csv", ("x",))["x"], np.arange(5000))
+    (tmp_path / "a.csv").write_text('x,y\n1,2\n"3\n4",5\n')
+    with pytest.raises(EventFileError, match="column 'x'"):
+        read(tmp_path / "a.csv", ("x",))
+
+
+def test_empty_lines_and_an_ending_in_capitals_are_no_harm(tmp_path):
+    (tmp_path / "A.CSV").write_text("x,y\n\n1,2\n\n3,4\n")
+    assert read(tmp_path / "A.CSV", ("x", "y"))["y"].tolist() == [2, 4]
+    (tmp_path / "A.CSV.GZ").write_bytes(gzip.compress(text().encode()))
+    assert read(tmp_path / "A.CSV.GZ")["x"].tolist() == TABLE["x"].tolist()
+
+
+def test_a_header_that_counts_its_columns_is_no_event(tmp_path):
+    pd.DataFrame(ARRAY).to_csv(tmp_path / "a.csv", index=False)
+    assert read(tmp_path / "a.csv", ("x1", "x2"))["x2"].tolist() == TABLE["m_tt"].tolist()
+    assert read(tmp_path / "a.csv", ("a",), names=("a", "b"))["a"].tolist() == TABLE["x"].tolist()
+
+
+def test_a_compound_dataset_that_is_alone_needs_no_name(tmp_path):
+    write_hdf5_group(tmp_path / "a.h5")
+    np.testing.assert_array_equal(read(tmp_path / "a.h5")["m_tt"], TABLE["m_tt"])
+
+
+def test_a_tree_may_count_its_entries_in_floats(tmp_path, monkeypatch):
+    write_root(tmp_path / "a.root")
+    count = uproot.TTree.num_entries.fget
+    monkeypatch.setattr(uproot.TTree, "num_entries", property(lambda tree: float(count(tree))))
+    np.testing.assert_array_equal(read(tmp_path / "a.root")["x"], TABLE["x"])
 
 
 def test_a_table_as_text_is_opened_once_by_python(tmp_path, monkeypatch):

@@ -125,7 +125,12 @@ FILES = {
         "event 3 .* has 4 entries of Jet, expected 2",
     ),
     "root, no tree": ("a.root", some_file, {}, "^{file}: holds no trees; expected one"),
-    "root, two trees": ("a.root", two_trees, {}, "^{file}: holds the trees nominal, jes_up; expected one, or sample="),
+    "root, two trees": (
+        "a.root",
+        two_trees,
+        {},
+        "^{file}: holds the trees nominal, jes_up; expected one, FILE::NAME",
+    ),
     "root, no such tree": ("a.root", kind("root"), {"sample": "x"}, "holds the trees Events, not 'x'"),
     # LHE
     "lhe, truncated": (

@@ -55,7 +55,7 @@ def test_each_sample_has_its_particles(tmp_path):
     assert found.about == {"process": "top_pair"}
     np.testing.assert_allclose(found.momenta[..., :3], momenta(20, 10)[..., :3], rtol=1e-9)
     with pytest.raises(
-        EventFileError, match=r"holds the samples ttbar\+0jet, ttbar\+4jet; expected one, or sample= to be one"
+        EventFileError, match=r"holds the samples ttbar\+0jet, ttbar\+4jet; expected one, FILE::NAME or sample=NAME"
     ):
         files.read(path)
 
