@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import EventFileError, Layout, OpenFile, guarded
+from gampl.files.source import EventFileError, Layout, OpenFile, guarded, library_calls
 
 MEMORY = 4 << 30  # bytes
 SECONDS = 300
@@ -54,6 +54,8 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
 
     An EventFileError for what the other process raised, or if it crashed or exceeded its limits.
     """
+    with library_calls(source.path, "read it"):
+        resolve_name(function)  # says here if a package is missing
     labels = list(source.labels)
     where = os.fsencode(source.path)
     task: Task = function, arguments, where, source.sample, source.layout, source.names, labels, source.rows

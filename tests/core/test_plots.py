@@ -22,7 +22,7 @@ def counted(width, truth=None):
 
 def limit_result():
     """Members whose counts agree better than counting allows."""
-    return averaging.from_counts(np.full(20, 3000) + np.arange(20) % 2, 10_000, 500)
+    return averaging.from_counts(np.full(20, 3000) + 50 * (np.arange(20) % 2), 10_000, 500)
 
 
 def measured(distance):

@@ -20,7 +20,7 @@ def result(width: float, truth: list[float] | None = None):
 
 def limit_result():
     """Members whose counts agree better than counting allows."""
-    counts = np.full(20, 3000) + np.arange(20) % 2
+    counts = np.full(20, 3000) + 50 * (np.arange(20) % 2)
     return averaging.from_counts(counts, 10_000, 500)
 
 

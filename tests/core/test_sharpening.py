@@ -70,7 +70,7 @@ def test_exact_integrals_take_more_members_only():
 
 def test_limits_rise():
     """Ten times the events raise the limit of a perfect generator tenfold, twice the reference doubles it."""
-    same = averaging.from_counts(np.full(20, 200) + np.arange(20) % 2, 10_000, 1000)
+    same = averaging.from_counts(np.full(20, 200) + 12 * (np.arange(20) % 2), 10_000, 1000)
     assert same.state is State.LOWER_LIMIT
     (sentence, *_) = sharpen(same)
     assert promised([sentence], "100000 generated events")[0] == pytest.approx(10 * same.interval.low, rel=0.05)
