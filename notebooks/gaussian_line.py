@@ -216,8 +216,9 @@ page.record("G_noiseless", noiseless.G, digits=4)
 # ```
 #
 # Subtracting first and scaling afterwards looks harmless and fails badly when the two parts are of similar size. If the lower end of
-# {eq}`eq-interval` is not positive, $G$ is unbounded above. If both ends are not, the members happen to scatter less than counting alone
-# makes them, and only a one-sided lower limit on $G$ is left; it is not allowed to profit from the fluctuation {cite}`pcl`.
+# {eq}`eq-interval` is not positive, $G$ is unbounded above. Members may also happen to scatter less than counting alone makes them. They
+# do not profit from that: for the upper end of {eq}`eq-interval` a smaller $s^2$ is raised to what counting makes of it, so that no lower
+# limit on $G$ exceeds what a perfect generator typically shows {cite}`pcl`.
 #
 # An interval is honest if it contains the truth as often as it says. We repeat the whole experiment
 # {glue:text}`gaussian_line_pseudo_experiments` times for ten and for fifty members, with exact integrals and with counts. At
@@ -281,7 +282,7 @@ markdown_table(["members", r"$n_\text{gen}$", "nominal", "contains $G$", "value"
 # %% [markdown]
 # The coverage holds for all outcomes taken together, intervals that are open above included. (It would not hold for the closed ones alone: where the model
 # part is hard to see, a closed interval is itself a fluctuation.) It exceeds the nominal one where some results are limits only, because
-# a one-sided limit replaces an interval that would have been empty.
+# their end is held at what the data can tell.
 #
 # The formula assumes normally distributed members. In the symmetric region the integrals react to $\hat\mu^2$ and are anything but normal: with fifty members
 # the nominal 95 % interval contains the right value in a fraction {glue:text}`gaussian_line_coverage_symmetric` of the repetitions. `gampl` tests the members for
