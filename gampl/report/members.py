@@ -257,31 +257,18 @@ def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
         true, mean = placement.shares(holdout), shares.mean(axis=0)
         spread = shares.var(axis=0, ddof=1)
         # the members' common centre is as uncertain as one of them: all were trained on the same events
-<<<<<<< HEAD
-        error = np.sqrt(spread * (1 + 1 / len(members)) + mean * (1 - mean) / len(holdout))
-        pulls = np.divide(mean - true, error, out=np.zeros_like(true), where=error > 0)
-        p = 2 * stats.t.sf(np.abs(pulls).max(), len(members) - 1) * pulls.size
-        if p < 2 * stats.norm.sf(FAR):
-            worst = int(np.abs(pulls).argmax())
-            part = f" (part {worst + 1})" if pulls.size > 1 else ""
-            yield Doubt(
-                f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
-                f"{abs(pulls[worst]):.1f} of their own uncertainties from the holdout's {true[worst]:.3g}: they share "
-                "a bias that averaging cannot see, and the averaging G is too large",
-                "averaging",
-                placement.region.name,
-            )
-=======
         of_members, of_holdout = spread * (1 + 1 / len(members)), mean * (1 - mean) / len(holdout)
         p = deviation_probability(mean - true, of_members, of_holdout, len(members))
         worst = int(p.argmin())
         if p[worst] * p.size < 2 * stats.norm.sf(FAR):
             pull = abs(mean - true)[worst] / np.sqrt(of_members + of_holdout)[worst]
             part = f" (part {worst + 1})" if p.size > 1 else ""
-            yield (
+            yield Doubt(
                 f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
                 f"{pull:.1f} uncertainties, theirs and the holdout's, from the holdout's {true[worst]:.3g}: they share "
-                "a bias that averaging cannot see, and the averaging G is too large"
+                "a bias that averaging cannot see, and the averaging G is too large",
+                "averaging",
+                placement.region.name,
             )
 
 
@@ -296,8 +283,3 @@ def deviation_probability(deviation: Floats, estimated: Floats, known: Floats, m
     widths = np.sqrt(estimated[:, None] / quantiles + known[:, None])
     ratios = np.divide(np.abs(deviation)[:, None], widths, out=np.zeros_like(widths), where=widths > 0)
     return np.asarray(2 * stats.norm.sf(ratios).mean(axis=1))
-
-
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
->>>>>>> f-stats
