@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+import re
 import time
 import zlib
 from collections.abc import Mapping, Sequence
@@ -132,6 +133,18 @@ def rounded(value: float, digits: int = 3) -> str:
     if abs(power) > 5:
         return f"{mantissa.rstrip('.')}·10^{power}"
     return f"{float(f'{mantissa}e{exponent}'):.{max(digits - 1 - power, 0)}f}"
+
+
+def verbatim(text: str, language: str = "") -> str:
+    """Markdown that shows a text as it is: no line of the text ends the block."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def as_text(text: str) -> str:
+    """Markdown of words that somebody else wrote: nothing in them is markup, a role or HTML."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Any:

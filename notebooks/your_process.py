@@ -19,7 +19,6 @@ seed: int = 1
 process: str = "examples/flights.yml"
 
 # %% tags=["hide-input"]
-import html
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -30,16 +29,17 @@ from gampl.report import analyse, figures, html as report, outputs, read
 from gampl.report.generated import analyse_generated, train
 from gampl.store import write_bytes
 from gampl_book import ROOT
-from gampl_book.pages import Page, markdown_table
+from gampl_book.pages import Page, as_text, markdown_table, verbatim
 
 page = Page("your_process", profile, seed)
-file = read(ROOT / process)
+path = ROOT / process
+file = read(path)
 caps = page.settings  # the book's profile limits what a process file asks for
 wanted = replace(file.process, seed=seed)
 generator = file.generator and replace(
     file.generator, **{name: min(getattr(file.generator, name), caps[name]) for name in ("members", "steps", "n_gen")}
 )
-display(Markdown(f"### The process file\n\n```yaml\n{file.path.read_text(encoding='utf-8')}\n```"))
+display(Markdown(f"### The process file\n\n{verbatim(path.read_text(encoding='utf-8'), 'yaml')}"))
 
 # %% [markdown]
 # ## The generator
@@ -63,7 +63,7 @@ else:
         rows.append([member, "–", f"excluded: {why}"])
     display(markdown_table(["member", "best step", "loss on events that it did not see"], rows or [["all", "–", "–"]]))
     study = analyse_generated(wanted, generator, ensemble)
-page.made_of(process=file.path.name, generator=None if generator is None else vars(generator))
+page.made_of(process=path.name, generator=None if generator is None else vars(generator))
 page.record("n_train", wanted.n_train)
 page.record("members", len(study.members))
 page.record("n_gen", min(study.n_gen))
@@ -119,7 +119,7 @@ page.figure(
 
 # %% tags=["hide-input"]
 for finding in study.findings:
-    display(Markdown(f"- {html.escape(outputs.answer(finding), quote=False)}"))
+    display(Markdown(f"- {as_text(outputs.answer(finding))}"))
 
 # %% [markdown]
 # ## Weak spots
@@ -127,7 +127,7 @@ for finding in study.findings:
 # What a user should know before believing a number. Nothing here is an error; each item spoils an estimate without being seen in it.
 
 # %% tags=["hide-input"]
-display(Markdown("\n".join(f"- {html.escape(text, quote=False)}" for text in study.warnings) or "None was found."))
+display(Markdown("\n".join(f"- {as_text(text)}" for text in study.warnings) or "None was found."))
 
 # %% [markdown]
 # ## The report

@@ -6,9 +6,10 @@ import json
 import matplotlib as mpl
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from matplotlib import pyplot as plt
 
-from gampl_book.pages import Page, rounded
+from gampl_book.pages import Page, as_text, rounded, verbatim
 
 mpl.use("agg")
 
@@ -90,3 +91,15 @@ def test_pages_have_streams_of_their_own(page):
 def test_unknown_profile_is_named():
     with pytest.raises(ValueError, match="unknown profile 'big'"):
         Page("gaussian_line", "big", 1)
+
+
+@pytest.mark.parametrize(
+    "hostile", ["```\n<script>alert(1)</script>", "````{raw} html\nx\n````", "a `b` $c$ {ref}`d` <b> *e* [f](g)"]
+)
+def test_words_of_others_are_neither_markup_nor_html(hostile):
+    md = MarkdownIt("commonmark", {"html": True})
+    (block,) = md.parse(verbatim(hostile, "yaml"))
+    assert (block.type, block.content) == ("fence", hostile + "\n")
+    (inline,) = [token for token in md.parse(as_text(hostile.replace("\n", " "))) if token.type == "inline"]
+    assert {child.type for child in inline.children} == {"text"}
+    assert "".join(child.content for child in inline.children) == hostile.replace("\n", " ")
