@@ -119,10 +119,10 @@ class MemberEvents:
     seed: int
 
     def counts(self, regions: Intervals, sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        """Events in each region among the first ones, (sizes, 1, regions), and how many were lost."""
+        """Events in each region among the first ones, (sizes, 1, regions), and how many have no finite observable."""
 
         def count() -> Arrays:
-            counts, lost = averaging.count_stream([self.batches()], regions, sizes)
+            counts, lost = averaging.count_stream([self.batches()], regions, sizes, max_lost=1.0)
             return {"counts": counts, "lost": np.array([lost])}
 
         about = {"observable": regions.observable.name, "sizes": sizes.tolist()}  # type: ignore[attr-defined]

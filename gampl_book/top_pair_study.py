@@ -1,7 +1,7 @@
 """The generators of top pairs and the events they are held against, as the pages of section 5 need them."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -11,7 +11,7 @@ from tqdm import TqdmWarning
 from gampl import plots
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import array_digest
-from gampl.training.ensemble import Ensemble
+from gampl.training.ensemble import MAX_LOST, Ensemble
 from gampl_book import event_ensembles, event_studies
 from gampl_book.event_studies import EXTRA_JETS, TITLES, top_pair
 from gampl_book.pages import Page
@@ -37,6 +37,7 @@ class TopPairStudy:
     ensembles: dict[tuple[int, str], Ensemble]
     n_gen: dict[tuple[int, str], int]  # events that each member generates
     seed: int
+    problems: dict[tuple[str, str, int], str] = field(default_factory=dict)  # why a member's events cannot be counted
 
     @classmethod
     def of(cls, page: Page) -> "TopPairStudy":
@@ -94,10 +95,21 @@ class TopPairStudy:
         return [MemberEvents(process, member, n, self.seed) for member in self.ensembles[extra, kind].members]
 
     def counts(self, extra: int, kind: str, region: str) -> tuple[NDArray[np.int64], int]:
-        """Events in a region, see `Truth.regions`, at all sizes: (sizes, members, regions); and how many were lost."""
-        regions, sizes = self.truth[extra].regions[region], self.sizes(extra, kind)
-        counts, lost = zip(*(events.counts(regions, sizes) for events in self.events(extra, kind)), strict=True)
-        return np.concatenate(counts, axis=1), sum(lost)
+        """Events in a region, see `Truth.regions`, at all sizes: (sizes, members, regions); and how many were lost.
+
+        A member is left out, and named among the `problems`, where more than 0.1 % of its events have no finite number.
+        """
+        regions, sizes, lost = self.truth[extra].regions[region], self.sizes(extra, kind), 0
+        found = [np.empty((len(sizes), 0, len(regions)), dtype=np.int64)]
+        for events in self.events(extra, kind):
+            counts, of_member = events.counts(regions, sizes)
+            if of_member > MAX_LOST * events.n:
+                why = f"{of_member} of {events.n} events have no finite {regions.observable.name}"  # type: ignore[attr-defined]
+                self.problems[process_title(extra), TITLES[kind], events.member.number] = why
+            else:
+                found.append(counts)
+                lost += of_member
+        return np.concatenate(found, axis=1), lost
 
     def left_out(self) -> list[tuple[str, str, int, str]]:
         """Process, generator, member and reason of each member that failed."""

@@ -94,6 +94,11 @@ for (extra, kind), found in ensembles.items():
         continue
     for name in REGIONS:
         counts, lost = study.counts(extra, kind, name)
+        if counts.shape[1] < 2:
+            notes.append(
+                [process_title(extra), TITLES[kind], f"{REGIONS[name]}: fewer than two members can be counted"]
+            )
+            continue
         # steps at which no region is empty for all members, and they do not agree by chance
         filled = (counts.sum(axis=1) > 0).all(axis=-1) & (counts.std(axis=1) > 0).any(axis=-1)
         if not filled[-1]:
@@ -104,6 +109,7 @@ for (extra, kind), found in ensembles.items():
             counts[filled], study.sizes(extra, kind)[filled], n_train[extra], level=LEVEL, truth=truth[extra, name]
         )
     page.record(f"lost_{extra}j_{KEYS[kind]}", lost)
+notes += [[process, generator, f"member {m}: {why}"] for (process, generator, m), why in study.problems.items()]
 markdown_table(["process", "generator", "left out"], notes or [["none", "", ""]])
 
 
@@ -288,7 +294,7 @@ print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.inter
 # %% tags=["hide-input"]
 extra, kind = next(iter(ensembles))
 counts, _ = study.counts(extra, kind, "paper")
-if counts.sum() > 0:
+if counts.shape[1] > 1 and counts.sum() > 0:
     print(averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra]))
 else:
     print("no generated event lies in the region")
@@ -310,5 +316,7 @@ else:
 for kind in KINDS:
     if (extra, kind) in ensembles and len(ensembles[extra, kind]) > 1:
         counts, _ = study.counts(extra, kind, "hard")
+        if counts.shape[1] < 2:
+            continue
         result = averaging.from_counts(counts[-1], n_gen[extra, kind], n_train[extra], truth=[0.1])
         print(f"{TITLES[kind]}: G{result.words}, true {result.G_true:.2g}")
