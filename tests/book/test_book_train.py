@@ -110,7 +110,7 @@ def test_pages_show_what_was_trained_elsewhere_without_its_events(tiny_gpu_profi
     learned = first.learned(holdout[: section("smoke", "top_pair_generators")["n_classified"]], 1)
     assert 0.5 < learned.auc()[0] <= 1
     with pytest.raises(TypeError, match="function of a kept ratio is not kept"):
-        learned(holdout)
+        learned.summary(holdout)
     for reference in study.truth[0].references.values():
         for distances, n_kept, n_ref in first.distances(reference, 1, *study.truth[0].region).tests.values():
             assert distances.shape == n_kept.shape
@@ -141,10 +141,10 @@ def test_answers_agree_with_the_events_that_they_are_of(tiny_gpu_profile):
 
 def test_a_training_stops_after_its_seconds_and_goes_on(monkeypatch, capsys):
     training = plan.trainings("smoke", 3)["top_pair_0j/spline/0"]
-    long = replace(training, fit=replace(training.fit, steps=400, patience=400))
+    long = replace(training, fit=replace(training.fit, steps=1200, patience=1200))
     monkeypatch.setattr(event_studies, "ensembles", lambda *_: {"top_pair_0j/spline": long})
     command = ["train", "top_pair_0j/spline/0", "--profile", "smoke", "--seed", "3"]
-    assert main([*command, "--seconds", "2"]) == 0
-    assert "Stopped after 2 s" in capsys.readouterr().err
+    assert main([*command, "--seconds", "0.5"]) == 0
+    assert "Stopped after 0.5 s" in capsys.readouterr().err
     assert main(command) == 0
-    assert "of 400" in capsys.readouterr().out
+    assert "of 1200" in capsys.readouterr().out

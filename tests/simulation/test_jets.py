@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from test_calorimeter import particles
 
 from gampl.particles.kinematics import cartesian, cylindrical, total
 from gampl.simulation import jets
-from tests.simulation.test_calorimeter import particles
 
 
 def constituents(rng, n):
