@@ -33,7 +33,7 @@ class Project(Checkout):
 
     @property
     def environment(self) -> dict[str, str]:
-        others = ("PYTHONPATH", "GAMPL_STORE", "GAMPL_KEPT")
+        others = ("PYTHONPATH", "PYTHONSAFEPATH", "GAMPL_STORE", "GAMPL_KEPT")
         variables = {name: value for name, value in os.environ.items() if name not in others}
         return variables | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"} | ({"GAMPL_KEPT": ""} if self.trains else {})
 
