@@ -32,7 +32,7 @@ class Patient:
         self.failure: OSError | None = None  #: why something could not be printed, unless its reader has gone
 
     def write(self, text: str) -> int:
-        """Writes at once what the encoding has, other letters in ASCII."""
+        """Writes immediately what the encoding has, other letters in ASCII."""
         encoding = self._stream.encoding or "ascii"
         try:
             text.encode(encoding)

@@ -210,7 +210,7 @@ def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
     yield from map(Doubt, suspects.repeating(single))
     if named := true_by_name(kept):
         yield Doubt(
-            f"{suspects.listed(named)}: by the name these are true events, which are no member of the generator"
+            f"{suspects.listed(named)}: by their names these are true events, which are not a member of the generator"
         )
     files, reference = job.process.members, job.truth.reference
     is_weighted = files is not None and files.weight is not None  # which the true events are not

@@ -28,7 +28,7 @@ def _small(sizes: Mapping[str, int]) -> Iterator[str]:
     if few := [name for name, n in sizes.items() if n < SMALL * typical]:
         yield (
             f"{listed(few)}: only {min(sizes[name] for name in few)} events, while members have {typical:.0f}: true "
-            "events or a part of a sample are no member"
+            "events, or a part of a sample, are not a member"
         )
 
 

@@ -249,7 +249,7 @@ def _same_moments(members: Sequence[Kept]) -> Iterator[tuple[int, int]]:
     """Neighbours by their mean that have the same means and widths, as no two samples have, whatever the order.
 
     Some of N members agree within 0.005 / N of their errors by chance in less than 1 of 100 000 cases. Columns of few
-    different values are no evidence.
+    different values show nothing.
     """
     moments = [kept.moments for kept in members]
     order = sorted(range(len(members)), key=lambda k: tuple(moments[k][0]))
