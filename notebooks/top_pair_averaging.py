@@ -232,7 +232,7 @@ for ax, extra in zip(axes, PROCESSES, strict=True):
     ax.set(xscale="log", xlabel="amplification factor $G$", title=process_title(extra))
 axes[0].set_yticks(range(len(KINDS)), [TITLES[kind] for kind in KINDS])
 axes[0].invert_yaxis()
-axes[0].legend(fontsize=8)
+plots.shared_legend(axes, columns=3)
 page.figure(figure, "top_averaging_summary", data)
 
 # %% [markdown]
