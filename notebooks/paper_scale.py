@@ -68,7 +68,7 @@ print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswit
 #
 # On disk, the events that the paper's generators make take {glue:text}`paper_scale_gb_generated` GB in the store (`.store`, or where `GAMPL_STORE` says): more than many a home directory allows. The simulated top pairs, as shards and merged, take {glue:text}`paper_scale_gb_simulated` GB, and the environment 2.5 GB with PyTorch for CPUs, more with CUDA.
 #
-# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The store holds what both have trained.
+# What real runs of smaller profiles took is known from their steps' records, which `make keep` adds up. The core hours are those of the profile's own trainings and notebooks, each as it last ran; its book also needs the smoke profile's, a few minutes. The laptop profile's networks come with the project, and their trainings are not counted. The store holds what both have trained.
 
 # %% tags=["hide-input"]
 runs = [json.loads(path.read_text()) for path in sorted(Path(ROOT, COSTS, "runs").glob("*.json"))]
