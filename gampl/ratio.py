@@ -204,6 +204,17 @@ def cross_fit(
     return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()))
 
 
+def in_sample(
+    reference: ArrayLike, generated: ArrayLike, seed: int, *, make_classifier: MakeClassifier = default_classifier
+) -> LogRatio:
+    """Learn the ratio from all events of both samples: for other events only, as it recognises these.
+
+    For the arguments and errors see `held_out`.
+    """
+    samples = _samples(reference, generated)
+    return _train(samples["reference"], samples["generated"], make_classifier(seed))
+
+
 def _train(true: Floats, generated: Floats, classifier: Classifier) -> LogRatio:
     """The log ratio behind a classifier trained on two samples: its log odds less those of the classes there."""
     classifier.fit(np.concatenate([true, generated]), np.repeat([1, 0], [len(true), len(generated)]))

@@ -12,6 +12,7 @@ EVALUATIONS = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4}  # o
 
 _RULES: dict[str, Callable[[Any, Any], bool]] = {
     "at least": operator.ge,
+    "at most": operator.le,
     "above": operator.gt,
     "below": operator.lt,
     "one of": lambda value, allowed: value in allowed,

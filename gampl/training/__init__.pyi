@@ -1,5 +1,6 @@
 from .data import Data as Data
 from .ensemble import Ensemble as Ensemble, Trained as Trained
+from .joint import Joint as Joint, joint_rounds as joint_rounds
 from .settings import (
     POSTERIORS as POSTERIORS,
     RESAMPLINGS as RESAMPLINGS,

@@ -1,5 +1,6 @@
 """What members are trained on, and how they are before their first step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from gampl.generators.densities import Plain
 from gampl.generators.generator import Generator
@@ -15,7 +17,7 @@ from gampl.generators.settings import Solver
 from gampl.generators.table_columns import Columns, learn_columns
 from gampl.generators.tables import Kernels, RowGenerator
 from gampl.particles.coordinates import Coordinates, JetCoordinates, LeadingOrderCoordinates
-from gampl.store.artifacts import array_digest
+from gampl.store.artifacts import array_digest, key_digest
 from gampl.training.bayesian import Variational
 from gampl.training.members import Member, own
 from gampl.training.settings import LeadingOrder, Ring, Table, Training
@@ -29,6 +31,11 @@ class Data:
     events: ArrayLike  #: In ``(n, *event_shape)``; see `Training.n_events`.
     weights: ArrayLike | None = None  #: Of the events in the loss, (n,), not negative.
     condition: ArrayLike | None = None  #: What the generator is told of each event, (n, c).
+    #: log p_true / p_gen of the events, (n,), for the generator at the start: wanted if `Training.alpha` is not 0.
+    log_ratio: ArrayLike | None = None
+    start: Mapping[str, Tensor] | None = (
+        None  #: Weights that the generator starts with, as its ``state_dict`` has them.
+    )
 
     def checked(self, training: Training, label: str) -> "Data":
         """The same as arrays of float64.
@@ -38,6 +45,7 @@ class Data:
         """
         n = training.n_events
         shapes = {"events": (n, *training.process.event_shape), "weights": (n,), "condition": (n, training.conditions)}
+        shapes["log_ratio"] = (n,)
         arrays = {name: np.array(a, dtype=np.float64) for name in shapes if (a := getattr(self, name)) is not None}
         if training.conditions:
             arrays.setdefault("condition", np.empty(0))
@@ -49,13 +57,24 @@ class Data:
         weights = arrays.get("weights", np.ones(1))
         if (weights < 0).any() or not weights.any():
             raise ValueError(f"{label}: weights must not be negative, nor all zero")
-        return Data(**arrays)
+        if bool(training.alpha) != ("log_ratio" in arrays):
+            raise ValueError(f"{label}: events have a log_ratio if alpha is not 0, and only then")
+        return Data(**arrays, start=self.start)
 
     @cached_property
     def digests(self) -> dict[str, str]:
         """SHA-256 of the arrays."""
-        arrays = {"data": self.events, "weights": self.weights, "condition": self.condition}
-        return {name: array_digest(np.asarray(array)) for name, array in arrays.items() if array is not None}
+        arrays = {
+            "data": self.events,
+            "weights": self.weights,
+            "condition": self.condition,
+            "log_ratio": self.log_ratio,
+        }
+        digests = {name: array_digest(np.asarray(array)) for name, array in arrays.items() if array is not None}
+        if self.start is not None:
+            start = {name: array_digest(p.numpy(force=True)) for name, p in self.start.items()}
+            digests["start"] = key_digest(start)
+        return digests
 
 
 def untrained(
@@ -96,6 +115,11 @@ def untrained(
     else:
         options: dict[str, Any] = {"delta_r_min": getattr(process, "delta_r_min", None), "solver": solver}
         generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options)
+    if data.start is not None:
+        generator.load_state_dict(data.start)
     condition = None if condition is None else condition.to(device)
     kind = Variational if training.posterior == "bayesian" else Member
-    return kind(generator.to(device), x.to(device), split, training, number, condition, weights)
+    member = kind(generator.to(device), x.to(device), split, training, number, condition, weights)
+    if data.log_ratio is not None:
+        member.aim_at(torch.from_numpy(np.asarray(data.log_ratio)))
+    return member

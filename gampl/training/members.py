@@ -5,8 +5,10 @@ slowly at first (`tests/training/test_conditioning.py`): after thousands of step
 same ensemble.
 """
 
+import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -54,12 +56,29 @@ class Member(Trainable):
         device = torch.device("cpu") if training.posterior == "bayesian" else x.device
         self.streams = [torch_generator(training.seed, "batches", *own(training, number), device=device)]
         self.rows, self.row_weights = split.train.to(device), split.weights.to(device)
+        # of joint training: of each event the loss that the true density would have, and the largest log ratio
+        self.true_loss = x.new_empty(0)
+        self.largest = x.new_tensor(math.inf)
+
+    @torch.no_grad()
+    def aim_at(self, log_ratio: Tensor) -> None:
+        """Has the loss weigh each event by (p_true / p_gen)^alpha, from log p_true / p_gen at the start, (n,).
+
+        The weight follows the generator as it moves, which the classifier behind the ratio does not see. Ratios above
+        the quantile `clamp` of those at the start count as that quantile.
+        """
+        log_ratio = log_ratio.to(self.x.device).float()
+        rows = split((self.x, self.condition), self.generator.log_prob_batch)
+        loss = torch.cat([self.generator(*part).float() for part in rows])
+        self.true_loss = loss - log_ratio
+        self.largest = log_ratio[self.split.train.to(log_ratio.device)].quantile(self.training.clamp)
 
     def _drawn(self, rows: Tensor, weights: Tensor, stream: torch.Generator) -> tuple[Tensor, ...]:
         """Weights, events and conditions of these row numbers, and what is random in their loss: (n, ...) each."""
         device = self.x.device
         weights, rows = weights.to(device), rows.to(device)
-        return weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
+        drawn = weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
+        return (*drawn, self.true_loss[rows]) if self.training.alpha else drawn
 
     def _loss(self, *drawn: Tensor) -> Tensor:
         """The weighted loss of each event, (n,)."""
@@ -77,7 +96,8 @@ class Member(Trainable):
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """Mean of weight times loss, Eq. (8), of what was drawn, or of some rows of it: (1,)."""
-        return self._loss(*drawn).mean().unsqueeze(0)
+        loss = partial(joint_loss, self._loss, self) if self.training.alpha else self._loss
+        return loss(*drawn).mean().unsqueeze(0)
 
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor | None:
@@ -97,6 +117,16 @@ class Member(Trainable):
 def weighted_loss(generator: Generator, weights: Tensor, *drawn: Tensor) -> Tensor:
     """The weighted loss of each event, (n,)."""
     return weights * generator(*drawn).float()
+
+
+def joint_loss(loss: Callable[..., Tensor], of: "Member | Stack", weights: Tensor, *drawn: Tensor) -> Tensor:
+    """Losses of events, weighed by their weights and by (p_true / p_gen)^alpha at the generator as it is now.
+
+    What was drawn ends with the loss that the true density would have, (n,) or (n, M), which densities do not look at.
+    """
+    of_event = loss(torch.ones_like(weights), *drawn)
+    log_ratio = (of_event.detach() - drawn[-1]).clamp_max(of.largest)
+    return weights * (of.training.alpha * log_ratio).exp() * of_event
 
 
 _compiled_loss = Compiled(weighted_loss)
@@ -120,6 +150,7 @@ class Stack(Trainable):
         self.each, self.members, self.training = members, len(members), members[0].training
         self.of_rings = isinstance(self.training.process, Ring)
         self.streams = [member.streams[0] for member in members]
+        self.largest = torch.stack([member.largest for member in members])
         weights, buffers = stack_module_state([member.generator for member in members])
         trained = members[0].parameters
         self.parameters = {name: p.detach().requires_grad_() for name, p in weights.items() if name in trained}
@@ -131,7 +162,8 @@ class Stack(Trainable):
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """Mean loss of each member: (M,)."""
-        return self._loss(*drawn).mean(0)
+        loss = partial(joint_loss, self._loss, self) if self.training.alpha else self._loss
+        return loss(*drawn).mean(0)
 
     @torch.no_grad()
     def validation_losses(self, divider: Divider) -> Tensor:

@@ -134,6 +134,10 @@ class Training:
     kl_weight: float = 0.03  #: Bayesian only: factor on the KL term of the loss; 1 is the untempered posterior.
     init_logvar: float = -9.0  #: Bayesian only: log-variance of each weight at the start.
     repulsion: float = 1.0  #: Repulsive only: factor on the repulsion; 1 is the posterior's own strength.
+    #: Power of p_true / p_gen by which the loss weighs an event, with p_gen that of the generator as it moves: for
+    #: events that come with a ratio, see `gampl.training.Data` and `gampl.training.joint`.
+    alpha: float = 0.0
+    clamp: float = 0.99  #: Share of the events at the start whose ratio is not clamped, if alpha is not 0.
     #: Numbers per event, such as a multiplicity or a parameter of the theory, that the generator is told and does not
     #: generate.
     conditions: int = 0
@@ -156,7 +160,8 @@ class Training:
         check(self, "one of", tuple(dict.fromkeys(POSTERIORS + RESAMPLINGS)), "posterior")
         check(self, "at least", 50 if isinstance(self.process, Table) else 10, "n_train")
         check(self, "at least", 1, "members")
-        check(self, "at least", 0, "seed", "kl_weight", "repulsion", "conditions")
+        check(self, "at least", 0, "seed", "kl_weight", "repulsion", "conditions", "alpha", "clamp")
+        check(self, "at most", 1, "clamp")
         process, kind, is_flow = self.process, self.architecture.kind, self.architecture.is_flow
         if self.posterior == "repulsive" and (is_flow or self.members < 2):
             raise ValueError(
@@ -166,6 +171,8 @@ class Training:
             raise ValueError(f'Training.architecture.kind "{kind}" is a flow, which is for particles only')
         if kind == "kde" and (not isinstance(process, Table) or self.posterior != "bootstrap" or self.conditions):
             raise ValueError('Training.architecture.kind "kde" is for a Table, posterior "bootstrap", no conditions')
+        if self.alpha and (is_flow or kind == "kde" or self.posterior in ("bayesian", "repulsive")):
+            raise ValueError("Training.alpha must be 0 for flows, kde, and Bayesian or repulsive posteriors")
         if isinstance(process, LeadingOrder) and is_flow and self.architecture.base != "normal":
             raise ValueError('Architecture.base must be "normal" for LeadingOrder: it has no jets to cut on')
         if isinstance(process, Ring) and process.folds > self.n_train // 2:

@@ -1,5 +1,6 @@
 """Train or load: one way from settings and events to a posterior, for vectors of numbers, tables and LHC events."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -72,8 +73,8 @@ def train_members(
 
     Args:
         training: What to train.
-        data: The training events, ``(n_events, *event_shape)``, or these with weights and conditions; for independent
-            members a function that returns those of a member from its number.
+        data: The training events, ``(n_events, *event_shape)``, or these with weights and conditions; or a function
+            that returns those of a member from its number, which independent members need.
         store: Where to look and to keep it; by default the project's store, see `gampl.store.artifacts.default_root`.
             A "kde" is made anew and not stored.
         members: Numbers of the members; by default all.
@@ -92,8 +93,10 @@ def train_members(
     together = training.posterior == "repulsive"
     if parallel < 1:
         raise ValueError(f"parallel must be at least 1, got {parallel}")
-    if (training.posterior == "independent") != callable(data):
-        raise ValueError(f"{label}: independent members, and only they, take a function that returns their events")
+    if training.posterior == "independent" and not callable(data):
+        raise ValueError(f"{label}: independent members take a function that returns their events")
+    if training.posterior in ("bayesian", "repulsive") and callable(data):
+        raise ValueError(f"{label}: the members of a {training.posterior} posterior share their events: no function")
     if any(not 0 <= number < training.members for number in numbers):
         raise ValueError(f"{label}: there are members 0 to {training.members - 1}, not {numbers}")
     if together and set(numbers) != set(range(training.members)):
@@ -225,6 +228,7 @@ def train(
     side_by_side = Repulsive if training.posterior == "repulsive" else Stack
     trainable = members[0] if len(group) == 1 else side_by_side(members)
     before = trainable.validation_losses(Divider(f"{label}, validation"))
+    has_learned = data_of(group[0]).start is not None  # before its first step, so that it need not get better
     try:
         history = fit(trainable, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:
@@ -238,7 +242,7 @@ def train(
         alone = _of_member(history, k, training.fit.patience)
         arrays = {name: p.detach().cpu().numpy() for name, p in member.model.state_dict().items()}
         arrays |= {_HISTORY + name: value for name, value in vars(alone).items() if isinstance(value, np.ndarray)}
-        reason = "" if before is None else failure(alone, float(before[k]))
+        reason = "" if before is None else failure(alone, math.inf if has_learned else float(before[k]))
         outcomes.append(Artifact(arrays, {"seconds": alone.seconds, "device": alone.device, "failure": reason}))
     return outcomes
 
