@@ -47,7 +47,9 @@ def test_one_pass_equals_separate_calls_of_scipy(seed, cuts, digits):
         kept = [seen, seen, seen, seen[is_right(seen)]]
         assert found.n_kept[:, step].tolist() == [len(k) for k in kept]
         for c, k, distance in zip(comparisons, kept, found.distances[:, step], strict=True):
-            expected = by_scipy(c.reference, c.summary(k)) if len(k) else np.nan
+            # equal radii of rounded events differ in their last bit
+            values = (x.round(9 if digits == 1 else 17) for x in (c.reference, c.summary(k)))
+            expected = by_scipy(*values) if len(k) else np.nan
             assert distance == pytest.approx(expected, abs=1e-12, nan_ok=True)
     assert found.n_lost.tolist() == [0, 0, 0, 0]
 
