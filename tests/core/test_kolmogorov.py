@@ -121,6 +121,13 @@ def test_a_long_heavy_tailed_stream_and_a_large_reference():
     assert streamed(reference, values, [1, 100_000]) == pytest.approx(by_scipy(reference, values), abs=EXACT)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint16, np.float32, np.float64])
+def test_ties_of_six_types_equal_scipy(dtype):
+    rng = np.random.default_rng(4)
+    reference, values = (rng.binomial(20, p, n).astype(dtype) for p, n in ((0.4, 300), (0.42, 5000)))
+    assert streamed(reference, values, [17, 900]) == pytest.approx(by_scipy(reference, values), abs=EXACT)
+
+
 def test_integers_are_numbers_too():
     rng = np.random.default_rng(3)
     reference, values = rng.poisson(5, 200), rng.poisson(6, 2000)
