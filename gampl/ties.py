@@ -33,6 +33,13 @@ class Distinct(NamedTuple):
     repeats: NDArray[np.intp]  #: events that have it, (values,)
 
 
+def nearness(values: Floats) -> float:
+    """How far numbers of different precision may lie apart that are equal, for different values, shape (n,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = NEAR * float(np.subtract(*np.quantile(values, [0.75, 0.25])))
+    return near if np.isfinite(near) else 0.0
+
+
 def distinct(sample: ArrayLike) -> Distinct:
     """The different values of a sample, shape (n,), and which numbers are equal to one.
 
@@ -44,10 +51,9 @@ def distinct(sample: ArrayLike) -> Distinct:
     if repeats[repeats > 1].sum() < SEEN * repeats.sum():
         return Distinct(values, values, repeats)
     x = values.astype(np.float64)
+    near = nearness(x)
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(np.subtract(*np.quantile(x, [0.75, 0.25])))
-        near = NEAR * spread if np.isfinite(spread) else 0.0
-        round_off = np.minimum(ROUND_OFF * np.maximum(np.abs(x), spread), near / 1000)
+        round_off = np.minimum(ROUND_OFF * np.maximum(np.abs(x), near / NEAR), near / 1000)
         first = np.flatnonzero(np.diff(x, prepend=-np.inf) > round_off)
         low, high = x[first], x[np.append(first[1:], x.size) - 1]
         to_next = 0.49 * np.concatenate([[np.inf], low[1:] - high[:-1], [np.inf]])
