@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from gampl.basics import Floats, Interval, require
 from gampl.samples import Accumulator
-from gampl.ties import leaps, values_of_k
+from gampl.ties import distinct, leaps, values_of_k
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
 
@@ -29,7 +29,8 @@ class KolmogorovSmirnov(Accumulator):
 
     The reference's function is constant between its points and the stream's only rises, so the largest difference lies
     at a reference point or just below one. It is enough to count the stream's values below and up to each of them: the
-    distance is exact at any time, after any number of values, ties included, and memory does not grow. Values of the
+    distance is exact at any time, after any number of values, ties included, and memory does not grow. Where the
+    reference has ties, numbers that differ in precision only are equal, see `gampl.ties.distinct`. Values of the
     stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
     that share a cell of a fine grid with a reference point are sorted. Those that are not finite lie above all
     reference points, so that they change the distance by no more than their share.
@@ -45,18 +46,18 @@ class KolmogorovSmirnov(Accumulator):
         require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
             raise ValueError(f"reference: {bad} of {values.size} values are not finite")
-        self._points, repeats = np.unique(values, return_counts=True)
-        if self._points.size == 1 < values.size:
-            constant = f"all {values.size} values are {self._points[0]:g}"
+        self._low, self._high, repeats = distinct(values)
+        if repeats.size == 1 < values.size:
+            constant = f"all {values.size} values are {values[0]:g}"
             raise ValueError(f"reference: {constant}; a constant summary tells nothing apart")
         self.n_ref = values.size
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
-        self._up_to, self._below = np.zeros((2, 2, self._points.size))
+        self._up_to, self._below = np.zeros((2, 2, repeats.size))
         # but values without weights that share no cell of the grid with a point are counted by cell only
-        self._grid = _Grid(self._points)
+        self._grid = _Grid(self._low, self._high)
         self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
         self._closed: Distance | None = None
 
@@ -87,14 +88,14 @@ class KolmogorovSmirnov(Accumulator):
             sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
             np.cumsum([weights[order], weights[order] ** 2], axis=1, out=sums[:, 1:])
             self._all += sums[:, -1]
-        self._up_to += sums[:, np.searchsorted(ordered, self._points, side="right")]
-        self._below += sums[:, np.searchsorted(ordered, self._points, side="left")]
+        self._up_to += sums[:, np.searchsorted(ordered, self._high, side="right")]
+        self._below += sums[:, np.searchsorted(ordered, self._low, side="left")]
 
     def close(self) -> None:
         """Keep the distance and let go of the memory that further values would need."""
         if self._closed is None and self.total > 0:
             self._closed = self.now
-            del self._points, self._reference_up_to, self._reference_below, self._up_to, self._below
+            del self._low, self._high, self._reference_up_to, self._reference_below, self._up_to, self._below
             del self._grid, self._in_cell
 
     @property
@@ -138,23 +139,23 @@ class KolmogorovSmirnov(Accumulator):
 
 
 class _Grid:
-    """Equal cells that cover the bulk of some points; the outer two reach to infinity.
+    """Equal cells that cover the bulk of some points, or short ranges; the outer two reach to infinity.
 
     A value's cell is found with operations that never change the order of two numbers, whatever they round, and in the
     same way for all: a value in a lower cell than a point is smaller than that point, without any exception.
     """
 
-    def __init__(self, points: NDArray[Any]) -> None:
-        n_cells = min(64 * points.size, 1 << 16)
+    def __init__(self, low: NDArray[Any], high: NDArray[Any]) -> None:
+        n_cells = min(64 * low.size, 1 << 16)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            self._low, self._high = np.quantile(points, [0.01, 0.99]).astype(np.float32)
+            self._low, self._high = np.quantile(low, [0.01, 0.99]).astype(np.float32)
             span = self._high - self._low
             self._scale = np.float32(n_cells - 1) / span
         if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
             self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
-        self.cell_of_point = self.cells(points)
-        self.holds_point = np.zeros(n_cells, dtype=bool)
-        self.holds_point[self.cell_of_point] = True
+        self.cell_of_point, last = self.cells(low), self.cells(high)
+        begins, ends = (np.bincount(cells, minlength=n_cells + 1) for cells in (self.cell_of_point, last + 1))
+        self.holds_point = np.cumsum(begins - ends)[:n_cells] > 0
 
     def cells(self, values: NDArray[Any]) -> NDArray[np.intp]:
         """Number of the cell of each value, not decreasing with the value."""

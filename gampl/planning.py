@@ -243,11 +243,11 @@ def _rounded_up(number: int) -> int:
 
 def _check(precision: float, n_train: int, G: float, level: float, assurance: float, least_level: float) -> None:
     require(1 < precision < np.inf, "precision", "be a factor above 1, such as 1.5", precision)
-    require(n_train < MOST and _is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
+    require(_is_whole(n_train, 1), "n_train", "be a whole number of events, at least 1", n_train)
     require(1 <= G * n_train <= 1e15, "G", "give 1 to 1e15 equivalent events G n_train", G)
     require(least_level < level < 1, "level", f"lie between {least_level} and 1", level)
     require(0.5 <= assurance < 1, "assurance", "be at least 0.5 and below 1", assurance)
 
 
 def _is_whole(number: float, least: int) -> bool:
-    return number >= least and float(number).is_integer()
+    return least <= number < MOST and float(number).is_integer()

@@ -3,9 +3,13 @@ r"""Where true events can have equal values: counts, rounded numbers, a value th
 K of Eq. (34) is the largest `|B|` of a Brownian bridge B at the values that the true distribution function takes. It
 leaps at a value that events share, and what lies within is left out: so K is smaller than Kolmogorov's law says
 (Conover, J. Am. Stat. Assoc. 67 (1972) 591). For Poisson counts of mean 5 its mean is 0.64 and not 0.869.
+
+Equal values need not be equal numbers: one sample may have them in single precision, printed with a few digits, or
+computed as 3 * 0.1.
 """
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +17,48 @@ from numpy.typing import ArrayLike, NDArray
 from gampl.basics import Floats
 
 SEEN = 0.01  # share of tied events, below which the law of continuous values is right to a percent
+NEAR = 1e-5  # of the spread of values, within which numbers are equal if no other value is in between
+ROUND_OFF = 1e-12  # of numbers, within which those of one sample are equal
 SMALL = 1 / 500  # of a leap, below which only the mean effect of many is taken
 MISSED = 0.5826  # by how much of its root a leap makes a maximum there smaller: -zeta(1/2) / sqrt(2 pi) (Chernoff 1965)
 DRAWS = 20_000  # of K: its mean has an error of 0.3 %, its quantiles of 0.5 %
 PIECE = 1 / 64  # of the unit interval, of which the largest and smallest B are drawn alike
+
+
+class Distinct(NamedTuple):
+    """The different values of a sample, in order; what lies between both ends, ends included, is equal to one."""
+
+    low: NDArray[Any]  #: (values,)
+    high: NDArray[Any]  #: (values,)
+    repeats: NDArray[np.intp]  #: events that have it, (values,)
+
+
+def nearness(values: Floats) -> float:
+    """How far numbers of different precision may lie apart that are equal, for different values, shape (n,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = NEAR * float(np.subtract(*np.quantile(values, [0.75, 0.25])))
+    return near if np.isfinite(near) else 0.0
+
+
+def distinct(sample: ArrayLike) -> Distinct:
+    """The different values of a sample, shape (n,), and which numbers are equal to one.
+
+    Without ties these are the values alone. Else other samples' numbers may differ as single precision or six digits
+    do, by 1e-5 of the spread of the values or half of the way to the next one at most, and numbers of this sample by
+    rounding.
+    """
+    values, repeats = np.unique(np.asarray(sample), return_counts=True)
+    if repeats[repeats > 1].sum() < SEEN * repeats.sum():
+        return Distinct(values, values, repeats)
+    x = values.astype(np.float64)
+    near = nearness(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        round_off = np.minimum(ROUND_OFF * np.maximum(np.abs(x), near / NEAR), near / 1000)
+        first = np.flatnonzero(np.diff(x, prepend=-np.inf) > round_off)
+        low, high = x[first], x[np.append(first[1:], x.size) - 1]
+        to_next = 0.49 * np.concatenate([[np.inf], low[1:] - high[:-1], [np.inf]])
+    width = np.minimum(near, np.minimum(to_next[:-1], to_next[1:]))
+    return Distinct(low - width, high + width, np.add.reduceat(repeats, first))
 
 
 def leaps(reference: ArrayLike) -> Floats | None:
@@ -25,7 +67,7 @@ def leaps(reference: ArrayLike) -> Floats | None:
     Leaps are the values that events of the reference, shape (n_ref,), share. Those of the true function are taken to be
     as large.
     """
-    repeats = np.unique(np.asarray(reference), return_counts=True)[1]
+    repeats = distinct(reference).repeats
     up_to, n = np.cumsum(repeats), repeats.sum()
     is_leap = repeats > 1
     is_seen = repeats[is_leap].sum() >= SEEN * n

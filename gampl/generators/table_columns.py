@@ -4,12 +4,14 @@ Each column goes through one of four simple monotone maps and is standardised. T
 and no more on purpose: all members of an ensemble share them, so whatever they learn is not in the members' spread.
 
 Columns on a grid, such as whole minutes or yes and no, have no density. Their values are spread evenly over their
-cells before training, and generated values are rounded back to the grid.
+cells before training, and generated values are rounded back to the grid: to the very numbers of the training events, so
+that equal values are equal numbers.
 """
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,7 @@ GRID_TOLERANCE = 1e-3  # of a step, by which values may miss their grid: single 
 DEPENDENT = 1e-8  # smallest eigenvalue of the correlations, below which columns determine each other
 INVOLVED = 0.1  # weight in its eigenvector above which a column counts as one of them
 SAME = 1e-9  # of a column's range, below which two values differ by rounding only
+MOST_DECIMALS = 12  # of numbers that are decimal ones
 LARGEST_WHOLE = 2.0**53  # beyond it not all whole numbers are numbers of double precision
 GAIN = 0.01  # in log likelihood per event, for which another form is taken than the simpler one
 CELL_POINTS = 16  # at which the density is averaged over the cells of columns with few values
@@ -60,6 +63,7 @@ class Column:
     step: float  #: Distance of neighbouring grid points; 0 for a column that lies on no grid.
     lowest: float  #: Of the training events.
     highest: float  #: Of the training events.
+    points: Floats = field(compare=False)  #: Values of the training events on the grid, see `_points`.
 
     @property
     def is_complete(self) -> bool:
@@ -80,11 +84,34 @@ class Column:
         """Values of the column, on its grid if it has one, (n,) -> (n,)."""
         x = self.shift + self.scale * _FORMS[self.form].back(self.mean + self.std * z)
         if self.step:
-            offset = self.lowest - self.step * round(self.lowest / self.step)
-            if abs(offset) < GRID_TOLERANCE * self.step:
-                offset = 0.0  # so that a zero is exactly zero
-            x = offset + self.step * np.round((x - offset) / self.step)
+            x = self._on_grid(x)
         return np.clip(x, self.lowest, self.highest) if self.is_complete else x
+
+    def _on_grid(self, x: Floats) -> Floats:
+        """The nearest grid points, (n,) -> (n,): training events' own numbers, elsewhere such as they are."""
+        offset = self.lowest - self.step * round(self.lowest / self.step)
+        if abs(offset) < GRID_TOLERANCE * self.step:
+            offset = 0.0  # so that a zero is exactly zero
+        number, seen = (np.round((values - offset) / self.step) for values in (x, self.points))
+        at = np.searchsorted(seen, number).clip(max=seen.size - 1)
+        return np.where(seen[at] == number, self.points[at], self._rounded(offset + self.step * number))
+
+    def _rounded(self, x: Floats) -> Floats:
+        """Values as decimal numbers if the training events' are, and in single precision if these are, (n,) -> (n,)."""
+        x = x if self._decimals is None else np.round(x, self._decimals)
+        return x.astype(np.float32).astype(np.float64) if self._is_single else x
+
+    @cached_property
+    def _is_single(self) -> bool:
+        with np.errstate(over="ignore"):
+            return bool((self.points.astype(np.float32) == self.points).all())
+
+    @cached_property
+    def _decimals(self) -> int | None:
+        """The decimals of the training events' numbers; None if they have many."""
+        kind = np.float32 if self._is_single else np.float64
+        are = (d for d in range(MOST_DECIMALS + 1) if (np.round(self.points, d).astype(kind) == self.points).all())
+        return next(are, None)
 
 
 @dataclass(frozen=True)
@@ -183,13 +210,25 @@ def _step(values: Floats, title: str) -> float:
     return 0.0
 
 
+def _points(values: Floats, step: float) -> Floats:
+    """The values of training events, (n,), one for each of their grid points, (points,).
+
+    Numbers that were computed in several ways differ by rounding; the most frequent one stands for all.
+    """
+    levels, counts = np.unique(values, return_counts=True)
+    number = np.cumsum(np.diff(levels, prepend=levels[0]) > step / 2)
+    order = np.lexsort((-counts, number))
+    return np.asarray(levels[order[np.unique(number[order], return_index=True)[1]]])
+
+
 def _learn(values: Floats, spread: Floats, step: float) -> Column:
     """The map of one column: of its values, and of these spread over their cells, (n,) and (n,)."""
     lowest, highest = float(values.min()), float(values.max())
+    points = _points(values, step) if step else np.empty(0)
 
     def column(form: str, shift: float = 0.0, scale: float = 1.0) -> Column:
         z = _FORMS[form].forward((spread - shift) / scale)
-        return Column(form, shift, scale, float(z.mean()), float(z.std()), step, lowest, highest)
+        return Column(form, shift, scale, float(z.mean()), float(z.std()), step, lowest, highest, points)
 
     if step and round((highest - lowest) / step) < FEW_VALUES:
         return column("probit", lowest - step / 2, highest - lowest + step)

@@ -6,6 +6,7 @@ import numpy as np
 
 from gampl.basics import Floats
 from gampl.report.suspects import Kept, listed
+from gampl.ties import nearness
 
 SMALL = 0.1  # of the other members' events
 POINTS = 200  # quantiles at which distributions are compared
@@ -41,6 +42,7 @@ def _far(column: str, samples: Mapping[str, Floats], true: Floats | None, n_trai
     """
     pooled = np.concatenate([*samples.values()] if true is None else [*samples.values(), true])
     at = np.unique(np.quantile(pooled, np.linspace(0, 1, POINTS), method="nearest"))
+    at += nearness(at)  # so that values that many events share are counted in any precision
     shares = np.stack([np.searchsorted(np.sort(x), at, side="right") / len(x) for x in samples.values()])
     names = np.array([*samples])
     distances = np.abs(shares - np.median(shares, axis=0)).max(axis=1)

@@ -66,6 +66,7 @@ def test_a_note_is_printed(capsys):
         ("--probability", 1e-310, "--probability must lie between 0 and 1, not within 1e-17 of either"),
         ("--G", "nan", "--G must give 1 to 1e15 equivalent events"),
         ("--members", 1, "--members must be a whole number, at least 2, got 1.0"),
+        ("--members", 1e30, "--members must be a whole number, at least 2, got 1e+30"),
         ("--members", 10, "--factor 1.5 is out of reach with 10 members: however many"),
         ("--level", 0.55, "--level must lie between 0.57 and 1, got 0.55"),
         ("--assurance", 0, "--assurance must be at least 0.5 and below 1, got 0.0"),

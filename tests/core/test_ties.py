@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from gampl import differential
-from gampl.kolmogorov import KOLMOGOROV, MEAN, Law
+from gampl.kolmogorov import KOLMOGOROV, MEAN, KolmogorovSmirnov, Law
 from gampl.report.sharpening import sharpen
 from gampl.result import NoteCode
 from gampl.ties import leaps, values_of_k
@@ -96,6 +96,78 @@ def test_intervals_cover_and_the_median_is_right(draw, level, shift):
     assert held / repetitions > level - 4.5 * np.sqrt(level * (1 - level) / repetitions)
     if D * np.sqrt(n_ref) > 2:
         assert np.median(found) == pytest.approx(n_equiv, rel=0.25)
+
+
+def a_third_at_one_value(rng, n):
+    x = rng.normal(0.2, 1, n)
+    return np.where(rng.random(n) < 0.3, 1 / 3, x)
+
+
+def peak(rng, n):
+    """Far from zero, beside its width."""
+    return np.where(rng.random(n) < 0.3, 91.18761234, rng.normal(91, 2.5, n))
+
+
+def cents(rng, n):
+    return np.round(rng.normal(0.5, 0.3, n), 2)
+
+
+NUMBERS = {
+    "single precision": lambda x: x.astype(np.float32),
+    "single precision, read as double": lambda x: x.astype(np.float32).astype(float),
+    "eight printed digits": lambda x: np.char.mod("%.8g", x).astype(float),
+    "six printed decimals": lambda x: np.char.mod("%.6f", x).astype(float),
+    "computed": lambda x: (x + 5) - 5,
+    "in other units": lambda x: (x.astype(np.float32) * 1000.0) / 1000,
+}
+
+
+@pytest.mark.parametrize("coarser", ["reference", "members"])
+@pytest.mark.parametrize("form", NUMBERS)
+@pytest.mark.parametrize("draw", [a_third_at_one_value, peak, cents, tenths])
+def test_equal_events_stay_equal_whatever_their_precision(draw, form, coarser):
+    """Where ties have a share of 30 %, or 4 %, and what lies between moves by single precision at most."""
+    rng = np.random.default_rng(6)
+    reference, values = draw(rng, 1000), draw(rng, 20_000)
+    expected = distance(reference, values)
+    a, b = (NUMBERS[form](reference), values) if coarser == "reference" else (reference, NUMBERS[form](values))
+    for weights in (None, np.ones(b.size)):
+        test = KolmogorovSmirnov(a)
+        for part in np.array_split(np.arange(b.size), 3):
+            test.update(b[part], weights if weights is None else weights[part])
+        is_grid = draw in (cents, tenths)
+        assert test.distance == pytest.approx(expected, abs=1e-12 if is_grid else 1e-3)
+        if form != "computed" and not is_grid:
+            assert distance(a.astype(float), b.astype(float)) > 0.2  # as numbers
+    assert Law.of(a).mean == pytest.approx(Law.of(reference).mean, rel=0.01)
+
+
+def test_equal_events_of_one_sample_are_equal_however_they_were_computed():
+    rng = np.random.default_rng(7)
+    k = rng.integers(-30, 60, 3000)
+    mixed = np.where(rng.random(k.size) < 0.5, 0.1 * k, k / 10)
+    members = rng.integers(-30, 58, 50_000)
+    assert np.unique(mixed).size > np.unique(k).size
+    np.testing.assert_array_equal(leaps(mixed), leaps(k))
+    test = KolmogorovSmirnov(mixed)
+    test.update(np.cumsum(np.full(100, 0.1))[members + 30] - 3.1)
+    assert test.distance == pytest.approx(distance(k, members), abs=1e-12)
+
+
+def test_what_differs_by_more_than_its_precision_is_different():
+    rng = np.random.default_rng(8)
+    reference, values = cents(rng, 1000), rng.normal(0.5, 0.3, 20_000)  # whose members do not know the grid
+    test = KolmogorovSmirnov(reference)
+    test.update(values)
+    assert test.distance == pytest.approx(distance(reference, values), abs=3e-4)
+    close = KolmogorovSmirnov(peak(rng, 1000))
+    close.update(np.where((x := peak(rng, 20_000)) == 91.18761234, 91.1878, x))
+    assert close.distance > 0.2
+    seconds = 1.7e9 + rng.integers(0, 3600, 3000)  # which single precision does not resolve
+    later = 1.7e9 + rng.integers(0, 3600, 50_000)
+    exact = KolmogorovSmirnov(seconds)
+    exact.update(later)
+    assert exact.distance == pytest.approx(distance(seconds, later), abs=1e-12)
 
 
 def test_a_result_carries_its_law():

@@ -4,6 +4,7 @@ import gzip
 from dataclasses import replace
 from pathlib import Path
 
+import awkward as ak
 import h5py
 import numpy as np
 import pandas as pd
@@ -172,6 +173,25 @@ def test_a_header_that_counts_its_columns_is_no_event(tmp_path):
 def test_a_compound_dataset_that_is_alone_needs_no_name(tmp_path):
     write_hdf5_group(tmp_path / "a.h5")
     np.testing.assert_array_equal(read(tmp_path / "a.h5")["m_tt"], TABLE["m_tt"])
+
+
+def test_columns_of_a_tree_of_any_type_agree_with_uproot(tmp_path, monkeypatch):
+    """Beside branches of lists, which are none."""
+    monkeypatch.setattr(reading, "ROWS", 64)
+    rng = np.random.default_rng(3)
+    types = [np.bool_, *(np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)), np.float32, np.float64]
+    columns = {f"c{k}": rng.integers(0, 100, N).astype(dtype) for k, dtype in enumerate(types)}
+    lists = ak.unflatten(rng.normal(size=3 * N), np.full(N, 3))
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("tree", {**{name: x.dtype for name, x in columns.items()}, "lists": "var * float64"})
+        for part in np.array_split(np.arange(N), 3):  # three baskets
+            file["tree"].extend({**{name: x[part] for name, x in columns.items()}, "lists": lists[part]})
+    with uproot.open(tmp_path / "a.root") as file:
+        expected = file["tree"].arrays([*columns], library="np")
+    got = read(tmp_path / "a.root", tuple(columns))
+    for name in columns:
+        assert got[name].dtype == np.float64
+        np.testing.assert_array_equal(got[name], expected[name].astype(float))
 
 
 def test_a_tree_may_count_its_entries_in_floats(tmp_path, monkeypatch):

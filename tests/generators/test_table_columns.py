@@ -42,6 +42,8 @@ def test_grids_are_found_and_values_come_back(name):
     columns, z = learn_columns(x, seed=1)
     (column,) = columns.columns
     assert column.step == pytest.approx(STEPS.get(name, 0), rel=1e-6)
+    if name in STEPS:
+        np.testing.assert_array_equal(columns.to_values(z), x)
     np.testing.assert_allclose(columns.to_values(z), x, rtol=1e-6, atol=1e-12 * x.std())
     np.testing.assert_allclose([z.mean(), z.std()], [0, 1], atol=1e-9)
     if name in ("linear", "log", "asinh"):
@@ -106,6 +108,40 @@ def test_seed_decides_the_spread_over_the_cells():
     assert not np.array_equal(first, other)
     smooth = draws()["linear"][:, None]
     np.testing.assert_array_equal(learn_columns(smooth, 0)[1], learn_columns(smooth, 1)[1])
+
+
+GRIDS = {
+    "tenths": np.arange(-60, 90) / 10,
+    "tenths in single precision": (np.arange(-60, 90) / 10).astype(np.float32).astype(float),
+    "tenths that were computed": 0.1 * np.arange(-60, 90),
+    "quarters": np.arange(-60, 90) / 4,
+    "thousandths of a large number": np.round(500 + np.arange(150) / 1000, 3),
+    "steps of 0.07": np.round(0.07 * np.arange(150), 2),
+    "fives": 5.0 * np.arange(150),
+    "thirds": np.arange(-60, 90) / 3,
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_values_on_a_grid_are_the_numbers_of_the_training_events(grid):
+    """All of them where they were seen; decimal ones, in any precision, between and beyond as well."""
+    points = GRIDS[grid]
+    seen = np.delete(points, [50, 77, *range(140, 150)])
+    columns, _ = learn_columns(np.random.default_rng(5).choice(seen, (N, 1)), seed=1)
+    (column,) = columns.columns
+    z = column.to_normal(np.random.default_rng(6).uniform(points[0], points[-1], 50_000))
+    values = np.unique(column.to_values(z))
+    assert len(values) == len(points)
+    assert set(seen) <= set(values)
+    if grid not in ("tenths that were computed", "thirds"):
+        np.testing.assert_array_equal(values, points)
+
+
+def test_the_most_frequent_number_stands_for_those_that_differ_by_rounding():
+    x = np.concatenate([np.arange(100) / 10, [0.30000000000000004, *3 * [0.7000000000000001]]])
+    (column,) = learn_columns(x[:, None], seed=1)[0].columns
+    values = column.to_values(column.to_normal(x))
+    np.testing.assert_array_equal(values, np.where(np.isclose(x, 0.7), x[-1], np.round(x, 1)))
 
 
 # ---- bad input

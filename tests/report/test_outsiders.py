@@ -79,3 +79,19 @@ def test_honest_members_are_not_named(number, n_train):
         assert said(samples, rng.normal(91, 2.5, 500), n_train) == []
         assert said({name: x.round() for name, x in samples.items()}, None, n_train) == []
     assert said({name: rng.integers(0, 2, 2000) for name in samples}, None, n_train) == []
+
+
+@pytest.mark.parametrize("is_grid", [False, True])
+@pytest.mark.parametrize("form", [lambda x: x.astype(np.float32), lambda x: np.char.mod("%.8g", x).astype(float)])
+def test_members_in_another_precision_are_not_named(form, is_grid):
+    """Many of the events have one value, or all have one of few; one member, or the truth, has them rounded."""
+    rng = np.random.default_rng(9)
+
+    def draw(n):
+        values = rng.normal(0.2, 1, n)
+        return np.round(3 * values) / 3 if is_grid else np.where(rng.random(n) < 0.6, 1 / 3, values)
+
+    samples = {f"m{k}": draw(5000) for k in range(5)}
+    assert said(samples, form(draw(1000))) == []
+    samples["m2"] = form(samples["m2"])
+    assert said(samples, draw(1000)) == said(samples) == []

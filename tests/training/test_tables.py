@@ -8,8 +8,10 @@ import torch
 from scipy import stats
 from small import table
 
+from gampl import differential
 from gampl.generators.settings import Architecture
 from gampl.generators.tables import Kernels
+from gampl.regions import Intervals
 from gampl.store.artifacts import Store
 from gampl.training.settings import Fit, Table, Training
 from gampl.training.train import train_members
@@ -96,6 +98,25 @@ def test_whole_numbers_come_back_as_whole_numbers(kind, store):
     assert len(np.unique(events[:, 2])) > 3990  # single precision has values in common by chance
     # 4 standard deviations of the share in 4000 generated and 1500 training events, and 0.02 for the fit: 1 in 10^4
     assert events[:, 1].mean() == pytest.approx(0.2, abs=4 * 0.4 * (1 / 4000 + 1 / N) ** 0.5 + 0.02)
+
+
+def test_estimates_do_not_depend_on_the_unit_of_a_grid(store):
+    """Tenths, which are no binary numbers, and whole ones: the same shares and distances, hence the same G."""
+    whole = np.round(np.random.default_rng(3).exponential(20, 2 * N))
+    train, holdout = np.split(whole, 2)
+    found = []
+    for unit in (10, 1):
+        kernels = replace(QUICK["kde"], process=Table(("a",)))
+        trained = [one(kernels, train[:, None] / unit, store, k) for k in range(3)]
+        samples = [member.sample(5000, 7).ravel() for member in trained]
+        region = Intervals([2 / unit], [5 / unit])
+        true = (train >= 2) & (train < 5)
+        shares = [region.count(sample[:, None]).inside[0] / 5000 for sample in samples]
+        # 4 standard deviations of the share in 5000 generated and 1500 training events, and 0.01 for the kernels
+        assert np.mean(shares) == pytest.approx(true.mean(), abs=4 * 0.33 * (1 / 15_000 + 1 / N) ** 0.5 + 0.01)
+        found.append([*shares, differential.from_samples(samples, holdout / unit, N).n_equiv])
+        assert {x for sample in samples for x in sample.ravel()} <= set(np.arange(-3000, 3000) / unit)
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
 
 
 def test_the_density_on_a_grid_is_the_probability_of_its_points(kind, store):
