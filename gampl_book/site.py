@@ -63,7 +63,8 @@ def check_toc(toc: Path, notebooks: list[str]) -> None:
 
 def add_notebook(executed: Path, stage: Path) -> None:
     """Copies an executed notebook; the parameters that the run has put in start folded, with what follows them."""
-    notebook, cells = nbformat.read(executed, 4), []  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(executed, 4)  # type: ignore[no-untyped-call]
+    cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"].append("hide-input")

@@ -16,7 +16,7 @@ def code(source, tags=(), outputs=()):
 
 
 def test_a_page_begins_with_one_folded_cell(tmp_path):
-    """Parameters, those of the run and the first code are one; nothing that was shown is lost, nothing open is folded."""
+    """Parameters, those of the run and the first code are one; nothing shown is lost, nothing open is folded."""
     shown = nbformat.v4.new_output("stream", text="badge")
     cells = [
         nbformat.v4.new_markdown_cell("# Page"),
@@ -64,6 +64,6 @@ def test_badge_and_captions_can_be_read(theme):
     has_no_box = re.search(r'dark"\] [^{]*profile-badge\) \{\s*background: none', CSS) is not None
     below = colours["page" if has_no_box else "box"]
     assert contrast(colours["muted"], below) >= 4.5
-    caption = re.search(r"figcaption \{\s*color: var\(--pst-color-text-(\w+)\)", CSS)
+    caption = re.search(r"figcaption[^{]* \{\s*color: var\(--pst-color-text-(\w+)\);\s*font-weight: 400", CSS)
     assert caption is not None
     assert contrast(colours[caption[1]], colours["page"]) >= 10
