@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+import yaml
 from small_project import ROOT
 
 from gampl_book import site
@@ -67,3 +68,9 @@ def test_badge_and_captions_can_be_read(theme):
     caption = re.search(r"figcaption[^{]* \{\s*color: var\(--pst-color-text-(\w+)\);\s*font-weight: 400", CSS)
     assert caption is not None
     assert contrast(colours[caption[1]], colours["page"]) >= 10
+
+
+def test_the_search_asks_for_no_pages():
+    """A browser refuses pages that a script of a page on disk asks for: 44 pages found were 48 refusals."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert settings["sphinx"]["config"]["html_show_search_summary"] is False
