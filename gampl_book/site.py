@@ -62,12 +62,15 @@ def check_toc(toc: Path, notebooks: list[str]) -> None:
 
 
 def add_notebook(executed: Path, stage: Path) -> None:
-    """Copies an executed notebook; the parameters that the run has put in start folded."""
-    notebook, cells = nbformat.read(executed, 4), []  # type: ignore[no-untyped-call]
+    """Copies an executed notebook; the parameters that the run has put in start folded, with what follows them."""
+    notebook = nbformat.read(executed, 4)  # type: ignore[no-untyped-call]
+    cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
-        cells.append(cell)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata["tags"].append("hide-input")
+        if cells and _is_folded(cell) and _is_folded(cells[-1]) and not cells[-1].outputs:
+            cell.source = f"{cells.pop().source}\n\n{cell.source}"  # one bar to unfold for both
+        cells.append(cell)
         if "figure" in cell.metadata.get("mystnb", {}):
             # the HTML below the image, its line of provenance, in a cell of its own: MyST-NB would make another figure,
             # with the same name, of it
@@ -77,3 +80,7 @@ def add_notebook(executed: Path, stage: Path) -> None:
             cells.append(nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```"))  # type: ignore[no-untyped-call]
     notebook.cells = cells
     nbformat.write(notebook, stage / executed.name)  # type: ignore[no-untyped-call]
+
+
+def _is_folded(cell: nbformat.NotebookNode) -> bool:
+    return bool(cell.cell_type == "code" and "hide-input" in cell.metadata.get("tags", []))

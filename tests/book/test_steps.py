@@ -325,14 +325,3 @@ def test_what_killed_processes_left_is_removed_after_a_day(tmp_path):
     }
     assert not any((tmp_path / name).exists() for name in left)
     assert all((tmp_path / name).exists() for name in ours)
-
-
-def test_finished_steps_leave_no_timers(monkeypatch, tmp_path):
-    """Snakemake's limit of steps in a second costs a pass of its scheduler each second for each finished step."""
-    seen = []
-    monkeypatch.setattr(
-        "snakemake.cli.args_to_api", lambda options, _: seen.append(options.max_jobs_per_timespan) or True
-    )
-    monkeypatch.chdir(tmp_path)
-    assert build._run_snakemake(["all", "--cores", "1"]) == 0
-    assert seen == [None]
