@@ -32,12 +32,15 @@ class SampleFiles:
     #: whether to keep each event with a probability proportional to its weight, so that all weigh the same
     unweight: bool = False
     member: str | None = None  #: column that says which member an event is of, where one file holds several
+    decimal: str | None = None  #: how text writes decimals, ``.`` or ``,``; left out, see `gampl.files.open_file`
 
     def __post_init__(self) -> None:
         if not self.files:
             raise ValueError("files: expected at least one")
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {quoted(self.kind)}")
+        if self.decimal not in (None, ".", ","):
+            raise ValueError(f"decimal must be '.' or ',', got {quoted(self.decimal)}")
         check_different("columns", self.columns)
         if self.unweight and self.weight is None:
             raise ValueError("unweight needs the name of the column with the weights: give weight, too")

@@ -13,7 +13,7 @@ import pytest
 import uproot
 from event_samples import KINDS
 
-from gampl.files import EventFileError, arrow, open_file, reading
+from gampl.files import EventFileError, open_file, reading, text as text_reader
 
 N = 1000
 TABLE = {"x": np.random.default_rng(1).normal(size=N), "m_tt": np.random.default_rng(2).exponential(300, size=N)}
@@ -147,7 +147,7 @@ def test_the_own_weight_of_an_event_is_called_weight(name, tmp_path):
 
 
 def test_a_newline_in_quotes_ends_no_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrow, "BLOCK", 1 << 12)
+    monkeypatch.setattr(text_reader, "BLOCK", 1 << 12)
     rows = [f'{k},"a\nb"' for k in range(5000)]
     (tmp_path / "a.csv").write_text("x,who\n" + "\n".join(rows) + "\n")
     np.testing.assert_array_equal(read(tmp_path / "a.csv", ("x",))["x"], np.arange(5000))
@@ -219,9 +219,8 @@ def test_not_finite_numbers_pass(tmp_path):
         (b"x,x\n1,2\n", "different names"),
         (b"x,y\n1,2\n\xff\xfe,3\n", "a.csv"),
         (b"x,y\n\x00\x00\x00\n", "a.csv"),
-        (b"\xff\xfe\x00", "holds no rows of numbers below the header"),
+        (b"\xff\xfe\x00", "text in UTF-16, expected UTF-8"),
         (b"NA,1\n2,3\n", "has no column 'x'; it has x1, x2"),
-        (b"x  y\n1  2\n", "several spaces"),
     ],
 )
 def test_damaged_text(tmp_path, content, message):
@@ -243,7 +242,7 @@ def test_truncated(tmp_path, name, part):
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     (tmp_path / "a.csv").write_bytes("x,y\n1,2\n3,4\n".encode("utf-8-sig"))
     assert read(tmp_path / "a.csv", ("x", "y"))["x"].tolist() == [1, 3]
-    (tmp_path / "b.csv").write_bytes("1,2\n3,4\n".encode("utf-8-sig"))
+    (tmp_path / "b.csv").write_bytes("1,2.5\n3,4.5\n".encode("utf-8-sig"))
     assert read(tmp_path / "b.csv", ("x1",))["x1"].tolist() == [1, 3]
 
 
