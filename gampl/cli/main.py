@@ -159,7 +159,10 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--title", default="Amplification", help="of the report")
 
     add = command.add_argument_group("how files are read").add_argument
-    add("--kind", help="csv, numpy, parquet, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)")
+    add(
+        "--kind",
+        help="csv, numpy, parquet, feather, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)",
+    )
     add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
     add("--decimal", choices=(".", ","), help="how text writes decimals (default: with points)")
     add("--weight", metavar="NAME", help="column with the weights of generated events")

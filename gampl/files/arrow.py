@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import ipc
 
 from gampl.files.source import OpenFile
 from gampl.files.tables import Column, Table
+
+FEATHER, FEATHER_1 = b"ARROW1", b"FEA1"
 
 
 @contextmanager
 def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
-    with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+    # not by its name, which might pass for an address, such as run:1.parquet
+    with pq.ParquetFile(source.stream, page_checksum_verification=True) as file:
         _check_end(source, file.metadata)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
@@ -40,6 +44,31 @@ def _check_end(source: OpenFile, metadata: Any) -> None:
         raise source.error("has bytes before or after its table, expected one file, not several joined")
 
 
+@contextmanager
+def feather_table(source: OpenFile) -> Iterator[Table]:
+    """Columns of a Feather or Arrow file, which is read from the front, as its footer may be that of another file."""
+    if source.start(4) == FEATHER_1:
+        raise source.error("is of version 1 of Feather, expected version 2, as pandas.DataFrame.to_feather writes it")
+
+    def opened(fields: Sequence[int] = ()) -> Any:
+        source.stream.seek(8)  # behind the magic number
+        return ipc.open_stream(source.stream, options=ipc.IpcReadOptions(included_fields=list(fields)))
+
+    def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
+        for part in opened([schema.get_field_index(name) for name in names]):
+            columns = {name: part.column(name) for name in names}
+            for rows in source.slices(part.num_rows):
+                yield {name: _column(column[rows]) for name, column in columns.items()}
+        end = source.stream.tell()
+        source.stream.seek(-10, 2)
+        size = source.stream.tell() - end
+        if int.from_bytes(source.stream.read(4), "little") != size or source.stream.read() != FEATHER:
+            raise source.error("does not end behind its table, expected one file, not several joined")
+
+    schema = opened().schema
+    yield Table({field.name: _has_lists(field.type) for field in schema}, read)
+
+
 def _has_lists(kind: Any) -> bool | None:
     """Whether a column has lists of numbers, or one number per event; None if it has neither."""
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
@@ -51,6 +80,8 @@ def _has_lists(kind: Any) -> bool | None:
 
 def _column(values: Any) -> Column:
     values.validate(full=True)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if not _has_lists(values.type):
         return Column(values.to_numpy(zero_copy_only=False))  # what is null becomes NaN, which the checks refuse
     counts = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)

@@ -35,6 +35,9 @@ KINDS = {
     "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="text:table", has_samples=False),
     "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
     "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False, may_crash=True),
+    "feather": Kind(
+        (b"ARROW1", b"FEA1"), (".feather", ".arrow"), "arrow:feather_table", has_samples=False, may_crash=True
+    ),
     "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
     "hdf5": Kind(

@@ -1,6 +1,7 @@
 """Named columns of numbers from files of any kind."""
 
 import gzip
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def write_parquet(path):
     pq.write_table(pa.table(TABLE), path, row_group_size=300)
 
 
+def write_feather(path):
+    pd.DataFrame(TABLE).to_feather(path, chunksize=300)
+
+
 def write_root(path):
     with uproot.recreate(path) as file:
         file["tree"] = TABLE
@@ -75,6 +80,7 @@ WRITERS = {
     "a.csv.gz": write_gzip,
     "a.txt": write_savetxt,
     "a.parquet": write_parquet,
+    "a.feather": write_feather,
     "a.root": write_root,
     "a.h5": write_hdf5,
     "b.npy": write_structured,
@@ -133,6 +139,50 @@ def test_columns_of_a_file_of_particles_are_its_further_numbers(tmp_path, name):
             EventFileError, match=f"{KINDS[name].name}: has no column 'x' besides its particles; it has"
         ):
             list(file.columns(["weight", "x"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [(f"a.{ending}", stem) for ending in ("parquet", "feather", "root") for stem in (b"run:1", b"caf\xe9")]
+    + [("a.h5", b"caf\xe9"), ("a.csv", b"caf\xe9"), ("a.csv", b"file:a"), ("a.root", b"file:a%20b#c")],
+)
+def test_no_name_of_a_file_is_taken_for_an_address(tmp_path, name, stem, monkeypatch):
+    """Nor need it be UTF-8, also where an error names it."""
+    monkeypatch.chdir(tmp_path)
+    WRITERS[name](tmp_path / name)
+    path = Path(os.fsdecode(stem) + Path(name).suffix)
+    (tmp_path / name).rename(path)
+    np.testing.assert_array_equal(read(path)["x"], TABLE["x"])
+    with path.open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(EventFileError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "crashed" not in str(caught.value)
+
+
+def test_feather(tmp_path):
+    """Both compressions, labels of pandas in any form, several tables, and the first version, which is refused."""
+    who = np.repeat(["anna", "bert"], N // 2)
+    for kind, compression in (("object", "lz4"), ("str", "zstd"), ("category", "uncompressed")):
+        frame = pd.DataFrame(TABLE).assign(who=pd.Series(who, dtype=kind))
+        frame.to_feather(tmp_path / "a.feather", compression=compression)
+        got = read(tmp_path / "a.feather", ("m_tt", "who"), labels=("who",))
+        assert got["who"].tolist() == who.tolist()
+        np.testing.assert_array_equal(got["m_tt"], TABLE["m_tt"])
+    with pytest.raises(EventFileError, match="column 'who' of type object, expected numbers"):
+        read(tmp_path / "a.feather", ("who",))
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, pa.table(TABLE).schema) as writer:
+        writer.write(pa.table(TABLE))
+    np.testing.assert_array_equal(read(tmp_path / "a.arrow")["x"], TABLE["x"])
+    content = (tmp_path / "a.arrow").read_bytes()
+    for damaged in (content + content, content + b"more", content[:-1], content[:-20]):
+        (tmp_path / "a.arrow").write_bytes(damaged)
+        with pytest.raises(EventFileError, match=r"does not end behind its table|cannot read"):
+            read(tmp_path / "a.arrow")
+    (tmp_path / "a.feather").write_bytes(b"FEA1" + content)
+    with pytest.raises(EventFileError, match="is of version 1 of Feather, expected version 2, as pandas"):
+        read(tmp_path / "a.feather")
 
 
 @pytest.mark.parametrize("name", ["lhe", "hepmc"])
@@ -229,7 +279,7 @@ def test_damaged_text(tmp_path, content, message):
         read(tmp_path / "a.csv", ("x", "y"))
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.root", "a.h5", "b.npy", "a.npz", "a.csv.gz"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather", "a.root", "a.h5", "b.npy", "a.npz", "a.csv.gz"])
 @pytest.mark.parametrize("part", [0.3, 0.9, 0.99])
 def test_truncated(tmp_path, name, part):
     WRITERS[name](tmp_path / name)
