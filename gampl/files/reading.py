@@ -211,7 +211,9 @@ def table_columns(source: OpenFile, opener: str, names: Sequence[str]) -> Iterat
     """Columns of a table with one number per event."""
     with _function(opener)(source) as table:
         if missing := [name for name in names if name not in table.columns]:
-            raise source.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
+            others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
+            further = others * bool(table.others)
+            raise source.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}{further}")
         for columns in table.read(names):
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
