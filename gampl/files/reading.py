@@ -14,6 +14,7 @@ from gampl.files.checks import Chunk, check
 from gampl.files.packed import ENDINGS
 from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded, library_calls
 from gampl.particles.events import Events
+from gampl.particles.expressions import no_function
 
 Batch = dict[str, NDArray[Any]]
 
@@ -213,7 +214,8 @@ def table_columns(source: OpenFile, opener: str, names: Sequence[str]) -> Iterat
         if missing := [name for name in names if name not in table.columns]:
             others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
             further = others * bool(table.others)
-            raise source.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}{further}")
+            problem = f"has no column {missing[0]!r}{no_function(missing[0])}"
+            raise source.error(f"{problem}; it has {tables.listed(table.columns)}{further}")
         for columns in table.read(names):
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")

@@ -202,7 +202,10 @@ def named_files(text: str, folder: Path = Path()) -> list[Path]:
                 "others: use a narrower pattern, or name the files one by one"
             )
     elif not os.path.isfile(folder / text):
-        raise ValueError(f"expected a file, there is no {quoted(str(folder / text))}")
+        path = quoted(str(folder / text))
+        is_folder = os.path.isdir(folder / text)
+        problem = f"{path} is a folder: name its files, or 'FOLDER/*'" if is_folder else f"there is no {path}"
+        raise ValueError(f"expected a file, {problem}")
     return [folder / name for name in names]
 
 
