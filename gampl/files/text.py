@@ -160,7 +160,7 @@ def _form(source: OpenFile, head: _Head) -> _Form:
         best[decimal] = max(forms, key=lambda form: form.fit(head.lines))
     if source.decimal or not best[","].is_sound(head.lines):
         return best[source.decimal or "."]
-    row = next(line for line in head.lines[1:] or head.lines if "," in line)
+    row = next(line for line in reversed(head.lines) if "," in line)
     if not best["."].is_sound(head.lines):
         raise source.error(f"has rows such as {row!r}, which seem to have decimal commas; {_SAY_WHICH}")
     n, fewer = (len(form.fields(row)) for form in best.values())

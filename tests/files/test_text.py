@@ -238,6 +238,9 @@ def test_a_comma_may_be_for_decimals_or_between_numbers(tmp_path):
     for above in ("# a b\n", "# a,b\n", "a,b\n", '"a","b"\n'):
         path.write_text(f"{above}1,5\n2,7\n")
         assert columns(path, ("b",))["b"].tolist() == [5, 7]
+    path.write_text("1,5\n2\n")
+    with pytest.raises(EventFileError, match="rows such as '1,5', which seem to have decimal commas"):
+        columns(path, ("x1",))
     path.write_text("x\n1,5\n2,7\n")
     with pytest.raises(EventFileError, match="seem to have decimal commas"):
         columns(path, ("x",))
@@ -307,3 +310,19 @@ def test_the_end_of_the_last_whole_row(content):
         if byte == ord("\n") and not is_in_quotes:
             end = k + 1
     assert text._end(data, b"\n") == end
+
+
+def test_whatever_a_text_holds_there_are_numbers_or_one_error(tmp_path):
+    """Of a thousand texts of pieces that mean something, some are tables; all others are refused in our own words."""
+    rng, n_read, problems = np.random.default_rng(3), 0, []
+    pieces = np.array([*'1,; \t\n#"x-0\xff', "2.5", "\r\n", "nan", "1,5", "3;4\n"])
+    for _ in range(1000):
+        (tmp_path / "a.csv").write_text("".join(rng.choice(pieces, size=rng.integers(1, 40))), encoding="latin-1")
+        for decimal in (None, ","):
+            try:
+                columns(tmp_path / "a.csv", ("x1",), decimal=decimal)
+                n_read += 1
+            except EventFileError as error:
+                problems.append(str(error))
+    assert n_read > 50
+    assert not [problem for problem in problems if ": cannot " in problem]
