@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, require, training_events
 from gampl.regions import Placed, Regions
 from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
@@ -57,7 +57,8 @@ def from_samples(
         max_lost: Largest tolerated share of a member's events with a non-finite observable; they lie in no region.
         progress: Called with (member, events done) after each batch.
     """
-    tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
+    start = _tally_of(regions)
+    tallies = accumulate(members, weights, n_gen, start, regions.place, progress)
     return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
 
 
@@ -200,11 +201,17 @@ def count_stream(
     Returns the counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
     Arguments and errors are those of `from_samples`.
     """
-    start = partial(Tally, len(regions))
-    counted = accumulate(members, None, np.atleast_1d(n_gen), start, regions.place, progress)
+    counted = accumulate(members, None, np.atleast_1d(n_gen), _tally_of(regions), regions.place, progress)
     tallies, _ = gather(counted, "observable", max_lost)
     counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
     return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
+
+
+def _tally_of(regions: Regions) -> Callable[..., Tally]:
+    """What begins the tally of a member."""
+    made = "be made by gampl.regions, such as Intervals.between([0.0, 0.5])"
+    require(hasattr(regions, "place"), "regions", made, type(regions).__name__)
+    return partial(Tally, len(regions))
 
 
 def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
@@ -221,7 +228,7 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
 def _amplification(
     spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: Iterable[Note] = ()
 ) -> Amplification:
-    require(1 <= n_train < 1e18, "n_train", "be a positive number of events", n_train)
+    n_train = training_events(n_train)
     require(0.5 < level < 1, "level", "lie between 0.5 and 1", level)
     last = spreads[-1]
     members, n_regions = last.integrals.shape

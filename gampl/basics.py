@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,14 @@ def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) 
     """Raise an `ArgumentError` that an argument must be as expected unless the condition is met."""
     if not is_met:
         raise ArgumentError(argument, f"must {expected}, got {got}")
+
+
+def training_events(n_train: object) -> int:
+    """The number of training events; an `ArgumentError` if it is not a positive whole number below 1e18."""
+    is_number = isinstance(n_train, Real) and not isinstance(n_train, bool)
+    is_right = is_number and 1 <= n_train < 1e18 and float(n_train).is_integer()  # type: ignore[operator,arg-type]
+    require(is_right, "n_train", "be a positive whole number of events", repr(n_train))
+    return int(n_train)  # type: ignore[call-overload]
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval, require
+from gampl.basics import Interval, require, training_events
 from gampl.distances import summarise
 from gampl.kolmogorov import (
     KOLMOGOROV,
@@ -185,7 +185,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
 def _amplification(
     curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
-    require(1 <= n_train < 1e18 and float(n_train).is_integer(), "n_train", "be a positive number of events", n_train)
+    n_train = training_events(n_train)
     # below, the interval would not hold the estimate: P(K < <K>) = 0.56
     require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))
@@ -194,7 +194,7 @@ def _amplification(
     estimate = n_equiv(curve.mean[-1], curve.n_ref, curve.n_gen[-1], mean)
     state = State.VALUE if ends.low > 0 else State.UNBOUNDED if np.isfinite(estimate) else State.LOWER_LIMIT
     return Amplification(
-        int(n_train),
+        n_train,
         estimate,
         Interval(worth(ends.high, mean), worth(ends.low, mean)),
         level,

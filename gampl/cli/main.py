@@ -159,8 +159,12 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--title", default="Amplification", help="of the report")
 
     add = command.add_argument_group("how files are read").add_argument
-    add("--kind", help="csv, numpy, parquet, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)")
+    add(
+        "--kind",
+        help="csv, numpy, parquet, feather, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)",
+    )
     add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
+    add("--decimal", choices=(".", ","), help="how text writes decimals (default: with points)")
     add("--weight", metavar="NAME", help="column with the weights of generated events")
     add("--unweight", metavar="NAME", help="column with the weights of true events; makes them events of equal weight")
     how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000; may be repeated"
@@ -244,7 +248,7 @@ def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
     how: dict[str, Any] = {"weight": options.unweight, "unweight": options.unweight is not None}
     if name == "members":
         how = {"weight": options.weight, "member": options.member_column}
-    return SampleFiles(tuple(paths), samples.pop(), options.kind, options.columns, **how)
+    return SampleFiles(tuple(paths), samples.pop(), options.kind, options.columns, decimal=options.decimal, **how)
 
 
 def _regions(options: argparse.Namespace) -> tuple[Region, ...]:

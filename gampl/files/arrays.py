@@ -9,6 +9,8 @@ import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import reduce
+from operator import getitem
 from typing import IO, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ MOMENTA, PARTICLES = "momenta", "particles"
 MOST_PARTICLES = 1000
 LARGEST_BY_COLUMNS = 1 << 30  # bytes of an array in an archive of which no row is complete before the end
 Arrays = Mapping[str, Any]  # arrays that are read from the front, a slice after the other
+Place = tuple[Any, ...]  # of a column: the name of its array, and what to take of that, one thing after the other
 
 
 def chunks(source: OpenFile) -> Iterator[Chunk]:
@@ -78,12 +81,16 @@ def table(source: OpenFile) -> Iterator[Table]:
 
 def table_of(source: OpenFile, arrays: Arrays) -> Table:
     """Arrays of shape (n,) by name; an array that is alone, or the sample that is asked for, by its columns."""
-    # column -> its array, and what to take of that
-    places: dict[str, tuple[str, Any]] = {name: (name, ...) for name in arrays}
+    places: dict[str, Place] = {name: (name,) for name in arrays}
     if source.sample is not None or len(arrays) == 1:
         single = chosen(source.path, source.sample, arrays, "arrays")
         is_column = single and len(arrays[single].shape) == 1 and not arrays[single].dtype.names
         places = (places if is_column else {}) | _columns_of(source, single, arrays[single])
+    return table_at(source, arrays, places)
+
+
+def table_at(source: OpenFile, arrays: Arrays, places: Mapping[str, Place]) -> Table:
+    """Columns that lie in arrays, those that are read in arrays of the same length."""
 
     def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
         needed = dict.fromkeys(places[name][0] for name in names)
@@ -94,19 +101,19 @@ def table_of(source: OpenFile, arrays: Arrays) -> Table:
         sizes = [arrays[name].dtype.itemsize * math.prod(arrays[name].shape[1:]) for name in needed]
         for rows in source.slices(max(lengths.values()), sum(sizes)):
             part = {name: np.asarray(arrays[name][rows]) for name in needed}
-            yield {name: Column(part[places[name][0]][places[name][1]]) for name in names}
+            yield {name: Column(reduce(getitem, places[name][1:], part[places[name][0]])) for name in names}
 
     return Table(dict.fromkeys(places, False), read)
 
 
-def _columns_of(source: OpenFile, name: str, array: Any) -> dict[str, tuple[str, Any]]:
+def _columns_of(source: OpenFile, name: str, array: Any) -> dict[str, Place]:
     """The columns of one array, with the names that it does not say itself."""
     if array.dtype.names:
         return {field: (name, field) for field in array.dtype.names}
     if len(array.shape) not in (1, 2):
         raise source.error(f"has an array of shape {array.shape}, expected (events,) or (events, columns)")
     if len(array.shape) == 1:
-        return {source.column_names(1)[0]: (name, ...)}
+        return {source.column_names(1)[0]: (name,)}
     return {column: (name, (slice(None), k)) for k, column in enumerate(source.column_names(array.shape[1]))}
 
 

@@ -1,30 +1,25 @@
-"""Tables that Arrow reads: Parquet, and numbers as text, such as CSV, compressed or not."""
+"""Tables of Arrow: Parquet and Feather."""
 
-import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice, takewhile
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import csv
+from pyarrow import ipc
 
-from gampl.files.source import Names, OpenFile
+from gampl.files.source import OpenFile
 from gampl.files.tables import Column, Table
 
-BLOCK = 1 << 22  # bytes that are parsed at a time; the library reads many of them ahead
-_SEPARATORS = (",", ";", "\t", " ")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
-_MOST_BEFORE_ROWS = 1000  # lines, comments and a header
+FEATHER, FEATHER_1 = b"ARROW1", b"FEA1"
 
 
 @contextmanager
 def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
-    with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+    # not by its name, which might pass for an address, such as run:1.parquet
+    with pq.ParquetFile(source.stream, page_checksum_verification=True) as file:
         _check_end(source, file.metadata)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
@@ -49,6 +44,31 @@ def _check_end(source: OpenFile, metadata: Any) -> None:
         raise source.error("has bytes before or after its table, expected one file, not several joined")
 
 
+@contextmanager
+def feather_table(source: OpenFile) -> Iterator[Table]:
+    """Columns of a Feather or Arrow file, which is read from the front, as its footer may be that of another file."""
+    if source.start(4) == FEATHER_1:
+        raise source.error("is of version 1 of Feather, expected version 2, as pandas.DataFrame.to_feather writes it")
+
+    def opened(fields: Sequence[int] = ()) -> Any:
+        source.stream.seek(8)  # behind the magic number
+        return ipc.open_stream(source.stream, options=ipc.IpcReadOptions(included_fields=list(fields)))
+
+    def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
+        for part in opened([schema.get_field_index(name) for name in names]):
+            columns = {name: part.column(name) for name in names}
+            for rows in source.slices(part.num_rows):
+                yield {name: _column(column[rows]) for name, column in columns.items()}
+        end = source.stream.tell()
+        source.stream.seek(-10, 2)
+        size = source.stream.tell() - end
+        if int.from_bytes(source.stream.read(4), "little") != size or source.stream.read() != FEATHER:
+            raise source.error("does not end behind its table, expected one file, not several joined")
+
+    schema = opened().schema
+    yield Table({field.name: _has_lists(field.type) for field in schema}, read)
+
+
 def _has_lists(kind: Any) -> bool | None:
     """Whether a column has lists of numbers, or one number per event; None if it has neither."""
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
@@ -60,69 +80,9 @@ def _has_lists(kind: Any) -> bool | None:
 
 def _column(values: Any) -> Column:
     values.validate(full=True)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     if not _has_lists(values.type):
         return Column(values.to_numpy(zero_copy_only=False))  # what is null becomes NaN, which the checks refuse
     counts = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     return Column(values.flatten().to_numpy(zero_copy_only=False), counts.astype(np.intp))
-
-
-@contextmanager
-def text_table(source: OpenFile) -> Iterator[Table]:
-    """Columns with the names of the header, or of the last comment above the numbers, or x1, x2 and so on."""
-    comments, header, first = _first_lines(source)
-    row = first or header
-    if row is None:
-        raise source.error("holds no rows of numbers, expected at least one")
-    separator = max(_SEPARATORS, key=row.strip().count)
-    if separator == " " and "  " in row.strip():
-        raise source.error("has several spaces between two numbers, expected one comma, tab or space")
-    own = _fields(header or "", separator)
-    # as pandas writes columns without names: a header, but no names
-    is_counted = len(own) > 1 and first is not None and own == tuple(map(str, range(len(own))))
-    if any(_NUMBER.fullmatch(field) for field in own):
-        own = ()
-    if own and first is None:
-        raise source.error(f"holds no rows of numbers below the header {header!r}, expected at least one")
-    if source.names and own and source.names != own:
-        raise source.error(f"says that its columns are {', '.join(own)}, expected {', '.join(source.names)}")
-    n = len(_fields(row, separator))
-    above = tuple(comments[-1].lstrip("# ").replace(",", " ").split()) if comments else ()
-    columns = source.column_names(n, own or (above if len(above) == n else ()))
-    if len(set(columns)) < n:
-        raise source.error(f"expected columns with different names, got {', '.join(columns)}")
-
-    def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
-        types = {name: pa.string() if name in source.labels else pa.float64() for name in names}
-        try:
-            with csv.open_csv(
-                # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
-                pa.input_stream(str(source.path), compression="gzip" if source.is_packed else None),
-                csv.ReadOptions(
-                    block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + (bool(own) or is_counted)
-                ),
-                csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-                csv.ConvertOptions(include_columns=list(names), column_types=types, null_values=["", "NA", "null"]),
-            ) as reader:
-                for part in reader:
-                    if sum(part.column(name).null_count for name in names):
-                        raise source.error("has empty fields, expected a number in each")
-                    yield {name: Column(part.column(name).to_numpy(zero_copy_only=False)) for name in names}
-        except pa.ArrowInvalid as error:
-            reason = re.sub(r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error))
-            raise source.error(f"{reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {n} numbers") from None
-
-    yield Table(dict.fromkeys(columns, False), read)
-
-
-def _first_lines(source: OpenFile) -> tuple[list[str], str | None, str | None]:
-    """Comments at the top, the line after them, and the line after that."""
-    with io.TextIOWrapper(cast("Any", source.unpacked()), encoding="utf-8-sig", errors="replace") as text:
-        lines = [line.rstrip("\r\n") for line in islice(text, _MOST_BEFORE_ROWS)]
-    comments = list(takewhile(lambda line: line.startswith("#"), lines))
-    below = lines[len(comments) :]
-    header, first, *_ = *below[:1], *filter(str.strip, below[1:]), None, None
-    return comments, header, first or None
-
-
-def _fields(line: str, separator: str) -> Names:
-    return tuple(field.strip().strip('"') for field in line.strip().split(separator))

@@ -37,7 +37,7 @@ class Message(msgspec.Struct):
     chunk: Chunk | None = None
     columns: dict[str, NDArray[Any]] | None = None
     word: str | None = None
-    error: str | None = None
+    error: bytes | None = None  # it may name a file that is not UTF-8
 
 
 def search_path() -> list[str]:
@@ -68,7 +68,7 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
             while content := stream.read(int.from_bytes(stream.read(SIZE))):
                 message = msgspec.msgpack.decode(content, type=Message, dec_hook=_array)
                 if message.error is not None:
-                    raise EventFileError(message.error)
+                    raise EventFileError(message.error.decode(errors="surrogatepass"))
                 found = (message.chunk, message.columns, message.word)
                 if found == (None, None, None):
                     return
@@ -142,4 +142,4 @@ def main(text: str) -> None:
             _send(Message(), stream)
         except (ValueError, OSError, ImportError) as error:
             with contextlib.suppress(BrokenPipeError):
-                _send(Message(error=str(error)), stream)
+                _send(Message(error=str(error).encode(errors="surrogatepass")), stream)

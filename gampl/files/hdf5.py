@@ -15,7 +15,7 @@ checksums, so that a damaged file is an error and never other events.
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
+from gampl.files import frames
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
 from gampl.files.inside import Inside, opened
@@ -41,6 +42,7 @@ SHARD_COLUMNS = ("seed", "generated", "accepted")
 # 400 kB of six particles. Splitting particles or coordinates into chunks of their own, larger chunks and a higher level
 # of compression gain 2 % of size together: three quarters of the bits are digits that no coding shortens.
 ROWS_PER_CHUNK, LEVEL = 4096, 6
+MOST_NESTED = 16  # groups
 LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 itself ends at 64 kB
 
 
@@ -170,15 +172,31 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
 
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
-    """Columns of anybody's file: the datasets of a group, or those of a single dataset."""
+    """Columns of anybody's file: the datasets of a group, those of a single dataset, or a frame of pandas.
+
+    What is alone in the file or in a group need not be asked for by name.
+    """
+    with suppress(ImportError):
+        import hdf5plugin  # noqa: F401  registers filters that files of others may be compressed with
     with opened(source.path) as file:
-        only = file[next(iter(file))] if len(file) == 1 else None
-        is_one = isinstance(only, Inside) or (only is not None and only.dtype.names is not None)
-        item = file if source.sample is None and not is_one else file[chosen(source.path, source.sample, file)]
+        place = source.sample or ""
+        item = file[chosen(source.path, place, file)] if place else file
+        while isinstance(item, Inside) and len(item) == 1 and place.count("/") < MOST_NESTED:
+            name = next(iter(item))
+            if frames.is_frame(item) or not (isinstance(only := item[name], Inside) or only.dtype.names):
+                break
+            item, place = only, f"{place}/{name}".lstrip("/")
         if not isinstance(item, Inside):
             yield table_of(source, {str(source.sample): item})
-        else:
-            yield table_of(replace(source, sample=None), item.datasets())
+            return
+        if frames.is_frame(item):
+            yield frames.table(source, item)
+            return
+        datasets = item.datasets()
+        others = [f"{place}/{name}".lstrip("/") for name in item if name not in list(datasets)]
+        if not datasets:
+            chosen(source.path, None, others)
+        yield table_of(replace(source, sample=None), datasets)._replace(others=others)
 
 
 def kind(source: OpenFile) -> Iterator[str]:

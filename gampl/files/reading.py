@@ -1,6 +1,5 @@
 """One way to read files of events, whatever their kind: as events of particles, or as named columns."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 
 from gampl.files import elsewhere, public, tables
 from gampl.files.checks import Chunk, check
-from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded
+from gampl.files.packed import ENDINGS
+from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded, library_calls
 from gampl.particles.events import Events
+from gampl.particles.expressions import no_function
 
 Batch = dict[str, NDArray[Any]]
 
@@ -32,9 +33,12 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="arrow:text_table", has_samples=False),
+    "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="text:table", has_samples=False),
     "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
     "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False, may_crash=True),
+    "feather": Kind(
+        (b"ARROW1", b"FEA1"), (".feather", ".arrow"), "arrow:feather_table", has_samples=False, may_crash=True
+    ),
     "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
     "hdf5": Kind(
@@ -114,6 +118,7 @@ def open_file(
     sample: str | None = None,
     layout: Layout | None = None,
     names: Sequence[str] = (),
+    decimal: str | None = None,
 ) -> Iterator[EventFile]:
     """Opens a file, to be read as events of particles or as columns.
 
@@ -127,8 +132,12 @@ def open_file(
             out where there is only one.
         layout: How the file names its particles, for files that do not say it themselves.
         names: Names of the columns, for files that do not say them: text without a header, arrays.
+        decimal: How text writes decimals, ``"."`` or ``","``. Left out: with points, and text that seems to have
+            commas is refused.
     """
     path = Path(path)
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r}")
     if kind is not None and kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     with path.open("rb") as stream:
@@ -139,7 +148,8 @@ def open_file(
             raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
         holds_particles = layout is not None or not KINDS[kind].table
         layout = layout or Layout(absent=kind == "gampl")
-        yield EventFile(path, stream, sample, layout, tuple(names), kind=kind, holds_particles=holds_particles)
+        own = sample, layout, tuple(names)
+        yield EventFile(path, stream, *own, decimal=decimal, kind=kind, holds_particles=holds_particles)
 
 
 def batches(
@@ -202,7 +212,10 @@ def table_columns(source: OpenFile, opener: str, names: Sequence[str]) -> Iterat
     """Columns of a table with one number per event."""
     with _function(opener)(source) as table:
         if missing := [name for name in names if name not in table.columns]:
-            raise source.error(f"has no column {missing[0]!r}; it has {tables.listed(table.columns)}")
+            others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
+            further = others * bool(table.others)
+            problem = f"has no column {missing[0]!r}{no_function(missing[0])}"
+            raise source.error(f"{problem}; it has {tables.listed(table.columns)}{further}")
         for columns in table.read(names):
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
@@ -222,19 +235,21 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
         return next(_apart("hdf5:kind", source))
     if kind is not None:
         return "top_pair" if not has_layout and public.FILE.fullmatch(path.name) else kind
-    if source.is_packed:
-        try:
-            start = zlib.decompressobj(wbits=31).decompress(start, 1024)
-        except zlib.error as error:
-            raise source.error(f"cannot be decompressed, expected a gzip file ({error})") from error
+    if how := source.packing:
+        with library_calls(path, "be decompressed"), source.unpacked() as content:
+            start = content.read(1024)
     if b"<LesHouchesEvents" in start:
         return "lhe"
     if b"HepMC::" in start:
         return "hepmc"
+    ending = path.name.lower()
+    for packed in ENDINGS:  # text may be, under its own ending, too
+        ending = ending.removesuffix(packed)
     for name, known in KINDS.items():
-        packed = "" if known.magic else ".gz"  # text may be, under its own ending, too
-        if path.name.lower().removesuffix(packed).endswith(known.endings):
+        if (path.name.lower() if known.magic else ending).endswith(known.endings):
             return name
+    if how is not None:
+        raise source.error(f"is packed with {how} and neither text, LHE nor HepMC by its ending, expected it unpacked")
     raise source.error(
         f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
     )

@@ -24,7 +24,8 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
-    with uproot.open({source.path: None}, object_cache=None, array_cache=None) as file:
+    # whole, as a name such as file:a.root would pass for an address
+    with uproot.open({source.path.absolute(): None}, object_cache=None, array_cache=None) as file:
         if (extra := source.path.stat().st_size - file.file.fEND) > 0:
             raise source.error(f"goes on for {extra} bytes after its end, expected one file, not several joined")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]

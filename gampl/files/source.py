@@ -1,17 +1,18 @@
 """A file of events, what must be said about it, and the one error that says what is wrong with it."""
 
-import gzip
+import io
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, cast
+from typing import IO, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
+from gampl.files import packed
 from gampl.particles.kinematics import COORDINATES
 
 CARTESIAN = ("E", "px", "py", "pz")
@@ -24,6 +25,7 @@ JET = (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 21)
 # What no sample exceeds, but a few bytes can say: entries for each byte of a file, columns, bytes of an entry.
 MOST_PER_BYTE, MOST_COLUMNS, LARGEST_ROW = 10_000, 10_000, 1 << 24
 BLOCK = 1 << 28  # bytes of arrays that are read at a time
+BUFFER = 1 << 18  # bytes of what is unpacked
 
 Names = tuple[str, ...]
 Part = TypeVar("Part")
@@ -107,6 +109,7 @@ class OpenFile:
     names: Names = ()  # of its columns, if it does not say them
     labels: Collection[str] = ()  # columns that may hold texts
     rows: int = 100_000  # most events to read at a time
+    decimal: str | None = None  # how text writes decimals; None for a point, unless it looks like commas
 
     def error(self, problem: str) -> EventFileError:
         """What to raise if something is wrong with it."""
@@ -118,22 +121,26 @@ class OpenFile:
         return self.stream.read(size)
 
     @property
-    def is_packed(self) -> bool:
-        """Whether it is compressed with gzip."""
-        return self.start(2) == b"\x1f\x8b"
+    def packing(self) -> str | None:
+        """How it is compressed, one of `packed.MAGIC`, or None."""
+        start = self.start(8)
+        return next((how for how, magic in packed.MAGIC.items() if start.startswith(magic)), None)
 
     def unpacked(self) -> IO[bytes]:
         """Its bytes from the start, decompressed if need be; closing them leaves the file open."""
-        is_packed = self.is_packed
+        how = self.packing
         content = open(self.stream.fileno(), "rb", closefd=False)  # noqa: SIM115
         content.seek(0)
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=content)) if is_packed else content
+        if how is None:
+            return content
+        most = max(BLOCK, MOST_PER_BYTE * self.path.stat().st_size)
+        return io.BufferedReader(packed.Unpacked(content, how, most), BUFFER)
 
     def column_names(self, n: int, own: Names = ()) -> Names:
-        """Names of its n columns: those that it was opened with, its own, or x1, x2 and so on."""
+        """Names of its n columns: its own, those that it was opened with, or x1, x2 and so on."""
         if n > MOST_COLUMNS:
             raise self.error(f"has {n} columns, expected at most {MOST_COLUMNS}")
-        names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
+        names = own or self.names or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
             raise self.error(f"has {n} columns, expected {len(names)}: {', '.join(names)}")
         return names

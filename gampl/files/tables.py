@@ -27,6 +27,7 @@ class Table(NamedTuple):
 
     columns: Mapping[str, bool | None]  # whether a column has a list of numbers for each event; None without numbers
     read: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]  # columns of some names, some events at a time
+    others: Sequence[str] = ()  # further samples of the file
 
 
 Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles by their source, further numbers by name

@@ -14,6 +14,7 @@ executes nothing) groups them; what is not listed here is refused, and nothing i
 
 import ast
 import operator
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,13 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+
+
+def no_function(name: str) -> str:
+    """What errors say behind the name of a column that there is not, if it is written like a function's call."""
+    called = re.match(r"\s*(\w+)\s*\(", name)
+    is_unknown = called is not None and called[1] not in FUNCTIONS
+    return f", and {called[1]} is no function, expected one of {', '.join(FUNCTIONS)}" if called and is_unknown else ""
 
 
 class Evaluated(NamedTuple):
@@ -151,7 +159,7 @@ class Expression:
                 known = [*map(str, columns)]
                 more = f" and {len(known) - MOST_LISTED} more" * (len(known) > MOST_LISTED)
                 listed = ", ".join(known[:MOST_LISTED]) or "none, there are no columns"
-                raise error(f"there is no column {quoted(name)}, expected one of {listed}{more}")
+                raise error(f"there is no column {quoted(name)}{no_function(name)}, expected one of {listed}{more}")
             column = np.asarray(columns[name])
             if column.dtype.kind not in "fiub":
                 raise error(f"column {name!r} must hold real numbers, got {column.dtype}")

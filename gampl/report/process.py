@@ -32,12 +32,15 @@ class SampleFiles:
     #: whether to keep each event with a probability proportional to its weight, so that all weigh the same
     unweight: bool = False
     member: str | None = None  #: column that says which member an event is of, where one file holds several
+    decimal: str | None = None  #: how text writes decimals, ``.`` or ``,``; left out, see `gampl.files.open_file`
 
     def __post_init__(self) -> None:
         if not self.files:
             raise ValueError("files: expected at least one")
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {quoted(self.kind)}")
+        if self.decimal not in (None, ".", ","):
+            raise ValueError(f"decimal must be '.' or ',', got {quoted(self.decimal)}")
         check_different("columns", self.columns)
         if self.unweight and self.weight is None:
             raise ValueError("unweight needs the name of the column with the weights: give weight, too")
@@ -199,7 +202,10 @@ def named_files(text: str, folder: Path = Path()) -> list[Path]:
                 "others: use a narrower pattern, or name the files one by one"
             )
     elif not os.path.isfile(folder / text):
-        raise ValueError(f"expected a file, there is no {quoted(str(folder / text))}")
+        path = quoted(str(folder / text))
+        is_folder = os.path.isdir(folder / text)
+        problem = f"{path} is a folder: name its files, or 'FOLDER/*'" if is_folder else f"there is no {path}"
+        raise ValueError(f"expected a file, {problem}")
     return [folder / name for name in names]
 
 

@@ -74,7 +74,9 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
     for path in files.files:
-        with open_file(path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns) as file:
+        with open_file(
+            path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns, decimal=files.decimal
+        ) as file:
             parts: Iterable[Mapping[str, NDArray[Any]]]
             if file.holds_particles:
                 parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))

@@ -174,6 +174,37 @@ def test_a_shared_bias_is_told(tmp_path, capsys):
     assert "they share a bias" in " ".join(capsys.readouterr().out.split())
 
 
+def test_decimal_commas_are_read_when_asked_for(tmp_path, capsys):
+    """In the shell and in a process file; else they are asked about."""
+    rng = np.random.default_rng(12)
+    numbers = {name: rng.normal(size=2000) for name in ("m0", "m1", "m2", "h")}
+    for name, values in numbers.items():
+        write(tmp_path / f"{name}.csv", np.stack([values, values], axis=1), "x;y")
+        text = (tmp_path / f"{name}.csv").read_text()
+        (tmp_path / f"{name}.csv").write_text(text.replace(" ", ";").replace(".", ","))
+        write(tmp_path / f"point_{name}.csv", np.stack([values, values], axis=1), "x y")
+    members = [[tmp_path / f"{kind}m{k}.csv" for k in range(3)] for kind in ("", "point_")]
+    rest = ("--region", "x > 0.5", "--n-train", 1000, "--quiet", "--json", tmp_path / "r.json")
+    results = []
+    for files, how in zip(members, (["--decimal", ","], []), strict=True):
+        assert run("averaging", "--members", *files, *how, *rest) == 0
+        results.append(json.loads((tmp_path / "r.json").read_text())["findings"][0]["result"]["G"])
+    assert results[0] == results[1]
+    capsys.readouterr()
+    assert run("averaging", "--members", *members[0], *rest) == 1
+    assert "m0.csv: has rows such as" in (shown := capsys.readouterr().err)
+    assert "--decimal ," in shown
+    for cure in (", decimal: ','", ""):
+        process = f"n_train: 1000\nmembers: {{files: 'm?.csv'{cure}}}\nregions: x > 0.5\n"
+        (tmp_path / "process.yml").write_text(process)
+        outputs = ("--output", tmp_path / "r.html", "--json", tmp_path / "r.json", "--quiet")
+        assert run("report", tmp_path / "process.yml", *outputs) == (0 if cure else 1)
+    assert json.loads((tmp_path / "r.json").read_text())["findings"][0]["result"]["G"] == results[1]
+    (tmp_path / "process.yml").write_text(process.replace("}", ", decimal: ';'}"))
+    assert run("report", tmp_path / "process.yml") == 1
+    assert "members: decimal must be '.' or ','" in capsys.readouterr().err
+
+
 @pytest.fixture
 def files(tmp_path):
     """Good files, and damaged ones."""
@@ -213,8 +244,9 @@ DIFFERENTIAL = "differential --n-train 1000 --members {f}/m0.csv --holdout {f}/h
 BAD = {
     "averaging --n-train 1000 --members {f}/none.csv {f}/m1.csv --region x>0": "expected a file, there is no",
     "averaging --n-train 1000 --members {f}/none_*.csv --region x>0": "expected files, none fits",
-    "averaging --n-train 1000 --members {f} --region x>0": "expected a file, there is no",
+    "averaging --n-train 1000 --members {f} --region x>0": "is a folder: name its files, or 'FOLDER/*'",
     f"{AVERAGING} --region y>0": "has no column 'y'; it has x",
+    f"{AVERAGING} --region norm(x)>0": "no column 'norm(x)', and norm is no function, expected one of sqrt, exp, log",
     f"{AVERAGING} --region x>": "'x>'",
     f"{AVERAGING} --region x": "'x'",
     f"{AVERAGING} --region __import__('os').system('true')": "__import__",

@@ -331,7 +331,21 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.from_integrals([[0.1], [1.2]], 10), "member 1, region 0: 1.2 is not a probability"),
         (lambda: averaging.from_integrals(np.full((4, 1), 0.3), 10), "copies of one generator"),
         (lambda: averaging.from_integrals([[[0.1]]], 10), r"integrals must have shape \(members, regions\)"),
-        (lambda: averaging.from_counts(COUNTS, 100, 0), "n_train must be a positive number"),
+        *(
+            (
+                lambda n=n: averaging.from_counts(COUNTS, 100, n),
+                "n_train must be a positive whole number of events, got",
+            )
+            for n in (0, -1, 1.5, np.nan, np.inf, 2**64, True, "10", None)
+        ),
+        *(
+            (
+                lambda r=r: averaging.from_samples([[np.zeros(9)]] * 2, r, 10),
+                "regions must be made by gampl.regions, su",
+            )
+            for r in ([0.0, 0.5], [[0.0, 0.5]], (0, 1), np.arange(3), [REGION], "x > 0", None, np.isfinite)
+        ),
+        (lambda: averaging.count_stream([[np.zeros(9)]], [0, 1], 5), "regions must be made by gampl.regions"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=68), "level must lie between 0.5 and 1"),
         (lambda: averaging.from_counts(COUNTS, 100, 10, level=0.4), "level must lie between 0.5 and 1"),
         (lambda: averaging.from_counts(np.stack([COUNTS, COUNTS - 1]), [100, 200], 10), "must not decrease"),

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pyhepmc
 import pylhe
 import uproot
+from pyarrow import feather
 
 from gampl.files import JET, EventFileError, Layout, hdf5, read
 from gampl.particles.events import Events
@@ -118,6 +119,11 @@ def write_parquet_lists(path: Path, events: Events) -> None:
     pq.write_table(pa.table(columns), path, row_group_size=PIECE, write_page_checksum=True)
 
 
+def write_feather(path: Path, events: Events) -> None:
+    columns = {name: pa.array(ak.to_list(array)) for name, array in list_columns(events).items()}
+    feather.write_feather(pa.table(columns), str(path), chunksize=PIECE)
+
+
 def write_csv(path: Path, events: Events) -> None:
     columns = flat_columns(events)
     np.savetxt(path, np.stack(list(columns.values()), axis=-1), delimiter=",", header=",".join(columns), comments="")
@@ -219,6 +225,7 @@ KINDS = {
     "npz": Kind("users.npz", write_npz, z_jets, 1e-6, {"layout": Layout(coordinates="E,px,py,pz")}),
     "parquet": Kind("users.parquet", write_parquet, z_jets, 1e-6),
     "parquet_lists": Kind("lists.parquet", write_parquet_lists, z_jets, 1e-12, {"layout": LISTS}),
+    "feather": Kind("users.feather", write_feather, z_jets, 1e-12, {"layout": LISTS}),
     "csv": Kind("users.csv", write_csv, z_jets, 1e-12),
     "csv_gz": Kind("users.csv.gz", write_csv, z_jets, 1e-12),
     "root": Kind("users.root", write_root, z_jets, 1e-12, {"layout": LISTS}),

@@ -8,7 +8,7 @@ from gampl.files import EventFileError
 
 N = 30
 # a process is started for each of these: fewer examples
-APART = {"public", "public_npy", "hepmc", "parquet", "parquet_lists"}
+APART = {"public", "public_npy", "hepmc", "parquet", "parquet_lists", "feather"}
 
 
 damage = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4)

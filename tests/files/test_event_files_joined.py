@@ -9,7 +9,8 @@ from event_samples import KINDS, read_or_error, z_jets
 from gampl import files
 from gampl.files import EventFileError, Layout, reading
 
-JOINED = ["ours", "public", "public_npy", "npy", "npz", "parquet", "root", "rntuple", "lhe", "lhe_gz", "hepmc", "csv"]
+JOINED = ["ours", "public", "public_npy", "npy", "npz", "parquet", "feather", "root", "rntuple"]
+JOINED += ["lhe", "lhe_gz", "hepmc", "csv"]
 
 
 @pytest.mark.parametrize("name", JOINED)

@@ -10,7 +10,7 @@ from expression_texts import COLUMNS, conditions, numbers
 from hypothesis import example, given, settings
 
 from gampl.particles import expressions, grammar
-from gampl.particles.expressions import FUNCTIONS, expression
+from gampl.particles.expressions import FUNCTIONS, expression, no_function
 from gampl.particles.grammar import ExpressionError
 
 ORACLE = {
@@ -231,3 +231,12 @@ def test_each_column_is_fetched_once():
 def test_columns_that_do_not_fit(columns, message):
     with pytest.raises(ExpressionError, match=message):
         expression("m < x")(columns)
+
+
+def test_a_function_that_there_is_not_is_named():
+    with pytest.raises(
+        ExpressionError, match=r"no column 'norm\(x\)', and norm is no function, expected one of sqrt, "
+    ):
+        expression("norm(x) < 1")({"x": [1.0]})
+    expression("norm(x) < 1")({"norm(x)": [1.0]})  # unless a column is called so
+    assert no_function("x") == no_function("sqrt(x)") == ""
