@@ -52,9 +52,10 @@ def is_generator(member: Any) -> bool:
 def draw(generator: Any, n: int) -> Floats:
     """Draw events, (n, dim) or (n,).
 
-    Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
-    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one
-    column per event, ``rvs(n)`` of SciPy's distributions. A ValueError if it does not return n events.
+    Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too, and
+    events in their order, which are shuffled, ``sample((n,))`` of the distributions of PyTorch and zuko,
+    ``resample(n)`` of SciPy's ``gaussian_kde`` with one column per event, ``rvs(n)`` of SciPy's distributions. A
+    ValueError if it does not return n events.
     """
     if hasattr(generator, "sample"):
         events = generator.sample((n,) if hasattr(generator, "batch_shape") else n)
@@ -66,7 +67,7 @@ def draw(generator: Any, n: int) -> Floats:
     drawn = as_events(events[0] if isinstance(events, tuple) else events, f"events of {name}")
     if len(drawn) != n:
         raise ValueError(f"{name} returned {len(drawn)} events, expected {n}")
-    return drawn
+    return np.random.default_rng(n).permutation(drawn) if isinstance(events, tuple) else drawn
 
 
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:

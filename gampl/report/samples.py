@@ -15,7 +15,7 @@ from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
 from gampl.report.process import Process, SampleFiles
 
-Values = Mapping[Expression, Evaluated]
+Values = Mapping[Expression, Evaluated]  # of each expression values and which are lost, both (n,)
 Progress = Callable[[str, int], None]
 ROWS = 100_000
 MOST_MEMBERS = 1_000
@@ -106,6 +106,11 @@ def _of_particles(process: Process, path: Path, events: Events, names: Iterable[
     return numbers
 
 
+def rows_of(values: Values, rows: slice) -> dict[Expression, Evaluated]:
+    """Values of some of the events."""
+    return {e: Evaluated(numbers[rows], lost[rows]) for e, (numbers, lost) in values.items()}
+
+
 class Numbers:
     """Expressions that are computed batch by batch, each once: observables of the process first, in their order.
 
@@ -174,10 +179,9 @@ class TrueSample:
                 raise ValueError(f"{name}: {problem}")
         return cls(values, raw)
 
-    def first(self, n: int) -> "TrueSample":
-        """The first n events, or all if there are fewer."""
-        values = {e: Evaluated(values[:n], lost[:n]) for e, (values, lost) in self.values.items()}
-        return TrueSample(values, {name: column[:n] for name, column in self.raw.items()})
+    def part(self, rows: slice) -> "TrueSample":
+        """Some of the events."""
+        return TrueSample(rows_of(self.values, rows), {name: column[rows] for name, column in self.raw.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,15 +190,16 @@ class Truth:
 
     train: TrueSample | None
     holdout: TrueSample | None
+    unused: TrueSample | None = None  #: events of the training sample beyond those that a generator is trained on here
 
     @classmethod
     def of(cls, process: Process, expressions: Iterable[Expression], progress: Progress | None = None) -> "Truth":
         """Read both samples, as far as the process has them, see `TrueSample.read`."""
         numbers = Numbers(process, expressions)
-        train = TrueSample.read(process, "train", numbers, progress)
-        if process.members is None and train is not None:  # trained here, on the first events
-            train = train.first(process.n_train)
-        return cls(train, TrueSample.read(process, "holdout", numbers, progress))
+        train, unused = TrueSample.read(process, "train", numbers, progress), None
+        if process.members is None and train is not None and len(train) > process.n_train:  # trained here
+            train, unused = train.part(slice(process.n_train)), train.part(slice(process.n_train, None))
+        return cls(train, TrueSample.read(process, "holdout", numbers, progress), unused)
 
     @property
     def reference(self) -> TrueSample | None:

@@ -11,15 +11,17 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts, weak_spots
+from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
+from gampl.report.weak_spots import weak_spots
 from gampl.result import Amplification
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test
 BINS = 40
+PARTS = 8  # of the true events by each number, for the test of order
 TAIL = 0.002  # share of the events that may lie outside of the bins on either side
 
 
@@ -93,12 +95,10 @@ class Study:
 
     def doubts(self, finding: Finding) -> tuple[str, ...]:
         """The warnings because of which an estimate does not hold."""
+        about = (finding.method, finding.where, finding.summary)
         doubts = [warning for warning in self.warnings if isinstance(warning, Doubt) and finding.result is not None]
-        about = (finding.method, finding.where)
         return tuple(
-            doubt
-            for doubt in doubts
-            if all(own in ("", its) for own, its in zip((doubt.method, doubt.region), about, strict=True))
+            doubt for doubt in doubts if all(own in ("", its) for own, its in zip(doubt.about, about, strict=True))
         )
 
 
@@ -142,7 +142,8 @@ def analyse_streams(
         if process.classifier:
             tests.append(_learn(process, reference, numbers, streams))
         bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
-    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
+    divisions = {e: _edges_of_equal_parts(reference.values[e].values) for e in bins} if reference else {}
+    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins, divisions)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
@@ -260,6 +261,12 @@ def _edges_of(values: Floats) -> Floats:
     if high - low < BINS and (finite == np.round(finite)).all():
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _edges_of_equal_parts(values: Floats) -> Floats:
+    """Inner edges of bins that hold about as many of some values each, (bins - 1,)."""
+    finite = values[np.isfinite(values)]
+    return np.unique(np.quantile(finite, np.arange(1, PARTS) / PARTS)) if finite.size else finite
 
 
 def _histogram(job: Job, reference: TrueSample, members: Sequence[Member], e: Expression) -> Histogram:

@@ -91,6 +91,20 @@ def test_generators_of_any_library(generator, shape):
         next(batches(generator))
 
 
+def test_what_a_mixture_returns_in_the_order_of_its_components_is_shuffled():
+    """All events of the first component come first: 500 +- 16 of the first 1000 are expected, of 10 000."""
+
+    class Mixture:
+        def sample(self, n):
+            labels = np.repeat([0, 1], [n // 2, n - n // 2])
+            return labels[:, None].astype(float), labels
+
+    events = draw(Mixture(), 10_000)
+    assert abs(events[:1000].sum() - 500) < 4 * 16
+    assert events.sum() == 5000
+    np.testing.assert_array_equal(events, draw(Mixture(), 10_000))
+
+
 def test_a_frame_is_no_generator():
     frame = pd.DataFrame(EVENTS)
     assert hasattr(frame, "sample")
