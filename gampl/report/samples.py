@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gampl.basics import Floats
 from gampl.files import EventFileError, open_file
+from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -18,6 +19,7 @@ from gampl.report.process import Process, SampleFiles
 Values = Mapping[Expression, Evaluated]  # of each expression values and which are lost, both (n,)
 Progress = Callable[[str, int], None]
 ROWS = 100_000
+SAME = 1e-6  # of a weight, within which single precision may have rounded one and the same
 MOST_MEMBERS = 1_000
 
 
@@ -66,8 +68,10 @@ def _text(label: Any) -> str:
 def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
     """Columns of these names of all files, one after the other, or observables of particles where they hold these.
 
-    An `EventFileError` if a file is not what it should be, or has no column or observable of a name.
+    An `EventFileError` if a file is not what it should be, has no column or observable of a name, or carries weights
+    that differ, and nothing says whether to use them.
     """
+    weight: float | None = None  # of all events, where none is asked for
     labels = () if files.member is None else (files.member,)
     further = labels if files.weight is None else (files.weight, *labels)
     layout = process.layout
@@ -79,13 +83,35 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
             if file.holds_particles:
                 parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))
             else:
-                parts = file.columns((*names, *further), labels)
+                parts = file.columns((*names, *further), labels, optional=() if WEIGHT in names else (WEIGHT,))
             for numbers in parts:
+                if files.weight is None and not files.ignore_weights and WEIGHT in numbers and WEIGHT not in names:
+                    weight = _only(numbers[WEIGHT], weight, path, is_true=files in (process.train, process.holdout))
                 weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
                 if weights is not None and not np.isfinite(weights).all():
                     raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
                 members = None if files.member is None else numbers[files.member]
                 yield Batch({name: numbers[name] for name in names}, weights, members)
+
+
+def _only(weights: NDArray[Any], known: float | None, path: Path, *, is_true: bool) -> float | None:
+    """The weight that all events of a batch, and those before, have; an `EventFileError` if there are several."""
+    if not len(weights):
+        return known
+    only = float(weights[0]) if known is None else known
+    if (np.abs(weights - only) <= SAME * abs(only)).all():
+        return only
+    n = np.unique(np.append(weights, only)).size
+    negative = np.count_nonzero(weights < 0)
+    use = "weight: weight (in a shell --weight weight) uses them"
+    if is_true:
+        use = "weight: weight with unweight: true (in a shell --unweight weight) makes events of equal weight of them"
+        use += ", which is not possible with negative ones" * bool(negative)
+    option = "--unweight" if is_true else "--weight"
+    raise EventFileError(
+        f"{path}: events have different weights ({n} different ones in {len(weights)} events, {negative} negative), "
+        f"expected a choice: {use}; ignore_weights: true (in a shell {option} none) leaves them out"
+    )
 
 
 def _of_particles(process: Process, path: Path, events: Events, names: Iterable[str]) -> dict[str, Floats]:
