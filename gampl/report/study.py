@@ -15,7 +15,7 @@ from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, c
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.report.weak_spots import weak_spots
-from gampl.result import Amplification
+from gampl.result import Amplification, State
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
@@ -152,7 +152,7 @@ def analyse_streams(
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=tuple(weak_spots(job, members)),
+        warnings=(*weak_spots(job, members), *_weaker(findings, [test.name for test in job.tests if test.skipped])),
         histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
@@ -252,6 +252,34 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
         problem = str(error)
     region, summary = where.region if where else None, test.name if test else ""
     return Finding(region=region, summary=summary, share=share, result=result, problem=problem)
+
+
+def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:
+    """Which summaries of all events show less of a difference than the one that counts, and classifiers with none."""
+    found = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
+    told = [(result.n_equiv, summary, result) for summary, result in found if result.state is State.VALUE]
+    least, summary, strongest = min(told, key=lambda one: one[0], default=(np.inf, "", None))
+    others = {name: result for name, result in found if result.n_equiv_interval.low > least}
+    if strongest is not None and (names := [name for name in others if name not in classifiers]):
+        yield (
+            f"{', '.join(names)}: what is found is about {'these numbers' if len(names) > 1 else 'this number'} alone; "
+            f"{summary} tells more of the generated events from true ones, and G{strongest.words} counts for the "
+            "events as a whole"
+        )
+    for name, result in found:
+        if name in classifiers and name in others and strongest is not None:
+            yield Doubt(
+                f"{name}: G{result.words} is the weaker statement, as it tells fewer of the generated events from true "
+                f"ones than {summary} does: G{strongest.words}, which counts, since no sample is worth more than the "
+                "number says that shows the largest difference",
+                "differential",
+                summary=name,
+            )
+        elif name in classifiers and result.state is not State.VALUE:
+            yield (
+                f"{name}: that it hardly tells generated events from true ones is weak evidence: it may have learned "
+                "too little from these true events, and another number may show more"
+            )
 
 
 def _edges_of(values: Floats) -> Floats:
