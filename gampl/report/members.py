@@ -95,9 +95,13 @@ class Job:
         sizes = [len(region) + 1 for region in self.regions]
         return Order(sizes + [edges.size + 1 for edges in self.divisions.values()], first)
 
-    def cells(self, values: Values) -> list[NDArray[np.intp]]:
+    def placed(self, values: Values) -> dict[Placement, Placed]:
+        """Where the events of a batch lie, in each region."""
+        return {region: region.place(values) for region in self.regions}
+
+    def cells(self, values: Values, placed: Mapping[Placement, Placed]) -> list[NDArray[np.intp]]:
         """Where the events of a batch lie: in which part of a region, or outside, which comes last; in which bin."""
-        in_regions = [region.place(values).region % (len(region) + 1) for region in self.regions]
+        in_regions = [where.region % (len(region) + 1) for region, where in placed.items()]
         return in_regions + [np.searchsorted(x, values[e].values, side="right") for e, x in self.divisions.items()]
 
     def label(self, cell: int) -> str:
@@ -150,15 +154,16 @@ class Member:
     def update(self, batch: Batch) -> None:
         """Add the events of a batch; of those that are not to be used only their order counts."""
         values = self.job.numbers(batch.columns)
-        self.order.update(self.job.cells(values), batch.weights)
+        placed = self.job.placed(values)
+        self.order.update(self.job.cells(values, placed), batch.weights)
         if (most := self.job.process.n_gen) is not None:
             used = slice(most - self.n_gen)
             batch = batch.rows(used)
             values = rows_of(values, used)
+            placed = {region: Placed(where.region[used], where.lost[used]) for region, where in placed.items()}
         if not len(batch):
             return
         self.kept.update(batch.columns)
-        placed = {region: region.place(values) for region in self.job.regions}
         for region, tally in self.tallies.items():
             tally.update(placed[region], batch.weights)
         for test, distances in self.distances.items():

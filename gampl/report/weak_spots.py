@@ -81,7 +81,7 @@ def _order(job: Job, members: Sequence[Member]) -> Iterator[str]:
     if train is not None and unused is not None:
         order = job.order(len(train))
         for sample in (train, unused):
-            order.update(job.cells(sample.values))
+            order.update(job.cells(sample.values, job.placed(sample.values)))
         if (found := disorder({"the training sample": order}, job.label)) is not None:
             yield Doubt(
                 f"{_seen(found)}: the generator was trained on the first {len(train)}, which are not a random part of "
