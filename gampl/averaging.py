@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats, Interval, require, training_events
 from gampl.regions import Placed, Regions
-from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, Worth, part_notes, weight_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
 from gampl.spread import Spread, averaging_curve, n_equiv
 
@@ -48,8 +48,8 @@ def from_samples(
             `gampl.samples`.
         regions: Which events are in, see `gampl.regions`.
         n_train: Training events.
-        n_gen: Events to use of each member; by default all of them. Generators need it. Several increasing numbers,
-            shape (steps,), also say where the curve of Fig. 1 is traced; by default at 100, 200, 500, 1000 and so on.
+        n_gen: Events to use of each member, its first; by default all of them. Generators need it. Several numbers,
+            increasing, (steps,), also say where the curve of Fig. 1 is traced; by default at 100, 200, 500, 1000 ...
         weights: Makes the weight of each event of a batch, (n, dim) -> (n,); or for each member an array of its
             weights, if its events are an array, too. By default all events weigh the same.
         level: Confidence level of the interval.
@@ -277,6 +277,7 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
 
 def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
+    yield from part_notes(tallies)
     if n_lost := sum(tally.n_lost for tally in tallies):
         yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
     weighted = [tally for tally in tallies if tally.is_weighted]

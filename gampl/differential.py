@@ -27,7 +27,7 @@ from gampl.kolmogorov import (
     worth,
 )
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, Note, NoteCode, State, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, part_notes, weight_notes
 from gampl.samples import Weights, accumulate, as_events, gather, mean_size
 
 TIES_MATTER = 0.95  # ratio of the mean of K with ties and without, below which a result says so
@@ -108,6 +108,7 @@ def from_tallies(
 
 def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
+    yield from part_notes(tallies)
     if n_lost := sum(tally.n_lost for tally in tallies):
         yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)

@@ -1,6 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth, with warnings and words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +9,7 @@ import numpy as np
 
 from gampl.basics import Interval, plain
 from gampl.kolmogorov import MEAN, DifferentialCurve
+from gampl.samples import Accumulator
 from gampl.spread import AveragingCurve
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class NoteCode(Enum):
     )
     SPARSE_REGIONS = "fewer than 10 {events} in {regions} of the regions: raise n_gen or merge them"
     LOST_EVENTS = "{n_lost} events with a non-finite {number} were {taken_as}"
+    UNLIKE_PART = (
+        "do not rely on this: the first {n_gen} events of {members} of the members, which are used, are unlike their "
+        "others, as in a sorted sample: use all, or shuffle them"
+    )
     WEIGHTED = "weighted events: {n_gen} of a member fluctuate as {n_effective:.0f} of equal weight, which n_gen counts"
     LONG_TAIL = (
         "weights with a long tail: few events carry most of the weight, and one more heavy one would change the result"
@@ -67,6 +72,12 @@ class Note(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def part_notes(members: Sequence[Accumulator]) -> Iterator[Note]:
+    """What to know of members of which only the first events were used."""
+    if unlike := [member.n_gen for member in members if member.is_of_unlike_part]:
+        yield NoteCode.UNLIKE_PART(n_gen=unlike[0], members=len(unlike))
 
 
 def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:

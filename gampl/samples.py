@@ -14,6 +14,8 @@ Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
 
 BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
+UNLIKE = 1e-5  # probability of events less like the others, below which the first ones are not a random part of them
+COMPARED = 10_000  # of either, about
 LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
 
 
@@ -52,9 +54,10 @@ def is_generator(member: Any) -> bool:
 def draw(generator: Any, n: int) -> Floats:
     """Draw events, (n, dim) or (n,).
 
-    Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too,
-    ``sample((n,))`` of the distributions of PyTorch and zuko, ``resample(n)`` of SciPy's ``gaussian_kde`` with one
-    column per event, ``rvs(n)`` of SciPy's distributions. A ValueError if it does not return n events.
+    Knows how the methods of common libraries are called: ``sample(n)``, scikit-learn's that returns classes, too, and
+    events in their order, which are shuffled, ``sample((n,))`` of the distributions of PyTorch and zuko,
+    ``resample(n)`` of SciPy's ``gaussian_kde`` with one column per event, ``rvs(n)`` of SciPy's distributions. A
+    ValueError if it does not return n events.
     """
     if hasattr(generator, "sample"):
         events = generator.sample((n,) if hasattr(generator, "batch_shape") else n)
@@ -66,7 +69,7 @@ def draw(generator: Any, n: int) -> Floats:
     drawn = as_events(events[0] if isinstance(events, tuple) else events, f"events of {name}")
     if len(drawn) != n:
         raise ValueError(f"{name} returned {len(drawn)} events, expected {n}")
-    return drawn
+    return np.random.default_rng(n).permutation(drawn) if isinstance(events, tuple) else drawn
 
 
 def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iterator[Floats]:
@@ -190,6 +193,7 @@ class Accumulator:
         self.prefixes: list[Any] = []  #: what is known at the steps so far
         self.n_gen = self.n_lost = 0  #: events so far, and those of them whose numbers are not finite
         self.is_weighted = False  #: whether the events have weights
+        self.is_of_unlike_part = False  #: whether they are the first ones of a sample, and unlike its others
         self._steps = iter(one_two_five if steps is None else steps)
         self._next = next(self._steps, np.inf)
         self._weight = self._weight_lost = 0.0  # sums of |w|
@@ -252,13 +256,32 @@ def accumulate(
     """
     sizes = None if n_gen is None else prefix_sizes(n_gen)
     steps = sizes if np.ndim(n_gen) else None  # type: ignore[arg-type]  # None has no dimension
-    for member, stream in enumerate(weighted_streams(members, weights, None if sizes is None else int(sizes[-1]))):
+    most = None if sizes is None else int(sizes[-1])
+    for member, stream in enumerate(weighted_streams(members, weights, most)):
         accumulator = start(steps)
+        if most is not None and hasattr(members, "__getitem__"):
+            accumulator.is_of_unlike_part = _begins_unlike(members[member], most)
         for events, of_batch in stream:
             accumulator.update(prepare(events), of_batch)
             if progress is not None:
                 progress(member, accumulator.n_gen)
         yield accumulator
+
+
+def _begins_unlike(member: Any, n_gen: int) -> bool:
+    """Whether some number of the first events of an array is distributed unlike that of the others (Smirnov's test)."""
+    n = len(member) if hasattr(member, "__array__") or hasattr(member, "detach") else 0
+    if n <= n_gen:
+        return False
+    rows = getattr(member, "iloc", member)
+    first, others = (
+        as_events(rows[part]).reshape(-(-(part.stop - part.start) // part.step), -1)
+        for part in (slice(a, b, -(-(b - a) // COMPARED)) for a, b in ((0, n_gen), (n_gen, n)))
+    )
+    least = min(
+        (stats.ks_2samp(x, y, method="asymp").pvalue for x, y in zip(first.T, others.T, strict=True)), default=1
+    )
+    return bool(least * first.shape[1] < UNLIKE)
 
 
 def gather(accumulators: Iterable[A], what: str, max_lost: float) -> tuple[list[A], list[tuple[Any, ...]]]:

@@ -39,6 +39,7 @@ REPORT = """example:
 The process file says what the options of the other commands say, and can have the generator trained, too: see the
 book's page Your own samples.
 The status is 1 if an estimate could not be made; all others are printed and written all the same."""
+NO_WEIGHTS = "none"  # in place of the name of a column
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -165,8 +166,10 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     )
     add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
     add("--decimal", choices=(".", ","), help="how text writes decimals (default: with points)")
-    add("--weight", metavar="NAME", help="column with the weights of generated events")
-    add("--unweight", metavar="NAME", help="column with the weights of true events; makes them events of equal weight")
+    leave_out = f"; {NO_WEIGHTS} leaves out those that the files carry"
+    add("--weight", metavar="NAME", help=f"column with the weights of generated events{leave_out}")
+    how = f"column with the weights of true events; makes them events of equal weight{leave_out}"
+    add("--unweight", metavar="NAME", help=how)
     how = "a number of each event, such as a column in another unit: m_tt = mtt / 1000; may be repeated"
     add("--define", metavar="NAME=EXPRESSION", help=how, **REPEATED)
     add("--particles", help="the files hold momenta of these: b1,q1,q2", **NAMES)
@@ -245,9 +248,10 @@ def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
         paths = [path for text, _, _ in parts for path in named_files(text)]
     except ValueError as error:
         raise ValueError(f"--{name}: {error}") from None
-    how: dict[str, Any] = {"weight": options.unweight, "unweight": options.unweight is not None}
-    if name == "members":
-        how = {"weight": options.weight, "member": options.member_column}
+    is_true = name != "members"
+    weight = options.unweight if is_true else options.weight
+    how: dict[str, Any] = {"ignore_weights": True} if weight == NO_WEIGHTS else {"weight": weight}
+    how |= {"unweight": how.get("weight") is not None} if is_true else {"member": options.member_column}
     return SampleFiles(tuple(paths), samples.pop(), options.kind, options.columns, decimal=options.decimal, **how)
 
 

@@ -73,18 +73,21 @@ class EventFile(OpenFile):
         events = regrouped(replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED))._checked(), batch)
         return public.verified(self.path, checksums, events) if kind.has_checksum else events
 
-    def columns(self, names: Sequence[str], labels: Sequence[str] = ()) -> Iterator[Batch]:
+    def columns(
+        self, names: Sequence[str], labels: Sequence[str] = (), *, optional: Sequence[str] = ()
+    ) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
 
         Of files of particles these are the further numbers of the events, such as weights. Entries of `labels` are only
-        told apart, such as the member of each event: they may be texts, and come as they are. An EventFileError if the
-        file is damaged, has no rows or lacks a column; says which, and what there is.
+        told apart, such as the member of each event: they may be texts, and come as they are. Columns that are
+        `optional` are left out of tables that do not have them. An EventFileError if the file is damaged, has no rows
+        or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
         wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
         if kind.table:
             run = _apart if kind.may_crash else _here
-            parts = run("reading:table_columns", source, kind.table, wanted)
+            parts = run("reading:table_columns", source, kind.table, wanted, list(optional))
         else:
             parts = source._event_columns(wanted)
         return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
@@ -208,9 +211,10 @@ def table_chunks(source: OpenFile, opener: str) -> Iterator[Chunk]:
         yield from tables.chunks(source, table)
 
 
-def table_columns(source: OpenFile, opener: str, names: Sequence[str]) -> Iterator[Batch]:
+def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional: Sequence[str]) -> Iterator[Batch]:
     """Columns of a table with one number per event."""
     with _function(opener)(source) as table:
+        names = list(dict.fromkeys([*names, *(name for name in optional if table.columns.get(name) is False)]))
         if missing := [name for name in names if name not in table.columns]:
             others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
             further = others * bool(table.others)

@@ -100,9 +100,19 @@ def analyse_generated(
             raise ValueError(f"{unknown[0]!r} is not among the columns that the generator makes: {made}")
         columns = {name: generator.columns.index(name) for name in names}
         for member in range(len(ensemble)):
-            events = ensemble.stream(member, generator.n_gen, process.seed)
+            events = _until(process.n_gen, ensemble.stream(member, generator.n_gen, process.seed))
             yield f"member {member}", (Batch({name: rows[:, k] for name, k in columns.items()}) for rows in events)
 
     study = analyse_streams(process, streams, progress, learned=generator.columns)
     excluded = [f"one trained member is left out: {why}" for why in ensemble.excluded.values()]
     return replace(study, warnings=(*excluded, *study.warnings))
+
+
+def _until(n: int | None, batches: Iterable[Floats]) -> Iterator[Floats]:
+    """Batches up to so many events, all of them with None: no more are generated."""
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        if n is not None and done >= n:
+            return

@@ -51,6 +51,7 @@ def _files(files: SampleFiles | None, names: Iterable[str] = ()) -> str:
         names = [str(path) for path in files.files]
         options = {"weights": files.weight, "member column": files.member, "sample": files.sample}
         how = [f"{name} {value}" for name, value in options.items() if value] + ["unweighted"] * files.unweight
+        how += ["weights left out"] * files.ignore_weights
     if len(names) > FILES_SHOWN:
         names = [*names[: FILES_SHOWN - 2], f"… {names[-1]} ({len(names)} in all)"]
     return ", ".join(names) + (f" ({', '.join(how)})" if how else "")

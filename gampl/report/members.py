@@ -1,11 +1,11 @@
-"""What is kept of each member while its events pass by, and the weak spots of the samples that it shows."""
+"""What is kept of each member while its events pass by."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
 
 from gampl.averaging import Tally
 from gampl.basics import Floats
@@ -13,27 +13,23 @@ from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
-from gampl.report.outsiders import outsiders
-from gampl.report.process import Process, Region, true_by_name
-from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
-
-FEW = 10  # events of which a Poisson fluctuation is a third
-FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
+from gampl.report.order import Order
+from gampl.report.process import Process, Region
+from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of
 
 # makes, for names of columns, the name and the batches of each member
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
 
 
 class Doubt(str):
-    """A warning because of which estimates do not hold: all of them, or those of a method, in a region."""
+    """A warning because of which estimates do not hold: all of them, or those of a method, a region or a summary."""
 
-    method: str
-    region: str
+    about: tuple[str, str, str]  #: method, region, summary; empty for all
 
-    def __new__(cls, text: str, method: str = "", region: str = "") -> "Doubt":
-        """A doubt about all estimates, or those of a method, or in a region."""
+    def __new__(cls, text: str, method: str = "", region: str = "", summary: str = "") -> "Doubt":
+        """A doubt about all estimates, or those of a method, a region or a summary."""
         made = super().__new__(cls, text)
-        made.method, made.region = method, region
+        made.about = (method, region, summary)
         return made
 
 
@@ -92,6 +88,32 @@ class Job:
     regions: Sequence[Placement]  #: where events are counted
     tests: Sequence[Test]  #: what they are tested on
     histograms: Mapping[Expression, Floats]  #: bins by expression
+    divisions: Mapping[Expression, Floats]  #: coarser ones, of about as many true events each
+
+    def order(self, first: int | None) -> Order:
+        """To be filled with `cells` of a sample, of which only the first events may be used."""
+        sizes = [len(region) + 1 for region in self.regions]
+        return Order(sizes + [edges.size + 1 for edges in self.divisions.values()], first)
+
+    def placed(self, values: Values) -> dict[Placement, Placed]:
+        """Where the events of a batch lie, in each region."""
+        return {region: region.place(values) for region in self.regions}
+
+    def cells(self, values: Values, placed: Mapping[Placement, Placed]) -> list[NDArray[np.intp]]:
+        """Where the events of a batch lie: in which part of a region, or outside, which comes last; in which bin."""
+        in_regions = [where.region % (len(region) + 1) for region, where in placed.items()]
+        return in_regions + [np.searchsorted(x, values[e].values, side="right") for e, x in self.divisions.items()]
+
+    def label(self, cell: int) -> str:
+        """What `cells` number in words, all of one division before those of the next."""
+        texts: list[str] = []
+        for placement in self.regions:
+            name, n = placement.region.name, len(placement)
+            texts += [*([name] if n == 1 else (f"part {k + 1} of {name}" for k in range(n))), f"outside of {name}"]
+        for e, x in self.divisions.items():
+            ends = ["", *(f"{end:.3g}" for end in x), ""]
+            texts += [f"{a}{' <= ' * bool(a)}{e.text}{' < ' * bool(b)}{b}" for a, b in pairwise(ends)]
+        return texts[cell]
 
     def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
         """All members, after their events have passed; a ValueError if one has fewer events than are to be used."""
@@ -104,8 +126,6 @@ class Job:
                     members[label].update(part)
                     if progress is not None:
                         progress(label, members[label].n_gen)
-                if batch.members is None and n_gen is not None and members[name].n_gen >= n_gen:
-                    break
             if name in members:  # its events came from one file, further ones would need memory
                 for distances in members[name].distances.values():
                     distances.close()
@@ -125,18 +145,25 @@ class Member:
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self.kept = suspects.Kept()
+        self.order = job.order(job.process.n_gen)
 
     def shares(self, region: Placement) -> Floats:
         """Share of the events in a region or its parts, (regions,); a ValueError if there are too few, see `Tally`."""
         return self.tallies[region].shares.integrals
 
     def update(self, batch: Batch) -> None:
-        """Add the events of a batch."""
-        if (most := self.job.process.n_gen) is not None:
-            batch = batch.rows(slice(most - self.n_gen))
-        self.kept.update(batch.columns)
+        """Add the events of a batch; of those that are not to be used only their order counts."""
         values = self.job.numbers(batch.columns)
-        placed = {region: region.place(values) for region in self.job.regions}
+        placed = self.job.placed(values)
+        self.order.update(self.job.cells(values, placed), batch.weights)
+        if (most := self.job.process.n_gen) is not None:
+            used = slice(most - self.n_gen)
+            batch = batch.rows(used)
+            values = rows_of(values, used)
+            placed = {region: Placed(where.region[used], where.lost[used]) for region, where in placed.items()}
+        if not len(batch):
+            return
+        self.kept.update(batch.columns)
         for region, tally in self.tallies.items():
             tally.update(placed[region], batch.weights)
         for test, distances in self.distances.items():
@@ -159,127 +186,3 @@ def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floa
     finite = np.isfinite(values)
     kept = None if weights is None else weights[finite]
     return np.asarray(np.histogram(values[finite], edges, weights=kept)[0], dtype=np.float64)
-
-
-def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """What a user should know before believing an estimate, for members whose events have passed."""
-    process, train, n_train = job.process, job.truth.train, job.process.n_train
-    if process.averaging and job.regions and 1 < len(members) < 5:
-        yield (
-            f"{len(members)} members: the averaging estimate rests on how they scatter, known poorly from so few, and "
-            "whether they scatter normally cannot be seen"
-        )
-    if train is not None and len(train) != n_train:
-        yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
-    yield from _repeats(job, members)
-    if job.tests and job.truth.reference_is == "training":
-        yield Doubt(
-            "the differential estimates compare with the events that the generator was trained on, which makes even a "
-            "poor one look good: keep a holdout",
-            "differential",
-        )
-    yield from _regions(job, members)
-    if process.averaging:
-        yield from _overlaps(job, members)
-        yield from _pulls(job, members)
-
-
-def _repeats(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Events that are in two samples, or come again and again, and members that do not belong to the others."""
-    kept = {member.name: member.kept for member in members}
-    if (train := job.truth.train) is not None:
-        holdout = job.truth.holdout
-        true = suspects.rows_of(train.raw)
-        others = None if holdout is None else suspects.rows_of(holdout.raw)
-        if others is not None and (share := suspects.repeated(true, others)):
-            yield Doubt(
-                f"{100 * share:.3g} % of the holdout's events are also in the training sample: a "
-                "reference that was used in the training makes G too large",
-                "differential",
-            )
-        if tuple(train.raw) == job.numbers.needed:
-            yield from map(Doubt, suspects.memories(true, others, kept))
-    if same := suspects.copies(kept):
-        groups = [" and ".join(group) if len(group) == 2 else suspects.listed(group) for group in same]
-        text = (
-            f"members are copies of each other: {suspects.listed(groups)}; independent members scatter, copies do not"
-        )
-        yield Doubt(text, "averaging")
-    copied = {name for group in same for name in group[1:]}
-    single = {name: sample for name, sample in kept.items() if name not in copied}
-    yield from map(Doubt, suspects.repeating(single))
-    if named := true_by_name(kept):
-        yield Doubt(
-            f"{suspects.listed(named)}: by their names these are true events, which are not a member of the generator"
-        )
-    files, reference = job.process.members, job.truth.reference
-    is_weighted = files is not None and files.weight is not None  # which the true events are not
-    true_columns = None if reference is None or is_weighted else reference.raw
-    yield from map(Doubt, outsiders(kept, true_columns, job.process.n_train))
-
-
-def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Regions in which a generator can have learned little, by the training sample or else the members."""
-    train = job.truth.train
-    for placement in job.regions:
-        try:
-            shares = placement.shares(train) if train else np.mean([m.shares(placement) for m in members], axis=0)
-        except ValueError:  # there are no events
-            continue
-        if (fewest := job.process.n_train * float(shares.min())) < FEW:
-            part = " in one of its parts" if len(placement) > 1 else ""
-            yield (
-                f"region {placement.region.name}: about {fewest:.1f} training events are expected{part}; "
-                "no generator has learned much from so few"
-            )
-
-
-def _overlaps(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    shared = np.sum([member.overlaps for member in members], axis=0)
-    single = [k for k, placement in enumerate(job.regions) if placement.region.condition]
-    for a, b in combinations(single, 2):
-        both, least = shared[a, b], min(shared[a, a], shared[b, b])
-        if both > 0:
-            names = " and ".join(repr(job.regions[k].region.name) for k in (a, b))
-            yield (
-                f"regions {names} overlap: they share {100 * both / least:.3g} % of the smaller one's events, so that "
-                "their estimates are not independent"
-            )
-
-
-def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    """Regions in which the members agree with each other better than with the holdout."""
-    holdout = job.truth.holdout
-    if holdout is None or len(members) < 2:
-        return
-    for placement in job.regions:
-        shares = np.stack([member.shares(placement) for member in members])
-        true, mean = placement.shares(holdout), shares.mean(axis=0)
-        spread = shares.var(axis=0, ddof=1)
-        # the members' common centre is as uncertain as one of them: all were trained on the same events
-        of_members, of_holdout = spread * (1 + 1 / len(members)), mean * (1 - mean) / len(holdout)
-        p = deviation_probability(mean - true, of_members, of_holdout, len(members))
-        worst = int(p.argmin())
-        if p[worst] * p.size < 2 * stats.norm.sf(FAR):
-            pull = abs(mean - true)[worst] / np.sqrt(of_members + of_holdout)[worst]
-            part = f" (part {worst + 1})" if p.size > 1 else ""
-            yield Doubt(
-                f"region {placement.region.name}{part}: the members' mean share {mean[worst]:.3g} lies "
-                f"{pull:.1f} uncertainties, theirs and the holdout's, from the holdout's {true[worst]:.3g}: they share "
-                "a bias that averaging cannot see, and the averaging G is too large",
-                "averaging",
-                placement.region.name,
-            )
-
-
-def deviation_probability(deviation: Floats, estimated: Floats, known: Floats, members: int) -> Floats:
-    """Probability of larger deviations, whose variance is known in part and in part estimated from members, (n,).
-
-    That is the average over the variances that the estimate leaves possible, of chi-squared with members - 1 degrees of
-    freedom (Behrens and Fisher): Student's t without the known part, the normal law without the other, and between
-    them at most the false alarms that it says.
-    """
-    quantiles = stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, members - 1) / (members - 1)
-    widths = np.sqrt(estimated[:, None] / quantiles + known[:, None])
-    ratios = np.divide(np.abs(deviation)[:, None], widths, out=np.zeros_like(widths), where=widths > 0)
-    return np.asarray(2 * stats.norm.sf(ratios).mean(axis=1))

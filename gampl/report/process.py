@@ -31,6 +31,8 @@ class SampleFiles:
     weight: str | None = None  #: column with the events' weights
     #: whether to keep each event with a probability proportional to its weight, so that all weigh the same
     unweight: bool = False
+    #: whether weights that the files carry are left out; without a choice those that differ are an error
+    ignore_weights: bool = False
     member: str | None = None  #: column that says which member an event is of, where one file holds several
     decimal: str | None = None  #: how text writes decimals, ``.`` or ``,``; left out, see `gampl.files.open_file`
 
@@ -44,6 +46,8 @@ class SampleFiles:
         check_different("columns", self.columns)
         if self.unweight and self.weight is None:
             raise ValueError("unweight needs the name of the column with the weights: give weight, too")
+        if self.ignore_weights and self.weight is not None:
+            raise ValueError("ignore_weights leaves out the weights that weight names, expected one of both")
 
 
 @dataclass(frozen=True)

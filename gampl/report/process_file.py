@@ -9,6 +9,7 @@ r"""Process files: what is to be analysed, as text that people write, in YAML. A
     members: samples/member_*.csv                # a file or pattern, a list of them, or a mapping:
     #   {files: [a.root, b.root], sample: Events, kind: root, columns: [m, pT], weight: w, member: run}
     # train and holdout have unweight (true or false) instead of member; decimal: ',' is for text with decimal commas
+    # train and holdout have unweight (true or false) instead of member; ignore_weights: true leaves out those of files
     generator: {kind: spline, members: 5, columns: [m, pT]}  # instead of members: trained here, `GeneratorSettings`
     observables:                                 # numbers of each event; later ones may use earlier ones
       m: {expression: m_mumu, label: '$m_{\mu\mu}$', unit: GeV}

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from gampl.basics import Floats
 from gampl.files import EventFileError, open_file
+from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
 from gampl.report.process import Process, SampleFiles
 
-Values = Mapping[Expression, Evaluated]
+Values = Mapping[Expression, Evaluated]  # of each expression values and which are lost, both (n,)
 Progress = Callable[[str, int], None]
 ROWS = 100_000
+SAME = 1e-6  # of a weight, within which single precision may have rounded one and the same
 MOST_MEMBERS = 1_000
 
 
@@ -66,8 +68,10 @@ def _text(label: Any) -> str:
 def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
     """Columns of these names of all files, one after the other, or observables of particles where they hold these.
 
-    An `EventFileError` if a file is not what it should be, or has no column or observable of a name.
+    An `EventFileError` if a file is not what it should be, has no column or observable of a name, or carries weights
+    that differ, and nothing says whether to use them.
     """
+    weight: float | None = None  # of all events, where none is asked for
     labels = () if files.member is None else (files.member,)
     further = labels if files.weight is None else (files.weight, *labels)
     layout = process.layout
@@ -81,13 +85,35 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
             if file.holds_particles:
                 parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))
             else:
-                parts = file.columns((*names, *further), labels)
+                parts = file.columns((*names, *further), labels, optional=() if WEIGHT in names else (WEIGHT,))
             for numbers in parts:
+                if files.weight is None and not files.ignore_weights and WEIGHT in numbers and WEIGHT not in names:
+                    weight = _only(numbers[WEIGHT], weight, path, is_true=files in (process.train, process.holdout))
                 weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
                 if weights is not None and not np.isfinite(weights).all():
                     raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
                 members = None if files.member is None else numbers[files.member]
                 yield Batch({name: numbers[name] for name in names}, weights, members)
+
+
+def _only(weights: NDArray[Any], known: float | None, path: Path, *, is_true: bool) -> float | None:
+    """The weight that all events of a batch, and those before, have; an `EventFileError` if there are several."""
+    if not len(weights):
+        return known
+    only = float(weights[0]) if known is None else known
+    if (np.abs(weights - only) <= SAME * abs(only)).all():
+        return only
+    n = np.unique(np.append(weights, only)).size
+    negative = np.count_nonzero(weights < 0)
+    use = "weight: weight (in a shell --weight weight) uses them"
+    if is_true:
+        use = "weight: weight with unweight: true (in a shell --unweight weight) makes events of equal weight of them"
+        use += ", which is not possible with negative ones" * bool(negative)
+    option = "--unweight" if is_true else "--weight"
+    raise EventFileError(
+        f"{path}: events have different weights ({n} different ones in {len(weights)} events, {negative} negative), "
+        f"expected a choice: {use}; ignore_weights: true (in a shell {option} none) leaves them out"
+    )
 
 
 def _of_particles(process: Process, path: Path, events: Events, names: Iterable[str]) -> dict[str, Floats]:
@@ -106,6 +132,11 @@ def _of_particles(process: Process, path: Path, events: Events, names: Iterable[
             problem = f"{name!r} is neither a column ({', '.join(events.columns) or 'none'}) nor an observable: {error}"
             raise EventFileError(f"{path}: {problem}") from None
     return numbers
+
+
+def rows_of(values: Values, rows: slice) -> dict[Expression, Evaluated]:
+    """Values of some of the events."""
+    return {e: Evaluated(numbers[rows], lost[rows]) for e, (numbers, lost) in values.items()}
 
 
 class Numbers:
@@ -176,10 +207,9 @@ class TrueSample:
                 raise ValueError(f"{name}: {problem}")
         return cls(values, raw)
 
-    def first(self, n: int) -> "TrueSample":
-        """The first n events, or all if there are fewer."""
-        values = {e: Evaluated(values[:n], lost[:n]) for e, (values, lost) in self.values.items()}
-        return TrueSample(values, {name: column[:n] for name, column in self.raw.items()})
+    def part(self, rows: slice) -> "TrueSample":
+        """Some of the events."""
+        return TrueSample(rows_of(self.values, rows), {name: column[rows] for name, column in self.raw.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,15 +218,16 @@ class Truth:
 
     train: TrueSample | None
     holdout: TrueSample | None
+    unused: TrueSample | None = None  #: events of the training sample beyond those that a generator is trained on here
 
     @classmethod
     def of(cls, process: Process, expressions: Iterable[Expression], progress: Progress | None = None) -> "Truth":
         """Read both samples, as far as the process has them, see `TrueSample.read`."""
         numbers = Numbers(process, expressions)
-        train = TrueSample.read(process, "train", numbers, progress)
-        if process.members is None and train is not None:  # trained here, on the first events
-            train = train.first(process.n_train)
-        return cls(train, TrueSample.read(process, "holdout", numbers, progress))
+        train, unused = TrueSample.read(process, "train", numbers, progress), None
+        if process.members is None and train is not None and len(train) > process.n_train:  # trained here
+            train, unused = train.part(slice(process.n_train)), train.part(slice(process.n_train, None))
+        return cls(train, TrueSample.read(process, "holdout", numbers, progress), unused)
 
     @property
     def reference(self) -> TrueSample | None:

@@ -11,15 +11,17 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts, weak_spots
+from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
-from gampl.result import Amplification
+from gampl.report.weak_spots import weak_spots
+from gampl.result import Amplification, State
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
 FEWEST = 10  # true events of a test
 BINS = 40
+PARTS = 8  # of the true events by each number, for the test of order
 TAIL = 0.002  # share of the events that may lie outside of the bins on either side
 
 
@@ -93,12 +95,10 @@ class Study:
 
     def doubts(self, finding: Finding) -> tuple[str, ...]:
         """The warnings because of which an estimate does not hold."""
+        about = (finding.method, finding.where, finding.summary)
         doubts = [warning for warning in self.warnings if isinstance(warning, Doubt) and finding.result is not None]
-        about = (finding.method, finding.where)
         return tuple(
-            doubt
-            for doubt in doubts
-            if all(own in ("", its) for own, its in zip((doubt.method, doubt.region), about, strict=True))
+            doubt for doubt in doubts if all(own in ("", its) for own, its in zip(doubt.about, about, strict=True))
         )
 
 
@@ -142,7 +142,8 @@ def analyse_streams(
         if process.classifier:
             tests.append(_learn(process, reference, numbers, streams))
         bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
-    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
+    divisions = {e: _edges_of_equal_parts(reference.values[e].values) for e in bins} if reference else {}
+    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins, divisions)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
@@ -151,7 +152,7 @@ def analyse_streams(
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=tuple(weak_spots(job, members)),
+        warnings=(*weak_spots(job, members), *_weaker(findings, [test.name for test in job.tests if test.skipped])),
         histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
@@ -253,6 +254,34 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
     return Finding(region=region, summary=summary, share=share, result=result, problem=problem)
 
 
+def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:
+    """Which summaries of all events show less of a difference than the one that counts, and classifiers with none."""
+    found = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
+    told = [(result.n_equiv, summary, result) for summary, result in found if result.state is State.VALUE]
+    least, summary, strongest = min(told, key=lambda one: one[0], default=(np.inf, "", None))
+    others = {name: result for name, result in found if result.n_equiv_interval.low > least}
+    if strongest is not None and (names := [name for name in others if name not in classifiers]):
+        yield (
+            f"{', '.join(names)}: what is found is about {'these numbers' if len(names) > 1 else 'this number'} alone; "
+            f"{summary} tells more of the generated events from true ones, and G{strongest.words} counts for the "
+            "events as a whole"
+        )
+    for name, result in found:
+        if name in classifiers and name in others and strongest is not None:
+            yield Doubt(
+                f"{name}: G{result.words} is the weaker statement, as it tells fewer of the generated events from true "
+                f"ones than {summary} does: G{strongest.words}, which counts, since no sample is worth more than the "
+                "number says that shows the largest difference",
+                "differential",
+                summary=name,
+            )
+        elif name in classifiers and result.state is not State.VALUE:
+            yield (
+                f"{name}: that it hardly tells generated events from true ones is weak evidence: it may have learned "
+                "too little from these true events, and another number may show more"
+            )
+
+
 def _edges_of(values: Floats) -> Floats:
     """Bins that hold almost all of some values, (bins + 1,); whole numbers of a small range have one each."""
     finite = values[np.isfinite(values)]
@@ -260,6 +289,12 @@ def _edges_of(values: Floats) -> Floats:
     if high - low < BINS and (finite == np.round(finite)).all():
         return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
     return np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+
+
+def _edges_of_equal_parts(values: Floats) -> Floats:
+    """Inner edges of bins that hold about as many of some values each, (bins - 1,)."""
+    finite = values[np.isfinite(values)]
+    return np.unique(np.quantile(finite, np.arange(1, PARTS) / PARTS)) if finite.size else finite
 
 
 def _histogram(job: Job, reference: TrueSample, members: Sequence[Member], e: Expression) -> Histogram:

@@ -11,6 +11,7 @@ from scipy import stats
 
 from gampl import averaging, differential
 from gampl.regions import Intervals
+from gampl.result import NoteCode
 from gampl.samples import Accumulator, as_events, batches, draw, is_generator, prefix_sizes, weighted_streams
 
 EVENTS = np.arange(12.0).reshape(6, 2)
@@ -89,6 +90,43 @@ def test_generators_of_any_library(generator, shape):
     assert sum(map(len, batches(generator, 7))) == 7
     with pytest.raises(ValueError, match="expected n_gen"):
         next(batches(generator))
+
+
+def test_what_a_mixture_returns_in_the_order_of_its_components_is_shuffled():
+    """All events of the first component come first: 500 +- 16 of the first 1000 are expected, of 10 000."""
+
+    class Mixture:
+        def sample(self, n):
+            labels = np.repeat([0, 1], [n // 2, n - n // 2])
+            return labels[:, None].astype(float), labels
+
+    events = draw(Mixture(), 10_000)
+    assert abs(events[:1000].sum() - 500) < 4 * 16
+    assert events.sum() == 5000
+    np.testing.assert_array_equal(events, draw(Mixture(), 10_000))
+
+
+@pytest.mark.parametrize("kind", ["array", "rows", "tensor", "frame", "one array of all"])
+def test_a_beginning_that_is_unlike_the_rest_is_noted(kind):
+    """Chance makes a note for 1 of 100 000 members; the members are normal, sorted or not."""
+    rng = np.random.default_rng(5)
+    make = {
+        "array": list,
+        "rows": lambda samples: [np.stack([x, rng.random(x.size)], axis=-1) for x in samples],
+        "tensor": lambda samples: [torch.from_numpy(x) for x in samples],
+        "frame": lambda samples: [pd.DataFrame({"x": x}) for x in samples],
+        "one array of all": lambda samples: samples,
+    }[kind]
+    region = Intervals(0.0, 0.5, lambda events: np.reshape(events, (len(events), -1))[:, 0])
+    random = rng.normal(0.02 * rng.normal(size=(4, 1)), 1, (4, 20_000))
+    for samples, n_gen, notes in ((random, 4000, 0), (np.sort(random), 4000, 1), (np.sort(random), 20_000, 0)):
+        options = {"n_gen": n_gen if notes == 0 else [2000, n_gen]}
+        result = averaging.from_samples(make(samples + 2 * notes), region, 1000, **options)
+        assert sum(note.code is NoteCode.UNLIKE_PART for note in result.notes) == notes
+        compared = differential.from_samples(
+            make(samples), make(rng.normal(size=(1, 500)))[0], 1000, summary=region.observable, n_gen=n_gen
+        )
+        assert sum(note.code is NoteCode.UNLIKE_PART for note in compared.notes) == notes
 
 
 def test_a_frame_is_no_generator():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl.report.members import deviation_probability
+from gampl.report.weak_spots import deviation_probability
 
 UNLIKELY = 2 * stats.norm.sf(3)
 
