@@ -23,6 +23,7 @@ from gampl_book.parts import FILES, Key, Manifest, Weights
 
 OVERHEAD, OVERHEAD_EACH = 2**14, 2**12  # bytes of a part besides its artifacts' own: at most, and more for each of them
 OF_INSTALLATION = ("versions", "source")  # what a key of weights has that does not say what is trained
+FEW = 5  # names that a message lists
 
 
 def pack(profile: str, seed: int, megabytes: float, folder: Path) -> None:
@@ -111,7 +112,8 @@ def unpack(files: Sequence[Path], other_code: bool) -> int:
             f"{number} of those that were stored were made with {note}; they are used all the same, with a note of it."
         )
     for reason, names in refused.items():
-        print(f"Refused {len(names)} artifacts that {reason}: {', '.join(dict.fromkeys(names))}")
+        first = ", ".join([*dict.fromkeys(names)][:FEW])
+        print(f"Refused {len(names)} artifacts that {reason}: {first}{', ...' if len(set(names)) > FEW else ''}")
     for profile, seed in {(about.profile, about.seed) for about in (parts.read(path)[0] for path in in_order)}:
         if event_studies.is_trained_elsewhere(profile):
             event_ensembles.note_available(profile, seed)

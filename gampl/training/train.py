@@ -137,6 +137,8 @@ def artifact_key(training: Training, number: int, digests: Mapping[str, str]) ->
         del settings[name]
     if training.posterior != "bayesian":
         del settings["fit"]["logvar_learning_rate"]
+    if not training.alpha:
+        del settings["alpha"], settings["clamp"]
     packages = (*_PACKAGES, *_PACKAGES_OF.get(training.architecture.kind, ()))
     return {
         "training": settings | {"process": {"name": type(training.process).__name__, **settings["process"]}},
