@@ -1,0 +1,300 @@
+# %% [markdown]
+# (sec-joint)=
+# # Training with a classifier
+#
+# A classifier can do more than find faults ({ref}`sec-control`) or reweight events afterwards: its weights $w=p_{\rm true}/p_{\rm gen}$ can go into the loss of the generator, so that generated events need none. The talk *Controlled Precision Generators* {cite}`plehn_controlled` couples the two by
+#
+# $$ \mathcal{L} = -\int dx\, \frac{p_{\rm data}^{\alpha+1}(x)}{p_{\rm model}^{\alpha}(x)}\, \log\frac{p_{\rm model}(x)}{p_{\rm data}(x)} \;\to\; -\big\langle w^\alpha \log p_{\rm model}\big\rangle_{\rm data} . $$
+#
+# Does that make a generator better, and does it amplify more? The events are those of the {ref}`leading-order process <sec-leading-order>`, where the true weights are known.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"
+seed: int = 1
+
+# %% tags=["hide-input"]
+from dataclasses import replace
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import stats
+
+from gampl import averaging, plots
+from gampl.generators.settings import Architecture
+from gampl.kolmogorov import MEAN
+from gampl.processes.gaussians import GaussianLine
+from gampl.processes.leading_order_coordinates import m_tt
+from gampl.ratio import exact_log_ratio
+from gampl.regions import Intervals
+from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
+from gampl_book import event_ensembles
+from gampl_book.pages import Page, markdown_table, rounded
+
+page = Page("joint_training", profile, seed)
+n_stiff, n_flexible, members, sets, steps, round_steps, rounds, n_seen, n_gen, n_ratio, n_truth = page.settings.values()
+process = event_ensembles.leading_order_process(LeadingOrder())
+sizes = {"n_stiff": n_stiff, "n_flexible": n_flexible, "members": members, "sets": sets, "rounds": rounds, "n_gen": n_gen}
+for name, value in sizes.items():
+    page.record(name, value)
+
+# %% [markdown]
+# (sec-joint-minimum)=
+# ## Where the loss has its minimum
+#
+# It depends on what the weight does while the generator moves. If it is *frozen*, the one that the classifier found for the generator at the start, the loss is the cross-entropy with $p_{\rm data}^{1+\alpha}/p_{\rm start}^\alpha$, and this is where it has its minimum. A generator that follows from round to round multiplies its error in $\log p$ by $-\alpha$ each time: for $\alpha=1$ it overshoots by as much as it was off. If the weight is *corrected* as the generator moves, $w\,p_{\rm start}/p_{\rm model}$, which a generator with a likelihood can compute in each step, the minimum is $p_{\rm data}$, whatever $\alpha$ is.
+#
+# {numref}`fig-joint-minimum` shows both with exact weights: a spline flow has learned a Gaussian of width 1.4 and is trained again on events of one of width 1.
+
+# %% mystnb={"figure": {"name": "fig-joint-minimum", "caption": "A spline flow that has learned the wider Gaussian (grey) is trained on events of the narrower one (black) with exact weights, $\\alpha=1$. Histograms: its events after training with frozen and with corrected weights. Dashed: $p_{\\rm data}^2/p_{\\rm start}$."}, "image": {"alt": "Densities on a line: the corrected histogram lies on the black curve, the frozen one is narrower and follows the dashed curve."}} tags=["hide-input"]
+WIDE, TRUE = GaussianLine(width=1.4), GaussianLine()
+N_LINE, STEPS_LINE = (20_000, 300) if profile != "smoke" else (2_000, 20)
+rng = page.rng(0)
+line = Training(
+    Ring(1),
+    N_LINE,
+    Architecture("spline", blocks=1, heads=1, width=16, components=8, couplings=False),
+    "same_split",
+    members=1,
+    seed=seed,
+    fit=Fit(STEPS_LINE, 500, 1e-2, warmup=STEPS_LINE // 10, validate_every=STEPS_LINE),
+)
+(start,) = train_members(line, WIDE.sample(N_LINE, rng))
+events = TRUE.sample(N_LINE, rng)
+log_ratio = exact_log_ratio(TRUE.log_prob, start.log_prob)(events)
+common = {"events": events, "start": start.generator.state_dict()}
+(frozen,) = train_members(line, Data(weights=np.exp(log_ratio), **common))
+(corrected,) = train_members(replace(line, alpha=1.0, clamp=1.0), Data(log_ratio=log_ratio, **common))
+aim = GaussianLine(width=(2 - WIDE.width**-2) ** -0.5)
+for one in (start, frozen, corrected):
+    page.count_training(one.history.seconds, one.history.device)
+
+figure, ax = plt.subplots(figsize=(6.4, 3.8))
+x, bins = np.linspace(-4, 4, 401), np.linspace(-4, 4, 65)
+for density, style in ((WIDE, {"color": "0.6"}), (TRUE, {"color": plots.TRUE}), (aim, {"color": plots.MODEL, "ls": "--"})):
+    ax.plot(x, np.exp(density.log_prob(x[:, None])), lw=1.2, **style)
+data = {"left": bins[:-1]}
+for name, one, color in (("frozen", frozen, plots.MODEL), ("corrected", corrected, plots.ESTIMATE)):
+    made = one.sample(50_000, seed)[:, 0]
+    data[name], _ = np.histogram(made, bins, density=True)
+    ax.stairs(data[name], bins, color=color, label=f"{name} weights")
+    page.record(f"line_{name}", made.std(), digits=3)
+page.record("line_aim", aim.width)
+ax.set(xlabel="$x$", ylabel="density", xlim=(-4, 4))
+ax.legend()
+page.figure(figure, "joint_minimum", data)
+
+# %% [markdown]
+# With frozen weights the width becomes {glue:text}`joint_training_line_frozen`, where {glue:text}`joint_training_line_aim` is the minimum; with corrected ones it becomes {glue:text}`joint_training_line_corrected`, and 1 is true.
+#
+# (sec-joint-rounds)=
+# ## Rounds of generator and classifier
+#
+# `gampl.training.joint_rounds` trains the members of an ensemble, then a classifier of training events against generated ones, then each member again from where it was, with weights that are clamped at their 99 % quantile, and so on. The classifier is logistic regression on radial functions, the events are weighed in turn by classifiers that have not seen them (cross-fitted, for each member its own). Two generators start: a *stiff* spline flow with few parameters and {glue:text}`joint_training_n_stiff` training events, which cannot describe all that the events show, and a *flexible* one with {glue:text}`joint_training_n_flexible`, which begins to learn their fluctuations. Each is trained on {glue:text}`joint_training_sets` training sets, with {glue:text}`joint_training_members` members and {glue:text}`joint_training_rounds` rounds, in five ways:
+#
+# - *no weights* ($\alpha=0$): training goes on for as many steps. A round also means more training, so this is what joint training has to be compared with;
+# - *$\alpha=1/2$* and *$\alpha=1$*, corrected weights;
+# - *frozen*: $\alpha=1$ with frozen weights;
+# - *shared*: $\alpha=1$, corrected, with one classifier for all members that has seen the very events that it weighs.
+
+# %% tags=["hide-input"]
+SMALL = Architecture("spline", blocks=1, heads=1, width=8, components=3)
+LARGE = Architecture("spline", blocks=3, heads=1, width=32, components=8)
+GENERATORS = {"stiff": (SMALL, n_stiff), "flexible": (LARGE, n_flexible)}
+again = Fit(round_steps, 256, 1e-3, warmup=round_steps // 10, ema=0.99)
+ONE = Joint(rounds, 1.0, folds=3, n_gen=n_seen, fit=again)
+WAYS = {
+    "none": ("no weights", replace(ONE, alpha=0.0), "0.5"),
+    "half": (r"$\alpha=1/2$", replace(ONE, alpha=0.5), plots.STAT),
+    "one": (r"$\alpha=1$", ONE, plots.ESTIMATE),
+    "frozen": ("frozen", replace(ONE, is_corrected=False), plots.MODEL),
+    "shared": ("shared", replace(ONE, folds=1, is_shared=True), plots.OTHERS[0]),
+}
+truth_sample = process.sample(n_truth, page.rng(1))
+VALUES = {name: np.sort(observable(truth_sample)) for name, observable in process.observables.items()}
+NAMES = dict(zip(VALUES, ("$m$", "$Y$", r"$\cos\theta^*$", r"$\phi$", "$p_T$"), strict=True))
+REGIONS = {name: Intervals.quantiles(truth_sample, 12, process.observables[name])[1:-1] for name in ("m_tt", "pT_top")}
+EXACT = {name: process.integrals(regions) for name, regions in REGIONS.items()}
+
+
+def measure(ensemble, n_train):
+    """What the page says of an ensemble after a round."""
+    made = [one.sample(n_gen, seed) for one in ensemble.members]
+    log_w = [exact_log_ratio(process.log_prob, one.log_prob)(x[:n_ratio]) for one, x in zip(ensemble.members, made, strict=True)]
+    log_w = np.clip(np.nan_to_num(log_w, nan=-np.inf), -30, 30)  # lost events are not true
+    low, high = np.quantile(log_w, [0.1585, 0.8415])
+    found = {"log_w": log_w, "width": (high - low) / 2}
+    found["LR"] = (MEAN / np.mean(1 - np.exp(np.minimum(log_w, 0)))) ** 2 / n_train
+    for name, regions in REGIONS.items():
+        found[name] = averaging.from_samples(made, regions, n_train, truth=EXACT[name])
+    for name, observable in process.observables.items():
+        distances = [stats.ks_2samp(observable(x), VALUES[name], method="asymp").statistic for x in made]
+        found["distance", name] = np.mean(distances)
+    return found
+
+
+found = {}  # by generator, way, training set, round
+for (generator, (size, n_train)), k in product(GENERATORS.items(), range(sets)):
+    events = process.sample(n_train, page.rng(10 + k))
+    validate = max(1, steps // 10)
+    fit = Fit(steps, 256, 3e-3, warmup=steps // 5, validate_every=validate, ema=0.998)
+    training = Training(LeadingOrder(), n_train, size, members=members, seed=1000 * seed + k, fit=fit)
+    for way, (_, joint, _) in WAYS.items():
+        ensembles = joint_rounds(training, events, joint, parallel=members, label=f"joint/{generator}/{k}/{way}")
+        for r, ensemble in enumerate(ensembles):
+            known = found.get((generator, "none", k, 0)) if r == 0 else None  # all ways begin alike
+            found[generator, way, k, r] = known or measure(ensemble, n_train)
+            if known is None:
+                page.count_training(ensemble.history.seconds, ensemble.history.device)
+print("members left out:", sum(members - len(f["log_w"]) for f in found.values()))
+
+
+def over_sets(values):
+    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
+    logs = np.log(values)
+    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
+    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
+
+
+def of(generator, way, r, what):
+    """One number of each training set after a round."""
+    each = [found[generator, way, k, r] for k in range(sets)]
+    return np.array([what(one) for one in each])
+
+
+# %% [markdown]
+# ## The weights become narrower
+#
+# {numref}`fig-joint-weights` shows the *true* weights of generated events. A perfect generator has them all at one. Their spread is half the width of what 68.3 % of the values of $\ln w$ lie in.
+
+# %% mystnb={"figure": {"name": "fig-joint-weights", "caption": "True weights $p_{\\rm true}/p_{\\rm gen}$ of generated events before (filled) and after all rounds; all members and training sets."}, "image": {"alt": "Two panels, stiff and flexible generator, with logarithmic axes: histograms of weights around one, before and after training with no, corrected and frozen weights."}} tags=["hide-input"]
+bins, data = np.geomspace(0.1, 10, 61), {"left": np.geomspace(0.1, 10, 61)[:-1]}
+figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.9), sharey=True)
+for ax, generator in zip(axes, GENERATORS, strict=True):
+    for way, r, label, style in (
+        ("none", 0, "before", {"color": "0.85", "fill": True}),
+        *((way, rounds, WAYS[way][0], {"color": WAYS[way][2], "lw": 1.3}) for way in ("none", "one", "frozen")),
+    ):
+        w = np.exp(np.concatenate([found[generator, way, k, r]["log_w"].ravel() for k in range(sets)]))
+        data[f"{generator} {label}"] = counts = np.histogram(w, bins)[0] / w.size
+        ax.stairs(counts, bins, label=label, **style)
+    ax.set(xscale="log", yscale="log", xlabel=r"$w=p_{\rm true}/p_{\rm gen}$", title=f"{generator} generator")
+    ax.axvline(1, color=plots.TRUE, lw=0.8)
+axes[0].set_ylabel("share of events")
+plots.shared_legend(axes, columns=4)
+page.figure(figure, "joint_weights", data)
+
+# %% tags=["hide-input"]
+rows = []
+for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
+    before, after, control = (of(generator, *what, lambda f: f["width"]) for what in (("none", 0), (way, rounds), ("none", rounds)))
+    gain, ends = over_sets(after / before)
+    page.record(f"narrower_{generator}_{way}", gain, ends, 0.95)
+    rows.append([generator, title, rounded(np.mean(before), 3), rounded(np.mean(after), 3), f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"])
+    if way == "none":
+        rows[-1].append("1")
+        continue
+    gain, ends = over_sets(after / control)
+    page.record(f"beyond_{generator}_{way}", gain, ends, 0.95)
+    rows[-1].append(f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
+page.record("spread_stiff", of("stiff", "one", rounds, lambda f: f["width"]).mean(), digits=2)
+markdown_table(["generator", "way", "spread before", "after", "after / before", "after / no weights"], rows)
+
+# %% [markdown]
+# The intervals, at 95 %, are those of the {glue:text}`joint_training_sets` training sets. For the stiff generator the spread after all rounds with $\alpha=1$ is {glue:text}`joint_training_narrower_stiff_one` times that before ({glue:text}`joint_training_narrower_stiff_one_low` to {glue:text}`joint_training_narrower_stiff_one_high`); but without weights it is {glue:text}`joint_training_narrower_stiff_none` times ({glue:text}`joint_training_narrower_stiff_none_low` to {glue:text}`joint_training_narrower_stiff_none_high`), so that the weights as such account for a factor {glue:text}`joint_training_beyond_stiff_one` ({glue:text}`joint_training_beyond_stiff_one_low` to {glue:text}`joint_training_beyond_stiff_one_high`). For the flexible one the factors are {glue:text}`joint_training_narrower_flexible_one` with weights and {glue:text}`joint_training_narrower_flexible_none` without: what it lacks is not a better loss, but more events. The weights then hold it back from learning their fluctuations, by {glue:text}`joint_training_beyond_flexible_one` ({glue:text}`joint_training_beyond_flexible_one_low` to {glue:text}`joint_training_beyond_flexible_one_high`).
+#
+# The talk wants *unweighted, controlled events* of per-cent precision. Here the spread of the weights ends at {glue:text}`joint_training_spread_stiff`. A few thousand events cannot show per-cent differences, to the classifier neither: that takes some $3\times10^5$ events and larger networks, on a GPU.
+#
+# ## What it does to amplification
+
+# %% mystnb={"figure": {"name": "fig-joint-amplification", "caption": "Amplification against rounds: differential, from the exact likelihood ratio, and averaging in regions of mass and transverse momentum. Lines: geometric mean over the training sets of the true $G$; open markers: median of the estimates."}, "image": {"alt": "Two rows, for stiff and flexible generator, of three panels: G against the number of rounds for five ways of training."}} tags=["hide-input"]
+QUESTIONS = {"LR": "distance in LR$_{truth}$", "m_tt": "regions of $m$", "pT_top": "regions of $p_T$"}
+G_TRUE = {name: (lambda f, name=name: f[name] if name == "LR" else min(f[name].G_true, 1e3)) for name in QUESTIONS}
+figure, axes = plt.subplots(2, 3, figsize=(11.5, 6.6), sharex=True)
+data = {}
+for (generator, row), (question, title) in product(zip(GENERATORS, axes, strict=True), QUESTIONS.items()):
+    ax = row[list(QUESTIONS).index(question)]
+    for shift, (way, (label, _, color)) in enumerate(WAYS.items()):
+        steps_done = np.arange(rounds + 1) + 0.04 * (shift - 2)
+        true = [over_sets(of(generator, way, r, G_TRUE[question]))[0] for r in range(rounds + 1)]
+        ax.plot(steps_done, true, color=color, marker=".", label=label)
+        data[f"{generator} {question} {way} true"] = true
+        if question != "LR":
+            estimates = [np.median(of(generator, way, r, lambda f, q=question: min(f[q].G, 1e3))) for r in range(rounds + 1)]
+            ax.plot(steps_done, estimates, color=color, marker="o", mfc="none", ls="none")
+            data[f"{generator} {question} {way} estimated"] = estimates
+    ax.set(yscale="log", title=f"{generator}: {title}", xticks=range(rounds + 1))
+    ax.axhline(1, color=plots.TRUE, lw=0.6)
+    if row is axes[1]:
+        ax.set_xlabel("rounds")
+for row in axes:
+    row[0].set_ylabel("$G$")
+plots.shared_legend(axes.ravel(), columns=5)
+page.figure(figure, "joint_amplification", data)
+
+# %% tags=["hide-input"]
+rows, holds, total = [], dict.fromkeys(WAYS, 0), 0
+for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
+    rows.append([generator, title])
+    for question in QUESTIONS:
+        after, before, control = (of(generator, *what, G_TRUE[question]) for what in ((way, rounds), (way, 0), ("none", rounds)))
+        value, ends = over_sets(after / before)
+        page.record(f"G_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
+        rows[-1].append(f"{rounded(over_sets(after)[0], 2)}; {value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
+        if way != "none":
+            value, ends = over_sets(after / control)
+            page.record(f"G_beyond_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
+    for question in ("m_tt", "pT_top"):
+        last = [found[generator, way, k, rounds][question] for k in range(sets)]
+        holds[way] += sum(one.interval.low <= one.G_true <= one.interval.high for one in last)
+for way, number in holds.items():
+    page.record(f"holds_{way}", number)
+page.record("results", results := 2 * sets * len(GENERATORS))
+markdown_table(["generator", "way", *(f"{title}: true $G$; after / before" for title in QUESTIONS.values())], rows)
+
+# %% [markdown]
+# The table has the true $G$ after all rounds and its quotient with the $G$ before, with 95 % intervals over the training sets. In the likelihood ratio the corrected weights change $G$ of the stiff generator by a factor {glue:text}`joint_training_G_LR_stiff_one` ({glue:text}`joint_training_G_LR_stiff_one_low` to {glue:text}`joint_training_G_LR_stiff_one_high`) and training without weights by {glue:text}`joint_training_G_LR_stiff_none` ({glue:text}`joint_training_G_LR_stiff_none_low` to {glue:text}`joint_training_G_LR_stiff_none_high`); for the flexible one the factors are {glue:text}`joint_training_G_LR_flexible_one` and {glue:text}`joint_training_G_LR_flexible_none`. Three training sets do not rank ways whose intervals overlap.
+#
+# Are the estimates still honest? Of the {glue:text}`joint_training_results` averaging intervals after the last round (68.3 %) {glue:text}`joint_training_holds_none` hold the truth without weights, {glue:text}`joint_training_holds_one` with $\alpha=1$, {glue:text}`joint_training_holds_frozen` with frozen weights and {glue:text}`joint_training_holds_shared` with the shared classifier.
+#
+# (sec-joint-worst)=
+# ## The worst observables
+#
+# Distance of each observable to the truth before, and its factor after all rounds, without weights and with $\alpha=1$, mean over members and training sets:
+
+# %% tags=["hide-input"]
+rows = []
+for generator in GENERATORS:
+    distances = {o: of(generator, "none", 0, lambda f, o=o: f["distance", o]) for o in NAMES}
+    for o in sorted(NAMES, key=lambda o: -distances[o].mean()):
+        factors = [over_sets(of(generator, way, rounds, lambda f, o=o: f["distance", o]) / distances[o]) for way in ("none", "one")]
+        rows.append([generator, NAMES[o], f"{distances[o].mean():.4f}", *(f"{f:.2f} ({low:.2f} to {high:.2f})" for f, (low, high) in factors)])
+markdown_table(["generator", "observable", "distance before", "no weights", r"$\alpha=1$"], rows)
+
+# %% tags=["nbval-check-output", "hide-input"]
+print("all ways begin with the same members:", all(found[g, w, k, 0] is found[g, "none", k, 0] for g, w, k in product(GENERATORS, WAYS, range(sets))))
+print("each round has all members:", all(len(f["log_w"]) == members for f in found.values()))
+print("weights have a mean of one, where events are not lost:", all(abs(np.exp(f["log_w"]).mean() - 1) < 0.5 for f in found.values()))
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise}
+# :label: ex-joint-error
+# Show that frozen weights multiply a small error $\delta=\log(p_{\rm gen}/p_{\rm data})$ by $-\alpha$ in each round. For which $\alpha$ do the rounds converge?
+# ```
+#
+# ````{solution} ex-joint-error
+# :class: dropdown
+# The next generator is $p_{\rm data}^{1+\alpha}/p_{\rm gen}^\alpha$ up to its normalisation, so that its logarithm differs from $\log p_{\rm data}$ by $-\alpha\,\delta$. It converges for $\alpha<1$, with alternating signs, and for $\alpha=1$ it goes back and forth. A generator that cannot follow, because it has few parameters or is trained for few steps, only takes a part of the step, which is why frozen weights can work in practice.
+# ````
+#
+# ```{exercise}
+# :label: ex-joint-corrected
+# Why is the corrected loss no longer a likelihood that one could compare between steps? What can be compared instead?
+# ```
+#
+# ````{solution} ex-joint-corrected
+# :class: dropdown
+# The weight $(p_{\rm data}/p_{\rm model})^\alpha$ is not differentiated, and its value changes as the generator moves: the gradient $-\langle (p_{\rm data}/p_{\rm model})^\alpha \nabla\log p_{\rm model}\rangle$ vanishes at the truth, but the loss there is not smaller than elsewhere. What is compared is the mean of $\log p_{\rm model}$ over events that are held back.
+# ````
