@@ -147,7 +147,7 @@ for kind in MAKERS:
 markdown_table(header, rows)
 
 # %% [markdown]
-# *Slope* is the factor by which all $\log w$ should be multiplied: above 1 a classifier is too timid, below 1 too sure. The loss is smaller with trees for {glue:text}`control_better_trees` of the {glue:text}`control_known` known ratios, and with the network for {glue:text}`control_better_network`. What is smooth in many coordinates suits the network; for the smoothly thinned top pairs its excess is {glue:text}`control_excess_smooth_network` and that of the trees {glue:text}`control_excess_smooth_trees`. A narrow structure suits trees, {glue:text}`control_excess_narrow_trees` against {glue:text}`control_excess_narrow_network` for the network. Which of the two is the limit, and where, can only be said by a difference that is known. Where a classifier finds nothing, try the other one. What follows uses trees.
+# *Slope* is the factor by which all $\log w$ should be multiplied: above 1 a classifier is too timid, below 1 too sure. The loss is smaller with trees for {glue:text}`control_better_trees` of the {glue:text}`control_known` known ratios, and with the network for {glue:text}`control_better_network`. For the smoothly thinned top pairs the excess, in units of 0.001, is {glue:text}`control_excess_smooth_network` with the network and {glue:text}`control_excess_smooth_trees` with trees; for those thinned in a band {glue:text}`control_excess_narrow_network` and {glue:text}`control_excess_narrow_trees`. On the smooth functions that the network's settings were chosen on it did better than trees, which is no independent test. Which of the two is the limit, and where, can only be said by a difference that is known. Where a classifier finds nothing, try the other one. What follows uses trees.
 
 # %% mystnb={"figure": {"name": "fig-control-calibration", "caption": "Calibration for the known ratios: observed against predicted share of true events in bins of the prediction, for events that the classifiers have not seen; on the diagonal w has the right size. Bars are 68.3 % intervals."}, "image": {"alt": "Two panels, trees and network: points of six known ratios scatter around the diagonal."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True)
@@ -543,7 +543,7 @@ page.figure(figure, "control_own", data)
 #
 # - Weights name a fault where it is strong enough for the number of events, in both tails, and the numbers above say how often. Look at true events as well as at generated ones.
 # - A tail alone is no finding. It takes a test with events that did not choose the place.
-# - A classifier is calibrated for what it has seen. It can miss what is narrow, or what is smooth in many coordinates, and then all weights are near 1: say for a *known* difference what it would have found.
+# - A classifier is calibrated for what it has seen. It can miss a difference, and then all weights are near 1: say for a *known* difference what it would have found.
 # - Weights that diagnose can also correct. What that does to $G$ is the subject of the page on reweighting.
 #
 # ## Exercises
