@@ -147,7 +147,7 @@ for kind in MAKERS:
 markdown_table(header, rows)
 
 # %% [markdown]
-# *Slope* is the factor by which all $\log w$ should be multiplied: above 1 a classifier is too timid, below 1 too sure. The loss is smaller with trees for {glue:text}`control_better_trees` of the {glue:text}`control_known` known ratios, and with the network for {glue:text}`control_better_network`. For the smoothly thinned top pairs the excess, in units of 0.001, is {glue:text}`control_excess_smooth_network` with the network and {glue:text}`control_excess_smooth_trees` with trees; for those thinned in a band {glue:text}`control_excess_narrow_network` and {glue:text}`control_excess_narrow_trees`. On the smooth functions that the network's settings were chosen on it did better than trees, which is no independent test. Which of the two is the limit, and where, can only be said by a difference that is known. Where a classifier finds nothing, try the other one. What follows uses trees.
+# *Slope* is the factor by which all $\log w$ should be multiplied: above 1 a classifier is too timid, below 1 too sure. The loss is smaller with trees for {glue:text}`control_better_trees` of the {glue:text}`control_known` known ratios, and with the network for {glue:text}`control_better_network`. For the smoothly thinned top pairs the excess of the table is {glue:text}`control_excess_smooth_network` with the network and {glue:text}`control_excess_smooth_trees` with trees; for those thinned in a band {glue:text}`control_excess_narrow_network` and {glue:text}`control_excess_narrow_trees`. The smooth functions that the network's settings were chosen on are no independent test. Which of the two is the limit, and where, can only be said by a difference that is known. Where a classifier finds nothing, try the other one. What follows uses trees.
 
 # %% mystnb={"figure": {"name": "fig-control-calibration", "caption": "Calibration for the known ratios: observed against predicted share of true events in bins of the prediction, for events that the classifiers have not seen; on the diagonal w has the right size. Bars are 68.3 % intervals."}, "image": {"alt": "Two panels, trees and network: points of six known ratios scatter around the diagonal."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True)
@@ -532,7 +532,7 @@ for row, (title, (one, of, *chosen)) in zip(axes, SHOWN.items(), strict=True):
             density = np.histogram(of[name](events), edges)[0] / len(events) / np.diff(edges)
             ax.stairs(density, edges, lw=1.3, **style)
         ax.set(xlabel=AXES[name], ylabel="density", xlim=limits)
-axes[0, 0].legend()
+axes[0, 0].legend(loc="upper left", fontsize=8)
 axes[0, 1].legend()
 page.figure(figure, "control_own", data)
 
