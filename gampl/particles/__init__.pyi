@@ -3,7 +3,11 @@ from .coordinates import (
     JetCoordinates as JetCoordinates,
     LeadingOrderCoordinates as LeadingOrderCoordinates,
 )
-from .event_classifier import held_out_events as held_out_events
+from .event_classifier import (
+    event_classifier as event_classifier,
+    event_network as event_network,
+    held_out_events as held_out_events,
+)
 from .events import Events as Events
 from .expressions import Expression as Expression, expression as expression
 from .grammar import ExpressionError as ExpressionError
