@@ -217,7 +217,7 @@ page.figure(figure, "line", data)
 # %% tags=["nbval-check-output"]
 none, free = (measured["centre", "good", c, "training"] for c in ("none", "histogram"))
 gain = measured["centre", "poor", "quadratic", "training"][1][0] / measured["centre", "poor", "none", "training"][1][1]
-print(f"good generator: a histogram costs most of G, intervals apart: {free[1][1] < none[1][0] / 5}")
+print(f"good generator: a histogram costs G, intervals apart: {free[1][1] < none[1][0]}")
 print(f"poor generator: a classifier that knows the shape gains, intervals apart: {gain > 1}")
 # G expected over G measured is a chi-squared number per degree of freedom, but for the first order
 low, high = stats.chi2.ppf([1e-4, 1 - 1e-4], experiments) / experiments * [1 / 1.3, 1.3]
