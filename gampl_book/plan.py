@@ -46,6 +46,7 @@ PAGES = {
     "top_pair_differential": TOP_PAIRS,
     "known_truth": Needs(["leading_order_*"]),
     "control": Needs(["top_pair_0j/*"], events=["top_pair_0j", "z_jets"]),
+    "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
     "your_process": Needs(files=["examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv"]),
     "paper_scale": Needs(files=[f"{COSTS}/**/*.json"]),
 }

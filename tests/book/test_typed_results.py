@@ -101,6 +101,10 @@ ALLOWED: dict[str, dict[str, str]] = {
         "a large $G$ hides behind the fluctuation": DERIVED,
         "a measured $G=22$": CHOSEN,
     },
+    "reweighting": {
+        "these numbers are half as large": DERIVED,
+        "of which the table has the smallest and largest $G$": TABLE,
+    },
     "top_pair_averaging": {"an estimate that is much larger than the true value": CONDITIONAL},
     "top_pair_differential": {"instead of $5\\cdot10^5$": CHOSEN},
     "top_pair_events": {
