@@ -33,6 +33,10 @@ class EventFileError(ValueError):
     """A file of events is not what it should be; says which file, which entry and what was expected."""
 
 
+class MissingPackageError(ModuleNotFoundError):
+    """What reads a kind of file is not installed; says which package, and how to install it."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a file of events does not say itself: how it names its particles. Every field may be left out.
@@ -174,12 +178,12 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
             yield
+    except (EventFileError, MissingPackageError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise MissingPackageError(
             f"{path}: files of its kind are read with {error.name}, which is not installed: pip install 'gampl[events]'"
         ) from error
-    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
     except MemoryError as error:
         raise EventFileError(f"{path}: cannot {task}, expected parts that fit into memory ({error})") from error
     except Exception as error:

@@ -3,7 +3,6 @@
 import pickle
 import re
 import struct
-import sys
 import zipfile
 
 import numpy as np
@@ -78,9 +77,9 @@ def test_bad_arguments_are_named(name, options, message, tmp_path):
 
 
 def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "uproot", None)
-    monkeypatch.delitem(sys.modules, "gampl.files.root", raising=False)
-    monkeypatch.delattr("gampl.files.root", raising=False)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/uproot.py").write_text("raise ModuleNotFoundError(name='uproot')\n")
+    monkeypatch.syspath_prepend(tmp_path / "code")
     (tmp_path / "a.root").write_bytes(b"root")
     with pytest.raises(ModuleNotFoundError, match=r"a.root: .* read with uproot, .*pip install 'gampl\[events\]'"):
         files.read(tmp_path / "a.root")
