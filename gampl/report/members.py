@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy import stats
@@ -10,13 +9,14 @@ from scipy import stats
 from gampl.averaging import Tally
 from gampl.basics import Floats
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.particles.expressions import Expression
+from gampl.particles.expressions import Bools, Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
 from gampl.report.outsiders import outsiders
 from gampl.report.process import Process, Region, true_by_name
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values
 
+BLOCK = 4096  # events of which is counted at a time in which regions they are
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
 
@@ -69,6 +69,25 @@ class Placement:
         return self.place(sample.values).counts(len(self)).inside / len(sample)
 
 
+class Overlaps:
+    """Events of all members in each of some regions, and in each two of them."""
+
+    def __init__(self, n_regions: int) -> None:
+        self.inside = np.zeros(n_regions, dtype=np.int64)  #: (regions,)
+        self.shared = np.zeros((n_regions, n_regions))  #: (regions, regions), of two different ones
+
+    def update(self, masks: Sequence[Bools]) -> None:
+        """Add the events of a batch, of which a mask for each region, (n,), says which are in."""
+        if len(masks) < 2:
+            return
+        inside = np.array(masks)
+        self.inside += inside.sum(axis=1)
+        several = np.flatnonzero(inside.sum(axis=0) > 1)  # regions that share nothing cost nothing
+        for start in range(0, several.size, BLOCK):
+            block = inside[:, several[start : start + BLOCK]].astype(np.float32)
+            self.shared += block @ block.T
+
+
 @dataclass(frozen=True, eq=False)
 class Test:
     """One Kolmogorov-Smirnov test of the members: a summary, of all events or of those in a region."""
@@ -92,6 +111,7 @@ class Job:
     regions: Sequence[Placement]  #: where events are counted
     tests: Sequence[Test]  #: what they are tested on
     histograms: Mapping[Expression, Floats]  #: bins by expression
+    overlaps: Overlaps  #: of the regions that are conditions
 
     def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
         """All members, after their events have passed; a ValueError if one has fewer events than are to be used."""
@@ -123,7 +143,6 @@ class Member:
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
         self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
-        self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self.kept = suspects.Kept()
 
     def shares(self, region: Placement) -> Floats:
@@ -136,20 +155,21 @@ class Member:
             batch = batch.rows(slice(most - self.n_gen))
         self.kept.update(batch.columns)
         values = self.job.numbers(batch.columns)
-        placed = {region: region.place(values) for region in self.job.regions}
+        inside: dict[Placement, Bools] = {}  # of conditions; where events lie is kept of one region at a time
         for region, tally in self.tallies.items():
-            tally.update(placed[region], batch.weights)
+            placed = region.place(values)
+            tally.update(placed, batch.weights)
+            if region.region.condition:
+                inside[region] = placed.region >= 0
         for test, distances in self.distances.items():
             tested = np.arange(len(batch)) >= test.skipped - self.n_gen
             if test.where is not None:
-                tested &= placed[test.where].region >= 0
+                tested &= inside[test.where]
             if tested.any():
                 distances.update(test.summary(values)[tested], None if batch.weights is None else batch.weights[tested])
         for e, edges in self.job.histograms.items():
             self.counts[e] += counts(values[e].values, edges, batch.weights)
-        if placed:
-            inside = np.array([where.region >= 0 for where in placed.values()], dtype=np.float64)
-            self.overlaps += inside @ inside.T
+        self.job.overlaps.update(list(inside.values()))
         self.n_gen += len(batch)
         self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
 
@@ -180,7 +200,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
         )
     yield from _regions(job, members)
     if process.averaging:
-        yield from _overlaps(job, members)
+        yield from _overlaps(job)
         yield from _pulls(job, members)
 
 
@@ -234,17 +254,15 @@ def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
             )
 
 
-def _overlaps(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    shared = np.sum([member.overlaps for member in members], axis=0)
-    single = [k for k, placement in enumerate(job.regions) if placement.region.condition]
-    for a, b in combinations(single, 2):
-        both, least = shared[a, b], min(shared[a, a], shared[b, b])
-        if both > 0:
-            names = " and ".join(repr(job.regions[k].region.name) for k in (a, b))
-            yield (
-                f"regions {names} overlap: they share {100 * both / least:.3g} % of the smaller one's events, so that "
-                "their estimates are not independent"
-            )
+def _overlaps(job: Job) -> Iterator[str]:
+    shared, inside = job.overlaps.shared, job.overlaps.inside
+    single = [placement.region.name for placement in job.regions if placement.region.condition]
+    for a, b in zip(*np.nonzero(np.triu(shared, 1)), strict=True):
+        yield (
+            f"regions {single[a]!r} and {single[b]!r} overlap: they share "
+            f"{100 * shared[a, b] / min(inside[a], inside[b]):.3g} % of the smaller one's events, so that their "
+            "estimates are not independent"
+        )
 
 
 def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts, weak_spots
+from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts, weak_spots
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.result import Amplification
@@ -142,7 +142,8 @@ def analyse_streams(
         if process.classifier:
             tests.append(_learn(process, reference, numbers, streams))
         bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
-    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins)
+    overlaps = Overlaps(sum(bool(region.condition) for region in process.regions))
+    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins, overlaps)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
