@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -113,6 +114,11 @@ class Job:
     histograms: Mapping[Expression, Floats]  #: bins by expression
     overlaps: Overlaps  #: of the regions that are conditions
 
+    @cached_property
+    def distances(self) -> Mapping[Test, KolmogorovSmirnov]:
+        """Of each test one that members share the reference of."""
+        return {test: KolmogorovSmirnov(test.reference) for test in self.tests}
+
     def members(self, streams: Streams, progress: Progress | None = None) -> "list[Member]":
         """All members, after their events have passed; a ValueError if one has fewer events than are to be used."""
         n_gen, members = self.process.n_gen, dict[str, Member]()
@@ -141,7 +147,7 @@ class Member:
         self.name, self.job = name, job
         self.n_gen, self.weight = 0, 0.0
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
-        self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
+        self.distances = {test: distance.another(name) for test, distance in job.distances.items()}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.kept = suspects.Kept()
 

@@ -18,7 +18,7 @@ from gampl.report.process import Process, SampleFiles
 Values = Mapping[Expression, Evaluated]
 Progress = Callable[[str, int], None]
 ROWS = 100_000
-MOST_MEMBERS = 1_000
+MOST_MEMBERS = 10_000
 
 
 class Batch(NamedTuple):

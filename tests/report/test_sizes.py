@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.report.members import Overlaps
 from gampl.report.process import Process, Region, SampleFiles
 from gampl.report.samples import Batch
@@ -64,3 +65,30 @@ def test_labels_take_their_events_in_order(monkeypatch):
         np.testing.assert_array_equal(part.columns["x"], batch.columns["x"][which])
         np.testing.assert_array_equal(part.weights, batch.weights[which])
     assert sum(taken) == 2 * 3000
+
+
+@pytest.mark.parametrize("is_rounded", [False, True])
+def test_few_values_have_the_same_distance_as_all_points_say(is_rounded):
+    rng = np.random.default_rng(7)
+    for n in (2, 3, 50, 400):
+        reference, values = (np.round(x, 1) if is_rounded else x for x in (rng.normal(size=n), rng.normal(size=n - 1)))
+        distances = KolmogorovSmirnov(np.append(reference, 9.0))
+        for k in range(n - 1):
+            distances.update(values[k : k + 1])
+            assert distances._few or is_rounded  # not counted yet
+            points, repeats = np.unique(distances.reference, return_counts=True)
+            up_to, seen = np.cumsum(repeats) / (n + 1), values[: k + 1, None]
+            off = [(seen <= points).mean(0) - up_to, (seen < points).mean(0) - (up_to - repeats / (n + 1))]
+            assert distances.distance == pytest.approx(np.abs(off).max(), abs=1e-15)
+
+
+def test_members_of_few_events_need_no_memory_for_each_true_one():
+    reference = KolmogorovSmirnov(np.random.default_rng(1).normal(size=100_000))
+    tracemalloc.start()
+    members = [reference.another(f"member {k}") for k in range(100)]
+    for member in members:
+        member.update(np.arange(150.0))
+    size = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert all(len(member.prefixes) == 1 for member in members)
+    assert size / len(members) < 20_000  # bytes; 4 000 000 when each counted the values below each point
