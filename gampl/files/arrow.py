@@ -24,7 +24,7 @@ _MOST_BEFORE_ROWS = 1000  # lines, comments and a header
 @contextmanager
 def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
-    with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(source.location, page_checksum_verification=True) as file:
         _check_end(source, file.metadata)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
@@ -96,7 +96,7 @@ def text_table(source: OpenFile) -> Iterator[Table]:
         try:
             with csv.open_csv(
                 # by its path: Python would crash if it ended while the library reads ahead in a file of Python's
-                pa.input_stream(str(source.path), compression="gzip" if source.is_packed else None),
+                pa.input_stream(source.location, compression="gzip" if source.is_packed else None),
                 csv.ReadOptions(
                     block_size=BLOCK, column_names=list(columns), skip_rows=len(comments) + (bool(own) or is_counted)
                 ),

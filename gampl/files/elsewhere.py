@@ -56,7 +56,7 @@ class Message(msgspec.Struct):
     chunk: Chunk | None = None
     columns: dict[str, NDArray[Any]] | None = None
     word: str | None = None
-    error: str | None = None
+    error: bytes | None = None  # whatever letters names have
     is_missing: bool = False  # the error is that of a package that is not installed
 
 
@@ -87,7 +87,7 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
     try:
         while answer is not None:
             if answer.error is not None:
-                raise (MissingPackageError if answer.is_missing else EventFileError)(answer.error)
+                raise (MissingPackageError if answer.is_missing else EventFileError)(os.fsdecode(answer.error))
             found = [part for part in (answer.chunk, answer.columns, answer.word) if part is not None]
             if not found:
                 return
@@ -243,7 +243,7 @@ def _answers(task: Task) -> Iterator[Message]:
                 _limit()
         yield Message()
     except (ValueError, OSError, ImportError) as error:
-        yield Message(error=str(error), is_missing=isinstance(error, MissingPackageError))
+        yield Message(error=os.fsencode(str(error)), is_missing=isinstance(error, MissingPackageError))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """A file of events, what must be said about it, and the one error that says what is wrong with it."""
 
 import gzip
+import os
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -115,6 +116,13 @@ class OpenFile:
     def error(self, problem: str) -> EventFileError:
         """What to raise if something is wrong with it."""
         return EventFileError(f"{self.path}: {problem}")
+
+    @property
+    def location(self) -> str:
+        """Where it is, for libraries that take a colon for that of an address, or know names in UTF-8 only."""
+        path = os.path.abspath(self.path)
+        is_utf_8 = os.fsencode(path) == path.encode(errors="replace")
+        return path if is_utf_8 else f"/dev/fd/{self.stream.fileno()}"
 
     def start(self, size: int) -> bytes:
         """Its first bytes."""
