@@ -16,6 +16,7 @@ A = TypeVar("A", bound="Accumulator")
 BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
 UNLIKE = 1e-5  # probability of events less like the others, below which the first ones are not a random part of them
 COMPARED = 10_000  # of either, about
+SMALLEST_WEIGHT = 1e-140  # whose square, and that of its inverse times a number of events, is a number as well
 LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
 
 
@@ -213,7 +214,12 @@ class Accumulator:
         self.n_lost += int(lost.sum())
         if weights is not None:
             self.is_weighted = True
-            self._weight += float(np.abs(weights).sum())
+            sizes = np.abs(weights)
+            self._weight += float(sizes.sum())
+            largest = float(sizes.max(initial=0.0))
+            if largest > 1 / SMALLEST_WEIGHT or 0 < self._weight < SMALLEST_WEIGHT:
+                span = f"{SMALLEST_WEIGHT:g} to {1 / SMALLEST_WEIGHT:g}"
+                raise ValueError(f"weights: up to {largest:g}, expected {span}: divide all of them by the same number")
             self._weight_lost += float(np.abs(weights[lost]).sum())
         start = 0
         while start < lost.size:

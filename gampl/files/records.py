@@ -1,9 +1,10 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyhepmc
@@ -19,6 +20,8 @@ Ids = tuple[int, ...]
 # final-state particles of one event: PDG ids, (k,); (E, px, py, pz), (k, 4); and the event's weights
 Record = tuple[NDArray[np.int64], Floats, dict[str, float]]
 FINAL = 1
+SPACE = "\x1f"  # stands for one in a name
+MOST_LINES, MOST_NAMES = 1000, 1 << 20  # before the first event, and bytes of one of them
 LHE_END = b"</LesHouchesEvents>"
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
 _PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
@@ -61,12 +64,13 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     reader = pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii
     needed = [*chain.from_iterable(_source_ids(source))]
     n_read = 0
-    for event in reader(pyhepmc.io.pyiostream(source.unpacked())):
+    for event in reader(pyhepmc.io.pyiostream(io.BufferedReader(_NamesWithSpaces(source.unpacked())))):
         particles = event.numpy.particles
         final = (particles.status == FINAL) & np.isin(particles.pid, needed)
         momenta = np.stack([getattr(particles, name.lower())[final] for name in CARTESIAN], axis=1)
         # asked for only where needed: the library refuses to say that there are none
-        named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
+        names = [name.replace(SPACE, " ") for name in event.weight_names] if _has_named_weights(source) else []
+        named = dict(zip(names, event.weights, strict=True)) if names else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
         scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
         yield particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal)
@@ -81,6 +85,24 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         raise source.error(f"event {n_read} (counted from 0) of {n_events} cannot be read, expected undamaged text")
     if not has_ended:
         raise source.error(f"ends after event {n_read - 1} without END_EVENT_LISTING, expected a complete file")
+
+
+class _NamesWithSpaces(io.RawIOBase):
+    """The same file, with `SPACE` for spaces in the names of weights, where the library ends a name of version 3."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content, lines = content, list[bytes]()
+        while (line := content.readline(MOST_NAMES)) and not line.startswith(b"E ") and len(lines) < MOST_LINES:
+            lines.append(b"W " + line[2:].replace(b" ", SPACE.encode()) if line.startswith(b"W ") else line)
+        self._start = io.BytesIO(b"".join([*lines, line]))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._start.read(len(buffer)) or self._content.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:

@@ -35,11 +35,11 @@ Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles b
 
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
-    numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
-    sources, coordinates, columns_of = _locate(file, numeric)
-    further = further_columns(file.layout, numeric)
-    if bad := [name for name in further.values() if numeric.get(name, True)]:
-        raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(numeric)}")
+    sources, coordinates, columns_of = _locate(file, table.columns)
+    own = {WEIGHT: False} if table.columns.get(WEIGHT) is not None else {}
+    further = further_columns(file.layout, own)
+    if bad := [name for name in further.values() if table.columns.get(name) is not False]:
+        raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(table.columns)}")
 
     def entries() -> Iterator[Entries]:
         for columns in table.read(list(dict.fromkeys(chain(*columns_of.values(), further.values())))):
@@ -49,7 +49,7 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries())
 
 
-def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, dict[str, Names]]:
+def _locate(file: OpenFile, columns: Mapping[str, bool | None]) -> tuple[Names, Names, dict[str, Names]]:
     """For each particle its source, the coordinates, and for each source the columns that hold these."""
     layout = file.layout
     pattern = re.escape(layout.column).replace(re.escape("{particle}"), "(?P<particle>.+)")
@@ -57,7 +57,8 @@ def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, 
     named: dict[tuple[str, str], str] = {}  # source and coordinate -> column
     for column in columns:
         match = re.fullmatch(pattern, column)
-        if match and (name := SPELLINGS.get(match["coordinate"].lower())):
+        name = match and SPELLINGS.get(match["coordinate"].lower())
+        if match and name and columns[column] is not None:
             named.setdefault((match["particle"], name), column)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:

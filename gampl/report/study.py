@@ -11,7 +11,7 @@ from gampl import averaging, differential
 from gampl.basics import Floats
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts
+from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.report.weak_spots import weak_spots
@@ -143,7 +143,9 @@ def analyse_streams(
             tests.append(_learn(process, reference, numbers, streams))
         bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
     divisions = {e: _edges_of_equal_parts(reference.values[e].values) for e in bins} if reference else {}
-    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins, divisions)
+    overlaps = Overlaps(sum(bool(region.condition) for region in process.regions))
+    own = [test for test in tests if isinstance(test, Test)]
+    job = Job(process, truth, numbers, regions, own, bins, divisions, overlaps)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only

@@ -193,9 +193,9 @@ def peak_memory(work, n_batches):
 @pytest.mark.parametrize("work", [traced, averaged, compared])
 def test_memory_does_not_grow_with_the_stream(work):
     work(4)  # what is cached by the first call
-    few = peak_memory(work, 4)
+    few = peak_memory(work, 40)  # prefixes end with whole batches by then
     assert few > 1e5  # the batches and the counts are seen at all
-    assert peak_memory(work, 80) < 1.05 * few
+    assert peak_memory(work, 400) < 1.05 * few
 
 
 def weighted_oracle(reference, values, weights):

@@ -268,3 +268,14 @@ def test_prefix_sizes_are_whole_numbers(n_gen, sizes):
 def test_bad_prefixes_are_named(n_gen):
     with pytest.raises(ValueError, match="n_gen must be whole numbers, positive and increasing"):
         prefix_sizes(n_gen)
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e300, 1e-150, 1e-320])
+def test_weights_whose_squares_are_no_numbers_are_refused(scale):
+    rng = np.random.default_rng(4)
+    events, weights = rng.normal(size=(3, 500)), rng.random((3, 500))
+    members = [Intervals([0], [1]), 100]
+    with pytest.raises(ValueError, match=r"weights: up to .*expected 1e-140 to 1e\+140: divide all"):
+        averaging.from_samples(events, *members, weights=scale * weights)
+    powers = [averaging.from_samples(events, *members, weights=2.0**k * weights) for k in (-400, 0, 400)]
+    assert powers[0].n_equiv == powers[1].n_equiv == powers[2].n_equiv
