@@ -236,7 +236,6 @@ BAD = {
     f"{AVERAGING} --region x>0 --n-gen -5": "n_gen must be at least 2",
     f"{AVERAGING} --region x>0 --max-lost 2": "max_lost must be",
     f"{AVERAGING} --region x>0 --weight w": "has no column 'w'",
-    f"{AVERAGING} --region x>0 --kind excel": "kind must be one of",
     f"{AVERAGING} --region x>0 --unit GeV": "give --particles",
     f"{AVERAGING} --region x>0 --particles a,b": "no column 'a_pT'",
     f"{AVERAGING} --region x>0 --define y": "expected two parts",
