@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 from gampl.regions import Placed, Regions
 from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
@@ -136,7 +136,7 @@ def from_tallies(
     """
     members, prefixes = gather(tallies, "observable", max_lost)
     if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
-        raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
+        raise ValueError(f"{short[0][0]}: has {counted(short[0][1], 'event')}, expected at least 2")
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
@@ -271,7 +271,8 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
 def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     if n_lost := sum(tally.n_lost for tally in tallies):
-        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
+        taken_as = "counted as outside all regions"
+        yield NoteCode.LOST_EVENTS(lost=counted(n_lost, "event"), number="observable", taken_as=taken_as)
     weighted = [tally for tally in tallies if tally.is_weighted]
     yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
     if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < SPARSE).sum())):

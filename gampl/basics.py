@@ -31,6 +31,11 @@ def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) 
         raise ArgumentError(argument, f"must {expected}, got {got}")
 
 
+def counted(number: object, thing: str, things: str = "") -> str:
+    """So many of a thing, as words: "1 event", "2 events"."""
+    return f"{number} {thing}" if str(number) == "1" else f"{number} {things or thing + 's'}"
+
+
 def printable(text: str) -> str:
     """A text without what would move a terminal's cursor, change its colours or turn the direction of writing."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -263,9 +263,10 @@ def _regions(options: argparse.Namespace) -> tuple[Region, ...]:
             raise ValueError(f"--edges {name}: expected numbers such as 60, 80, 100, got {numbers!r}") from None
         regions.append(Region(observable=name, edges=edges))
     for name, number in _pairs(options, "quantiles", ":"):
-        if not number.isdecimal():
-            raise ValueError(f"--quantiles {name}: expected a number of regions such as 10, got {number!r}")
-        regions.append(Region(observable=name, quantiles=int(number)))
+        try:
+            regions.append(Region(observable=name, quantiles=whole(number)))
+        except argparse.ArgumentTypeError as error:
+            raise ValueError(f"--quantiles {name}: {error}") from None
     return tuple(regions)
 
 

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.particles.kinematics import COORDINATES
 
 CARTESIAN = ("E", "px", "py", "pz")
@@ -135,7 +135,7 @@ class OpenFile:
             raise self.error(f"has {n} columns, expected at most {MOST_COLUMNS}")
         names = self.names or own or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
-            raise self.error(f"has {n} columns, expected {len(names)}: {', '.join(names)}")
+            raise self.error(f"has {counted(n, 'column')}, expected {len(names)}: {', '.join(names)}")
         return names
 
     def slices(self, n: int, size: int = 1) -> Iterator[slice]:

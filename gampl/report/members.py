@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from gampl.averaging import Tally
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Expression
 from gampl.regions import Intervals, Placed
@@ -110,7 +110,8 @@ class Job:
                 for distances in members[name].distances.values():
                     distances.close()
         if short := [member for member in members.values() if n_gen is not None and member.n_gen < n_gen]:
-            raise ValueError(f"{short[0].name}: holds {short[0].n_gen} usable events, expected n_gen = {n_gen}")
+            n = counted(short[0].n_gen, "usable event")
+            raise ValueError(f"{short[0].name}: holds {n}, expected n_gen = {n_gen}")
         return list(members.values())
 
 
@@ -170,7 +171,8 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
             "whether they scatter normally cannot be seen"
         )
     if train is not None and len(train) != n_train:
-        yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
+        n = counted(len(train), "event")
+        yield f"the training sample has {n}, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
         yield Doubt(

@@ -79,12 +79,12 @@ def test_equal_weights_cost_no_events():
 @pytest.mark.parametrize(
     ("events", "n", "message"),
     [
-        (numbered(5), 6, "between 0 and the 5 different events that there are, got 6; `gampl events make`"),
+        (numbered(5), 6, "between 0 and the 5 different events of the sample, got 6; `gampl events make`"),
         (numbered(5), -1, "got -1"),
         (
             numbered(100, np.linspace(0, 1, 100)),
             100,
-            r"the \d\d different events of equal weight that there are, got 100",
+            r"the \d\d different events of equal weight of the sample, got 100",
         ),
         (numbered(2, np.array([1.0, -1.0])), 1, "weights are finite and not negative"),
         (numbered(2, np.array([1.0, np.nan])), 1, "weights are finite and not negative"),
