@@ -3,7 +3,7 @@
 G is known to a factor f if the interval that is reported around an estimate lies within estimate / f and estimate * f:
 intervals of G are not symmetric, and the farther end decides. What the estimators report about a generator of a known G
 follows from the numbers of members and events, up to fluctuations. A plan keeps the factor in half of all experiments,
-or in any other share: its ``assurance``. `gampl.sharpening` says what would improve a result.
+or in any other share: its ``assurance``. `gampl.report.sharpening` says what would improve a result.
 """
 
 from bisect import bisect_left

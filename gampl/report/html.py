@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gampl.basics import counted
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
+from gampl.report.sharpening import sharpen
 from gampl.report.study import Study
-from gampl.sharpening import sharpen
 
 LARGEST_SVG = 150_000  # bytes; a figure with more lines than that is smaller as an image of points
 FILES_SHOWN = 6

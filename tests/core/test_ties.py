@@ -6,8 +6,8 @@ from scipy import stats
 
 from gampl import differential
 from gampl.kolmogorov import KOLMOGOROV, MEAN, Law
+from gampl.report.sharpening import sharpen
 from gampl.result import NoteCode
-from gampl.sharpening import sharpen
 from gampl.ties import leaps, values_of_k
 
 

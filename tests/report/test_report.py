@@ -13,8 +13,8 @@ from made_studies import REGION, compared, counted, estimate, failure, findings,
 from gampl.report import figures
 from gampl.report.html import html
 from gampl.report.process import Definition, Region
+from gampl.report.sharpening import sharpen
 from gampl.result import NoteCode
-from gampl.sharpening import sharpen
 
 VOID = {"meta", "link", "img", "br", "hr", "wbr"}
 EVIL = "<script>alert(1)</script> \"quoted\" & 'single' </style> <img src=x onerror=alert(2)>"

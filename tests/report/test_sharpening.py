@@ -8,8 +8,8 @@ from scipy import stats
 
 from gampl import averaging, differential
 from gampl.kolmogorov import MEAN
+from gampl.report.sharpening import sharpen
 from gampl.result import State
-from gampl.sharpening import sharpen
 
 P = 0.02  # probability of the region
 
