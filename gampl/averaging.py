@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval, counted, require
+from gampl.basics import Floats, Interval, counted, require, unmasked
 from gampl.regions import Placed, Regions
 from gampl.result import Amplification, Note, NoteCode, State, Worth, weight_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
@@ -159,6 +159,7 @@ def from_counts(
     or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
+    unmasked(counts, "counts")
     table = np.asarray(counts, dtype=np.float64)
     if np.ndim(n_gen) == 0:
         table = table[None]
@@ -183,6 +184,7 @@ def from_integrals(
 
     They are of shape (members, regions) or (members,). For the rest see `from_counts`.
     """
+    unmasked(integrals, "integrals")
     table = np.asarray(integrals, dtype=np.float64)
     return _amplification([Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)], n_train, level, truth)
 

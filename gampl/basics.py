@@ -31,6 +31,15 @@ def require(is_met: bool | np.bool_, argument: str, expected: str, got: object) 
         raise ArgumentError(argument, f"must {expected}, got {got}")
 
 
+def unmasked(values: Any, what: str) -> None:
+    """Raise a ValueError if some numbers of an array are masked."""
+    # of records, too, whose masks have one truth value for each field
+    masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
+    if masked:
+        n = counted(masked, "masked number")
+        raise ValueError(f"{what}: has {n}, expected none: leave them out")
+
+
 def counted(number: object, thing: str, things: str = "") -> str:
     """So many of a thing, as words: "1 event", "2 events"."""
     return f"{number} {thing}" if str(number) == "1" else f"{number} {things or thing + 's'}"

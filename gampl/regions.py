@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, counted, require
+from gampl.basics import Floats, counted, require, unmasked
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -86,6 +86,7 @@ class Intervals(Regions):
     @classmethod
     def between(cls, edges: ArrayLike, observable: Observable = coordinate) -> "Intervals":
         """Adjacent regions between increasing edges, shape (regions + 1,)."""
+        unmasked(edges, "edges")
         e = np.asarray(edges, dtype=np.float64)
         require(e.ndim == 1 and e.size >= 2, "edges", "be a list of at least 2 numbers", f"shape {e.shape}")
         return cls(e[:-1], e[1:], observable)
@@ -96,6 +97,7 @@ class Intervals(Regions):
 
         A ValueError if the sample has non-finite values or too few different ones.
         """
+        unmasked(events, "events")
         values = numbers(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())

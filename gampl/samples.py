@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats, counted, require
+from gampl.basics import Floats, counted, require, unmasked
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
@@ -25,11 +25,7 @@ def as_events(values: Any, what: str = "events") -> Floats:
     """
     if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
         values = values.detach().resolve_conj().resolve_neg().cpu()
-    # of records, too, whose masks have one truth value for each field
-    n_masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
-    if n_masked:
-        n = counted(n_masked, "masked number")
-        raise ValueError(f"{what}: has {n}, expected only events without: leave the others out")
+    unmasked(values, what)
     try:
         array = np.asarray(values)
         names = array.dtype.names or (() if array.dtype.kind in "fiub" else tuple(getattr(values, "columns", ())))

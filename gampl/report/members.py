@@ -171,8 +171,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
             "whether they scatter normally cannot be seen"
         )
     if train is not None and len(train) != n_train:
-        n = counted(len(train), "event")
-        yield f"the training sample has {n}, but n_train is {n_train}: G is in units of n_train"
+        yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     if job.tests and job.truth.reference_is == "training":
         yield Doubt(

@@ -157,6 +157,15 @@ def test_masked_numbers_are_no_numbers():
             as_events(values)
     with pytest.raises(ValueError, match=rf"member, a batch: has {n} masked numbers?,"):
         list(batches(iter([masked])))
+    for refuses in (
+        lambda: averaging.from_counts(np.ma.array([10, 11, 90], mask=[0, 0, 1]), 100, 10),
+        lambda: averaging.from_integrals(np.ma.array([0.1, 0.2, 0.9], mask=[0, 0, 1]), 10),
+        lambda: Intervals.between(np.ma.array([0, 0.5, 1], mask=[0, 1, 0])),
+        lambda: Intervals.quantiles(np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 2),
+        lambda: differential.from_samples([EVENTS[:, 1]], np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 10),
+    ):
+        with pytest.raises(ValueError, match=r"^\w+: has 1 masked number, expected none"):
+            refuses()
     np.testing.assert_array_equal(as_events(np.ma.array(EVENTS)), EVENTS)
 
 
