@@ -1,10 +1,9 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyhepmc
@@ -20,8 +19,6 @@ Ids = tuple[int, ...]
 # final-state particles of one event: PDG ids, (k,); (E, px, py, pz), (k, 4); and the event's weights
 Record = tuple[NDArray[np.int64], Floats, dict[str, float]]
 FINAL = 1
-LONGEST_START = 1 << 20  # bytes that hold all before a file's first particle
-NO_SPACE = "\x1f"  # in place of a space
 LHE_END = b"</LesHouchesEvents>"
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
 _PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
@@ -60,36 +57,17 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
             raise source.error(f"goes on for {counted(n, 'byte')} after {end}, expected one file, not several joined")
 
 
-class _NamesOfOneWord:
-    """A HepMC file whose names of weights hold no spaces: the library takes every word of them for a name."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, start = stream, stream.read(LONGEST_START)
-        before, _, _ = start.partition(b"\nP ")
-        weights = [line[2:].rstrip() for line in before.split(b"\n") if line.startswith(b"W ")]
-        # of the run the names, of its first event the weights
-        if len(weights) == 2 and len(weights[0].split(b"\\|")) == len(weights[1].split()):
-            start = start.replace(weights[0], weights[0].replace(b" ", NO_SPACE.encode()), 1)
-        self._start = io.BytesIO(start)
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills a buffer; the number of bytes."""
-        return self._start.readinto(buffer) or self._stream.readinto(buffer)  # type: ignore[attr-defined]
-
-
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     is_version_2 = b"HepMC::IO_GenEvent" in source.unpacked().read(1024)
     reader = pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii
     needed = [*chain.from_iterable(_source_ids(source))]
     n_read = 0
-    for event in reader(pyhepmc.io.pyiostream(_NamesOfOneWord(source.unpacked()))):
+    for event in reader(pyhepmc.io.pyiostream(source.unpacked())):
         particles = event.numpy.particles
         final = (particles.status == FINAL) & np.isin(particles.pid, needed)
         momenta = np.stack([getattr(particles, name.lower())[final] for name in CARTESIAN], axis=1)
-        named: dict[str, float] = {}
-        if _has_named_weights(source):  # the library refuses to say that there are none
-            names = (name.replace(NO_SPACE, " ") for name in event.weight_names)
-            named = dict(zip(names, event.weights, strict=True))
+        # asked for only where needed: the library refuses to say that there are none
+        named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
         scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
         yield particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal)

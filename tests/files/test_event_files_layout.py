@@ -162,19 +162,18 @@ def test_named_weights_of_an_lhe_file(tmp_path):
     np.testing.assert_array_equal(found.columns["up"], found.columns["weight"])
 
 
-@pytest.mark.parametrize("names", [("nominal", "up"), ("nominal weight", "mu R=2  up"), ("0 0", "W 1")])
-def test_named_weights_of_a_hepmc_file(names, tmp_path):
+def test_named_weights_of_a_hepmc_file(tmp_path):
     run = pyhepmc.GenRunInfo()
-    run.weight_names = names
+    run.weight_names = ["nominal", "up"]
     with pyhepmc.open(tmp_path / "a.hepmc", "w") as file:
         for number, row in enumerate(cartesian(z_jets().momenta)):
             event = hepmc_event(number, row, 1.0, pyhepmc.Units.GEV)
             event.run_info = run
             event.weights = [1.0, 2.0 + number]
             file.write(event)
-    found = files.read(tmp_path / "a.hepmc", layout=Layout(sources=IDS, weight=names[1], keep=names[:1]))
+    found = files.read(tmp_path / "a.hepmc", layout=Layout(sources=IDS, weight="up", keep=("nominal",)))
     np.testing.assert_array_equal(found.columns["weight"], 2.0 + np.arange(N))
-    np.testing.assert_array_equal(found.columns[names[0]], np.ones(N))
+    np.testing.assert_array_equal(found.columns["nominal"], np.ones(N))
 
 
 def test_jets_of_any_flavour_are_taken_by_pt(tmp_path):
