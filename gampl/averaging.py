@@ -57,7 +57,7 @@ def from_samples(
         max_lost: Largest tolerated share of a member's events with a non-finite observable; they lie in no region.
         progress: Called with (member, events done) after each batch.
     """
-    tallies = accumulate(members, weights, n_gen, _start(regions), regions.place, progress)
+    tallies = accumulate(members, weights, n_gen, partial(Tally, len(regions)), regions.place, progress)
     return from_tallies(tallies, n_train, level=level, truth=truth, max_lost=max_lost)
 
 
@@ -202,15 +202,11 @@ def count_stream(
     Returns the counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
     Arguments and errors are those of `from_samples`.
     """
-    streams = accumulate(members, None, np.atleast_1d(n_gen), _start(regions), regions.place, progress)
-    tallies, _ = gather(streams, "observable", max_lost)
+    start = partial(Tally, len(regions))
+    counted = accumulate(members, None, np.atleast_1d(n_gen), start, regions.place, progress)
+    tallies, _ = gather(counted, "observable", max_lost)
     counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
     return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
-
-
-def _start(regions: Regions) -> "partial[Tally]":
-    require(isinstance(regions, Regions), "regions", "be Intervals or Selections", f"a {type(regions).__name__}")
-    return partial(Tally, len(regions))
 
 
 def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
@@ -227,8 +223,7 @@ def _spread(members: Sequence[Shares], is_weighted: bool) -> Spread:
 def _amplification(
     spreads: list[Spread], n_train: int, level: float, truth: ArrayLike | None, notes: Iterable[Note] = ()
 ) -> Amplification:
-    is_whole = 1 <= n_train < 1e18 and float(n_train).is_integer()
-    require(is_whole, "n_train", "be a positive whole number of events", n_train)
+    require(1 <= n_train < 1e18, "n_train", "be a positive number of events", n_train)
     require(0.5 < level < 1, "level", "lie between 0.5 and 1", level)
     last = spreads[-1]
     members, n_regions = last.integrals.shape

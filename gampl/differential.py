@@ -186,8 +186,7 @@ def combine(results: Sequence[Amplification]) -> Amplification:
 def _amplification(
     curve: DifferentialCurve, n_train: int, level: float, n_members: int, notes: tuple[Note, ...], standard_error: float
 ) -> Amplification:
-    is_whole = 1 <= n_train < 1e18 and float(n_train).is_integer()
-    require(is_whole, "n_train", "be a positive whole number of events", n_train)
+    require(1 <= n_train < 1e18 and float(n_train).is_integer(), "n_train", "be a positive number of events", n_train)
     # below, the interval would not hold the estimate: P(K < <K>) = 0.56
     require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     spread = standard_error * float(stats.t.isf((1 - level) / 2, max(n_members - curve.folds, 1)))

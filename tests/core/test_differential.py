@@ -271,7 +271,7 @@ NORMAL = np.random.default_rng(7).normal(size=100)
         (lambda: from_distances([[0.1, 0.1]], [20, 10], 10, 10), r"n_gen must be .*increasing"),
         (lambda: from_distances([0.1], 10, 0, 10), "n_ref must be a positive number of events, got 0"),
         (lambda: from_distances([0.1], 10, np.nan, 10), "n_ref must be a positive number of events, got nan"),
-        (lambda: from_distances([0.1], 10, 10, 0), "n_train must be a positive whole number of events, got 0"),
+        (lambda: from_distances([0.1], 10, 10, 0), "n_train must be a positive number of events, got 0"),
         (lambda: from_distances([0.1], 10, 10, 10, level=0.5), "level must lie between 0.57 and 1, got 0.5"),
         (lambda: from_distances([0.1], 10, 10, 10, level=68), "level must lie between 0.57 and 1, got 68"),
         (lambda: from_distances([0.1], 10, 10, 10, level=np.nan), "level must lie between 0.57 and 1, got nan"),
