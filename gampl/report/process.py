@@ -200,8 +200,7 @@ def named_files(text: str, folder: Path = Path()) -> list[Path]:
                 "others: use a narrower pattern, or name the files one by one"
             )
     elif not os.path.isfile(folder / text):
-        problem = "got the folder" if os.path.isdir(folder / text) else "there is no"
-        raise ValueError(f"expected a file, {problem} {quoted(str(folder / text))}")
+        raise ValueError(f"expected a file, there is no {quoted(str(folder / text))}")
     return [folder / name for name in names]
 
 

@@ -213,7 +213,7 @@ DIFFERENTIAL = "differential --n-train 1000 --members {f}/m0.csv --holdout {f}/h
 BAD = {
     "averaging --n-train 1000 --members {f}/none.csv {f}/m1.csv --region x>0": "expected a file, there is no",
     "averaging --n-train 1000 --members {f}/none_*.csv --region x>0": "expected files, none fits",
-    "averaging --n-train 1000 --members {f} --region x>0": "expected a file, got the folder",
+    "averaging --n-train 1000 --members {f} --region x>0": "expected a file, there is no",
     f"{AVERAGING} --region y>0": "has no column 'y'; it has x",
     f"{AVERAGING} --region x>": "'x>'",
     f"{AVERAGING} --region x": "'x'",
