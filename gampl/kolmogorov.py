@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 from gampl.samples import Accumulator
 from gampl.ties import Grid, distinct, leaps, values_of_k
 
@@ -47,7 +47,7 @@ class KolmogorovSmirnov(Accumulator):
         is_list = values.ndim == 1 and values.size > 0
         require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
-            raise ValueError(f"reference: {bad} of {values.size} values are not finite")
+            raise ValueError(f"reference: {bad} of {values.size} values {'is' if bad == 1 else 'are'} not finite")
         self._low, self._high, repeats = distinct(values)
         if repeats.size == 1 < values.size:
             constant = f"all {values.size} values are {values[0]:g}"
@@ -165,7 +165,8 @@ class KolmogorovSmirnov(Accumulator):
         if self.n_gen == 0:
             raise ValueError("no values yet: a distance needs at least one")
         if not self.total > 0:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+            total = f"{counted(self.n_gen, 'event')} add up to {self.total:g}"
+            raise ValueError(f"the weights of {total}, expected more than 0")
         elsewhere = np.cumsum(np.where(self._grid.holds_point, 0, self._in_cell))[self._grid.cell_of_point]
         return (sums[0] + elsewhere) / self.total, sums[1] + elsewhere
 

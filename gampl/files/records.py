@@ -11,7 +11,7 @@ import pyhepmc
 import pylhe
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files.checks import Chunk
 from gampl.files.source import CARTESIAN, UNITS, Names, OpenFile
 from gampl.files.tables import WEIGHT, Column, Entries, gathered
@@ -46,7 +46,7 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
     for number, event in enumerate(events):
         if len(event.particles) != event.eventinfo.nparticles:
             raise source.error(
-                f"event {number} (counted from 0) has {len(event.particles)} particles,"
+                f"event {number} (counted from 0) has {counted(len(event.particles), 'particle')},"
                 f" expected the {event.eventinfo.nparticles} that its first line says"
             )
         final = [particle for particle in event.particles if particle.status == FINAL]
@@ -56,7 +56,8 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
     with source.unpacked() as lines:
         last = next((line for line in lines if LHE_END in line), b"").partition(LHE_END)[2]
         if n := len(last.strip()) + sum(len(line.strip()) for line in lines):
-            raise source.error(f"goes on for {n} bytes after {LHE_END.decode()}, expected one file, not several joined")
+            end = LHE_END.decode()
+            raise source.error(f"goes on for {counted(n, 'byte')} after {end}, expected one file, not several joined")
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
@@ -116,7 +117,7 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
         raise source.error("event 0 has no final-state particles, expected some")
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
     if len(names) != len(ids):
-        raise source.error(f"its events have {len(ids)} particles, expected {', '.join(names)}")
+        raise source.error(f"its events have {counted(len(ids), 'particle')}, expected {', '.join(names)}")
     yield from gathered(source, names, ids, CARTESIAN, _entries(chain([some], parts), ids))
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files import packed
 from gampl.particles.kinematics import COORDINATES
 
@@ -154,7 +154,7 @@ class OpenFile:
             raise self.error(f"has {n} columns, expected at most {MOST_COLUMNS}")
         names = own or self.names or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
-            raise self.error(f"has {n} columns, expected {len(names)}: {', '.join(names)}")
+            raise self.error(f"has {counted(n, 'column')}, expected {len(names)}: {', '.join(names)}")
         return names
 
     def slices(self, n: int, size: int = 1) -> Iterator[slice]:

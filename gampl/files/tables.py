@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import counted
 from gampl.files.checks import Chunk
 from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
@@ -137,7 +138,7 @@ def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coord
         name = source if isinstance(source, str) else f"PDG id {' or '.join(map(str, source))}"
         cure = "absent" if counts[event] < n else "further"
         raise file.error(
-            f"event {first + event} (counted from 0) has {counts[event]} entries of {name},"
+            f"event {first + event} (counted from 0) has {counted(counts[event], 'entry', 'entries')} of {name},"
             f" expected {n} (or Layout({cure}=True))"
         )
     events = np.repeat(np.arange(len(counts)), counts)

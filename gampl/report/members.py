@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.averaging import Tally
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Bools, Expression
 from gampl.regions import Intervals, Placed
@@ -156,7 +156,8 @@ class Job:
                 for distances in members[name].distances.values():
                     distances.close()
         if short := [member for member in members.values() if n_gen is not None and member.n_gen < n_gen]:
-            raise ValueError(f"{short[0].name}: holds {short[0].n_gen} usable events, expected n_gen = {n_gen}")
+            n = counted(short[0].n_gen, "usable event")
+            raise ValueError(f"{short[0].name}: holds {n}, expected n_gen = {n_gen}")
         return list(members.values())
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files import EventFileError, open_file
 from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
@@ -51,7 +51,7 @@ class Batch(NamedTuple):
         else:
             missing = sum(label is None or label in ("", b"") or label != label for label in self.members)
         if missing:
-            raise ValueError(f"{name}: {missing} events do not say which member they are of")
+            raise ValueError(f"{name}: has {counted(missing, 'event')} without the name of a member")
         labels, which, sizes = np.unique(self.members, return_inverse=True, return_counts=True)
         if (most := MOST_MEMBERS) < labels.size:
             raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {most}")

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from gampl import averaging, differential
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
 from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
@@ -179,7 +179,8 @@ def _tests(
         true = values[usable]
         problem = ""
         if true.size < FEWEST:
-            problem = f"the {truth.reference_is} sample has only {true.size} events here, expected at least {FEWEST}"
+            n = counted(true.size, "event")
+            problem = f"the {truth.reference_is} sample has only {n} here, expected at least {FEWEST}"
         elif true.min() == true.max():
             problem = f"all {true.size} true events have the same {text}, {true[0]:g}"
         if problem:

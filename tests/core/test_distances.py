@@ -135,7 +135,7 @@ PLAIN = [Comparison(coordinate, [0.0, 1.0])]
         ([Comparison(coordinate, [0.0, 1.0], keep=lambda e: e)], r"keep must give one bool per event, .* got float64"),
         ([Comparison(coordinate, [0.0, 1.0], keep=lambda e: e[:3] > 0)], r"keep must give one bool .* got bool \(3,\)"),
         ([Comparison(coordinate, [])], "reference must hold one number per event"),
-        ([Comparison(coordinate, [0.0, np.nan])], "reference: 1 of 2 values are not finite"),
+        ([Comparison(coordinate, [0.0, np.nan])], "reference: 1 of 2 values is not finite"),
         ([*PLAIN, Comparison(coordinate, [2.0, 2.0])], "a constant summary tells nothing apart"),
     ],
 )
@@ -147,7 +147,7 @@ def test_bad_comparisons_are_named(comparisons, message):
 @pytest.mark.parametrize(
     ("batches", "n_gen", "message"),
     [
-        ([np.zeros(9)], 10, "member 3: there are 9 events, expected n_gen = 10"),
+        ([np.zeros(9)], 10, "member 3: has 9 events, expected n_gen = 10"),
         ([], 10, "member 3: holds no events"),
         ([np.zeros(9)], [4, 4], "n_gen must be whole numbers, positive and increasing"),
         ([np.zeros((9, 2))], 9, "events have 2 coordinates"),

@@ -76,7 +76,7 @@ FILES = {
         "a.parquet",
         parquet(jets_of_event(7, 1), list_columns),
         {"layout": LISTS},
-        r"event 7 \(counted from 0\) has 1 entries of Jet, expected 2 \(or Layout\(absent=True\)\)",
+        r"event 7 \(counted from 0\) has 1 entry of Jet, expected 2 \(or Layout\(absent=True\)\)",
     ),
     "parquet, lists of different lengths": (
         "a.parquet",
