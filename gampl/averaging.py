@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, Interval, require, training_events
+from gampl.basics import Floats, Interval, counted, require, training_events, unmasked
 from gampl.regions import Placed, Regions
 from gampl.result import Amplification, Note, NoteCode, State, Worth, part_notes, weight_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
@@ -137,7 +137,7 @@ def from_tallies(
     """
     members, prefixes = gather(tallies, "observable", max_lost)
     if short := [(tally.name or f"member {k}", tally.n_gen) for k, tally in enumerate(members) if tally.n_gen < 2]:
-        raise ValueError(f"{short[0][0]}: has {short[0][1]} events, expected at least 2")
+        raise ValueError(f"{short[0][0]}: has {counted(short[0][1], 'event')}, expected at least 2")
     is_weighted = any(tally.is_weighted for tally in members)
     spreads = []
     for shares in prefixes:
@@ -160,6 +160,7 @@ def from_counts(
     or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
+    unmasked(counts, "counts")
     table = np.asarray(counts, dtype=np.float64)
     if np.ndim(n_gen) == 0:
         table = table[None]
@@ -184,6 +185,7 @@ def from_integrals(
 
     They are of shape (members, regions) or (members,). For the rest see `from_counts`.
     """
+    unmasked(integrals, "integrals")
     table = np.asarray(integrals, dtype=np.float64)
     return _amplification([Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)], n_train, level, truth)
 
@@ -201,8 +203,8 @@ def count_stream(
     Returns the counts for `from_counts`, shape (steps, members, regions), and the number of lost events of all members.
     Arguments and errors are those of `from_samples`.
     """
-    counted = accumulate(members, None, np.atleast_1d(n_gen), _tally_of(regions), regions.place, progress)
-    tallies, _ = gather(counted, "observable", max_lost)
+    tallied = accumulate(members, None, np.atleast_1d(n_gen), _tally_of(regions), regions.place, progress)
+    tallies, _ = gather(tallied, "observable", max_lost)
     counts = [[shares.weights for shares in tally.prefixes] for tally in tallies]
     return np.stack(counts, axis=1).astype(np.int64), sum(tally.n_lost for tally in tallies)
 
@@ -279,7 +281,8 @@ def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     yield from part_notes(tallies)
     if n_lost := sum(tally.n_lost for tally in tallies):
-        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="observable", taken_as="counted as outside all regions")
+        taken_as = "counted as outside all regions"
+        yield NoteCode.LOST_EVENTS(lost=counted(n_lost, "event"), number="observable", taken_as=taken_as)
     weighted = [tally for tally in tallies if tally.is_weighted]
     yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
     if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < SPARSE).sum())):

@@ -40,6 +40,20 @@ def training_events(n_train: object) -> int:
     return int(n_train)  # type: ignore[call-overload]
 
 
+def unmasked(values: Any, what: str) -> None:
+    """Raise a ValueError if some numbers of an array are masked."""
+    # of records, too, whose masks have one truth value for each field
+    masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
+    if masked:
+        n = counted(masked, "masked number")
+        raise ValueError(f"{what}: has {n}, expected none: leave them out")
+
+
+def counted(number: object, thing: str, things: str = "") -> str:
+    """So many of a thing, as words: "1 event", "2 events"."""
+    return f"{number} {thing}" if str(number) == "1" else f"{number} {things or thing + 's'}"
+
+
 def printable(text: str) -> str:
     """A text without what would move a terminal's cursor, change its colours or turn the direction of writing."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval, require, training_events
+from gampl.basics import Interval, counted, require, training_events
 from gampl.distances import summarise
 from gampl.kolmogorov import (
     KOLMOGOROV,
@@ -110,7 +110,8 @@ def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
     yield from part_notes(tallies)
     if n_lost := sum(tally.n_lost for tally in tallies):
-        yield NoteCode.LOST_EVENTS(n_lost=n_lost, number="summary", taken_as="taken as above all others")
+        lost = counted(n_lost, "event")
+        yield NoteCode.LOST_EVENTS(lost=lost, number="summary", taken_as="taken as above all others")
     yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
 
 

@@ -1,6 +1,7 @@
 """The Kolmogorov-Smirnov distance of a stream to a small sample, its law, and where it crosses that of true events."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -9,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 from gampl.samples import Accumulator
-from gampl.ties import distinct, leaps, values_of_k
+from gampl.ties import Grid, distinct, leaps, values_of_k
 
 MEAN = float(np.sqrt(np.pi / 2) * np.log(2))  # <K>, Eq. (35)
 
@@ -33,7 +34,8 @@ class KolmogorovSmirnov(Accumulator):
     reference has ties, numbers that differ in precision only are equal, see `gampl.ties.distinct`. Values of the
     stream may have weights; its distribution function F is then the share of the weights. Of values without, only those
     that share a cell of a fine grid with a reference point are sorted. Those that are not finite lie above all
-    reference points, so that they change the distance by no more than their share.
+    reference points, so that they change the distance by no more than their share. Fewer values than there are points
+    are kept as they are, and cost nothing more.
 
     The reference is of shape (n_ref,); a ValueError if it is empty, has a value that is not finite, or a single one
     only. The distance is kept at prefixes if ``steps`` are given: see `gampl.samples.Accumulator`.
@@ -45,7 +47,7 @@ class KolmogorovSmirnov(Accumulator):
         is_list = values.ndim == 1 and values.size > 0
         require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
-            raise ValueError(f"reference: {bad} of {values.size} values are not finite")
+            raise ValueError(f"reference: {bad} of {values.size} values {'is' if bad == 1 else 'are'} not finite")
         self._low, self._high, repeats = distinct(values)
         if repeats.size == 1 < values.size:
             constant = f"all {values.size} values are {values[0]:g}"
@@ -53,12 +55,23 @@ class KolmogorovSmirnov(Accumulator):
         self.n_ref = values.size
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
+        self._grid = Grid(self._low, self._high)
+        self._start()
+
+    def another(self, name: str = "") -> "KolmogorovSmirnov":
+        """One of the same reference, whose memory it shares, for another stream; with prefixes at the default steps."""
+        made = copy(self)
+        Accumulator.__init__(made, None, name)
+        made._start()
+        return made
+
+    def _start(self) -> None:
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
-        self._up_to, self._below = np.zeros((2, 2, repeats.size))
+        self._up_to = self._below = np.zeros((2, 1))
         # but values without weights that share no cell of the grid with a point are counted by cell only
-        self._grid = _Grid(self._low, self._high)
-        self._in_cell = np.zeros(self._grid.holds_point.size, dtype=np.int64)
+        self._in_cell = np.zeros(1, dtype=np.int64)
+        self._few: list[NDArray[Any]] = []  # values without weights that are not counted yet
         self._closed: Distance | None = None
 
     def update(self, values: ArrayLike, weights: ArrayLike | None = None) -> None:
@@ -74,29 +87,37 @@ class KolmogorovSmirnov(Accumulator):
                 self.prefixes.append(self.now)
 
     def _add(self, x: NDArray[Any], finite: NDArray[np.bool_], weights: Floats | None) -> None:
-        n_finite = int(finite.sum())
         if weights is None:
-            batch = x[finite] if n_finite < x.size else x
-            cells = self._grid.cells(batch)
-            self._in_cell += np.bincount(cells, minlength=self._in_cell.size)
-            ordered = np.sort(batch[self._grid.holds_point[cells]])
-            sums: NDArray[Any] = np.arange(ordered.size + 1)[None]
             self._all += x.size
-        else:
-            order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
-            ordered = x[order][:n_finite]
-            sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
-            np.cumsum([weights[order], weights[order] ** 2], axis=1, out=sums[:, 1:])
-            self._all += sums[:, -1]
-        self._up_to += sums[:, np.searchsorted(ordered, self._high, side="right")]
-        self._below += sums[:, np.searchsorted(ordered, self._low, side="left")]
+            self._few.append(x[finite])
+            if sum(map(len, self._few)) >= self._low.size:
+                self._count()
+            return
+        order = np.argsort(np.where(finite, x, np.inf).astype(np.float64))
+        sums = np.zeros((2, x.size + 1))  # of the weights and their squares of the first k values
+        np.cumsum([weights[order], weights[order] ** 2], axis=1, out=sums[:, 1:])
+        self._all += sums[:, -1]
+        self._add_sums(x[order][: int(finite.sum())], sums)
+
+    def _count(self) -> None:
+        """Count the few values that were kept."""
+        values = np.concatenate(self._few)
+        self._few = []
+        cells = self._grid.cells(values)
+        self._in_cell = self._in_cell + np.bincount(cells, minlength=self._grid.holds_point.size)
+        ordered = np.sort(values[self._grid.holds_point[cells]])
+        self._add_sums(ordered, np.arange(ordered.size + 1)[None])
+
+    def _add_sums(self, ordered: NDArray[Any], sums: NDArray[Any]) -> None:
+        self._up_to = self._up_to + sums[:, np.searchsorted(ordered, self._high, side="right")]
+        self._below = self._below + sums[:, np.searchsorted(ordered, self._low, side="left")]
 
     def close(self) -> None:
         """Keep the distance and let go of the memory that further values would need."""
         if self._closed is None and self.total > 0:
             self._closed = self.now
             del self._low, self._high, self._reference_up_to, self._reference_below, self._up_to, self._below
-            del self._grid, self._in_cell
+            del self._grid, self._in_cell, self._few
 
     @property
     def now(self) -> Distance:
@@ -125,42 +146,29 @@ class KolmogorovSmirnov(Accumulator):
     @property
     def distance(self) -> float:
         """The distance to all values so far; a ValueError if their number or weight is not positive."""
-        up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
-        return float(max(np.abs(up_to - self._reference_up_to).max(), np.abs(below - self._reference_below).max()))
+        if self._few and self._up_to.shape[1] > 1:  # others are counted already
+            self._count()
+        places: Any = slice(None)
+        if self._few:  # between two values the stream's function is constant and the reference's rises
+            values = np.sort(np.concatenate(self._few))
+            first = np.concatenate([np.searchsorted(self._high, values), np.searchsorted(self._low, values, "right")])
+            places = np.unique(np.clip([0, self._low.size, *first, *(first - 1)], 0, self._low.size - 1))
+            up_to = np.searchsorted(values, self._high[places], side="right") / self.total
+            below = np.searchsorted(values, self._low[places], side="left") / self.total
+        else:
+            up_to, below = self._share(self._up_to)[0], self._share(self._below)[0]
+        largest = np.abs(up_to - self._reference_up_to[places]).max()
+        return float(max(largest, np.abs(below - self._reference_below[places]).max()))
 
     def _share(self, sums: Floats) -> tuple[Floats, Floats]:
         """The stream's distribution function, and the sum of squares, from the sums at each point or just below it."""
         if self.n_gen == 0:
             raise ValueError("no values yet: a distance needs at least one")
         if not self.total > 0:
-            raise ValueError(f"the weights of {self.n_gen} events add up to {self.total:g}, expected more than 0")
+            total = f"{counted(self.n_gen, 'event')} add up to {self.total:g}"
+            raise ValueError(f"the weights of {total}, expected more than 0")
         elsewhere = np.cumsum(np.where(self._grid.holds_point, 0, self._in_cell))[self._grid.cell_of_point]
         return (sums[0] + elsewhere) / self.total, sums[1] + elsewhere
-
-
-class _Grid:
-    """Equal cells that cover the bulk of some points, or short ranges; the outer two reach to infinity.
-
-    A value's cell is found with operations that never change the order of two numbers, whatever they round, and in the
-    same way for all: a value in a lower cell than a point is smaller than that point, without any exception.
-    """
-
-    def __init__(self, low: NDArray[Any], high: NDArray[Any]) -> None:
-        n_cells = min(64 * low.size, 1 << 16)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            self._low, self._high = np.quantile(low, [0.01, 0.99]).astype(np.float32)
-            span = self._high - self._low
-            self._scale = np.float32(n_cells - 1) / span
-        if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
-            self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
-        self.cell_of_point, last = self.cells(low), self.cells(high)
-        begins, ends = (np.bincount(cells, minlength=n_cells + 1) for cells in (self.cell_of_point, last + 1))
-        self.holds_point = np.cumsum(begins - ends)[:n_cells] > 0
-
-    def cells(self, values: NDArray[Any]) -> NDArray[np.intp]:
-        """Number of the cell of each value, not decreasing with the value."""
-        x = np.subtract(np.clip(values, self._low, self._high), self._low, dtype=np.float32)
-        return (x * self._scale).astype(np.intp)
 
 
 def distance_to_density(probabilities: ArrayLike) -> Floats:

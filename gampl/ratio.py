@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 from gampl.distances import Comparison
 from gampl.regions import Observable, is_finite, numbers
 
@@ -156,7 +156,7 @@ def held_out(
     for name, events in samples.items():
         n, cut = len(events), round(train_share * len(events))
         if not 2 <= cut <= n - 2:
-            split = f"{n} events split at train_share = {train_share:g} into {cut} and {n - cut}"
+            split = f"{counted(n, 'event')} split at train_share = {train_share:g} into {cut} and {n - cut}"
             raise ValueError(f"{name}: {split}; both parts need at least 2")
         order = rng.permutation(n)
         parts.append((events[np.sort(order[:cut])], events[np.sort(order[cut:])]))
@@ -262,7 +262,8 @@ def _samples(reference: ArrayLike, generated: ArrayLike) -> dict[str, Floats]:
     for name, events in samples.items():
         require(0 not in events.shape[1:], name, "hold events, shape (n, ...) or (n,)", events.shape)
         if len(events) < 4:
-            raise ValueError(f"{name}: {len(events)} events are too few to train on some and test on others")
+            n = counted(len(events), "event")
+            raise ValueError(f"{name}: only {n}, expected some to train on and others to test on")
         if not (finite := is_finite(events)).all():
             raise ValueError(f"{name}: {(~finite).sum()} of {len(events)} are not finite")
     true, fake = (events.shape[1:] for events in samples.values())

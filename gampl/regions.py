@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, require
+from gampl.basics import Floats, counted, require, unmasked
 
 Observable = Callable[[Floats], ArrayLike]  # makes one number of each event of a batch, (n, dim) -> (n,)
 
@@ -86,6 +86,7 @@ class Intervals(Regions):
     @classmethod
     def between(cls, edges: ArrayLike, observable: Observable = coordinate) -> "Intervals":
         """Adjacent regions between increasing edges, shape (regions + 1,)."""
+        unmasked(edges, "edges")
         e = np.asarray(edges, dtype=np.float64)
         require(e.ndim == 1 and e.size >= 2, "edges", "be a list of at least 2 numbers", f"shape {e.shape}")
         return cls(e[:-1], e[1:], observable)
@@ -96,13 +97,16 @@ class Intervals(Regions):
 
         A ValueError if the sample has non-finite values or too few different ones.
         """
+        unmasked(events, "events")
         values = numbers(observable, np.asarray(events, dtype=np.float64))
         if not np.isfinite(values).all():
-            raise ValueError(f"{(~np.isfinite(values)).sum()} of {values.size} values are not finite")
+            bad = int((~np.isfinite(values)).sum())
+            raise ValueError(f"{bad} of {values.size} values {'is' if bad == 1 else 'are'} not finite")
         is_possible = 1 <= n_regions <= values.size
         inner = np.quantile(values, np.arange(1, n_regions) / n_regions) if is_possible else values
         if not is_possible or np.unique(inner).size < inner.size:
-            raise ValueError(f"{values.size} events have too few different values for {n_regions} regions")
+            n, wanted = counted(values.size, "event"), counted(n_regions, "region")
+            raise ValueError(f"{n} with too few different values for {wanted}")
         return cls.between(np.concatenate([[-np.inf], inner, [np.inf]]), observable)
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gampl.basics import Interval, plain
+from gampl.basics import Interval, counted, plain
 from gampl.kolmogorov import MEAN, DifferentialCurve
 from gampl.samples import Accumulator
 from gampl.spread import AveragingCurve
@@ -36,7 +36,7 @@ class NoteCode(Enum):
         "is what members of a perfect generator show in a typical experiment, and rises with n_gen"
     )
     SPARSE_REGIONS = "fewer than 10 {events} in {regions} of the regions: raise n_gen or merge them"
-    LOST_EVENTS = "{n_lost} events with a non-finite {number} were {taken_as}"
+    LOST_EVENTS = "{lost} with a non-finite {number}: {taken_as}"
     UNLIKE_PART = (
         "do not rely on this: the first {n_gen} events of {members} of the members, which are used, are unlike their "
         "others, as in a sorted sample: use all, or shuffle them"
@@ -184,17 +184,18 @@ class Amplification(_PerTrainingEvent):
     def __str__(self) -> str:
         G = f"G{self.words} at {percent(self.level)} confidence: {self.state}"
         if self.pooled is not None and self.single is not None:
+            worth = counted(in_digits(self.pooled.n_equiv_at_least, 3), "true event")
             lines = [
-                f"pooled, these {self.n_members} members are worth at least "
-                f"{in_digits(self.pooled.n_equiv_at_least, 3)} true events, {in_digits(self.pooled.at_least, 3)} times "
-                f"n_train = {self.n_train} ({percent(self.level)} confidence)",
+                f"pooled, these {self.n_members} members are worth at least {worth}, "
+                f"{in_digits(self.pooled.at_least, 3)} times n_train = {self.n_train} "
+                f"({percent(self.level)} confidence)",
                 f"one of them alone is worth at least {in_digits(self.single.n_equiv_at_least, 3)}",
                 f"{G}, of a posterior this wide on average over training sets",
             ]
         else:
             low = in_digits(self.n_equiv_interval.low, 3)
             worth = in_digits(self.n_equiv, 3) if np.isfinite(self.n_equiv) else f"at least {low}"
-            lines = [G, f"an unlimited sample is worth {worth} true events, n_train = {self.n_train}"]
+            lines = [G, f"an unlimited sample is worth {counted(worth, 'true event')}, n_train = {self.n_train}"]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def plot(self, ax: "Axes | None" = None, *, legend: bool = True, **options: Any) -> "Axes":

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats, require
+from gampl.basics import Floats, counted, require, unmasked
 
 Weights = Callable[[Floats], ArrayLike] | Iterable[ArrayLike] | None
 A = TypeVar("A", bound="Accumulator")
@@ -16,6 +16,7 @@ A = TypeVar("A", bound="Accumulator")
 BATCH = 100_000  # events that are converted, or drawn from a generator, in one step
 UNLIKE = 1e-5  # probability of events less like the others, below which the first ones are not a random part of them
 COMPARED = 10_000  # of either, about
+SMALLEST_WEIGHT = 1e-140  # whose square, and that of its inverse times a number of events, is a number as well
 LONGEST_VECTOR = 16  # numbers of an event, above which an array in a list is taken for a batch
 
 
@@ -27,10 +28,7 @@ def as_events(values: Any, what: str = "events") -> Floats:
     """
     if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
         values = values.detach().resolve_conj().resolve_neg().cpu()
-    # of records, too, whose masks have one truth value for each field
-    n_masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
-    if n_masked:
-        raise ValueError(f"{what}: {n_masked} numbers are masked, expected only events without: leave the others out")
+    unmasked(values, what)
     try:
         array = np.asarray(values)
         names = array.dtype.names or (() if array.dtype.kind in "fiub" else tuple(getattr(values, "columns", ())))
@@ -68,7 +66,7 @@ def draw(generator: Any, n: int) -> Floats:
     name = type(generator).__name__
     drawn = as_events(events[0] if isinstance(events, tuple) else events, f"events of {name}")
     if len(drawn) != n:
-        raise ValueError(f"{name} returned {len(drawn)} events, expected {n}")
+        raise ValueError(f"{name} returned {counted(len(drawn), 'event')}, expected {n}")
     return np.random.default_rng(n).permutation(drawn) if isinstance(events, tuple) else drawn
 
 
@@ -86,7 +84,7 @@ def batches(member: Any, n_gen: int | None = None, what: str = "member") -> Iter
         if done == n_gen:
             return
     if n_gen is not None:
-        raise ValueError(f"{what}: there are {done} events, expected n_gen = {n_gen}")
+        raise ValueError(f"{what}: has {counted(done, 'event')}, expected n_gen = {n_gen}")
 
 
 def _all_batches(member: Any, n_gen: int | None, what: str) -> Iterator[Floats]:
@@ -136,7 +134,7 @@ def weighted_streams(
         return
     samples, arrays = list(members), list(weights)
     if len(arrays) != len(samples):
-        raise ValueError(f"weights: expected one array for each of the {len(samples)} members, got {len(arrays)}")
+        raise ValueError(f"weights: expected one array for each member, {len(samples)} in all, got {len(arrays)}")
     for k, (member, own) in enumerate(zip(samples, arrays, strict=True)):
         if not hasattr(member, "__array__") and not hasattr(member, "detach"):
             raise ValueError(f"member {k}: an array of weights needs an array of events, got {_name(member)}")
@@ -144,7 +142,7 @@ def weighted_streams(
         if numbers.shape != (len(events),):
             raise ValueError(f"weights of member {k}: expected shape ({len(events)},), got {numbers.shape}")
         if n_gen is not None and len(events) < n_gen:
-            raise ValueError(f"member {k}: there are {len(events)} events, expected n_gen = {n_gen}")
+            raise ValueError(f"member {k}: has {counted(len(events), 'event')}, expected n_gen = {n_gen}")
         yield iter([(events[:n_gen], numbers[:n_gen])])
 
 
@@ -213,7 +211,12 @@ class Accumulator:
         self.n_lost += int(lost.sum())
         if weights is not None:
             self.is_weighted = True
-            self._weight += float(np.abs(weights).sum())
+            sizes = np.abs(weights)
+            self._weight += float(sizes.sum())
+            largest = float(sizes.max(initial=0.0))
+            if largest > 1 / SMALLEST_WEIGHT or 0 < self._weight < SMALLEST_WEIGHT:
+                span = f"{SMALLEST_WEIGHT:g} to {1 / SMALLEST_WEIGHT:g}"
+                raise ValueError(f"weights: up to {largest:g}, expected {span}: divide all of them by the same number")
             self._weight_lost += float(np.abs(weights[lost]).sum())
         start = 0
         while start < lost.size:
@@ -235,8 +238,9 @@ class Accumulator:
         if max(self.n_lost, weight * self.n_gen) > max_lost * self.n_gen:
             name = self.name or f"member {member}"
             share = "" if self.n_lost > max_lost * self.n_gen else f", but {weight:.3g} of the weight,"
+            have = "has" if self.n_lost == 1 and not share else "have"
             raise ValueError(
-                f"{name}: {self.n_lost} of {self.n_gen} events{share} have a non-finite {what}, more than the "
+                f"{name}: {self.n_lost} of {self.n_gen} events{share} {have} a non-finite {what}, more than the "
                 f"tolerated share max_lost = {max_lost:g}; dropping them would bias the tails"
             )
 

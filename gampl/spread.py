@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 
 UNLIKELY = {"kurtosis": 0.05, "shape": 0.01}  # probability of taking normal members for others, of each test
 SAME = 1e-6  # of an integral, within which single precision may have rounded one and the same
@@ -74,7 +74,8 @@ class Spread:
         # what makes `subtract` take off just the noise
         n_gen = (exact.binomial - exact.total + noise) / noise
         if n_gen < 2:
-            raise ValueError(f"the weights are worth {max(n_gen, 0):.2g} events of equal weight, expected at least 2")
+            worth = counted(f"{max(n_gen, 0):.2g}", "event")
+            raise ValueError(f"the weights are worth {worth} of equal weight, expected at least 2")
         return replace(exact, n_gen=n_gen)
 
     def of_unequal(self, noise: ArrayLike) -> "Spread":

@@ -103,3 +103,28 @@ def _largest(bridge: Floats, steps: Floats, is_piece: NDArray[np.bool_], rng: np
     # the maximum between two values has an exponential distribution, of a quadratic form
     rises = (right - left) ** 2 - 2 * np.where(is_piece, steps, 0.0) * np.log1p(-rng.random(left.shape))
     return np.asarray(((np.abs(left + right) + np.sqrt(rises)) / 2).max(axis=1))
+
+
+class Grid:
+    """Equal cells that cover the bulk of some points, or short ranges; the outer two reach to infinity.
+
+    A value's cell is found with operations that never change the order of two numbers, whatever they round, and in the
+    same way for all: a value in a lower cell than a point is smaller than that point, without any exception.
+    """
+
+    def __init__(self, low: NDArray[Any], high: NDArray[Any]) -> None:
+        n_cells = min(64 * low.size, 1 << 16)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            self._low, self._high = np.quantile(low, [0.01, 0.99]).astype(np.float32)
+            span = self._high - self._low
+            self._scale = np.float32(n_cells - 1) / span
+        if not np.isfinite([span, self._scale]).all():  # equal points, or beyond single precision
+            self._low = self._high = self._scale = np.float32(0)  # one cell for all is right as well, only slower
+        self.cell_of_point, last = self.cells(low), self.cells(high)
+        begins, ends = (np.bincount(cells, minlength=n_cells + 1) for cells in (self.cell_of_point, last + 1))
+        self.holds_point = np.cumsum(begins - ends)[:n_cells] > 0
+
+    def cells(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """Number of the cell of each value, not decreasing with the value."""
+        x = np.subtract(np.clip(values, self._low, self._high), self._low, dtype=np.float32)
+        return (x * self._scale).astype(np.intp)

@@ -61,7 +61,7 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.RUN_INFO:
             stats = about["stats"]
             self.total = stats["total"] - stats.get("all", 0) - stats.get("notebooks", 0)
-            self._say(f"{self.total} steps to do")
+            self._say(f"{self.total} step{'s' * (self.total != 1)} to do")
         elif event == LogEvent.JOB_INFO:
             self.running[about["jobid"]] = Step(about["rule_msg"] or about["rule_name"], list(about["log"]))
         elif event == LogEvent.JOB_FINISHED:

@@ -68,13 +68,13 @@ def refuse_jobs_of_another_machine(holder: str) -> None:
     """Refuses to take over jobs of a build that "process 7 of login1" may still watch: locks may not reach there."""
     if holder and not holder.endswith(f" of {socket.gethostname()}") and (jobs := left_behind()):
         remedy = "if it still runs, wait for it; if not, remove the file _build/.lock"
-        raise BookError(f"{len(jobs)} jobs of this checkout are in the queue, sent by {holder}: {remedy}")
+        raise BookError(f"jobs of this checkout, {len(jobs)}, are in the queue, sent by {holder}: {remedy}")
 
 
 def cancel_left_behind() -> None:
     """Ends the jobs that an earlier build has left, so that no step runs twice; trainings go on from checkpoints."""
     if jobs := left_behind():
-        print(f"An earlier build ended without its {len(jobs)} jobs in the queue: cancelling them", file=sys.stderr)
+        print(f"An earlier build left jobs in the queue, {len(jobs)}: cancelling them", file=sys.stderr)
         _run("scancel", *jobs)
     end = time.monotonic() + SECONDS_TO_STOP
     while jobs and (jobs := left_behind()):

@@ -78,9 +78,10 @@ def rest(steps: Sequence[Step], now: float) -> str:
             seconds += max(0.0, median(known) - (now - record.started if record and state == "running" else 0.0))
         else:
             unknown += 1
+    left = f"{unknown} step{'s' * (unknown != 1)}"
     if unknown == len(to_do):
-        return f"How long the {unknown} steps that are left take is not known: none of their kinds has run here yet."
-    left_out = f"; {unknown} steps of kinds that never ran here are not counted" if unknown else ""
+        return f"How long the rest, {left}, takes is not known: nothing of its kind has run here yet."
+    left_out = f"; {left} of kinds that never ran here not counted" if unknown else ""
     return f"The rest takes about {_duration(seconds)} of one core or GPU, by times measured here{left_out}."
 
 

@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import subprocess
 from pathlib import Path
 
 import matplotlib as mpl
@@ -61,6 +62,19 @@ def test_the_five_minutes(capsys, tmp_path, monkeypatch):
     limit = re.search(r"0 <= x < 0.5 .*≥ (\d+)", capsys.readouterr().out)[1]
     assert claimed(r"With `--level 0.95` the limit is ([\d.]+),") == f"{int(limit) / N_TRAIN:.3g}"
     assert int(limit) / N_TRAIN < float(pooled), "and right"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="is no git checkout")
+def test_what_the_commands_make_is_no_change_of_the_project():
+    pages = "".join(
+        path.read_text(encoding="utf-8") for path in [*ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.py")]
+    )
+    places = r"(?:-m venv|gaussian_members\.py|--report|--output|--folder)\s+([\w./]+)"
+    made = [Path(name).parts[0] for name in re.findall(places, README + pages)]
+    made = [name if "." in name else f"{name}/" for name in made] + ["build/", "gampl.egg-info/"]
+    assert {".venv", "own/", "samples/", "averaging.html", "both.html", "shards/", "mine/"} <= set(made)
+    done = subprocess.run(["git", "check-ignore", "--no-index", *made], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == made
 
 
 def claimed(pattern):

@@ -1,9 +1,12 @@
 """How the words of a command are read."""
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 from gampl.basics import printable
 
@@ -40,3 +43,23 @@ def joined(arguments: Sequence[str]) -> list[str]:
         else:
             kept.append(argument)
     return kept
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Says how a line goes on and ends, if it is a shell that asks."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser, default_completer=cast(Any, _files))
+
+
+def _files(prefix: str, action: argparse.Action, **_: object) -> Iterator[str]:
+    """Files and folders that begin so, for an argument that is one; hidden ones only where their dot is there."""
+    metavar = action.metavar or ""
+    if action.type is not Path and metavar != "FILE" and "FOLDER" not in metavar:
+        return
+    folder, start = os.path.split(prefix)
+    with suppress(OSError):  # nothing completes what cannot be read
+        for entry in sorted(os.scandir(os.path.expanduser(folder) or "."), key=lambda entry: entry.name):
+            if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+                yield os.path.join(folder, entry.name) + "/" * entry.is_dir()

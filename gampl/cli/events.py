@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gampl.basics import counted
 from gampl.cli.arguments import whole
 from gampl.cli.terminal import say
 from gampl.simulation.seeds import seeds as parse_seeds, seeds_of_sample
@@ -67,7 +68,7 @@ def _make(options: argparse.Namespace) -> int:
     made = production.make_shards(options.folder, recipe, seeds, number, cores, show_progress=not options.quiet)
     seconds, generated = sum(shard.seconds for shard in made), sum(shard.generated for shard in made)
     rate = f"{seconds:.0f} s of one core ({generated / seconds:.0f}/s)"
-    say(f"{len(made)} shards, {generated} generated events, {rate}")
+    say(f"{counted(len(made), 'shard')}, {counted(generated, 'generated event')}, {rate}")
     for step in made[0].passed:
         number = sum(shard.passed[step] for shard in made)
         say(f"  {step:20} {number:12} {number / generated:10.4%}")
@@ -97,7 +98,7 @@ def _verify(options: argparse.Namespace) -> int:
     seeds = shards.seeds(options.folder)
     for shard in shards.read_all(options.folder, seeds):
         shards.verify(options.folder, shard)
-    say(f"{options.folder}: {len(seeds)} shards agree with their checksums")
+    say(f"{options.folder}: the checksums of {counted(len(seeds), 'shard')} agree")
     return 0
 
 

@@ -1,4 +1,5 @@
 """The command line: amplification of your own samples, and making LHC events."""
+# PYTHON_ARGCOMPLETE_OK: completes where argcomplete is activated for all commands
 
 import argparse
 import os
@@ -11,14 +12,19 @@ from typing import Any
 import gampl
 from gampl.basics import printable
 from gampl.cli import results
-from gampl.cli.arguments import Parser, joined, whole
+from gampl.cli.arguments import Parser, complete, joined, whole
 from gampl.cli.terminal import complain, patient_streams
-from gampl.files import Layout
+from gampl.files import KINDS, Layout
 from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
 
 # which module adds a command to the parser; only that of the command at hand is imported
 COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan", "events": "events"}
 EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
+PLAIN = argparse.RawDescriptionHelpFormatter
+COMPLETION = """The tab key completes what you type after this line, in the shell or its file of settings:
+  bash  eval "$(register-python-argcomplete gampl)"
+  zsh   autoload -Uz compinit && compinit && eval "$(register-python-argcomplete gampl)"
+  fish  register-python-argcomplete --shell fish gampl | source"""
 AVERAGING = """examples:
   # ten files with a column x, in a region and in ten quantiles of the training sample
   gampl averaging --n-train 1000 --members 'samples/member_*.csv' --region '0 <= x < 0.5'
@@ -61,12 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    parser = Parser(prog="gampl", description=__doc__)
+    parser = Parser(prog="gampl", description=__doc__, epilog=COMPLETION, formatter_class=PLAIN)
     parser.add_argument("--version", action="version", version=f"gampl {gampl.__version__}")
     commands = parser.add_subparsers(required=True)
     asked = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS]
     for module in asked or dict.fromkeys(COMMANDS.values()):
         import_module(f"gampl.cli.{module}").add_commands(commands)
+    complete(parser)
     options = parser.parse_args(joined(arguments))
     try:
         return int(options.run(options))
@@ -141,7 +148,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         add("--figures", type=Path, metavar="FOLDER", help="write figures, as PNG and PDF")
         add("--quiet", action="store_true", help="no progress")
         command.set_defaults(run=_run)
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.formatter_class = PLAIN
 
 
 def _add_samples(command: argparse.ArgumentParser) -> None:
@@ -160,10 +167,7 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--title", default="Amplification", help="of the report")
 
     add = command.add_argument_group("how files are read").add_argument
-    add(
-        "--kind",
-        help="csv, numpy, parquet, feather, root, hdf5, or gampl, top_pair, lhe, hepmc (default: the file decides)",
-    )
+    add("--kind", choices=KINDS, metavar="KIND", help=f"{', '.join(KINDS)} (default: the file decides)")
     add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
     add("--decimal", choices=(".", ","), help="how text writes decimals (default: with points)")
     leave_out = f"; {NO_WEIGHTS} leaves out those that the files carry"
@@ -264,9 +268,10 @@ def _regions(options: argparse.Namespace) -> tuple[Region, ...]:
             raise ValueError(f"--edges {name}: expected numbers such as 60, 80, 100, got {numbers!r}") from None
         regions.append(Region(observable=name, edges=edges))
     for name, number in _pairs(options, "quantiles", ":"):
-        if not number.isdecimal():
-            raise ValueError(f"--quantiles {name}: expected a number of regions such as 10, got {number!r}")
-        regions.append(Region(observable=name, quantiles=int(number)))
+        try:
+            regions.append(Region(observable=name, quantiles=whole(number)))
+        except argparse.ArgumentTypeError as error:
+            raise ValueError(f"--quantiles {name}: {error}") from None
     return tuple(regions)
 
 

@@ -5,10 +5,8 @@ import json
 from pathlib import Path
 from textwrap import wrap
 
-from gampl import planning
 from gampl.basics import ArgumentError
 from gampl.cli.terminal import say
-from gampl.result import in_digits, percent
 from gampl.store import targets
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
@@ -41,6 +39,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _plan(options: argparse.Namespace) -> int:
+    from gampl import planning  # SciPy's distributions, for which no other command or completion waits
+    from gampl.result import in_digits, percent
+
     common = {"G": options.G, "level": options.level, "assurance": options.assurance}
     aim = (options.factor, options.n_train)
     try:

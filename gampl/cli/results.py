@@ -32,10 +32,8 @@ def check(options: argparse.Namespace, process: Process) -> None:
         targets.check_folder(options.figures, options.figures, make=True)
         folder = options.figures.resolve()
         for path in (*outputs.values(), *inputs):
-            if path.suffix.lower() in FIGURES and path.resolve().parent == folder:
-                raise ValueError(
-                    f"--figures: {path} lies in that folder and might be overwritten, expected another one"
-                )
+            if path.resolve() == folder or (path.suffix.lower() in FIGURES and path.resolve().parent == folder):
+                raise ValueError(f"--figures: {path} is that folder, or lies in it and might be overwritten")
     if options.report is not None:
         import gampl.report.html  # noqa: F401 - says now if a package is missing
 

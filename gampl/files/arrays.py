@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import counted
 from gampl.files.checks import Chunk
 from gampl.files.source import EventFileError, Names, OpenFile, chosen
 from gampl.files.tables import Column, Table, further_columns
@@ -60,7 +61,7 @@ def array_chunks(
     particles = particles or tuple(f"p{k}" for k in range(1, n + 1))
     if len(particles) != n or len(set(particles)) < n:
         raise source.error(
-            f"momenta have shape {shape}, that is {n} particles,"
+            f"momenta have shape {shape}, that is {counted(n, 'particle')},"
             f" expected {len(particles)} with different names: {', '.join(particles)}"
         )
     for name, column in columns.items():

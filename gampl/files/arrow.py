@@ -18,8 +18,7 @@ FEATHER, FEATHER_1 = b"ARROW1", b"FEA1"
 @contextmanager
 def parquet_table(source: OpenFile) -> Iterator[Table]:
     """Columns with a number, or a list of numbers, for each event."""
-    # not by its name, which might pass for an address, such as run:1.parquet
-    with pq.ParquetFile(source.stream, page_checksum_verification=True) as file:
+    with pq.ParquetFile(source.location, page_checksum_verification=True) as file:
         _check_end(source, file.metadata)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:

@@ -1,11 +1,15 @@
 """Reading in a process of its own, for libraries that a damaged or hostile file can crash.
 
-HDF5 and the decompressors of hdf5plugin, Arrow's reader of Parquet and the parser of HepMC follow sizes and numbers of
-a file without checking all of them, and take Python with them where these are wrong. Here only the process that reads
-is lost, and the error says so. It may use `MEMORY`, and `SECONDS` of a processor for each part that it hands over. It
-writes messages of MessagePack, their sizes before them; nothing is pickled.
+HDF5 and the decompressors of hdf5plugin, Arrow's readers, uproot, and the parsers of HepMC and LHE follow sizes and
+numbers of a file without checking all of them, and take Python, or all of its memory, with them where these are wrong.
+Here only the process that reads is lost, and the error says so. It may use `MEMORY`, and `SECONDS` of a processor for
+each part that it hands over.
+
+One process reads a file after another until one crashes it, and makes the next part while the last one is used. Its
+messages are of MessagePack, their sizes before them and the numbers of arrays behind them; nothing is pickled.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -14,21 +18,37 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, TypeVar, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import EventFileError, Layout, OpenFile, guarded, library_calls
+from gampl.files.source import EventFileError, Layout, MissingPackageError, OpenFile, guarded
 
 MEMORY = 4 << 30  # bytes
 SECONDS = 300
 SIZE = 8  # bytes of a message's size
+T = TypeVar("T")
 Part = Chunk | dict[str, NDArray[Any]] | str
-# function and its arguments, path, sample, layout, names, labels, rows
-Task = tuple[str, Sequence[Any], bytes, str | None, Layout, Sequence[str], Sequence[str], int]
+
+
+class Task(msgspec.Struct):
+    """What to read, and by which function."""
+
+    function: str
+    arguments: Sequence[Any]
+    path: bytes
+    sample: str | None
+    layout: Layout
+    names: Sequence[str]
+    labels: Sequence[str]
+    rows: int
+    decimal: str | None
+
+
+Request: Any = Task | bool  # bool: whether the next part is wanted
 
 
 class Message(msgspec.Struct):
@@ -38,6 +58,7 @@ class Message(msgspec.Struct):
     columns: dict[str, NDArray[Any]] | None = None
     word: str | None = None
     error: bytes | None = None  # it may name a file that is not UTF-8
+    is_missing: bool = False  # the error is that of a package that is not installed
 
 
 def search_path() -> list[str]:
@@ -52,60 +73,148 @@ def search_path() -> list[str]:
 def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
     """What a function, ``package.module:name``, yields for a source: chunks, columns by name, or words.
 
-    An EventFileError for what the other process raised, or if it crashed or exceeded its limits.
+    An EventFileError for what the other process raised, or if it crashed or exceeded its limits, and a
+    MissingPackageError if it lacks a package.
     """
-    with library_calls(source.path, "read it"):
-        resolve_name(function)  # says here if a package is missing
-    labels = list(source.labels)
-    where = os.fsencode(source.path)
-    task: Task = function, arguments, where, source.sample, source.layout, source.names, labels, source.rows
-    command = [sys.executable, "-P", "-c", f"import sys; from {__name__} import main; main(sys.argv[1])"]
-    command.append(msgspec.json.encode(task).decode())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search_path())}
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment) as process:
-        stream = cast("IO[bytes]", process.stdout)
-        try:
-            while content := stream.read(int.from_bytes(stream.read(SIZE))):
-                message = msgspec.msgpack.decode(content, type=Message, dec_hook=_array)
-                if message.error is not None:
-                    raise EventFileError(message.error.decode(errors="surrogatepass"))
-                found = (message.chunk, message.columns, message.word)
-                if found == (None, None, None):
-                    return
-                yield next(part for part in found if part is not None)
-            status = process.wait()
-            limits = f"{SECONDS} s of a processor for each part, {MEMORY >> 30} GiB of memory"
-            what = "exceeded its time" if status == -signal.SIGXCPU else f"crashed (status {status})"
-            raise source.error(
-                f"the process that read it {what}, expected an undamaged file within its limits, {limits}"
-            )
-        finally:
-            process.kill()
+    where, labels = os.fsencode(source.path), list(source.labels)
+    told = source.sample, source.layout, source.names, labels, source.rows, source.decimal
+    task = Task(function, arguments, where, *told)
+    reader = Reader.idle()
+    answer = reader.ask(task)
+    if answer is None and reader.has_read:  # a file before this one may have harmed it
+        reader.leave(is_well=False)
+        reader = Reader()
+        answer = reader.ask(task)
+    is_well = answer is not None
+    try:
+        while answer is not None:
+            if answer.error is not None:
+                kind = MissingPackageError if answer.is_missing else EventFileError
+                raise kind(answer.error.decode(errors="surrogatepass"))
+            found = [part for part in (answer.chunk, answer.columns, answer.word) if part is not None]
+            if not found:
+                return
+            yield found[0]
+            is_well = False  # if this is interrupted
+            answer = reader.ask(True)
+            is_well = answer is not None
+        limits = f"{SECONDS} s of a processor for each part, {MEMORY >> 30} GiB of memory"
+        raise source.error(
+            f"the process that read it {reader.ending()}, expected an undamaged file within its limits, {limits}"
+        )
+    finally:
+        reader.leave(is_well)
 
 
-def _array(_: type, parts: tuple[str, list[int], Any]) -> NDArray[Any]:
-    dtype, shape, numbers = parts
-    if dtype == "O":  # texts
-        return np.array(numbers, dtype=object).reshape(shape)
-    return np.frombuffer(numbers, dtype=dtype).reshape(shape)
+class Reader:
+    """A process that reads a file after another; see `main`."""
+
+    running: ClassVar[set["Reader"]] = set()  # kept until they end, also where nobody asks for more of a file
+    waiting: ClassVar[list["Reader"]] = []  # for its next file: one
+
+    def __init__(self) -> None:
+        self.has_read = False
+        self._place = os.getcwd(), os.pathsep.join(search_path())
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": self._place[1]},
+        )
+        self._requests, self._answers = (cast("IO[bytes]", end) for end in (self._process.stdin, self._process.stdout))
+        self.running.add(self)
+
+    @classmethod
+    def idle(cls) -> "Reader":
+        """The one that waits, or a new one if there is none for the present folder and search path."""
+        with contextlib.suppress(IndexError):
+            reader = cls.waiting.pop()
+            if reader._place == (os.getcwd(), os.pathsep.join(search_path())):
+                return reader
+            reader.end()
+        return cls()
+
+    def ask(self, what: Task | bool) -> Message | None:
+        """The first part of a task, or the next one; None if the process has ended."""
+        with contextlib.suppress(BrokenPipeError, EOFError):
+            _send(what, self._requests)
+            return _received(self._answers, Message)
+        return None
+
+    def leave(self, is_well: bool) -> None:
+        """Lets it wait for its next file; ends it if it is not well, or another one waits."""
+        if not is_well or self.waiting:
+            self.end()
+            return
+        self.has_read = True
+        with contextlib.suppress(BrokenPipeError):
+            _send(False, self._requests)
+        self.waiting.append(self)
+
+    def end(self) -> None:
+        """Ends it."""
+        self.running.discard(self)
+        self._process.kill()
+        with contextlib.suppress(BrokenPipeError), self._process:
+            pass  # closes the pipes and waits
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        status = self._process.wait()
+        return "exceeded its time" if status == -signal.SIGXCPU else f"crashed (status {status})"
 
 
-def _plain(array: NDArray[Any]) -> tuple[str, tuple[int, ...], Any]:
-    if array.dtype.hasobject:
-        return "O", array.shape, array.ravel().tolist()
-    return array.dtype.str, array.shape, array.tobytes()
+@atexit.register
+def _end_all() -> None:
+    Reader.waiting.clear()
+    for reader in [*Reader.running]:
+        reader.end()
 
 
-def _send(message: Message, stream: IO[bytes]) -> None:
-    content = msgspec.msgpack.encode(message, enc_hook=_plain)
+if hasattr(os, "register_at_fork"):  # a copy of this process must not use the same readers
+    os.register_at_fork(after_in_child=Reader.waiting.clear)
+    os.register_at_fork(after_in_child=Reader.running.clear)
+
+
+def _send(what: Any, stream: IO[bytes]) -> None:
+    arrays: list[NDArray[Any]] = []
+
+    def said(array: Any) -> Any:
+        if not isinstance(array, np.ndarray):  # what else a file says about its events
+            return str(array)
+        texts = None
+        if array.dtype.hasobject:  # each once, as there are few different ones
+            places: dict[Any, int] = {}
+            array = np.array([places.setdefault(text, len(places)) for text in array.flat], "i8").reshape(array.shape)
+            texts = list(places)
+        arrays.append(np.ascontiguousarray(array))
+        return array.dtype.str, array.shape, texts
+
+    content = msgspec.msgpack.encode(what, enc_hook=said)
     stream.write(len(content).to_bytes(SIZE) + content)
+    for array in arrays:
+        stream.write(_bytes(array))
     stream.flush()
 
 
-def _message(part: Part) -> Message:
-    if isinstance(part, str):
-        return Message(word=part)
-    return Message(chunk=part) if isinstance(part, Chunk) else Message(columns=part)
+def _received(stream: IO[bytes], kind: type[T]) -> T:
+    """What was sent; an EOFError if the other process has ended."""
+
+    def array(_: type, said: tuple[str, list[int], Any]) -> NDArray[Any]:
+        dtype, shape, texts = said
+        numbers = np.empty(shape, dtype)
+        if stream.readinto(_bytes(numbers)) < numbers.nbytes:  # type: ignore[attr-defined]
+            raise EOFError
+        return numbers if texts is None else np.array(texts, dtype=object)[numbers]
+
+    content = stream.read(int.from_bytes(stream.read(SIZE)))
+    if not content:
+        raise EOFError
+    return msgspec.msgpack.decode(content, type=kind, dec_hook=array)
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _length(part: Part) -> int:
@@ -123,23 +232,50 @@ def _limit() -> None:
             resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def main(text: str) -> None:
-    """The other process's work."""
-    function, arguments, name, sample, layout, names, labels, rows = msgspec.json.decode(text, type=Task)
+def _parts(task: Task, source: OpenFile) -> Iterator[Part]:
+    yield from resolve_name(task.function)(source, *task.arguments)
+
+
+def _answers(task: Task) -> Iterator[Message]:
+    """All that is said about a file: its parts and that they end, or what is wrong."""
+    path = Path(os.fsdecode(task.path))
+    try:
+        _limit()
+        with path.open("rb") as file:
+            told = task.sample, task.layout, tuple(task.names), task.labels, task.rows, task.decimal
+            source = OpenFile(path, file, *told)
+            for part in guarded(path, _parts(task, source), _length, may_be_empty=True):
+                if isinstance(part, str):
+                    yield Message(word=part)
+                else:
+                    yield Message(chunk=part) if isinstance(part, Chunk) else Message(columns=part)
+                _limit()
+        yield Message()
+    except (ValueError, OSError, ImportError) as error:
+        is_missing = isinstance(error, MissingPackageError)
+        yield Message(error=str(error).encode(errors="surrogatepass"), is_missing=is_missing)
+
+
+def main() -> None:
+    """The other process's work: a file after another, and the next part before it is asked for."""
     # what the libraries print on their own is for nobody: the channel is moved away from standard output first
-    with os.fdopen(os.dup(1), "wb") as stream, open(os.devnull, "wb") as nothing:
-        for descriptor in (1, 2):
+    with (
+        os.fdopen(os.dup(0), "rb") as requests,
+        os.fdopen(os.dup(1), "wb") as stream,
+        open(os.devnull, "r+b") as nothing,
+    ):
+        for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)
-        path = Path(os.fsdecode(name))
-        try:
-            _limit()
-            with path.open("rb") as file:
-                source = OpenFile(path, file, sample, layout, tuple(names), labels, rows)
-                found = resolve_name(function)(source, *arguments)
-                for part in guarded(path, found, _length, may_be_empty=True):
-                    _send(_message(part), stream)
-                    _limit()
-            _send(Message(), stream)
-        except (ValueError, OSError, ImportError) as error:
-            with contextlib.suppress(BrokenPipeError):
-                _send(Message(error=str(error).encode(errors="surrogatepass")), stream)
+        answers: Iterator[Message] = iter(())
+        ahead = None
+        with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+            while True:
+                request = _received(requests, Request)
+                if isinstance(request, Task):
+                    answers = _answers(request)
+                    ahead = next(answers)
+                elif not request:
+                    answers, ahead = iter(()), None
+                if request:
+                    _send(ahead, stream)
+                    ahead = next(answers, None)

@@ -260,10 +260,10 @@ def _decoded(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Texts and numbers of Python, from those of numpy and HDF5."""
+    """Texts, numbers and lists of Python, from those of numpy and HDF5."""
     if isinstance(value, bytes):
         return value.decode()
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _words(where: str, dataset: Any, attribute: str) -> Names:

@@ -29,27 +29,23 @@ class Kind(NamedTuple):
     has_layout: bool = True  # whether there is something that they do not say themselves
     has_samples: bool = True
     has_checksum: bool = False
-    may_crash: bool = False  # whether a damaged file can crash the library, which is then used in a process of its own
+    is_safe: bool = False  # whether no file can crash what reads it, or fill its memory: else in a process of its own
 
 
 KINDS = {
     "csv": Kind(endings=(".csv", ".tsv", ".txt", ".dat"), table="text:table", has_samples=False),
-    "numpy": Kind((b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks"),
-    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False, may_crash=True),
-    "feather": Kind(
-        (b"ARROW1", b"FEA1"), (".feather", ".arrow"), "arrow:feather_table", has_samples=False, may_crash=True
+    "numpy": Kind(
+        (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"), (".npy", ".npz"), "arrays:table", "arrays:chunks", is_safe=True
     ),
+    "parquet": Kind((b"PAR1",), (".parquet", ".pq"), "arrow:parquet_table", has_samples=False),
+    "feather": Kind((b"ARROW1", b"FEA1"), (".feather", ".arrow"), "arrow:feather_table", has_samples=False),
     "root": Kind((b"root",), (".root",), "root:table"),
     # whose events of particles, where they are read as such, can only be public top pairs
-    "hdf5": Kind(
-        (public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True, may_crash=True
-    ),
-    "gampl": Kind(chunks="hdf5:chunks", has_layout=False, may_crash=True),
-    "top_pair": Kind(chunks="public:chunks", has_layout=False, has_checksum=True, may_crash=True),
+    "hdf5": Kind((public.HDF5_MAGIC,), (), "hdf5:table", "public:chunks", has_layout=False, has_checksum=True),
+    "gampl": Kind(chunks="hdf5:chunks", has_layout=False),
+    "top_pair": Kind(chunks="public:chunks", has_layout=False, has_checksum=True),
     "lhe": Kind(endings=(".lhe",), chunks="records:lhe_chunks", has_samples=False),
-    "hepmc": Kind(
-        endings=(".hepmc", ".hepmc2", ".hepmc3"), chunks="records:hepmc_chunks", has_samples=False, may_crash=True
-    ),
+    "hepmc": Kind(endings=(".hepmc", ".hepmc2", ".hepmc3"), chunks="records:hepmc_chunks", has_samples=False),
 }
 # so that medians, which tell a wrong unit, are taken over many events however small the batches
 FEWEST_EVENTS_CHECKED = 10_000
@@ -86,7 +82,7 @@ class EventFile(OpenFile):
         source = replace(self, labels=labels, rows=ROWS)
         wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
         if kind.table:
-            run = _apart if kind.may_crash else _here
+            run = _here if kind.is_safe else _apart
             parts = run("reading:table_columns", source, kind.table, wanted, list(optional))
         else:
             parts = source._event_columns(wanted)
@@ -101,7 +97,7 @@ class EventFile(OpenFile):
 
     def _chunks(self) -> Iterator[Chunk]:
         kind = KINDS[self.kind]
-        run = _apart if kind.may_crash else _here
+        run = _here if kind.is_safe else _apart
         return run(kind.chunks, self) if kind.chunks else run("reading:table_chunks", self, kind.table)
 
     def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:

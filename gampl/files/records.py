@@ -1,16 +1,17 @@
 """Event records: stable particles (status 1) with PDG ids, of LHE files and of HepMC files of version 2 and 3."""
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyhepmc
 import pylhe
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files.checks import Chunk
 from gampl.files.source import CARTESIAN, UNITS, Names, OpenFile
 from gampl.files.tables import WEIGHT, Column, Entries, gathered
@@ -19,6 +20,8 @@ Ids = tuple[int, ...]
 # final-state particles of one event: PDG ids, (k,); (E, px, py, pz), (k, 4); and the event's weights
 Record = tuple[NDArray[np.int64], Floats, dict[str, float]]
 FINAL = 1
+SPACE = "\x1f"  # stands for one in a name
+MOST_LINES, MOST_NAMES = 1000, 1 << 20  # before the first event, and bytes of one of them
 LHE_END = b"</LesHouchesEvents>"
 _UNITS = {pyhepmc.Units.MomentumUnit.GEV: UNITS["GeV"], pyhepmc.Units.MomentumUnit.MEV: UNITS["MeV"]}
 _PDG_NAMES = dict(enumerate(("d", "u", "s", "c", "b", "t"), start=1))
@@ -43,7 +46,7 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
     for number, event in enumerate(events):
         if len(event.particles) != event.eventinfo.nparticles:
             raise source.error(
-                f"event {number} (counted from 0) has {len(event.particles)} particles,"
+                f"event {number} (counted from 0) has {counted(len(event.particles), 'particle')},"
                 f" expected the {event.eventinfo.nparticles} that its first line says"
             )
         final = [particle for particle in event.particles if particle.status == FINAL]
@@ -53,7 +56,8 @@ def _lhe_records(source: OpenFile) -> Iterator[Record]:
     with source.unpacked() as lines:
         last = next((line for line in lines if LHE_END in line), b"").partition(LHE_END)[2]
         if n := len(last.strip()) + sum(len(line.strip()) for line in lines):
-            raise source.error(f"goes on for {n} bytes after {LHE_END.decode()}, expected one file, not several joined")
+            end = LHE_END.decode()
+            raise source.error(f"goes on for {counted(n, 'byte')} after {end}, expected one file, not several joined")
 
 
 def _hepmc_records(source: OpenFile) -> Iterator[Record]:
@@ -61,12 +65,13 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     reader = pyhepmc.io.ReaderAsciiHepMC2 if is_version_2 else pyhepmc.io.ReaderAscii
     needed = [*chain.from_iterable(_source_ids(source))]
     n_read = 0
-    for event in reader(pyhepmc.io.pyiostream(source.unpacked())):
+    for event in reader(pyhepmc.io.pyiostream(io.BufferedReader(_NamesWithSpaces(source.unpacked())))):
         particles = event.numpy.particles
         final = (particles.status == FINAL) & np.isin(particles.pid, needed)
         momenta = np.stack([getattr(particles, name.lower())[final] for name in CARTESIAN], axis=1)
         # asked for only where needed: the library refuses to say that there are none
-        named = dict(zip(event.weight_names, event.weights, strict=True)) if _has_named_weights(source) else {}
+        names = [name.replace(SPACE, " ") for name in event.weight_names] if _has_named_weights(source) else []
+        named = dict(zip(names, event.weights, strict=True)) if names else {}
         nominal = event.weights[0] if len(event.weights) else 1.0
         scale = _UNITS[event.momentum_unit] if source.layout.unit is None else 1.0
         yield particles.pid[final], momenta * scale, _weights(source, n_read, named, nominal)
@@ -83,6 +88,24 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
         raise source.error(f"ends after event {n_read - 1} without END_EVENT_LISTING, expected a complete file")
 
 
+class _NamesWithSpaces(io.RawIOBase):
+    """The same file, with `SPACE` for spaces in the names of weights, where the library ends a name of version 3."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content, lines = content, list[bytes]()
+        while (line := content.readline(MOST_NAMES)) and not line.startswith(b"E ") and len(lines) < MOST_LINES:
+            lines.append(b"W " + line[2:].replace(b" ", SPACE.encode()) if line.startswith(b"W ") else line)
+        self._start = io.BytesIO(b"".join([*lines, line]))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._start.read(len(buffer)) or self._content.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+
 def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
     """Some events at a time; without `Layout.sources`, the particles that the first event has."""
     parts = iter(lambda: list(islice(records, source.rows)), [])
@@ -94,7 +117,7 @@ def _chunks(source: OpenFile, records: Iterator[Record]) -> Iterator[Chunk]:
         raise source.error("event 0 has no final-state particles, expected some")
     names = tuple(source.layout.particles) or pdg_names([k[0] for k in ids])
     if len(names) != len(ids):
-        raise source.error(f"its events have {len(ids)} particles, expected {', '.join(names)}")
+        raise source.error(f"its events have {counted(len(ids), 'particle')}, expected {', '.join(names)}")
     yield from gathered(source, names, ids, CARTESIAN, _entries(chain([some], parts), ids))
 
 

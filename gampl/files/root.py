@@ -5,7 +5,7 @@ Only branches of plain numbers are looked at. Objects, whose description a file 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,26 +24,62 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 @contextmanager
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
-    # whole, as a name such as file:a.root would pass for an address
-    with uproot.open({source.path.absolute(): None}, object_cache=None, array_cache=None) as file:
+    with uproot.open({source.location: None}, object_cache=None, array_cache=None) as file:
         if (extra := source.path.stat().st_size - file.file.fEND) > 0:
             raise source.error(f"goes on for {extra} bytes after its end, expected one file, not several joined")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
-        contents = {name: _has_lists(tree[name]) for name in tree.keys(recursive=True)}
+        columns = _Branches(tree)
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
             if hasattr(tree, "page_link_list"):
                 _check_sizes(source, tree)
             n = int(tree.num_entries)  # a float in trees of old versions
-            for name in names:
+            branches = {name: columns.branches[name] for name in names}
+            for name, (branch, *others) in branches.items():
+                if others:
+                    raise source.error(f"has {1 + len(others)} branches {name!r}, expected one of this name")
+                if columns[name] is None:
+                    raise source.error(f"branch {name!r} is of type {branch.typename}, expected numbers")
                 # fields of an RNTuple do not count their own
-                if getattr(tree[name], "num_entries", n) != n:
-                    raise source.error(f"branch {name!r} has {tree[name].num_entries} entries, expected {n}")
+                if getattr(branch, "num_entries", n) != n:
+                    raise source.error(f"branch {name!r} has {branch.num_entries} entries, expected {n}")
             for rows in source.slices(n):
-                yield {name: _column(source, tree[name], rows) for name in names}
+                yield {name: _column(source, branch, rows) for name, (branch, *_) in branches.items()}
 
-        yield Table({name: has_lists for name, has_lists in contents.items() if has_lists is not None}, read)
+        yield Table(columns, read)
+
+
+class _Branches(Mapping[str, bool | None]):
+    """Whether a branch has lists, see `_has_lists`, found out when it is asked for: one in thousands may be unusable.
+
+    A branch within others also goes by its own name, such as ``Jet.PT`` for ``Jet/Jet.PT``.
+    """
+
+    def __init__(self, tree: Any) -> None:
+        self.branches: dict[str, list[Any]] = {}
+        own: dict[str, list[Any]] = {}
+        for path, branch in tree.iteritems(recursive=True):
+            self.branches.setdefault(path, []).append(branch)
+            own.setdefault(path.rpartition("/")[2], []).append(branch)
+        self.branches = {**own, **self.branches}
+
+    def __getitem__(self, name: str) -> bool | None:
+        try:
+            return _has_lists(self.branches[name][0])
+        except KeyError:
+            raise
+        except Exception:  # of whatever the library makes of a description that it does not understand
+            return None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.branches
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.branches)
+
+    def __len__(self) -> int:
+        return len(self.branches)
 
 
 def _check_sizes(source: OpenFile, tree: Any) -> None:

@@ -1,6 +1,7 @@
 """A file of events, what must be said about it, and the one error that says what is wrong with it."""
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import IO, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files import packed
 from gampl.particles.kinematics import COORDINATES
 
@@ -33,6 +34,10 @@ Part = TypeVar("Part")
 
 class EventFileError(ValueError):
     """A file of events is not what it should be; says which file, which entry and what was expected."""
+
+
+class MissingPackageError(ModuleNotFoundError):
+    """What reads a kind of file is not installed; says which package, and how to install it."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,13 @@ class OpenFile:
         """What to raise if something is wrong with it."""
         return EventFileError(f"{self.path}: {problem}")
 
+    @property
+    def location(self) -> str:
+        """Where it is, for libraries that take a colon for that of an address, or know names in UTF-8 only."""
+        path = os.path.abspath(self.path)
+        is_utf_8 = os.fsencode(path) == path.encode(errors="replace")
+        return path if is_utf_8 else f"/dev/fd/{self.stream.fileno()}"
+
     def start(self, size: int) -> bytes:
         """Its first bytes."""
         self.stream.seek(0)
@@ -142,7 +154,7 @@ class OpenFile:
             raise self.error(f"has {n} columns, expected at most {MOST_COLUMNS}")
         names = own or self.names or tuple(f"x{k + 1}" for k in range(n))
         if len(names) != n:
-            raise self.error(f"has {n} columns, expected {len(names)}: {', '.join(names)}")
+            raise self.error(f"has {counted(n, 'column')}, expected {len(names)}: {', '.join(names)}")
         return names
 
     def slices(self, n: int, size: int = 1) -> Iterator[slice]:
@@ -181,12 +193,12 @@ def library_calls(path: Path, task: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", "Parse Error", RuntimeWarning)  # pylhe's word for a file that ends early
             yield
+    except (EventFileError, MissingPackageError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise MissingPackageError(
             f"{path}: files of its kind are read with {error.name}, which is not installed: pip install 'gampl[events]'"
         ) from error
-    except (EventFileError, FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
     except MemoryError as error:
         raise EventFileError(f"{path}: cannot {task}, expected parts that fit into memory ({error})") from error
     except Exception as error:

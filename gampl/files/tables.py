@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gampl.basics import counted
 from gampl.files.checks import Chunk
 from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
@@ -35,11 +36,11 @@ Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles b
 
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
-    numeric = {name: has_lists for name, has_lists in table.columns.items() if has_lists is not None}
-    sources, coordinates, columns_of = _locate(file, numeric)
-    further = further_columns(file.layout, numeric)
-    if bad := [name for name in further.values() if numeric.get(name, True)]:
-        raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(numeric)}")
+    sources, coordinates, columns_of = _locate(file, table.columns)
+    own = {WEIGHT: False} if table.columns.get(WEIGHT) is not None else {}
+    further = further_columns(file.layout, own)
+    if bad := [name for name in further.values() if table.columns.get(name) is not False]:
+        raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(table.columns)}")
 
     def entries() -> Iterator[Entries]:
         for columns in table.read(list(dict.fromkeys(chain(*columns_of.values(), further.values())))):
@@ -49,7 +50,7 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     return gathered(file, tuple(file.layout.particles) or sources, sources, coordinates, entries())
 
 
-def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, dict[str, Names]]:
+def _locate(file: OpenFile, columns: Mapping[str, bool | None]) -> tuple[Names, Names, dict[str, Names]]:
     """For each particle its source, the coordinates, and for each source the columns that hold these."""
     layout = file.layout
     pattern = re.escape(layout.column).replace(re.escape("{particle}"), "(?P<particle>.+)")
@@ -57,7 +58,8 @@ def _locate(file: OpenFile, columns: Mapping[str, bool]) -> tuple[Names, Names, 
     named: dict[tuple[str, str], str] = {}  # source and coordinate -> column
     for column in columns:
         match = re.fullmatch(pattern, column)
-        if match and (name := SPELLINGS.get(match["coordinate"].lower())):
+        name = match and SPELLINGS.get(match["coordinate"].lower())
+        if match and name and columns[column] is not None:
             named.setdefault((match["particle"], name), column)
     sources = tuple(map(str, layout.sources or layout.particles))
     if not sources:
@@ -136,7 +138,7 @@ def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coord
         name = source if isinstance(source, str) else f"PDG id {' or '.join(map(str, source))}"
         cure = "absent" if counts[event] < n else "further"
         raise file.error(
-            f"event {first + event} (counted from 0) has {counts[event]} entries of {name},"
+            f"event {first + event} (counted from 0) has {counted(counts[event], 'entry', 'entries')} of {name},"
             f" expected {n} (or Layout({cure}=True))"
         )
     events = np.repeat(np.arange(len(counts)), counts)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl import files
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
 from gampl.particles.observables import NamedObservable, observable
@@ -171,7 +171,7 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
     if not 0 <= n <= rows.size:
         of_equal = " of equal weight" if rows.size < len(events) else ""
         raise ValueError(
-            f"n must be between 0 and the {rows.size} different events{of_equal} that there are, got {n}; "
+            f"n must be between 0 and the {counted(rows.size, 'different event')}{of_equal} of the sample, got {n}; "
             "`gampl events make` makes more"
         )
     return np.asarray(events.momenta[rng.choice(rows, n, replace=False)])

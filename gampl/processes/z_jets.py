@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.particles.events import Events
 from gampl.processes.samples import Cuts, FileProcess, numbered_jets
 
@@ -79,7 +79,8 @@ def staircase(events: Events) -> Staircase:
     n_jets = events.multiplicity - len(MUONS)
     weights = events.columns.get("weight", np.ones(len(events)))
     if not len(events) or not weights.sum() > 0 or n_jets.min() < 0:
-        raise ValueError(f"expected events with two muons each and positive weights, got {len(events)} events")
+        got = counted(len(events), "event")
+        raise ValueError(f"expected events with two muons each and positive weights, got {got}")
     rates, variances = np.bincount(n_jets, weights), np.bincount(n_jets, weights**2)
     share = rates / rates.sum()
     # d P(n) = ((1 - P(n)) dS_n - P(n) d(all the others)) / S

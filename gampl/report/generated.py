@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.generators.settings import Architecture
 from gampl.particles.grammar import quoted
 from gampl.report.process import Process, check_different
@@ -66,7 +66,7 @@ def training_events(process: Process, generator: GeneratorSettings) -> Floats:
     events = np.stack([sample.values[e].values for e in expressions], axis=-1)
     events = events[np.isfinite(events).all(axis=1)]
     if len(events) < process.n_train:
-        raise ValueError(f"train: n_train is {process.n_train}, but there are {len(events)} events")
+        raise ValueError(f"train: n_train is {process.n_train}, but it has {counted(len(events), 'event')}")
     return events[: process.n_train]
 
 

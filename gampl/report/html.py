@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gampl.basics import counted
 from gampl.report import figures, outputs
 from gampl.report.process import SampleFiles
 from gampl.report.sharpening import sharpen
@@ -24,7 +25,13 @@ def html(study: Study, command: str = "") -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
     names = ("answer", "count", "interval", "percent", "short", "where", "whole")
     environment.filters |= {name: getattr(outputs, name) for name in names}
-    environment.filters |= {"advice": sharpen, "files": _files, "image": _image, "sentence": _sentence}
+    environment.filters |= {
+        "counted": counted,
+        "advice": sharpen,
+        "files": _files,
+        "image": _image,
+        "sentence": _sentence,
+    }
     environment.filters["doubts"] = study.doubts
     environment.filters["interval_of_counts"] = lambda ends: outputs.interval(ends, outputs.count)
     environment.tests["finite"] = math.isfinite
@@ -58,4 +65,5 @@ def _files(files: SampleFiles | None, names: Iterable[str] = ()) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    first, _, _ = text.partition(" ")  # which may be the name of a file
+    return (text[:1].upper() + text[1:] if first.isalpha() else text) + ("" if text.endswith((".", "?", "!")) else ".")

@@ -1,21 +1,24 @@
 """What is kept of each member while its events pass by."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.averaging import Tally
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.kolmogorov import KolmogorovSmirnov
-from gampl.particles.expressions import Expression
+from gampl.particles.expressions import Bools, Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
 from gampl.report.order import Order
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of
+
+BLOCK = 4096  # events of which is counted at a time in which regions they are
 
 # makes, for names of columns, the name and the batches of each member
 Streams = Callable[[Sequence[str]], Iterable[tuple[str, Iterable[Batch]]]]
@@ -65,6 +68,25 @@ class Placement:
         return self.place(sample.values).counts(len(self)).inside / len(sample)
 
 
+class Overlaps:
+    """Events of all members in each of some regions, and in each two of them."""
+
+    def __init__(self, n_regions: int) -> None:
+        self.inside = np.zeros(n_regions, dtype=np.int64)  #: (regions,)
+        self.shared = np.zeros((n_regions, n_regions))  #: (regions, regions), of two different ones
+
+    def update(self, masks: Sequence[Bools]) -> None:
+        """Add the events of a batch, of which a mask for each region, (n,), says which are in."""
+        if len(masks) < 2:
+            return
+        inside = np.array(masks)
+        self.inside += inside.sum(axis=1)
+        several = np.flatnonzero(inside.sum(axis=0) > 1)  # regions that share nothing cost nothing
+        for start in range(0, several.size, BLOCK):
+            block = inside[:, several[start : start + BLOCK]].astype(np.float32)
+            self.shared += block @ block.T
+
+
 @dataclass(frozen=True, eq=False)
 class Test:
     """One Kolmogorov-Smirnov test of the members: a summary, of all events or of those in a region."""
@@ -89,20 +111,24 @@ class Job:
     tests: Sequence[Test]  #: what they are tested on
     histograms: Mapping[Expression, Floats]  #: bins by expression
     divisions: Mapping[Expression, Floats]  #: coarser ones, of about as many true events each
+    overlaps: Overlaps  #: of the regions that are conditions
+
+    @cached_property
+    def distances(self) -> Mapping[Test, KolmogorovSmirnov]:
+        """Of each test one that members share the reference of."""
+        return {test: KolmogorovSmirnov(test.reference) for test in self.tests}
 
     def order(self, first: int | None) -> Order:
         """To be filled with `cells` of a sample, of which only the first events may be used."""
         sizes = [len(region) + 1 for region in self.regions]
         return Order(sizes + [edges.size + 1 for edges in self.divisions.values()], first)
 
-    def placed(self, values: Values) -> dict[Placement, Placed]:
-        """Where the events of a batch lie, in each region."""
-        return {region: region.place(values) for region in self.regions}
-
-    def cells(self, values: Values, placed: Mapping[Placement, Placed]) -> list[NDArray[np.intp]]:
+    def cells(self, values: Values) -> Iterator[NDArray[np.intp]]:
         """Where the events of a batch lie: in which part of a region, or outside, which comes last; in which bin."""
-        in_regions = [where.region % (len(region) + 1) for region, where in placed.items()]
-        return in_regions + [np.searchsorted(x, values[e].values, side="right") for e, x in self.divisions.items()]
+        for region in self.regions:
+            yield region.place(values).region % (len(region) + 1)
+        for e, edges in self.divisions.items():
+            yield np.searchsorted(edges, values[e].values, side="right")
 
     def label(self, cell: int) -> str:
         """What `cells` number in words, all of one division before those of the next."""
@@ -130,7 +156,8 @@ class Job:
                 for distances in members[name].distances.values():
                     distances.close()
         if short := [member for member in members.values() if n_gen is not None and member.n_gen < n_gen]:
-            raise ValueError(f"{short[0].name}: holds {short[0].n_gen} usable events, expected n_gen = {n_gen}")
+            n = counted(short[0].n_gen, "usable event")
+            raise ValueError(f"{short[0].name}: holds {n}, expected n_gen = {n_gen}")
         return list(members.values())
 
 
@@ -141,9 +168,8 @@ class Member:
         self.name, self.job = name, job
         self.n_gen, self.weight = 0, 0.0
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
-        self.distances = {test: KolmogorovSmirnov(test.reference, steps=None, name=name) for test in job.tests}
+        self.distances = {test: distance.another(name) for test, distance in job.distances.items()}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
-        self.overlaps = np.zeros((len(job.regions), len(job.regions)))  # events in two regions
         self.kept = suspects.Kept()
         self.order = job.order(job.process.n_gen)
 
@@ -154,29 +180,28 @@ class Member:
     def update(self, batch: Batch) -> None:
         """Add the events of a batch; of those that are not to be used only their order counts."""
         values = self.job.numbers(batch.columns)
-        placed = self.job.placed(values)
-        self.order.update(self.job.cells(values, placed), batch.weights)
+        self.order.update(self.job.cells(values), batch.weights)
         if (most := self.job.process.n_gen) is not None:
             used = slice(most - self.n_gen)
-            batch = batch.rows(used)
-            values = rows_of(values, used)
-            placed = {region: Placed(where.region[used], where.lost[used]) for region, where in placed.items()}
+            batch, values = batch.rows(used), rows_of(values, used)
         if not len(batch):
             return
         self.kept.update(batch.columns)
+        inside: dict[Placement, Bools] = {}  # of conditions; where events lie is kept of one region at a time
         for region, tally in self.tallies.items():
-            tally.update(placed[region], batch.weights)
+            placed = region.place(values)
+            tally.update(placed, batch.weights)
+            if region.region.condition:
+                inside[region] = placed.region >= 0
         for test, distances in self.distances.items():
             tested = np.arange(len(batch)) >= test.skipped - self.n_gen
             if test.where is not None:
-                tested &= placed[test.where].region >= 0
+                tested &= inside[test.where]
             if tested.any():
                 distances.update(test.summary(values)[tested], None if batch.weights is None else batch.weights[tested])
         for e, edges in self.job.histograms.items():
             self.counts[e] += counts(values[e].values, edges, batch.weights)
-        if placed:
-            inside = np.array([where.region >= 0 for where in placed.values()], dtype=np.float64)
-            self.overlaps += inside @ inside.T
+        self.job.overlaps.update(list(inside.values()))
         self.n_gen += len(batch)
         self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
 

@@ -1,6 +1,6 @@
 """Whether the events of a sample come in random order, so that its beginning is a random part of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -42,9 +42,23 @@ class Order:
         self._blocks = np.zeros((2, BLOCKS, self._starts[-1]))
         self._beginning = np.zeros((2, self._starts[-1]))
 
-    def update(self, cells: Sequence[NDArray[np.intp]], weights: Floats | None = None) -> None:
+    def update(self, cells: Iterable[NDArray[np.intp]], weights: Floats | None = None) -> None:
         """Add the events of a batch: for each division the cell of each event, (n,), and their weights, (n,)."""
-        n, start = len(cells[0]) if cells else 0, self.seen
+        start, ends = self.seen, list[int]()
+        for of_events, (low, high) in zip(cells, pairwise(self._starts), strict=True):
+            ends = ends or self._grown(len(of_events))
+            for begin, end in pairwise(ends):
+                part = slice(begin - start, end - start)
+                w = None if weights is None else weights[part]
+                sums = np.bincount(of_events[part], w, high - low)
+                squares = sums if w is None else np.bincount(of_events[part], w**2, high - low)
+                self._blocks[:, begin // self.length, low:high] += sums, squares
+                if self.first is None or end <= self.first:
+                    self._beginning[:, low:high] += sums, squares
+
+    def _grown(self, n: int) -> list[int]:
+        """Makes room for n further events; where the parts of them begin and end that are added up."""
+        start = self.seen
         self.seen += n
         while self.seen > BLOCKS * self.length:
             self.length *= 2
@@ -52,16 +66,7 @@ class Order:
             self._blocks[:, BLOCKS // 2 :] = 0
         ends = {start, self.seen, *range(-(-start // self.length) * self.length, self.seen, self.length)}
         ends |= {self.first} if self.first is not None and start < self.first < self.seen else set()
-        for begin, end in pairwise(sorted(ends)):
-            part = slice(begin - start, end - start)
-            w = None if weights is None else weights[part]
-            sums = np.zeros((2, self._starts[-1]))
-            for of_events, (low, high) in zip(cells, pairwise(self._starts), strict=True):
-                sums[0, low:high] = np.bincount(of_events[part], w, high - low)
-                sums[1, low:high] = sums[0, low:high] if w is None else np.bincount(of_events[part], w**2, high - low)
-            self._blocks[:, begin // self.length] += sums
-            if self.first is None or end <= self.first:
-                self._beginning += sums
+        return sorted(ends)
 
     @property
     def is_cut(self) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 
 import gampl
-from gampl.basics import Interval, plain, printable
+from gampl.basics import Interval, counted, plain, printable
 from gampl.report.process import Region
 from gampl.report.study import EVERYWHERE, Finding, Study
 from gampl.result import Amplification, NoteCode, State, Worth, in_digits, significant
@@ -121,7 +121,7 @@ def answer(finding: Finding, doubts: Sequence[str] = ()) -> str:
 def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: Worth) -> str:
     return (
         f"For the share of events in the region {where(finding.region)}, the pooled sample of your {result.n_members} "
-        f"members, however large, is worth at least {events(pooled.n_equiv_at_least)} true events, "
+        f"members, however large, is worth at least {counted(events(pooled.n_equiv_at_least), 'true event')}, "
         f"{_factor(pooled.at_least)} times your training sample of {whole(result.n_train)} ({percent(result.level)} "
         f"confidence). One of the members alone is worth at least {events(single.n_equiv_at_least)}. "
         f"On average over training sets, a posterior this wide is worth {_times(result, 'its training sample')}."
@@ -131,10 +131,10 @@ def _averaging(finding: Finding, result: Amplification, pooled: Worth, single: W
 def _differential(finding: Finding, result: Amplification) -> str:
     everywhere, n_train = finding.region is None, whole(result.n_train)
     judged = f"Judged by {finding.summary}" + ("" if everywhere else f" in the region {finding.where}")
-    training = f"your training sample of {n_train}" if everywhere else f"the {n_train} training events there"
-    alike = f"about {events(result.n_equiv)} true events"
+    training = f"your training sample of {n_train}" if everywhere else f"the {counted(n_train, 'training event')} there"
+    alike = f"about {counted(events(result.n_equiv), 'true event')}"
     if result.state is not State.VALUE:
-        alike = f"{events(result.n_equiv_interval.low)} true events or more"
+        alike = f"{counted(events(result.n_equiv_interval.low), 'true event')} or more"
     return (
         f"{judged}, generated events cannot be told from {alike}: an unlimited sample is worth "
         f"{_times(result, training)} ({percent(result.level)} confidence)."

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.report.suspects import Kept, listed
 from gampl.ties import nearness
 
@@ -27,8 +27,9 @@ def outsiders(members: Mapping[str, Kept], true: Mapping[str, Floats] | None, n_
 def _small(sizes: Mapping[str, int]) -> Iterator[str]:
     typical = np.median([*sizes.values()]) if len(sizes) > 2 else max(sizes.values(), default=0)
     if few := [name for name, n in sizes.items() if n < SMALL * typical]:
+        least = counted(min(sizes[name] for name in few), "event")
         yield (
-            f"{listed(few)}: only {min(sizes[name] for name in few)} events, while members have {typical:.0f}: true "
+            f"{listed(few)}: only {least}, while members have {typical:.0f}: true "
             "events, or a part of a sample, are not a member"
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
 
+from gampl.basics import counted
 from gampl.files import KINDS, Layout
 from gampl.particles.expressions import Expression, expression
 from gampl.particles.grammar import quoted
@@ -79,7 +80,7 @@ class Region:
 
     def __post_init__(self) -> None:
         if not self.name:
-            cut = f"{self.quantiles} quantiles" if self.quantiles else f"{len(self.edges) - 1} intervals"
+            cut = counted(self.quantiles, "quantile") if self.quantiles else counted(len(self.edges) - 1, "interval")
             name = self.condition or f"{self.observable}: {cut}"
             object.__setattr__(self, "name", " ".join(name.split()))
         expected = f"region {quoted(self.name)}: expected"

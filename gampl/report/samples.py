@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.files import EventFileError, open_file
 from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
@@ -20,7 +20,7 @@ Values = Mapping[Expression, Evaluated]  # of each expression values and which a
 Progress = Callable[[str, int], None]
 ROWS = 100_000
 SAME = 1e-6  # of a weight, within which single precision may have rounded one and the same
-MOST_MEMBERS = 1_000
+MOST_MEMBERS = 10_000
 
 
 class Batch(NamedTuple):
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def rows(self, which: slice | NDArray[np.bool_]) -> "Batch":
+    def rows(self, which: slice | NDArray[np.intp]) -> "Batch":
         """Some of the events, of one member."""
         columns = {name: values[which] for name, values in self.columns.items()}
         return Batch(columns, None if self.weights is None else self.weights[which])
@@ -51,12 +51,13 @@ class Batch(NamedTuple):
         else:
             missing = sum(label is None or label in ("", b"") or label != label for label in self.members)
         if missing:
-            raise ValueError(f"{name}: {missing} events do not say which member they are of")
-        labels, which = np.unique(self.members, return_inverse=True)
+            raise ValueError(f"{name}: has {counted(missing, 'event')} without the name of a member")
+        labels, which, sizes = np.unique(self.members, return_inverse=True, return_counts=True)
         if (most := MOST_MEMBERS) < labels.size:
             raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {most}")
-        for k, label in enumerate(labels):
-            yield f"member {_text(label)}", self.rows(which == k)
+        ordered, ends = self.rows(np.argsort(which, kind="stable")), np.cumsum(sizes)
+        for label, start, end in zip(labels, ends - sizes, ends, strict=True):
+            yield f"member {_text(label)}", ordered.rows(slice(start, end))
 
 
 def _text(label: Any) -> str:

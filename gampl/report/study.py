@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 
 from gampl import averaging, differential
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report.members import Doubt, Job, Member, Placement, Streams, Test, counts
+from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
 from gampl.report.weak_spots import weak_spots
@@ -143,7 +143,9 @@ def analyse_streams(
             tests.append(_learn(process, reference, numbers, streams))
         bins = {e: _edges_of(values) for e, (values, _) in reference.values.items() if not e.is_condition}
     divisions = {e: _edges_of_equal_parts(reference.values[e].values) for e in bins} if reference else {}
-    job = Job(process, truth, numbers, regions, [test for test in tests if isinstance(test, Test)], bins, divisions)
+    overlaps = Overlaps(sum(bool(region.condition) for region in process.regions))
+    own = [test for test in tests if isinstance(test, Test)]
+    job = Job(process, truth, numbers, regions, own, bins, divisions, overlaps)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
@@ -177,7 +179,8 @@ def _tests(
         true = values[usable]
         problem = ""
         if true.size < FEWEST:
-            problem = f"the {truth.reference_is} sample has only {true.size} events here, expected at least {FEWEST}"
+            n = counted(true.size, "event")
+            problem = f"the {truth.reference_is} sample has only {n} here, expected at least {FEWEST}"
         elif true.min() == true.max():
             problem = f"all {true.size} true events have the same {text}, {true[0]:g}"
         if problem:

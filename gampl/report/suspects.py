@@ -76,14 +76,15 @@ def memories(train: Floats, holdout: Floats | None, members: Mapping[str, Kept])
     """Members that repeat events of the training sample, at the coarser one's precision, or stay too near to them."""
     copied = [name for name, kept in members.items() if repeated(train, kept.rows)]
     if copied:
-        yield f"{listed(copied)} repeat events of the training sample: they remember instead of generating"
+        repeat, remember = ("repeats", "it remembers") if len(copied) == 1 else ("repeat", "they remember")
+        yield f"{listed(copied)} {repeat} events of the training sample: {remember} instead of generating"
     if holdout is None:
         return
     near = [name for name, kept in members.items() if name not in copied and _is_near(train, holdout, kept.rows)]
     if near:
         yield (
             f"events of {listed(near)} lie nearer to the training sample's events than to the holdout's, by far more "
-            "than is learned from a sample: they remember it, with a little noise, instead of generating"
+            "than is learned from a sample: a memory of it with a little noise, instead of a generator"
         )
 
 
@@ -117,9 +118,10 @@ def repeating(members: Mapping[str, Kept]) -> Iterator[str]:
         shares = [part.mean() for part in np.split(again, np.cumsum([len(part) for part in rows])[:-1])]
         which = [name for name, share in zip(members, shares, strict=True) if share > max(shares) / 4]
     if which:
+        hold, remember = ("holds", "it remembers") if len(which) == 1 else ("hold", "they remember")
         yield (
-            f"{listed(which)} hold the same events again and again ({again.sum()} of {again.size} that were compared "
-            "are there more than once): they remember a sample instead of generating"
+            f"{listed(which)} {hold} the same events again and again ({again.sum()} of {again.size} that were compared "
+            f"are there more than once): {remember} a sample instead of generating"
         )
 
 

@@ -1,7 +1,6 @@
 """The weak spots of samples, in words: what a user should know before believing an estimate."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import numpy as np
 from scipy import stats
@@ -37,7 +36,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
         )
     yield from _regions(job, members)
     if process.averaging:
-        yield from _overlaps(job, members)
+        yield from _overlaps(job)
         yield from _pulls(job, members)
 
 
@@ -81,7 +80,7 @@ def _order(job: Job, members: Sequence[Member]) -> Iterator[str]:
     if train is not None and unused is not None:
         order = job.order(len(train))
         for sample in (train, unused):
-            order.update(job.cells(sample.values, job.placed(sample.values)))
+            order.update(job.cells(sample.values))
         if (found := disorder({"the training sample": order}, job.label)) is not None:
             yield Doubt(
                 f"{_seen(found)}: the generator was trained on the first {len(train)}, which are not a random part of "
@@ -136,17 +135,15 @@ def _regions(job: Job, members: Sequence[Member]) -> Iterator[str]:
             )
 
 
-def _overlaps(job: Job, members: Sequence[Member]) -> Iterator[str]:
-    shared = np.sum([member.overlaps for member in members], axis=0)
-    single = [k for k, placement in enumerate(job.regions) if placement.region.condition]
-    for a, b in combinations(single, 2):
-        both, least = shared[a, b], min(shared[a, a], shared[b, b])
-        if both > 0:
-            names = " and ".join(repr(job.regions[k].region.name) for k in (a, b))
-            yield (
-                f"regions {names} overlap: they share {100 * both / least:.3g} % of the smaller one's events, so that "
-                "their estimates are not independent"
-            )
+def _overlaps(job: Job) -> Iterator[str]:
+    shared, inside = job.overlaps.shared, job.overlaps.inside
+    single = [placement.region.name for placement in job.regions if placement.region.condition]
+    for a, b in zip(*np.nonzero(np.triu(shared, 1)), strict=True):
+        yield (
+            f"regions {single[a]!r} and {single[b]!r} overlap: they share "
+            f"{100 * shared[a, b] / min(inside[a], inside[b]):.3g} % of the smaller one's events, so that their "
+            "estimates are not independent"
+        )
 
 
 def _pulls(job: Job, members: Sequence[Member]) -> Iterator[str]:

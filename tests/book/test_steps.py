@@ -159,13 +159,13 @@ def test_time_left():
     ]
     said = status.rest(steps, now=1000.0)
     assert f"about {15 + 7 + 6} s of one core" in said
-    assert said.endswith("; 1 steps of kinds that never ran here are not counted.")
+    assert said.endswith("; 1 step of kinds that never ran here not counted.")
     assert "about 1.4 min" in status.rest([*steps, a_step("train", "stale", seconds=50.0)], now=1000.0)
 
 
 def test_nothing_is_known_of_the_time_left():
     unknown = [a_step("book", "to make"), a_step("train", "stale")]
-    assert status.rest(unknown, now=1000.0).startswith("How long the 2 steps that are left take is not known")
+    assert status.rest(unknown, now=1000.0).startswith("How long the rest, 2 steps, takes is not known")
     assert status.rest([a_step("book", "done")], now=1000.0) == "All 1 steps are done."
 
 

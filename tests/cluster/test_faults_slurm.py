@@ -90,7 +90,7 @@ def test_killed_build_on_slurm(project, undisturbed, slurm):
     assert running(slurm)
     build = project.start(TRAINING)
     said = assert_finished(build, project, undisturbed)
-    assert "An earlier build ended without its 1 jobs in the queue: cancelling them" in said
+    assert "An earlier build left jobs in the queue, 1: cancelling them" in said
     assert states(slurm) == ["CANCELLED", "COMPLETED"]
 
 

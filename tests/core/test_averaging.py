@@ -272,7 +272,7 @@ def test_lost_events_are_counted_reported_and_limited():
     events = rng.normal(size=(5, 1000, 1))
     events[2, 10] = np.nan
     result = averaging.from_samples([[e] for e in events], REGION, N_TRAIN, n_gen=1000)
-    assert "1 events with a non-finite observable" in str(result)
+    assert "1 event with a non-finite observable" in str(result)
     events[2, :20] = np.nan
     with pytest.raises(ValueError, match="member 2: 20 of 1000 events have a non-finite observable"):
         averaging.from_samples([[e] for e in events], REGION, N_TRAIN, n_gen=1000)
@@ -354,7 +354,7 @@ COUNTS = np.full((5, 2), 40) + np.arange(10).reshape(5, 2)
         (lambda: averaging.count_stream([], REGION, 10), "members is empty"),
         (
             lambda: averaging.from_samples([[np.zeros((5, 1))]], REGION, 10, n_gen=10),
-            "member 0: there are 5 events, expected n_gen = 10",
+            "member 0: has 5 events, expected n_gen = 10",
         ),
         (
             lambda: averaging.from_samples([[]], REGION, 10, n_gen=[10, 5]),

@@ -135,7 +135,7 @@ PLAIN = [Comparison(coordinate, [0.0, 1.0])]
         ([Comparison(coordinate, [0.0, 1.0], keep=lambda e: e)], r"keep must give one bool per event, .* got float64"),
         ([Comparison(coordinate, [0.0, 1.0], keep=lambda e: e[:3] > 0)], r"keep must give one bool .* got bool \(3,\)"),
         ([Comparison(coordinate, [])], "reference must hold one number per event"),
-        ([Comparison(coordinate, [0.0, np.nan])], "reference: 1 of 2 values are not finite"),
+        ([Comparison(coordinate, [0.0, np.nan])], "reference: 1 of 2 values is not finite"),
         ([*PLAIN, Comparison(coordinate, [2.0, 2.0])], "a constant summary tells nothing apart"),
     ],
 )
@@ -147,7 +147,7 @@ def test_bad_comparisons_are_named(comparisons, message):
 @pytest.mark.parametrize(
     ("batches", "n_gen", "message"),
     [
-        ([np.zeros(9)], 10, "member 3: there are 9 events, expected n_gen = 10"),
+        ([np.zeros(9)], 10, "member 3: has 9 events, expected n_gen = 10"),
         ([], 10, "member 3: holds no events"),
         ([np.zeros(9)], [4, 4], "n_gen must be whole numbers, positive and increasing"),
         ([np.zeros((9, 2))], 9, "events have 2 coordinates"),
@@ -193,9 +193,9 @@ def peak_memory(work, n_batches):
 @pytest.mark.parametrize("work", [traced, averaged, compared])
 def test_memory_does_not_grow_with_the_stream(work):
     work(4)  # what is cached by the first call
-    few = peak_memory(work, 4)
+    few = peak_memory(work, 40)  # prefixes end with whole batches by then
     assert few > 1e5  # the batches and the counts are seen at all
-    assert peak_memory(work, 80) < 1.05 * few
+    assert peak_memory(work, 400) < 1.05 * few
 
 
 def weighted_oracle(reference, values, weights):

@@ -276,14 +276,14 @@ def test_default_is_calibrated_on_events_that_it_did_not_see(learn):
 @pytest.mark.parametrize(
     ("reference", "generated", "message"),
     [
-        (np.zeros((0, 2)), np.zeros((9, 2)), "reference: 0 events are too few"),
-        (np.zeros((9, 2)), np.zeros((3, 2)), "generated: 3 events are too few"),
+        (np.zeros((0, 2)), np.zeros((9, 2)), "reference: only 0 events"),
+        (np.zeros((9, 2)), np.zeros((3, 2)), "generated: only 3 events"),
         (np.array([[0.0, np.nan]] * 9), np.zeros((9, 2)), "reference: 9 of 9 are not finite"),
         (np.zeros((9, 2)), np.array([[0.0, 1.0]] * 8 + [[0.0, np.inf]]), "generated: 1 of 9 are not finite"),
         (np.zeros((9, 2)), np.zeros((9, 3)), r"a generated event has shape \(3,\), one of the reference \(2,\)"),
         (np.zeros((9, 2, 1)), np.zeros((9, 2)), r"has shape \(2,\), one of the reference \(2, 1\)"),
         (np.zeros((9, 0)), np.zeros((9, 0)), r"reference must hold events, shape \(n, ...\) or \(n,\)"),
-        (1.0, np.zeros((9, 2)), "reference: 1 events are too few"),
+        (1.0, np.zeros((9, 2)), "reference: only 1 event,"),
     ],
 )
 def test_unusable_samples_are_named(learn, reference, generated, message):

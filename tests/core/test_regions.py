@@ -60,7 +60,7 @@ def test_edges_and_subsets():
         (lambda: Intervals([0, 1], [1]), "equal length"),
         (lambda: Intervals.between([1]), "at least 2 numbers"),
         (lambda: Intervals.quantiles([1.0, 1.0, 1.0], 4), "too few different values"),
-        (lambda: Intervals.quantiles([1.0, np.nan], 4), "1 of 2 values are not finite"),
+        (lambda: Intervals.quantiles([1.0, np.nan], 4), "1 of 2 values is not finite"),
         (lambda: Intervals.between([0, 1]).count(np.zeros((5, 2))), "2 coordinates"),
         (lambda: Intervals.between([0, 1], lambda x: x).count(np.zeros((5, 2))), "one number per event"),
         (lambda: Selections([]), "at least one region"),
@@ -291,7 +291,7 @@ def test_a_useless_region_is_known_by_its_number():
 
 
 def test_a_single_event():
-    with pytest.raises(ValueError, match="member 1: has 1 events, expected at least 2"):
+    with pytest.raises(ValueError, match="member 1: has 1 event, expected at least 2"):
         averaging.from_samples([np.array([0.5, 0.2]), np.array([0.5])], REGIONS, N_TRAIN)
 
 

@@ -139,7 +139,7 @@ def test_a_frame_is_no_generator():
 def test_streams_are_cut_and_must_be_long_enough():
     for member in ([EVENTS[:4], EVENTS[4:]], iter([EVENTS[:4], torch.tensor(EVENTS[4:])]), EVENTS, EVENTS.tolist()):
         np.testing.assert_array_equal(np.concatenate(list(batches(member, 5))), EVENTS[:5])
-    with pytest.raises(ValueError, match="member 2: there are 6 events, expected n_gen = 7"):
+    with pytest.raises(ValueError, match="member 2: has 6 events, expected n_gen = 7"):
         list(batches(EVENTS, 7, "member 2"))
 
 
@@ -168,7 +168,7 @@ def test_weights_by_function_and_by_array():
     for a, b in zip(by_function, by_array, strict=True):
         np.testing.assert_array_equal(a[0][1], b[0][1])
     for weights, message in (
-        ([EVENTS[:, 1]], "one array for each of the 2 members, got 1"),
+        ([EVENTS[:, 1]], "one array for each member, 2 in all, got 1"),
         ([EVENTS[:, 1], EVENTS[:3, 1]], r"weights of member 1: expected shape \(6,\), got \(3,\)"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -191,10 +191,19 @@ def test_masked_numbers_are_no_numbers():
     n = int(masked.mask.sum())
     records = np.ma.array(np.zeros(3, dtype=[("x", float), ("y", float)]), mask=[(True, False), (True, True), (0, 0)])
     for values, number in ((masked, n), (records, 3)):
-        with pytest.raises(ValueError, match=f"{number} numbers are masked"):
+        with pytest.raises(ValueError, match=rf"has {number} masked numbers?,"):
             as_events(values)
-    with pytest.raises(ValueError, match=f"member, a batch: {n} numbers are masked"):
+    with pytest.raises(ValueError, match=rf"member, a batch: has {n} masked numbers?,"):
         list(batches(iter([masked])))
+    for refuses in (
+        lambda: averaging.from_counts(np.ma.array([10, 11, 90], mask=[0, 0, 1]), 100, 10),
+        lambda: averaging.from_integrals(np.ma.array([0.1, 0.2, 0.9], mask=[0, 0, 1]), 10),
+        lambda: Intervals.between(np.ma.array([0, 0.5, 1], mask=[0, 1, 0])),
+        lambda: Intervals.quantiles(np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 2),
+        lambda: differential.from_samples([EVENTS[:, 1]], np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 10),
+    ):
+        with pytest.raises(ValueError, match=r"^\w+: has 1 masked number, expected none"):
+            refuses()
     np.testing.assert_array_equal(as_events(np.ma.array(EVENTS)), EVENTS)
 
 
@@ -268,3 +277,14 @@ def test_prefix_sizes_are_whole_numbers(n_gen, sizes):
 def test_bad_prefixes_are_named(n_gen):
     with pytest.raises(ValueError, match="n_gen must be whole numbers, positive and increasing"):
         prefix_sizes(n_gen)
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e300, 1e-150, 1e-320])
+def test_weights_whose_squares_are_no_numbers_are_refused(scale):
+    rng = np.random.default_rng(4)
+    events, weights = rng.normal(size=(3, 500)), rng.random((3, 500))
+    members = [Intervals([0], [1]), 100]
+    with pytest.raises(ValueError, match=r"weights: up to .*expected 1e-140 to 1e\+140: divide all"):
+        averaging.from_samples(events, *members, weights=scale * weights)
+    powers = [averaging.from_samples(events, *members, weights=2.0**k * weights) for k in (-400, 0, 400)]
+    assert powers[0].n_equiv == powers[1].n_equiv == powers[2].n_equiv

@@ -1,5 +1,6 @@
 """Files that were made to harm: nothing outside of them is read, and neither Python nor its memory ends."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from event_samples import top_pairs, write_ours
+from event_samples import KINDS, top_pairs, write_ours
 
 from gampl import files
 from gampl.files import EventFileError, elsewhere, inside, open_file, source
@@ -150,6 +151,77 @@ def test_the_reader_has_limits_and_says_them(function, message, tmp_path, monkey
     monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent)])
     with (tmp_path / "a.x").open("rb") as stream, pytest.raises(EventFileError, match=message):
         list(elsewhere.parts(f"{__name__}:{function.__name__}", source.OpenFile(tmp_path / "a.x", stream)))
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """The processes that are started to read."""
+    while elsewhere.Reader.waiting:
+        elsewhere.Reader.waiting.pop().end()
+    started, start = [], subprocess.Popen
+
+    def counted(*given, **options):
+        started.append(start(*given, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    return started
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith(("npy", "npz"))])
+def test_libraries_that_files_can_crash_are_not_used_here(name, tmp_path, processes, monkeypatch):
+    kind = KINDS[name]
+    kind.write(tmp_path / kind.name, kind.events(40))
+    for module in ("arrow", "hdf5", "records", "root"):
+        monkeypatch.setitem(sys.modules, f"gampl.files.{module}", None)
+    assert len(files.read(tmp_path / kind.name, **kind.options)) == 40
+    assert len(processes) == 1
+
+
+def test_one_process_reads_a_file_after_another(tmp_path, processes):
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text("x\n" + "1\n" * 400_000)
+    (tmp_path / "bad.csv").write_text("x\n1\nword\n")
+    for _ in range(3):
+        assert len(columns(tmp_path / "a.csv", "x")[0]) == 400_000
+        with pytest.raises(EventFileError, match=r"bad.csv: .*column 'x'"):
+            columns(tmp_path / "bad.csv", "x")
+        with open_file(tmp_path / "b.csv") as file:
+            stopped = file.columns(["x"])
+            next(stopped)
+            stopped.close()
+    assert len(processes) == 1
+    with open_file(tmp_path / "a.csv") as first, open_file(tmp_path / "b.csv") as second:
+        both = list(zip(first.columns(["x"]), second.columns(["x"]), strict=True))
+    assert sum(len(part["x"]) for part, _ in both) == 400_000
+    assert len(processes) == 2
+    assert len(elsewhere.Reader.waiting) == 1
+
+
+def test_a_process_that_a_file_before_has_harmed_is_not_blamed_on_the_next(tmp_path, processes):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    for _ in range(2):
+        columns(tmp_path / "a.csv", "x")
+        processes[-1].kill()
+        processes[-1].wait()
+    assert len(columns(tmp_path / "a.csv", "x")[0]) == 1
+    assert len(processes) == 3
+
+
+@pytest.mark.parametrize(("attribute", "found"), [(np.arange(2), [0, 1]), (1j, "1j")])
+def test_whatever_a_file_says_about_its_events_comes_back(attribute, found, tmp_path):
+    write_ours(tmp_path / "a.h5", top_pairs(5))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file.attrs["more"] = attribute
+    assert files.read(tmp_path / "a.h5").about["more"] == found
+
+
+def test_texts_come_back(tmp_path):
+    words = np.array(["ä", "b", "ä", "", "b"], dtype=object)
+    pq.write_table(pa.table({"word": words, "x": np.arange(5.0)}), tmp_path / "a.parquet")
+    with open_file(tmp_path / "a.parquet") as file:
+        (part,) = file.columns(["word", "x"], labels=["word"])
+    assert part["word"].tolist() == words.tolist()
 
 
 def test_two_joined_hdf5_files_are_not_one(tmp_path):

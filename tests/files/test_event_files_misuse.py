@@ -1,10 +1,11 @@
 """Attacks, arguments that do not fit, and reading that stops in the middle."""
 
+import os
 import pickle
 import re
 import struct
-import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,9 +79,9 @@ def test_bad_arguments_are_named(name, options, message, tmp_path):
 
 
 def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "uproot", None)
-    monkeypatch.delitem(sys.modules, "gampl.files.root", raising=False)
-    monkeypatch.delattr("gampl.files.root", raising=False)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/uproot.py").write_text("raise ModuleNotFoundError(name='uproot')\n")
+    monkeypatch.syspath_prepend(tmp_path / "code")
     (tmp_path / "a.root").write_bytes(b"root")
     with pytest.raises(ModuleNotFoundError, match=r"a.root: .* read with uproot, .*pip install 'gampl\[events\]'"):
         files.read(tmp_path / "a.root")
@@ -127,3 +128,17 @@ def test_an_rntuple_cannot_claim_memory_that_it_does_not_fill(tmp_path):
         (tmp_path / "b.root").write_bytes(content[: place + 3] + b"\x7f" + content[place + 4 :])
         found.append(str(read_or_error(tmp_path / "b.root", layout=LISTS)))
     assert any(re.search("a list of pages says 213.* numbers, expected .* at the most", text) for text in found)
+
+
+@pytest.mark.parametrize("name", [b"run:1", "schön".encode(), b"n\xff"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "root", "ours", "lhe", "hepmc", "npy"])
+def test_names_of_files_may_be_any(kind, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = KINDS[kind]
+    made.write(tmp_path / made.name, made.events(30))
+    path = Path(os.fsdecode(name) + "".join(Path(made.name).suffixes))
+    (tmp_path / made.name).rename(path)
+    assert len(files.read(path, **made.options)) == 30
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(EventFileError, match=re.escape(str(path))):
+        files.read(path, **made.options)

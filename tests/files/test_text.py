@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from event_samples import KINDS
 
-from gampl.files import EventFileError, open_file, packed, read, source, text
+from gampl.files import EventFileError, open_file, packed, read, reading, source, text
 
 X = np.random.default_rng(5).normal(size=50)
 M = np.random.default_rng(6).exponential(300, size=50)
@@ -85,6 +85,7 @@ def test_damaged_packed_text(tmp_path, ending):
 @pytest.mark.parametrize("ending", PACKED)
 def test_what_a_small_file_may_unpack_to_is_limited(tmp_path, ending, monkeypatch):
     """Empty lines, which are no rows, and a row without an end; how much is unpacked is counted."""
+    monkeypatch.setattr(reading, "_apart", reading._here)  # where these limits hold
     unpacked = []
     readinto = packed.Unpacked.readinto
     monkeypatch.setattr(packed.Unpacked, "readinto", lambda s, b: unpacked.append(n := readinto(s, b)) or n)
@@ -157,6 +158,7 @@ TEXTS = {
 @pytest.mark.parametrize("size", [1 << 22, 600])
 def test_ways_to_write_a_table(tmp_path, content, size, monkeypatch):
     monkeypatch.setattr(text, "BLOCK", size)
+    monkeypatch.setattr(reading, "_apart", reading._here)  # where it has this size
     (tmp_path / "a.txt").write_bytes(content.encode())
     assert_read(tmp_path / "a.txt")
 
@@ -281,6 +283,7 @@ def test_other_decimals_are_refused(tmp_path, decimal):
 
 def test_a_wrong_row_is_named_with_its_number(tmp_path, monkeypatch):
     monkeypatch.setattr(text, "BLOCK", 64)
+    monkeypatch.setattr(reading, "_apart", reading._here)  # where it has this size
     rows = [f"{k},2" for k in range(1, 101)]
     rows[70] = "71,two"
     (tmp_path / "a.csv").write_text("x,y\n" + "\n".join(rows))

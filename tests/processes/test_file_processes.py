@@ -1,5 +1,10 @@
 """What processes known by files share: finding the files, drawing events, cuts on jets."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -26,11 +31,16 @@ def test_the_bundled_files_lie_in_the_checkout_or_where_the_variable_says(monkey
     assert samples.default_folder() == tmp_path
 
 
-def test_an_installed_package_without_checkout_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.delenv("GAMPL_DATA", raising=False)
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "gampl")
-    with pytest.raises(FileNotFoundError, match=r"GAMPL_DATA, or a file in path="):
-        samples.default_folder()
+def test_an_installed_package_without_checkout_says_what_to_do(tmp_path):
+    shutil.copytree(provenance.PACKAGE, tmp_path / "site" / "gampl")
+    environment = {name: value for name, value in os.environ.items() if name != "GAMPL_DATA"}
+    environment["PYTHONPATH"] = str(tmp_path / "site")
+    code = "from gampl.processes import TopPair; TopPair().load()"
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("FileNotFoundError: the bundled events come with the project's checkout")
+    assert error.endswith("in the environment variable GAMPL_DATA, or a file in path=")
 
 
 @settings(deadline=None)
@@ -69,12 +79,12 @@ def test_equal_weights_cost_no_events():
 @pytest.mark.parametrize(
     ("events", "n", "message"),
     [
-        (numbered(5), 6, "between 0 and the 5 different events that there are, got 6; `gampl events make`"),
+        (numbered(5), 6, "between 0 and the 5 different events of the sample, got 6; `gampl events make`"),
         (numbered(5), -1, "got -1"),
         (
             numbered(100, np.linspace(0, 1, 100)),
             100,
-            r"the \d\d different events of equal weight that there are, got 100",
+            r"the \d\d different events of equal weight of the sample, got 100",
         ),
         (numbered(2, np.array([1.0, -1.0])), 1, "weights are finite and not negative"),
         (numbered(2, np.array([1.0, np.nan])), 1, "weights are finite and not negative"),

@@ -99,7 +99,7 @@ def test_drawn_events_have_equal_weights(folder):
     assert abs(np.mean(n_jets == 0) - expected.probability[0]) < 4.5 * error
     assert abs(np.mean(train.multiplicity == 2) - expected.probability[0]) > 4.5 * error
     assert ZJets(2).sample(5, np.random.default_rng(1)).shape == (5, 4, 4)
-    with pytest.raises(ValueError, match="events of equal weight that there are, got 3000"):
+    with pytest.raises(ValueError, match="events of equal weight of the sample, got 3000"):
         ZJets().sample(3000, np.random.default_rng(1))
 
 

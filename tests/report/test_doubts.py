@@ -55,6 +55,15 @@ def test_the_page_says_so_above_the_answer_and_colours_what_does_not_hold(about)
     assert [text.startswith("Do not rely on this: members <remember>.") for text in answers] == SPOILED[about]
 
 
+def test_what_spoils_all_answers_is_said_once_and_names_of_files_stay_as_they_are():
+    made = study(findings=FOUND, warnings=("m0.csv is odd", Doubt("members remember")), histograms=())
+    page = Page(html(made, ""))
+    answers = [text.partition(". ")[0] for text in page.texts["li"] if "Details" in text]
+    assert answers[:3] == ["Do not rely on this: members remember", *["Do not rely on this: see above"] * 2]
+    assert page.texts["li"][:2] == ["m0.csv is odd.", "Members remember."]
+    assert sum(text.startswith("Do not rely on this: members remember.") for text in page.texts["p"]) == 3
+
+
 @pytest.mark.parametrize("about", SPOILED)
 def test_the_terminal_says_so_first_and_marks_what_does_not_hold(about):
     lines = outputs.table(doubted(about)).splitlines()

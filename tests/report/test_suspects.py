@@ -60,7 +60,7 @@ def test_a_memory_is_found_where_the_training_sample_is_the_coarser_one():
     train, holdout = rng.normal(size=(2, N_TRAIN)).round(5)
     sample = (train + rng.uniform(-4e-6, 4e-6, N_TRAIN))[rng.integers(N_TRAIN, size=5000)]
     assert suspected(train, holdout, [sample])[0] == [
-        "m0 repeat events of the training sample: they remember instead of generating"
+        "m0 repeats events of the training sample: it remembers instead of generating"
     ]
 
 
@@ -79,7 +79,7 @@ def test_only_the_member_that_remembers_is_named():
     rng = np.random.default_rng(4)
     memory = rng.normal(size=500)[rng.integers(500, size=10_000)]
     _, _, (said,) = suspected(None, None, [rng.normal(size=10_000), memory, rng.normal(size=10_000)])
-    assert said.startswith("m1 hold the same events")
+    assert said.startswith("m1 holds the same events")
 
 
 @pytest.mark.parametrize("size", [5000, 300_000])

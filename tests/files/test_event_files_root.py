@@ -1,0 +1,44 @@
+"""Trees of ROOT with thousands of branches, and with branches that nothing can be made of."""
+
+import numpy as np
+import pytest
+import uproot
+
+from gampl.files import EventFileError, open_file, reading, root
+from gampl.files.source import OpenFile
+
+
+def test_only_wanted_branches_are_looked_at(tmp_path, monkeypatch):
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("t", dict.fromkeys([f"b{k}" for k in range(300)], np.float64))
+        file["t"].extend({f"b{k}": np.full(5, k) for k in range(300)})
+    looked, has_lists = [], root._has_lists
+
+    def look(branch):
+        looked.append(branch.name)
+        if branch.name == "b7":
+            raise NotImplementedError("what describes it is unknown")
+        return has_lists(branch)
+
+    monkeypatch.setattr(root, "_has_lists", look)
+    with (tmp_path / "a.root").open("rb") as stream:
+        source = OpenFile(tmp_path / "a.root", stream)
+        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"], [])
+        assert set(looked) == {"b200", "b3"}
+        np.testing.assert_array_equal(part["b200"], np.full(5, 200))
+        with pytest.raises(EventFileError, match="branch 'b7' is of type double, expected numbers"):
+            list(reading.table_columns(source, "root:table", ["b7"], []))
+        with pytest.raises(EventFileError, match=r"has no column 'x'; it has b0, b1, .*b11, \.\.\.$"):
+            list(reading.table_columns(source, "root:table", ["x"], []))
+
+
+def test_repeated_names_of_branches_spoil_none_but_their_own(tmp_path):
+    with uproot.recreate(tmp_path / "a.root", compression=None) as file:
+        file.mktree("t", dict.fromkeys(["aa1", "aa2", "x"], np.float64))
+        file["t"].extend({"aa1": np.arange(3.0), "aa2": np.ones(3), "x": np.full(3, 5)})
+    content = (tmp_path / "a.root").read_bytes()
+    (tmp_path / "a.root").write_bytes(content.replace(b"aa2", b"aa1"))
+    with open_file(tmp_path / "a.root") as file:
+        np.testing.assert_array_equal(next(file.columns(["x"]))["x"], np.full(3, 5))
+        with pytest.raises(EventFileError, match="has 2 branches 'aa1', expected one of this name"):
+            next(file.columns(["aa1"]))
