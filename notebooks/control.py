@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from gampl import plots
 from gampl.generators.settings import Architecture
-from gampl.particles import event_classifier, event_network
+from gampl.particles.event_classifier import event_classifier, event_network
 from gampl.processes import LeadingOrderTopPair, TopPair, ZJets
 from gampl.ratio import auc, calibration, held_out
 from gampl.reweighting import Reweighting, places

@@ -24,7 +24,6 @@ from gampl import averaging, plots
 from gampl.generators.settings import Architecture
 from gampl.kolmogorov import MEAN
 from gampl.processes.gaussians import GaussianLine
-from gampl.processes.leading_order_coordinates import m_tt
 from gampl.ratio import exact_log_ratio
 from gampl.regions import Intervals
 from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
@@ -34,7 +33,14 @@ from gampl_book.pages import Page, markdown_table, rounded
 page = Page("joint_training", profile, seed)
 n_stiff, n_flexible, members, sets, steps, round_steps, rounds, n_seen, n_gen, n_ratio, n_truth = page.settings.values()
 process = event_ensembles.leading_order_process(LeadingOrder())
-sizes = {"n_stiff": n_stiff, "n_flexible": n_flexible, "members": members, "sets": sets, "rounds": rounds, "n_gen": n_gen}
+sizes = {
+    "n_stiff": n_stiff,
+    "n_flexible": n_flexible,
+    "members": members,
+    "sets": sets,
+    "rounds": rounds,
+    "n_gen": n_gen,
+}
 for name, value in sizes.items():
     page.record(name, value)
 
@@ -71,7 +77,11 @@ for one in (start, frozen, corrected):
 
 figure, ax = plt.subplots(figsize=(6.4, 3.8))
 x, bins = np.linspace(-4, 4, 401), np.linspace(-4, 4, 65)
-for density, style in ((WIDE, {"color": "0.6"}), (TRUE, {"color": plots.TRUE}), (aim, {"color": plots.MODEL, "ls": "--"})):
+for density, style in (
+    (WIDE, {"color": "0.6"}),
+    (TRUE, {"color": plots.TRUE}),
+    (aim, {"color": plots.MODEL, "ls": "--"}),
+):
     ax.plot(x, np.exp(density.log_prob(x[:, None])), lw=1.2, **style)
 data = {"left": bins[:-1]}
 for name, one, color in (("frozen", frozen, plots.MODEL), ("corrected", corrected, plots.ESTIMATE)):
@@ -120,7 +130,10 @@ EXACT = {name: process.integrals(regions) for name, regions in REGIONS.items()}
 def measure(ensemble, n_train):
     """What the page says of an ensemble after a round."""
     made = [one.sample(n_gen, seed) for one in ensemble.members]
-    log_w = [exact_log_ratio(process.log_prob, one.log_prob)(x[:n_ratio]) for one, x in zip(ensemble.members, made, strict=True)]
+    log_w = [
+        exact_log_ratio(process.log_prob, one.log_prob)(x[:n_ratio])
+        for one, x in zip(ensemble.members, made, strict=True)
+    ]
     log_w = np.clip(np.nan_to_num(log_w, nan=-np.inf), -30, 30)  # lost events are not true
     low, high = np.quantile(log_w, [0.1585, 0.8415])
     found = {"log_w": log_w, "width": (high - low) / 2}
@@ -187,10 +200,20 @@ page.figure(figure, "joint_weights", data)
 # %% tags=["hide-input"]
 rows = []
 for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
-    before, after, control = (of(generator, *what, lambda f: f["width"]) for what in (("none", 0), (way, rounds), ("none", rounds)))
+    before, after, control = (
+        of(generator, *what, lambda f: f["width"]) for what in (("none", 0), (way, rounds), ("none", rounds))
+    )
     gain, ends = over_sets(after / before)
     page.record(f"narrower_{generator}_{way}", gain, ends, 0.95)
-    rows.append([generator, title, rounded(np.mean(before), 3), rounded(np.mean(after), 3), f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"])
+    rows.append(
+        [
+            generator,
+            title,
+            rounded(np.mean(before), 3),
+            rounded(np.mean(after), 3),
+            f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})",
+        ]
+    )
     if way == "none":
         rows[-1].append("1")
         continue
@@ -220,7 +243,9 @@ for (generator, row), (question, title) in product(zip(GENERATORS, axes, strict=
         ax.plot(steps_done, true, color=color, marker=".", label=label)
         data[f"{generator} {question} {way} true"] = true
         if question != "LR":
-            estimates = [np.median(of(generator, way, r, lambda f, q=question: min(f[q].G, 1e3))) for r in range(rounds + 1)]
+            estimates = [
+                np.median(of(generator, way, r, lambda f, q=question: min(f[q].G, 1e3))) for r in range(rounds + 1)
+            ]
             ax.plot(steps_done, estimates, color=color, marker="o", mfc="none", ls="none")
             data[f"{generator} {question} {way} estimated"] = estimates
     ax.set(yscale="log", title=f"{generator}: {title}", xticks=range(rounds + 1))
@@ -237,7 +262,9 @@ rows, holds, total = [], dict.fromkeys(WAYS, 0), 0
 for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
     rows.append([generator, title])
     for question in QUESTIONS:
-        after, before, control = (of(generator, *what, G_TRUE[question]) for what in ((way, rounds), (way, 0), ("none", rounds)))
+        after, before, control = (
+            of(generator, *what, G_TRUE[question]) for what in ((way, rounds), (way, 0), ("none", rounds))
+        )
         value, ends = over_sets(after / before)
         page.record(f"G_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
         rows[-1].append(f"{rounded(over_sets(after)[0], 2)}; {value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
@@ -267,14 +294,30 @@ rows = []
 for generator in GENERATORS:
     distances = {o: of(generator, "none", 0, lambda f, o=o: f["distance", o]) for o in NAMES}
     for o in sorted(NAMES, key=lambda o: -distances[o].mean()):
-        factors = [over_sets(of(generator, way, rounds, lambda f, o=o: f["distance", o]) / distances[o]) for way in ("none", "one")]
-        rows.append([generator, NAMES[o], f"{distances[o].mean():.4f}", *(f"{f:.2f} ({low:.2f} to {high:.2f})" for f, (low, high) in factors)])
+        factors = [
+            over_sets(of(generator, way, rounds, lambda f, o=o: f["distance", o]) / distances[o])
+            for way in ("none", "one")
+        ]
+        rows.append(
+            [
+                generator,
+                NAMES[o],
+                f"{distances[o].mean():.4f}",
+                *(f"{f:.2f} ({low:.2f} to {high:.2f})" for f, (low, high) in factors),
+            ]
+        )
 markdown_table(["generator", "observable", "distance before", "no weights", r"$\alpha=1$"], rows)
 
 # %% tags=["nbval-check-output", "hide-input"]
-print("all ways begin with the same members:", all(found[g, w, k, 0] is found[g, "none", k, 0] for g, w, k in product(GENERATORS, WAYS, range(sets))))
+print(
+    "all ways begin with the same members:",
+    all(found[g, w, k, 0] is found[g, "none", k, 0] for g, w, k in product(GENERATORS, WAYS, range(sets))),
+)
 print("each round has all members:", all(len(f["log_w"]) == members for f in found.values()))
-print("weights have a mean of one, where events are not lost:", all(abs(np.exp(f["log_w"]).mean() - 1) < 0.5 for f in found.values()))
+print(
+    "weights have a mean of one, where events are not lost:",
+    all(abs(np.exp(f["log_w"]).mean() - 1) < 0.5 for f in found.values()),
+)
 
 # %% [markdown]
 # ## Exercises

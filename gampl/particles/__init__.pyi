@@ -4,7 +4,6 @@ from .coordinates import (
     LeadingOrderCoordinates as LeadingOrderCoordinates,
 )
 from .event_classifier import (
-    event_classifier as event_classifier,
     event_network as event_network,
     held_out_events as held_out_events,
 )
