@@ -75,7 +75,7 @@ first = {(name, kind): experiment(name, kind, 0) for name in PLANTED for kind in
 # Truth are {ref}`leading-order top pairs <sec-leading-order>`, or such pairs with a narrow resonance in their mass. The faults:
 #
 # - *a missing shoulder*: from a band of the transverse momentum most events are taken out;
-# - *a smeared resonance*: as many events as in truth, in a peak that is too wide;
+# - *a smeared resonance*: as many events as in truth, in a peak that is too wide (half the events and a weaker smearing were not found in a trial with another seed, before this page ran);
 # - *a wrong tail*: too many events of large mass;
 # - *a shifted mean*: all events are moved in rapidity.
 #
