@@ -177,7 +177,7 @@ class _ArrayStream:
         if (held := size - self._begin) < self._size:
             raise EventFileError(f"{name} ends after {held} of {self._size} bytes, expected {self.shape}")
         if held > self._size:
-            further = f"goes on for {held - self._size} bytes after its array of shape {self.shape}"
+            further = f"goes on for {counted(held - self._size, 'byte')} after its array of shape {self.shape}"
             raise EventFileError(f"{name} {further}, expected a single one; numpy.savez keeps several")
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:

@@ -258,11 +258,12 @@ def _answers(task: Task) -> Iterator[Message]:
 
 def main() -> None:
     """The other process's work: a file after another, and the next part before it is asked for."""
-    # what the libraries print on their own is for nobody: the channel is moved away from standard output first
+    # what the libraries print on their own is for nobody: the channel is moved away from standard output first, and
+    # not to the place of a standard error that is closed, which is taken before
     with (
+        open(os.devnull, "r+b") as nothing,
         os.fdopen(os.dup(0), "rb") as requests,
         os.fdopen(os.dup(1), "wb") as stream,
-        open(os.devnull, "r+b") as nothing,
     ):
         for descriptor in (0, 1, 2):
             os.dup2(nothing.fileno(), descriptor)

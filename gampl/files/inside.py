@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 
+from gampl.basics import counted
 from gampl.files.source import EventFileError
 
 LARGEST_CHUNKS = 1 << 30  # bytes of the chunks that hold a row
@@ -108,7 +109,9 @@ def _check_end(path: Path) -> None:
         while part := stream.read(1 << 20):
             n += len(part.rstrip(b"\0"))
     if n:
-        raise EventFileError(f"{path}: goes on for {n} bytes after its end, expected one file, not several joined")
+        raise EventFileError(
+            f"{path}: goes on for {counted(n, 'byte')} after its end, expected one file, not several joined"
+        )
 
 
 def whole(path: Path, group: Any, name: str) -> Any:

@@ -13,6 +13,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
+from gampl.basics import counted
 from gampl.files.source import OpenFile, chosen
 from gampl.files.tables import Column, Table
 
@@ -26,7 +27,9 @@ def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     with uproot.open({source.location: None}, object_cache=None, array_cache=None) as file:
         if (extra := source.path.stat().st_size - file.file.fEND) > 0:
-            raise source.error(f"goes on for {extra} bytes after its end, expected one file, not several joined")
+            raise source.error(
+                f"goes on for {counted(extra, 'byte')} after its end, expected one file, not several joined"
+            )
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
         columns = _Branches(tree)

@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from gampl.basics import counted
 from gampl.files.source import LARGEST_ROW, EventFileError, Names, OpenFile
 from gampl.files.tables import Column, Table
 
@@ -248,4 +249,6 @@ def _refused(
     reason = re.sub(r"[Rr]ow #(\d+)", lambda match: f"row {n_read + int(match[1])}", reason)
     commas = rb"\d,\d" if form.separator != "," else rb'"[-+]?\d*,\d+"'
     hint = f"; if its numbers have decimal commas, {_SAY_WHICH}" * bool(re.search(commas, content))
-    return source.error(f"{reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {len(columns)} numbers{hint}")
+    return source.error(
+        f"{reason.partition(chr(10))[0].rstrip(', ')}; expected rows of {counted(len(columns), 'number')}{hint}"
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.report import suspects
 from gampl.report.members import Doubt, Job, Member
 from gampl.report.order import Disorder, disorder
@@ -25,7 +25,8 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
             "whether they scatter normally cannot be seen"
         )
     if train is not None and len(train) != n_train:
-        yield f"the training sample has {len(train)} events, but n_train is {n_train}: G is in units of n_train"
+        n = counted(len(train), "event")
+        yield f"the training sample has {n}, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
     yield from _order(job, members)
     if job.tests and job.truth.reference_is == "training":

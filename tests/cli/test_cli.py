@@ -1,5 +1,6 @@
 """The command line names what is missing, says its version and reads words as they are meant."""
 
+import os
 import subprocess
 import sys
 
@@ -27,9 +28,15 @@ def test_a_missing_package_is_named_with_its_extra(module, command, extra, tmp_p
         np.savetxt(tmp_path / f"{name}.csv", rng.normal(size=100), header="x", comments="")
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     (tmp_path / "p.yml").touch()
-    code = f"import sys; sys.modules[{module!r}] = None; from gampl.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    arguments = command.format(f=tmp_path).split()
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    # also for the process that reads
+    missing = f"raise ModuleNotFoundError('No module named {module}', name={module!r})"
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "missing" / f"{module}.py").write_text(missing)
+    places = os.pathsep.join([str(tmp_path / "missing"), *sys.path])
+    arguments = [sys.executable, "-P", "-m", "gampl", *command.format(f=tmp_path).split()]
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": places}
+    )
     assert done.returncode == 1
     assert f"pip install 'gampl[{extra}]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -12,6 +12,7 @@ from scipy import stats
 
 from gampl.cli.main import main
 from gampl.kolmogorov import MEAN
+from gampl.report import samples
 
 N_TRAIN = 1000
 G_LINE = 70.4  # Eq. (30): 0.1548 / 0.002198
@@ -318,7 +319,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("command", BAD)
-def test_bad_input_is_one_sentence_and_no_result(command, files, capsys):
+def test_bad_input_is_one_sentence_and_no_result(command, files, capsys, monkeypatch):
+    monkeypatch.setattr(samples, "MOST_MEMBERS", 1000)
     status = run(*command.format(f=files).split(" "), "--quiet")
     shown = capsys.readouterr()
     assert status == 1
