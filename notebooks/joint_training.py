@@ -95,7 +95,7 @@ ax.legend()
 page.figure(figure, "joint_minimum", data)
 
 # %% [markdown]
-# With frozen weights the width becomes {glue:text}`joint_training_line_frozen`, where {glue:text}`joint_training_line_aim` is the minimum; with corrected ones it becomes {glue:text}`joint_training_line_corrected`, and 1 is true.
+# With frozen weights the width becomes {glue:text}`joint_training_line_frozen`, where {glue:text}`joint_training_line_aim` is the minimum; with corrected ones it becomes {glue:text}`joint_training_line_corrected`, close to that of the truth.
 #
 # (sec-joint-rounds)=
 # ## Rounds of generator and classifier

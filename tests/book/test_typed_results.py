@@ -18,6 +18,9 @@ CONSTRUCTED = "about an example that is constructed to be so"
 
 # page: part of the sentence: reason
 ALLOWED: dict[str, dict[str, str]] = {
+    "joint_training": {
+        r"with $\alpha=1$": METHOD,
+    },
     "averaging_amplification": {
         "the members agree with each other better than with the truth": CONDITIONAL,
         "in the median region of the worst posterior": METHOD,
