@@ -61,9 +61,7 @@ def test_one_step_at_a_time_on_a_gpu(pretended, monkeypatch, tmp_path):
 def test_jobs_of_a_build_on_another_machine(pretended):
     """It may be alive: file systems of clusters do not always lock between machines."""
     pretended(squeue=f"echo '7 {cluster.JOB_PREFIX}_abc'")
-    with pytest.raises(
-        BookError, match=r"checkout, 1, .* process 3 of login1: .*remove the file _build/.lock"
-    ):
+    with pytest.raises(BookError, match=r"checkout, 1, .* process 3 of login1: .*remove the file _build/.lock"):
         cluster.refuse_jobs_of_another_machine("process 3 of login1")
     cluster.refuse_jobs_of_another_machine(f"process 3 of {socket.gethostname()}")
     cluster.refuse_jobs_of_another_machine("")
