@@ -124,7 +124,7 @@ def test_arrays_without_names(tmp_path, array, names):
         np.testing.assert_array_equal(np.stack(list(got.values()), axis=-1), array.reshape(N, -1))
         own = tuple("abc"[: len(names)])
         np.testing.assert_array_equal(read(tmp_path / name, own, names=own)["a"], got["x1"])
-        with pytest.raises(EventFileError, match=f"has {len(names)} columns, expected 3: a, b, c"):
+        with pytest.raises(EventFileError, match=rf"has {len(names)} columns?, expected 3: a, b, c"):
             read(tmp_path / name, ("a",), names=("a", "b", "c"))
 
 
