@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats
+from gampl.particles.event_classifier import calibrated_trees
 from gampl.processes import GaussianLine
 from gampl.ratio import Classifier, LogRatio, MakeClassifier, cross_fit
 from gampl.reweighting import Reweighting
@@ -77,22 +78,6 @@ def histogram(_seed: int, bins: int = 20) -> Classifier:
 
     places = KBinsDiscretizer(bins, encode="onehot-dense", quantile_method="averaged_inverted_cdf", subsample=None)
     return make_pipeline(places, LogisticRegression(C=1e4, solver="newton-cholesky"))
-
-
-def calibrated_trees(seed: int) -> Classifier:
-    """Boosted trees with early stopping and Platt's calibration, as `gampl.particles.event_classifier` makes them."""
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    trees = HistGradientBoostingClassifier(
-        learning_rate=0.1,
-        max_iter=400,
-        max_leaf_nodes=15,
-        early_stopping=True,
-        validation_fraction=0.15,
-        random_state=seed,
-    )
-    return CalibratedClassifierCV(trees, cv=5)
 
 
 def unregularised_trees(seed: int) -> Classifier:

@@ -276,7 +276,7 @@ plots.shared_legend(axes.ravel(), columns=4)
 page.figure(figure, "control_places", data)
 
 # %% [markdown]
-# Once is no proof. The next cell does the same with {glue:text}`control_repetitions` samples of each fault, the first among them, and with {glue:text}`control_checks` perfect generators.
+# A single trial does not prove much. The next cell does the same with {glue:text}`control_repetitions` samples of each fault, the first among them, and with {glue:text}`control_checks` perfect generators.
 
 # %% tags=["hide-input"]
 named, tried = {"small": 0, "large": 0}, {"small": 0, "large": 0}
@@ -542,7 +542,7 @@ page.figure(figure, "control_own", data)
 # ## What to take from it
 #
 # - Weights name a fault where it is strong enough for the number of events, in both tails, and the numbers above say how often. Look at true events as well as at generated ones.
-# - A tail alone is no finding. It takes a test with events that did not choose the place.
+# - A tail alone does not show a fault. That takes a test with events that did not choose the place.
 # - A classifier is calibrated for what it has seen. It can miss a difference, and then all weights are near 1: say for a *known* difference what it would have found.
 # - Weights that diagnose can also correct. What that does to $G$ is the subject of the page on reweighting.
 #

@@ -82,24 +82,30 @@ def event_classifier(process: EventProcess) -> MakeClassifier:
     """
 
     def make(seed: int) -> Classifier:
-        from sklearn.calibration import CalibratedClassifierCV
-        from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import FunctionTransformer
 
-        trees = HistGradientBoostingClassifier(
-            learning_rate=0.1,
-            max_iter=400,
-            max_leaf_nodes=15,
-            max_features=0.3,
-            early_stopping=True,
-            validation_fraction=0.15,
-            random_state=seed,
-        )
         of_events = FunctionTransformer(partial(features, process=process))
-        return make_pipeline(of_events, CalibratedClassifierCV(trees, cv=FOLDS))
+        return make_pipeline(of_events, calibrated_trees(seed, max_features=0.3))
 
     return make
+
+
+def calibrated_trees(seed: int, max_features: float = 1.0) -> Classifier:
+    """The trees of `event_classifier` for rows of numbers, (n, features); each split tries a share of the features."""
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.1,
+        max_iter=400,
+        max_leaf_nodes=15,
+        max_features=max_features,
+        early_stopping=True,
+        validation_fraction=0.15,
+        random_state=seed,
+    )
+    return CalibratedClassifierCV(trees, cv=FOLDS)
 
 
 def event_network(process: EventProcess) -> MakeClassifier:

@@ -70,7 +70,9 @@ def no_function(name: str) -> str:
     """What errors say behind the name of a column that there is not, if it is written like a function's call."""
     called = re.match(r"\s*(\w+)\s*\(", name)
     is_unknown = called is not None and called[1] not in FUNCTIONS
-    return f", and {called[1]} is no function, expected one of {', '.join(FUNCTIONS)}" if called and is_unknown else ""
+    return (
+        f", and {called[1]} is not a function, expected one of {', '.join(FUNCTIONS)}" if called and is_unknown else ""
+    )
 
 
 class Evaluated(NamedTuple):

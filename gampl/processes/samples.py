@@ -17,6 +17,7 @@ from gampl.particles.events import Events
 from gampl.particles.kinematics import delta_r
 from gampl.particles.observables import NamedObservable, observable
 from gampl.regions import Intervals
+from gampl.reweighting import accepted
 from gampl.store.provenance import checkout
 
 
@@ -167,7 +168,7 @@ def draw(events: Events, n: int, rng: np.random.Generator) -> Floats:
     if weights is not None and weights.size and weights.min() != weights.max():
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise ValueError("events can only be drawn if their weights are finite and not negative")
-        rows = rows[rng.random(rows.size) * weights.max() < weights]
+        rows = rows[accepted(weights, rng)]
     if not 0 <= n <= rows.size:
         of_equal = " of equal weight" if rows.size < len(events) else ""
         raise ValueError(

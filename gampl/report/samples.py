@@ -15,6 +15,7 @@ from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
 from gampl.report.process import Process, SampleFiles
+from gampl.reweighting import accepted
 
 Values = Mapping[Expression, Evaluated]  # of each expression values and which are lost, both (n,)
 Progress = Callable[[str, int], None]
@@ -198,7 +199,7 @@ class TrueSample:
             weights = np.concatenate([np.asarray(part.weights) for part in parts])
             if not ((weights >= 0).all() and weights.max(initial=0) > 0):
                 raise ValueError(f"{name}: events can be unweighted if no weight is negative and not all are zero")
-            kept = rng.random(weights.size) * weights.max() < weights
+            kept = accepted(weights, rng)
             raw = {column: values[kept] for column, values in raw.items()}
         values = numbers(raw)
         for e, (_, lost) in values.items():

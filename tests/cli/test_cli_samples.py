@@ -247,7 +247,7 @@ BAD = {
     "averaging --n-train 1000 --members {f}/none_*.csv --region x>0": "expected files, none fits",
     "averaging --n-train 1000 --members {f} --region x>0": "is a folder: name its files, or 'FOLDER/*'",
     f"{AVERAGING} --region y>0": "has no column 'y'; it has x",
-    f"{AVERAGING} --region norm(x)>0": "no column 'norm(x)', and norm is no function, expected one of sqrt, exp, log",
+    f"{AVERAGING} --region norm(x)>0": "no column 'norm(x)', and norm is not a function, expected one of sqrt, exp",
     f"{AVERAGING} --region x>": "'x>'",
     f"{AVERAGING} --region x": "'x'",
     f"{AVERAGING} --region __import__('os').system('true')": "__import__",

@@ -235,7 +235,7 @@ def test_columns_that_do_not_fit(columns, message):
 
 def test_a_function_that_there_is_not_is_named():
     with pytest.raises(
-        ExpressionError, match=r"no column 'norm\(x\)', and norm is no function, expected one of sqrt, "
+        ExpressionError, match=r"no column 'norm\(x\)', and norm is not a function, expected one of sqrt, "
     ):
         expression("norm(x) < 1")({"x": [1.0]})
     expression("norm(x) < 1")({"norm(x)": [1.0]})  # unless a column is called so
