@@ -50,16 +50,16 @@ for name, value in sizes.items():
 #
 # It depends on what the weight does while the generator moves. If it is *frozen*, the one that the classifier found for the generator at the start, the loss is the cross-entropy with $p_{\rm data}^{1+\alpha}/p_{\rm start}^\alpha$, and this is where it has its minimum. A generator that follows from round to round multiplies its error in $\log p$ by $-\alpha$ each time: for $\alpha=1$ it overshoots by as much as it was off. If the weight is *corrected* as the generator moves, $w\,p_{\rm start}/p_{\rm model}$, which a generator with a likelihood can compute in each step, the minimum is $p_{\rm data}$, whatever $\alpha$ is.
 #
-# {numref}`fig-joint-minimum` shows both with exact weights: a spline flow has learned a Gaussian of width 1.4 and is trained again on events of one of width 1.
+# {numref}`fig-joint-minimum` shows both with exact weights: a mixture of three Gaussians has learned one of width 1.4 and is trained again on events of one of width 1.
 
-# %% mystnb={"figure": {"name": "fig-joint-minimum", "caption": "A spline flow that has learned the wider Gaussian (grey) is trained on events of the narrower one (black) with exact weights, $\\alpha=1$. Histograms: its events after training with frozen and with corrected weights. Dashed: $p_{\\rm data}^2/p_{\\rm start}$."}, "image": {"alt": "Densities on a line: the corrected histogram lies on the black curve, the frozen one is narrower and follows the dashed curve."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-joint-minimum", "caption": "A mixture that has learned the wider Gaussian (grey) is trained on events of the narrower one (black) with exact weights, $\\alpha=1$. Histograms: its events after training with frozen and with corrected weights. Dashed: $p_{\\rm data}^2/p_{\\rm start}$."}, "image": {"alt": "Densities on a line: the corrected histogram lies on the black curve, the frozen one is narrower and follows the dashed curve."}} tags=["hide-input"]
 WIDE, TRUE = GaussianLine(width=1.4), GaussianLine()
 N_LINE, STEPS_LINE = (20_000, 300) if profile != "smoke" else (2_000, 20)
 rng = page.rng(0)
 line = Training(
     Ring(1),
     N_LINE,
-    Architecture("spline", blocks=1, heads=1, width=16, components=8, couplings=False),
+    Architecture("autoregressive", blocks=1, heads=1, width=8, components=3),
     "same_split",
     members=1,
     seed=seed,
