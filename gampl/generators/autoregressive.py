@@ -1,4 +1,4 @@
-"""The autoregressive transformer of the paper's toys: exact density, fast sampling."""
+"""Autoregressive transformers: that of the paper's toys, and what it has in common with that of jets."""
 
 import math
 
@@ -14,29 +14,27 @@ from gampl.generators.transformer_block import Block, normalised
 FEW_TOKENS = 8  # up to which attention is written out
 
 
-class AutoregressiveTransformer(nn.Module):
-    """Density p(x_1) p(x_2|x_1) ... of Gaussian mixtures whose parameters a transformer predicts, Eqs. (6)-(8).
+class CausalTransformer(nn.Module):
+    """Predicts numbers from each token of a sequence and from those before it.
 
     Every parameter sits in a plain `nn.Linear` (the positions are columns of `embed`), because zuko's local
-    reparameterization sees no others. An event has d features and is told c conditions, further inputs of each token.
+    reparameterization sees no others.
     """
 
     dtype = torch.float32
-    numbers = ("uniform", "normal")  # that an event is made of, d of each
 
-    def __init__(self, features: int, size: Architecture, *, conditions: int = 0, generator: torch.Generator) -> None:
+    def __init__(self, inputs: int, outputs: int, size: Architecture) -> None:
         super().__init__()
-        self.features, self.heads = features, size.heads
+        self.heads = size.heads
         with torch.device("meta"):  # nn.Linear would initialise itself from the global random stream
-            self.embed = nn.Linear(1 + features + conditions, size.width, bias=False)
+            self.embed = nn.Linear(inputs, size.width, bias=False)
             self.blocks = nn.ModuleList(Block(size.width) for _ in range(size.blocks))
-            self.head = nn.Linear(size.width, 3 * size.components)
+            self.head = nn.Linear(size.width, outputs)
         self.to_empty(device="cpu")
-        self._initialise(generator)
 
     @torch.no_grad()
-    def _initialise(self, generator: torch.Generator) -> None:
-        """Weights of variance 1 / inputs; mixtures that cover standardised events, nearly the same for all."""
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws weights of variance 1 / inputs, so that the outputs are nearly the same for all."""
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
@@ -44,9 +42,44 @@ class AutoregressiveTransformer(nn.Module):
                     layer.bias.zero_()
         self.embed.weight.normal_(0.0, 0.5, generator=generator)
         self.head.weight.mul_(0.5)
-        _, means, log_sigmas = self.head.bias.chunk(3)
-        means.uniform_(-1.2, 1.2, generator=generator)
-        log_sigmas.fill_(-1.2)
+
+    def predict(self, inputs: Tensor, past: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
+        """The outputs for each token: (..., T, inputs) -> (..., T, outputs).
+
+        `past` is what the call for the tokens before has returned with their outputs: keys and values in each block,
+        (..., S, 2 width).
+        """
+        h = self.embed(inputs)  # (..., T, width)
+        seen: list[Tensor] = []
+
+        def attention(of_tokens: Tensor) -> Tensor:
+            query, new = of_tokens.tensor_split((h.shape[-1],), dim=-1)  # (..., T, width), (..., T, 2 width)
+            if past:  # the start token's batch of one is spread over the new batch
+                before = past[len(seen)]
+                new = torch.cat([before.expand(*new.shape[:-2], *before.shape[-2:]), new], dim=-2)
+            seen.append(new)
+            key, value = new.chunk(2, dim=-1)
+            return _attention(query, key, value, self.heads)
+
+        for block in self.blocks:
+            h = block(h, attention)
+        return self.head(normalised(h)), seen
+
+
+class AutoregressiveTransformer(CausalTransformer):
+    """Density p(x_1) p(x_2|x_1) ... of Gaussian mixtures whose parameters a transformer predicts, Eqs. (6)-(8).
+
+    An event has d features and is told c conditions, further inputs of each token. For events with any number of
+    particles see `gampl.generators.jets`.
+    """
+
+    numbers = ("uniform", "normal")  # that an event is made of, d of each
+
+    def __init__(self, features: int, size: Architecture, *, conditions: int = 0, generator: torch.Generator) -> None:
+        super().__init__(1 + features + conditions, Mixture.numbers(size.components), size)
+        self.features = features
+        self.initialise(generator)
+        Mixture.initialise(self.head.bias, generator)
 
     def log_prob(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Exact log density, Eq. (8): (..., d), (..., c) -> (...)."""
@@ -82,29 +115,15 @@ class AutoregressiveTransformer(nn.Module):
     ) -> tuple[Mixture, list[Tensor]]:
         """Predicts the coordinate after each token: (..., T), (..., c) -> mixtures (..., T, K).
 
-        The tokens are coordinates number first, first + 1, ... of the events. `past` is what the call for the tokens
-        before has returned with their mixtures: keys and values in each block, (..., S, 2 width).
+        The tokens are coordinates number first, first + 1, ... of the events. For `past` see `predict`.
         """
         count = tokens.shape[-1]
         places = torch.eye(self.features, dtype=tokens.dtype, device=tokens.device)[first : first + count]
         inputs = [tokens.unsqueeze(-1), places.expand(*tokens.shape, self.features)]  # (..., T, 1), (..., T, d)
         if condition is not None:
             inputs.append(condition.unsqueeze(-2).expand(*tokens.shape, condition.shape[-1]))
-        h = self.embed(torch.cat(inputs, -1))  # (..., T, width)
-        seen: list[Tensor] = []
-
-        def attention(of_tokens: Tensor) -> Tensor:
-            query, new = of_tokens.tensor_split((h.shape[-1],), dim=-1)  # (..., T, width), (..., T, 2 width)
-            if past:  # the start token's batch of one is spread over the new batch
-                before = past[len(seen)]
-                new = torch.cat([before.expand(*new.shape[:-2], *before.shape[-2:]), new], dim=-2)
-            seen.append(new)
-            key, value = new.chunk(2, dim=-1)
-            return _attention(query, key, value, self.heads)
-
-        for block in self.blocks:
-            h = block(h, attention)
-        return Mixture.from_raw(self.head(normalised(h))), seen
+        raw, seen = self.predict(torch.cat(inputs, -1), past)
+        return Mixture.from_raw(raw), seen
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:

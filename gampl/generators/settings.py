@@ -8,6 +8,7 @@ from typing import Any
 FLOWS = ("transformer", "lgatr", "lgatr_slim", "lloca")  # velocity networks of flow matching
 DENSITIES = ("autoregressive", "spline")
 BASES = ("cut_aware", "normal")
+HEADS = ("mixture", "bins")
 EVALUATIONS = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4}  # of the network, per step of a solver
 
 _RULES: dict[str, Callable[[Any, Any], bool]] = {
@@ -47,7 +48,12 @@ class Architecture:
     #: each head of "lloca", whose `width` includes them with four numbers each.
     vectors: int = 8
     frames: int = 32  #: "lloca" only: hidden nodes of the network that finds the frames.
-    components: int = 8  #: "autoregressive": Gaussians in each conditional density, N of Eq. (7); "spline": bins.
+    components: int = (
+        8  #: "autoregressive": Gaussians in each conditional density, N of Eq. (7), or bins; "spline": bins.
+    )
+    #: "autoregressive" with any number of jets only: what each conditional density is, a "mixture" of Gaussians, for
+    #: angles wrapped ones, or constant in "bins".
+    head: str = "mixture"
     #: Where a flow starts: "cut_aware", jets with normal momenta that pass the cuts, or "normal", Eq. (41).
     base: str = "cut_aware"
     #: "spline" only: whether its transformations are couplings, quick in both directions, or autoregressive ones, which
@@ -65,6 +71,7 @@ class Architecture:
     def __post_init__(self) -> None:
         check(self, "one of", (*FLOWS, *DENSITIES, "kde"), "kind")
         check(self, "one of", BASES, "base")
+        check(self, "one of", HEADS, "head")
         check(self, "at least", 1, "blocks", "heads", "width", "vectors", "frames")
         check(self, "at least", 2 if self.kind == "spline" else 1, "components")
         check(self, "above", 0, "bandwidth")

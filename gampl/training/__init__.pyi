@@ -10,5 +10,6 @@ from .settings import (
     Table as Table,
     TopPairJets as TopPairJets,
     Training as Training,
+    ZWithJets as ZWithJets,
 )
 from .train import train_members as train_members, train_or_load as train_or_load

@@ -12,15 +12,18 @@ from torch import Tensor
 
 from gampl.generators.densities import Plain
 from gampl.generators.generator import Generator
+from gampl.generators.jets import JetGenerator
 from gampl.generators.make import make_generator
+from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Solver
 from gampl.generators.table_columns import Columns, learn_columns
 from gampl.generators.tables import Kernels, RowGenerator
 from gampl.particles.coordinates import Coordinates, JetCoordinates, LeadingOrderCoordinates
+from gampl.particles.jet_sequences import JetSequences
 from gampl.store.artifacts import array_digest, key_digest
 from gampl.training.bayesian import Variational
 from gampl.training.members import Member, own
-from gampl.training.settings import LeadingOrder, Ring, Table, Training
+from gampl.training.settings import LeadingOrder, Ring, Table, Training, ZWithJets
 from gampl.training.splits import split_of, weighed
 
 
@@ -105,15 +108,27 @@ def untrained(
             coordinates = Plain(process.dim)
         elif isinstance(process, LeadingOrder):
             coordinates = LeadingOrderCoordinates.of(events, process.energy, process.top_mass, process.m_max)
+        elif isinstance(process, ZWithJets):
+            coordinates = JetSequences.of(events, process.pt_min, process.order, sorts=process.sorts)
         else:
             coordinates = JetCoordinates.of(events, process.pt_min)
         x = coordinates.to_network(events)
     generator: Generator
+    options: dict[str, Any]
     if isinstance(coordinates, Columns) and size.kind == "kde":
         kernels = Kernels(z, split.train.numpy(), split.weights.numpy(), size.bandwidth)
         generator = RowGenerator(coordinates, kernels)
+    elif isinstance(process, ZWithJets) and isinstance(coordinates, JetSequences):
+        options = {name: getattr(process, name) for name in ("truncated", "sees_nearest")}
+        options |= {
+            "radiates": process.multiplicity == "radiated",
+            "generator": torch_generator(seed, "weights", number),
+        }
+        if condition is not None and not torch.equal(condition[:, 0], x[:, 0]):
+            raise ValueError("condition must be the number of jets of each event")
+        generator = JetGenerator(coordinates, size, x, weights, **options)
     else:
-        options: dict[str, Any] = {"delta_r_min": getattr(process, "delta_r_min", None), "solver": solver}
+        options = {"delta_r_min": getattr(process, "delta_r_min", None), "solver": solver}
         generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options)
     if data.start is not None:
         generator.load_state_dict(data.start)

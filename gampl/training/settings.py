@@ -110,7 +110,36 @@ class Table:
         return (len(self.columns),)
 
 
-Process = Ring | TopPairJets | LeadingOrder | Table
+@dataclass(frozen=True)
+class ZWithJets:
+    """Muon pairs with up to so many jets, see `gampl.processes.z_jets` and `gampl.generators.jets`."""
+
+    max_jets: int  #: Rows of jets in an event, of which those that it does not have are zeros.
+    #: "given": events are made for a number of jets, the condition, of those that there are in training; or "radiated":
+    #: the generator decides after each jet whether to stop, and can make more jets than there are in training.
+    multiplicity: str = "given"
+    order: str = (
+        "particles"  #: Of the numbers of an event: one of the particles after the other, or "directions" first.
+    )
+    sorts: bool = False  #: Whether jets fall in transverse momentum by construction.
+    sees_nearest: bool = True  #: Whether the network is told which jet is nearest in phi when it predicts eta.
+    truncated: bool = True  #: "radiated" only: whether it is left open if events with most jets would go on.
+    pt_min: float = 20.0  #: Smallest transverse momentum of a jet in GeV.
+
+    def __post_init__(self) -> None:
+        check(self, "at least", 0, "max_jets", "pt_min")
+        check(self, "one of", ("given", "radiated"), "multiplicity")
+        check(self, "one of", ("particles", "directions"), "order")
+        if self.multiplicity == "radiated" and self.order != "particles":
+            raise ValueError('ZWithJets.order must be "particles" where jets are radiated, one after the other')
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one event."""
+        return (2 + self.max_jets, 4)
+
+
+Process = Ring | TopPairJets | LeadingOrder | Table | ZWithJets
 
 
 @dataclass(frozen=True)
@@ -173,6 +202,17 @@ class Training:
             raise ValueError('Training.architecture.kind "kde" is for a Table, posterior "bootstrap", no conditions')
         if self.alpha and (is_flow or kind == "kde" or self.posterior in ("bayesian", "repulsive")):
             raise ValueError("Training.alpha must be 0 for flows, kde, and Bayesian or repulsive posteriors")
+        if isinstance(process, ZWithJets) and (
+            kind != "autoregressive"
+            or self.posterior == "repulsive"
+            or self.conditions != (process.multiplicity == "given")
+        ):
+            raise ValueError(
+                'Training of ZWithJets is for kind "autoregressive", not repulsive, with 1 condition where the'
+                " multiplicity is given and 0 where it is radiated"
+            )
+        if self.architecture.head != "mixture" and not isinstance(process, ZWithJets):
+            raise ValueError('Architecture.head must be "mixture" for other events than ZWithJets')
         if isinstance(process, LeadingOrder) and is_flow and self.architecture.base != "normal":
             raise ValueError('Architecture.base must be "normal" for LeadingOrder: it has no jets to cut on')
         if isinstance(process, Ring) and process.folds > self.n_train // 2:

@@ -24,7 +24,7 @@ from gampl.training.ensemble import CHUNK, Ensemble, Trained
 from gampl.training.fit import History, fit
 from gampl.training.members import Stack
 from gampl.training.repulsive import Repulsive
-from gampl.training.settings import Training
+from gampl.training.settings import Training, ZWithJets
 
 _PACKAGES = ("numpy", "scipy", "torch", "zuko")
 _PACKAGES_OF = {  # by kind, besides those
@@ -137,6 +137,8 @@ def artifact_key(training: Training, number: int, digests: Mapping[str, str]) ->
         del settings[name]
     if training.posterior != "bayesian":
         del settings["fit"]["logvar_learning_rate"]
+    if not isinstance(training.process, ZWithJets):
+        del settings["architecture"]["head"]
     if not training.alpha:
         del settings["alpha"], settings["clamp"]
     packages = (*_PACKAGES, *_PACKAGES_OF.get(training.architecture.kind, ()))
