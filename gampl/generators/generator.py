@@ -31,6 +31,7 @@ class Generator(nn.Module):
         self.coordinates = coordinates
         self.conditions = 0 if condition is None else condition.shape[-1]
         if condition is not None and self.conditions:
+            condition = condition.flatten(0, -2)  # there may be several for each event
             std = condition.std(0).double()
             self.register_buffer("condition_mean", condition.mean(0).double())
             self.register_buffer("condition_std", torch.where(std > 0, std, 1.0))

@@ -27,10 +27,11 @@ def make_generator(
     """An untrained generator of events with coordinates; initial weights depend on the seed and the member's number.
 
     It learns its standardisation from network coordinates x of the training events, (n_train, d), and from what is
-    known of each of them and not to be generated, the condition, (n_train, c). Only a flow uses the smallest distance
-    of two jets, if it starts from jets that pass the cuts, and the solver, when it generates and for its density.
+    known of each of them and not to be generated, the condition, (n_train, c), or several, (n_train, K, c). Only a flow
+    uses the smallest distance of two jets, if it starts from jets that pass the cuts, and the solver, when it generates
+    and for its density.
     """
-    conditions = 0 if condition is None else condition.shape[1]
+    conditions = 0 if condition is None else condition.shape[-1]
     if not size.is_flow:
         kind = Spline if size.kind == "spline" else AutoregressiveTransformer
         stream = torch_generator(seed, "weights", member)

@@ -32,8 +32,11 @@ class Data:
     """What a generator is trained on."""
 
     events: ArrayLike  #: In ``(n, *event_shape)``; see `Training.n_events`.
-    weights: ArrayLike | None = None  #: Of the events in the loss, (n,), not negative.
-    condition: ArrayLike | None = None  #: What the generator is told of each event, (n, c).
+    #: Of the events in the loss, not negative: (n,); or (n, K) for each of K conditions.
+    weights: ArrayLike | None = None
+    #: What the generator is told of each event, (n, c). Or K possible conditions of each event, (n, K, c), of which
+    #: each batch draws one at random: then an event is worth what its weight is under that condition.
+    condition: ArrayLike | None = None
     #: log p_true / p_gen of the events, (n,), for the generator at the start: wanted if `Training.alpha` is not 0.
     log_ratio: ArrayLike | None = None
     start: Mapping[str, Tensor] | None = (
@@ -51,7 +54,11 @@ class Data:
         shapes["log_ratio"] = (n,)
         arrays = {name: np.array(a, dtype=np.float64) for name in shapes if (a := getattr(self, name)) is not None}
         if training.conditions:
-            arrays.setdefault("condition", np.empty(0))
+            condition = arrays.setdefault("condition", np.empty(0))
+            if condition.ndim == 3 and not training.alpha:
+                several = (n, condition.shape[1])
+                shapes |= {"condition": (*several, training.conditions), "weights": several}
+                arrays.setdefault("weights", np.ones(several))
         for name, array in arrays.items():
             if array.shape != shapes[name]:
                 raise ValueError(f"{label}: {name} must have shape {shapes[name]}, got {array.shape}")

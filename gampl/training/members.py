@@ -30,9 +30,9 @@ GPU_VALIDATION_BATCH = 65536
 class Member(Trainable):
     """One generator as something that `gampl.training.fit.fit` can train.
 
-    Generator, network coordinates x of the training events, (n, d), and their condition, (n, c), are on the device to
-    train on. The split says which events it is trained on, with which weights; the weights, (n,), are those of events
-    that are held back. Its batches depend on its number and the training's seed only.
+    Generator, network coordinates x of the training events, (n, d), and their condition, (n, c) or (n, K, c), are on
+    the device to train on. The split says which events it is trained on, with which weights; the weights, (n,) or
+    (n, K), are those of events that are held back. Its batches depend on its number and the training's seed only.
     """
 
     members = 1
@@ -77,7 +77,12 @@ class Member(Trainable):
         """Weights, events and conditions of these row numbers, and what is random in their loss: (n, ...) each."""
         device = self.x.device
         weights, rows = weights.to(device), rows.to(device)
-        drawn = weights, self.x[rows], self.condition[rows], *self.generator.noise(len(rows), stream)
+        condition = self.condition[rows]
+        if condition.ndim > 2:  # one of several, drawn for each event
+            which = torch.randint(condition.shape[1], (len(rows), 1), generator=stream, device=stream.device).to(device)
+            weights = weights.gather(1, which)[:, 0]
+            condition = condition.take_along_dim(which.unsqueeze(-1), 1)[:, 0]
+        drawn = weights, self.x[rows], condition, *self.generator.noise(len(rows), stream)
         return (*drawn, self.true_loss[rows]) if self.training.alpha else drawn
 
     def _loss(self, *drawn: Tensor) -> Tensor:

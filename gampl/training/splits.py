@@ -49,6 +49,6 @@ def split_of(posterior: str, n: int, seed: int, *member: int) -> Split:
 
 
 def weighed(split: Split, weights: Tensor) -> Split:
-    """The same split of events that have weights of their own, (n,)."""
-    product = split.weights * weights[split.train]
+    """The same split of events that have weights of their own, (n,), or (n, K) for each of K conditions."""
+    product = (split.weights * weights[split.train].T).T
     return split._replace(weights=product / product.mean())

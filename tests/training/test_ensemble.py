@@ -12,6 +12,7 @@ from gampl.generators.settings import Architecture, Solver
 from gampl.store.artifacts import Store
 from gampl.training.data import Data
 from gampl.training.ensemble import Ensemble
+from gampl.training.settings import Fit
 from gampl.training.train import train_members, train_or_load
 
 SHORT = replace(FIT, steps=2, validate_every=2)
@@ -159,6 +160,24 @@ def test_generators_of_lhc_events_follow_conditions(size, store):
     side_by_side = train_or_load(training, Data(events, None, condition), store, chunk=400, solver=COARSE, parallel=2)
     hard, soft = (np.log(side_by_side.sample(0, 400, 1, [c])[..., 0] - 22).mean() for c in (1, 0))
     assert hard - soft == pytest.approx(2, abs=1)
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_several_conditions_of_each_event_with_weights(store, parallel):
+    """exp(a x - a^2 / 2) makes a normal distribution one around a: learned to 0.15 from events around zero."""
+    n, rng = 2000, np.random.default_rng(3)
+    x, a = rng.normal(size=(n, 2)), rng.uniform(-1, 1, (n, 50, 1))
+    weights = np.exp(a[..., 0] * x[:, :1] - a[..., 0] ** 2 / 2)
+    fit = Fit(300, 256, 1e-2, warmup=10, validate_every=20, patience=20)
+    training = replace(RING, n_train=n, conditions=1, members=2, posterior="bootstrap", fit=fit)
+    ensemble = train_or_load(training, Data(x, weights, a), store, parallel=parallel)
+    for condition in (-0.8, 0.0, 0.8):
+        made = ensemble.sample(0, 10_000, 1, condition=[condition])
+        np.testing.assert_allclose(made.mean(0), [condition, 0], atol=0.15)
+    with pytest.raises(ValueError, match=r"weights must have shape \(2000, 50\)"):
+        train_or_load(training, Data(x, weights[:, 0], a), store)
+    with pytest.raises(ValueError, match=r"condition must have shape \(2000, 50, 1\)"):
+        train_or_load(training, Data(x, weights, a[:-1]), store)
 
 
 def test_without_conditions_there_are_none(store):
