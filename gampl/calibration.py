@@ -1,6 +1,13 @@
-"""Checks by repetition: is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says?"""
+"""Checks by repetition: is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says?
+
+The truth of most generators is not known. That of a trained generator is: events drawn from it train further ones in
+the same way, whose deviations and widths say what those of the first are worth (`without_truth`). This is the
+parametric bootstrap (Efron and Tibshirani 1993, chapter 6) of a posterior's width: exact as far as the training does to
+the generator what it does to nature.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,6 +58,99 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     mean = squares.mean()
     centre, low, high = np.sqrt([mean, max(mean - half, 0.0), mean + half]).tolist()
     return centre, Interval(low, high)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """By what the widths of a posterior are to be multiplied, from trainings whose truth is known."""
+
+    factor: float  #: deviation from the truth in units of what the members' spread promises: 1 for a right posterior
+    interval: Interval  #: of the factor
+    level: float  #: confidence level of the interval
+    sets: int  #: training sets behind it
+
+    def n_equiv(self, result: Amplification) -> tuple[float, Interval]:
+        """What a posterior with the corrected width is worth, n_equiv / factor^2, and an interval at ``level``.
+
+        In logarithms, the uncertainties of both are added in quadrature: they come from different trainings. An end is
+        infinite where that of the result is, a number is if there is only a lower limit. A ValueError if the levels
+        differ.
+        """
+        require(result.level == self.level, "level", f"be that of the correction, {self.level:g}", result.level)
+        (low, high), (least, most) = result.n_equiv_interval, self.interval
+        centre = result.n_equiv if np.isfinite(result.n_equiv) else low  # a lower limit has no centre
+
+        def away(end: float, factor: float) -> float:
+            return float(np.exp(np.hypot(np.log(end / centre), 2 * np.log(factor / self.factor))))
+
+        scale = self.factor**2
+        upper = centre * away(high, least) / scale if np.isfinite(high) and least > 0 else np.inf
+        return result.n_equiv / scale, Interval(centre / away(low, most) / scale, upper)
+
+    def interval_of(self, integrals: ArrayLike, level: float = 0.683) -> tuple[Floats, Floats]:
+        """Where the true integrals lie, by members' integrals (members, regions): two ends, each (regions,).
+
+        That is the members' mean +- t times their spread times the factor, with Student's t for their number.
+        """
+        table = np.asarray(integrals, dtype=np.float64)
+        members = len(table)
+        half = self.factor * stats.t.ppf((1 + level) / 2, members - 1) * table.std(axis=0, ddof=1)
+        half = half * np.sqrt(1 + 1 / members)
+        return table.mean(axis=0) - half, table.mean(axis=0) + half
+
+
+def correction(integrals_by_set: Sequence[ArrayLike], truth_by_set: ArrayLike, level: float = 0.683) -> Correction:
+    """The correction by ensembles that were trained on sets of events whose true integrals are known.
+
+    The integrals are of shape (members, regions) for each set, the truths (sets, regions). The factor is the root mean
+    square pull over that of a right posterior with as many members, see `expected_rms_pull`; deviations that all sets
+    have in common, such as those of a generator with too few parameters, count. Errors are those of `pulls`,
+    `rms_pull` and `expected_rms_pull`, or that there are not as many truths as sets.
+    """
+    tables = [np.asarray(integrals, dtype=np.float64) for integrals in integrals_by_set]
+    truths = np.asarray(truth_by_set, dtype=np.float64)
+    require(truths.ndim == 2 and len(truths) == len(tables), "truth_by_set", "have shape (sets, regions)", truths.shape)
+    sizes = {len(table) for table in tables}
+    require(len(sizes) == 1, "integrals_by_set", "have the same number of members in all sets", sorted(sizes))
+    promised = expected_rms_pull(sizes.pop())
+    rms, (low, high) = rms_pull([pulls(*pair) for pair in zip(tables, truths, strict=True)], level)
+    return Correction(rms / promised, Interval(low / promised, high / promised), level, len(tables))
+
+
+def without_truth(
+    draw: Callable[[int, np.random.Generator], ArrayLike],
+    train: Callable[[ArrayLike, int], ArrayLike],
+    truth: ArrayLike,
+    n_train: int,
+    sets: int,
+    seed: int,
+    *,
+    level: float = 0.683,
+    progress: Callable[[int], None] | None = None,
+) -> Correction:
+    """The correction of a posterior whose truth is not known, from trainings on events of a generator in its place.
+
+    Args:
+        draw: Makes so many events of the generator, such as ``member.sample`` of one that was trained on true events.
+        train: Trains an ensemble on these events, from a seed, and returns its integrals, (members, regions). It must
+            do all that was done with the true events.
+        truth: The generator's own integrals, (regions,), from a sample much larger than n_train.
+        n_train: Training events, as many as there are true ones.
+        sets: How often, at least 2; the factor is known to about 1 / sqrt(2 regions sets) for independent regions.
+        seed: Of the events and of the trainings.
+        level: Confidence level of the interval.
+        progress: Called with the number of sets that are done.
+
+    Raises:
+        ValueError: As `correction`, or if ``sets`` is below 2.
+    """
+    require(sets >= 2, "sets", "be at least 2", sets)
+    tables = []
+    for k, rng in enumerate(np.random.default_rng(seed).spawn(sets)):
+        tables.append(train(draw(n_train, rng), int(rng.integers(2**31))))
+        if progress:
+            progress(k + 1)
+    return correction(tables, np.tile(np.asarray(truth, dtype=np.float64), (sets, 1)), level)
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:
