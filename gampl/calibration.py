@@ -73,10 +73,11 @@ class Correction:
         """What a posterior with the corrected width is worth, n_equiv / factor^2, and an interval at ``level``.
 
         In logarithms, the uncertainties of both are added in quadrature: they come from different trainings. An end is
-        infinite where that of the result is, a number is if there is only a lower limit. A ValueError if the levels
-        differ.
+        infinite where that of the result is, or where that of the factor is zero. A ValueError if the levels differ, or
+        the factor is zero, so that nothing can be said.
         """
         require(result.level == self.level, "level", f"be that of the correction, {self.level:g}", result.level)
+        require(self.factor > 0, "factor", "be above 0: more sets are needed", self.factor)
         (low, high), (least, most) = result.n_equiv_interval, self.interval
         centre = result.n_equiv if np.isfinite(result.n_equiv) else low  # a lower limit has no centre
 
@@ -87,34 +88,67 @@ class Correction:
         upper = centre * away(high, least) / scale if np.isfinite(high) and least > 0 else np.inf
         return result.n_equiv / scale, Interval(centre / away(low, most) / scale, upper)
 
-    def interval_of(self, integrals: ArrayLike, level: float = 0.683) -> tuple[Floats, Floats]:
-        """Where the true integrals lie, by members' integrals (members, regions): two ends, each (regions,).
+    def interval_of(self, integrals: ArrayLike, level: float = 0.683, n_gen: float = np.inf) -> tuple[Floats, Floats]:
+        """Where the true integrals lie, by the members' integrals, (members, regions): two ends, each (regions,).
 
-        That is the members' mean +- t times their spread times the factor, with Student's t for their number.
+        That is the members' mean, with the deviation that the corrected width promises and the error of this mean, and
+        with Student's t for their number. ``n_gen`` is the number of events that each integral was counted with.
         """
         table = np.asarray(integrals, dtype=np.float64)
-        members = len(table)
-        half = self.factor * stats.t.ppf((1 + level) / 2, members - 1) * table.std(axis=0, ddof=1)
-        half = half * np.sqrt(1 + 1 / members)
+        total, model = _variances(table[None], n_gen)
+        half = np.sqrt(self.factor**2 * np.maximum(model[0], 0) + total[0] / len(table))
+        half = half * stats.t.ppf((1 + level) / 2, len(table) - 1)
         return table.mean(axis=0) - half, table.mean(axis=0) + half
 
 
-def correction(integrals_by_set: Sequence[ArrayLike], truth_by_set: ArrayLike, level: float = 0.683) -> Correction:
+def correction(
+    integrals_by_set: ArrayLike, truth_by_set: ArrayLike, *, n_gen: float = np.inf, level: float = 0.683
+) -> Correction:
     """The correction by ensembles that were trained on sets of events whose true integrals are known.
 
-    The integrals are of shape (members, regions) for each set, the truths (sets, regions). The factor is the root mean
-    square pull over that of a right posterior with as many members, see `expected_rms_pull`; deviations that all sets
-    have in common, such as those of a generator with too few parameters, count. Errors are those of `pulls`,
-    `rms_pull` and `expected_rms_pull`, or that there are not as many truths as sets.
+    If a right posterior's variance is sigma^2, the squared deviation of the mean of N members from the truth is on
+    average factor^2 sigma^2 + s^2 / N, where s^2 is the variance of the members' integrals, counting included, and
+    sigma^2 is s^2 without it, Eq. (17). The factor is solved from the means over sets, and its square is averaged over
+    regions. Its interval is Student's over sets, which are independent, with the uncertainty of sigma^2 added in
+    quadrature. Deviations that all sets have in common, such as those of a generator with too few parameters, count.
+
+    Args:
+        integrals_by_set: (sets, members, regions).
+        truth_by_set: (sets, regions).
+        n_gen: Generated events that each integral was counted with; infinite for exact ones.
+        level: Confidence level of the interval.
+
+    Raises:
+        ValueError: If the shapes do not match, there are fewer than 2 sets or members, or the members of a region
+            scatter no more than the counting of their events does.
     """
-    tables = [np.asarray(integrals, dtype=np.float64) for integrals in integrals_by_set]
-    truths = np.asarray(truth_by_set, dtype=np.float64)
-    require(truths.ndim == 2 and len(truths) == len(tables), "truth_by_set", "have shape (sets, regions)", truths.shape)
-    sizes = {len(table) for table in tables}
-    require(len(sizes) == 1, "integrals_by_set", "have the same number of members in all sets", sorted(sizes))
-    promised = expected_rms_pull(sizes.pop())
-    rms, (low, high) = rms_pull([pulls(*pair) for pair in zip(tables, truths, strict=True)], level)
-    return Correction(rms / promised, Interval(low / promised, high / promised), level, len(tables))
+    tables, truths = np.asarray(integrals_by_set, dtype=np.float64), np.asarray(truth_by_set, dtype=np.float64)
+    is_right = tables.ndim == 3 and min(tables.shape[:2], default=0) >= 2 and truths.shape == tables[:, 0].shape
+    shapes = f"{tables.shape} and {truths.shape}"
+    require(
+        is_right, "integrals_by_set and truth_by_set", "be (sets >= 2, members >= 2, regions), (sets, regions)", shapes
+    )
+    sets, members = tables.shape[:2]
+    total, model = _variances(tables, n_gen)
+    promised = model.mean(axis=0)  # (regions,)
+    if (useless := np.flatnonzero(promised <= 0)).size:
+        raise ValueError(
+            f"region {useless[0]}: members scatter no more than the counting of {n_gen:.0f} events does: raise n_gen"
+        )
+    squares = ((tables.mean(axis=1) - truths) ** 2 - total / members) / promised
+    of_sets = squares.mean(axis=1)
+    square = float(of_sets.mean())
+    error = of_sets.std(ddof=1) / np.sqrt(sets) * stats.t.ppf((1 + level) / 2, sets - 1)
+    of_promise = stats.norm.ppf((1 + level) / 2) * np.sqrt(2 / (sets * (members - 1)))  # of one region, at most
+    half = np.hypot(error, max(square, 0.0) * of_promise)
+    factor, low, high = np.sqrt(np.maximum([square, square - half, square + half], 0.0)).tolist()
+    return Correction(factor, Interval(low, high), level, sets)
+
+
+def _variances(tables: Floats, n_gen: float) -> tuple[Floats, Floats]:
+    """Of integrals, with and without counting, Eq. (17): (sets, members, regions) -> (sets, regions) both."""
+    mean, total = tables.mean(axis=1), tables.var(axis=1, ddof=1)
+    return total, (total - mean * (1 - mean) / n_gen) / (1 - 1 / n_gen)
 
 
 def without_truth(
@@ -125,6 +159,7 @@ def without_truth(
     sets: int,
     seed: int,
     *,
+    n_gen: float = np.inf,
     level: float = 0.683,
     progress: Callable[[int], None] | None = None,
 ) -> Correction:
@@ -136,8 +171,9 @@ def without_truth(
             do all that was done with the true events.
         truth: The generator's own integrals, (regions,), from a sample much larger than n_train.
         n_train: Training events, as many as there are true ones.
-        sets: How often, at least 2; the factor is known to about 1 / sqrt(2 regions sets) for independent regions.
+        sets: How often, at least 2; for independent regions the factor is known to about 1 / sqrt(2 regions sets).
         seed: Of the events and of the trainings.
+        n_gen: Generated events that each of the new integrals is counted with.
         level: Confidence level of the interval.
         progress: Called with the number of sets that are done.
 
@@ -150,7 +186,12 @@ def without_truth(
         tables.append(train(draw(n_train, rng), int(rng.integers(2**31))))
         if progress:
             progress(k + 1)
-    return correction(tables, np.tile(np.asarray(truth, dtype=np.float64), (sets, 1)), level)
+    return correction(
+        np.array(tables, dtype=np.float64),
+        np.tile(np.asarray(truth, dtype=np.float64), (sets, 1)),
+        n_gen=n_gen,
+        level=level,
+    )
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:

@@ -19,7 +19,7 @@ from gampl.report.process import Definition, Process, Region, SampleFiles, named
 
 # which module adds a command to the parser; only that of the command at hand is imported
 COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan"}
-COMMANDS |= {"reweight": "reweight", "events": "events"}
+COMMANDS |= {"reweight": "reweight", "calibrate": "calibrate", "events": "events"}
 EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
 PLAIN = argparse.RawDescriptionHelpFormatter
 COMPLETION = """The tab key completes what you type after this line, in the shell or its file of settings:
@@ -120,15 +120,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Makes all estimates that a process file asks for and writes them as one HTML page.",
         epilog=REPORT,
     )
-    _add_samples(averaging)
-    _add_samples(differential)
+    add_samples(averaging)
+    add_samples(differential)
 
-    add = averaging.add_argument_group("regions, at least one").add_argument
-    add("--region", metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated", **REPEATED)
-    how = "adjacent regions: 'm: 60, 80, 100'; may be repeated"
-    add("--edges", metavar="EXPRESSION:NUMBERS", help=how, **REPEATED)
-    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'; may be repeated"
-    add("--quantiles", metavar="EXPRESSION:NUMBER", help=how, **REPEATED)
+    add_regions(averaging)
     averaging.set_defaults(process=None, averaging=True, summary=(), classifier=())
 
     add = differential.add_argument_group("what is compared, at least one").add_argument
@@ -152,7 +147,18 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.formatter_class = PLAIN
 
 
-def _add_samples(command: argparse.ArgumentParser) -> None:
+def add_regions(command: argparse.ArgumentParser) -> None:
+    """Add the options that say in which regions members are averaged."""
+    add = command.add_argument_group("regions, at least one").add_argument
+    add("--region", metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated", **REPEATED)
+    how = "adjacent regions: 'm: 60, 80, 100'; may be repeated"
+    add("--edges", metavar="EXPRESSION:NUMBERS", help=how, **REPEATED)
+    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'; may be repeated"
+    add("--quantiles", metavar="EXPRESSION:NUMBER", help=how, **REPEATED)
+
+
+def add_samples(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which samples there are."""
     add = command.add_argument_group("samples").add_argument
     more = "; FILE::SAMPLE names a tree, group or array of it"
     how = f"generated events, one file per member{more}"

@@ -113,17 +113,36 @@ def test_intervals_have_students_size():
 
 
 def test_wrong_arguments_are_named():
-    tables = [np.random.default_rng(k).random((5, 2)) for k in range(3)]
-    with pytest.raises(ValueError, match=r"truth_by_set must have shape \(sets, regions\)"):
-        correction(tables, np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="the same number of members"):
-        correction([tables[0], tables[1][:4]], np.zeros((2, 2)))
+    tables = np.random.default_rng(1).random((3, 5, 2))
+    for integrals, truths in ((tables, np.zeros((2, 2))), (tables[:1], np.zeros((1, 2))), (tables[0], np.zeros(2))):
+        with pytest.raises(ValueError, match=r"must be \(sets >= 2, members >= 2, regions\)"):
+            correction(integrals, truths)
+    with pytest.raises(ValueError, match="region 0: members scatter no more than the counting of 2 events"):
+        correction(0.5 + 1e-3 * tables, np.zeros((3, 2)), n_gen=2)
     with pytest.raises(ValueError, match="sets must be at least 2"):
         without_truth(lambda n, rng: rng.random(n), lambda *_: tables[0], np.zeros(2), 10, 1, 1)
+    exact = Interval(1.0, 1.0)
+    result = Amplification(9, 9.0, exact, 0.95, method="averaging", state=State.VALUE, curve=None, n_members=5)
     with pytest.raises(ValueError, match=r"level must be that of the correction, 0.683, got 0.95"):
-        Correction(1.0, Interval(1.0, 1.0), LEVEL, 4).n_equiv(
-            Amplification(9, 9.0, Interval(1, 2), 0.95, method="averaging", state=State.VALUE, curve=None, n_members=5)
-        )
+        Correction(1.0, exact, LEVEL, 4).n_equiv(result)
+    with pytest.raises(ValueError, match="more sets are needed"):
+        Correction(0.0, exact, 0.95, 4).n_equiv(result)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_counting_is_taken_off(factor):
+    """Integrals that are counted with few events, of a posterior whose deviations are factor times its width.
+
+    At a level of 1 - 1e-5.
+    """
+    rng, sets, members, n_gen, model = np.random.default_rng(11), 2000, 6, 10_000, 3e-3
+    means = 0.3 + factor * model * rng.normal(size=(sets, 1, 2))
+    counted = rng.binomial(n_gen, means + model * rng.normal(size=(sets, members, 2))) / n_gen
+    found = correction(counted, np.full((sets, 2), 0.3), n_gen=n_gen, level=1 - 1e-5)
+    assert found.interval.low < factor < found.interval.high
+    assert found.interval.high - found.interval.low < 0.5 * factor
+    exact = correction(counted, np.full((sets, 2), 0.3), level=1 - 1e-5)
+    assert not exact.interval.low < factor < exact.interval.high
 
 
 def test_progress_is_told():
@@ -138,12 +157,3 @@ def test_progress_is_told():
         progress=done.append,
     )
     assert done == [1, 2, 3]
-
-
-def test_pulls_of_student_have_the_expected_size():
-    """The factor is 1 on average for a right posterior with few members: false alarm 1e-5."""
-    rng, sets = np.random.default_rng(10), 3000
-    tables = rng.normal(size=(sets, 6, 1)) * 0.01 + 0.5 + 0.01 * rng.normal(size=(sets, 1, 1))
-    found = correction(list(tables), np.full((sets, 1), 0.5), level=1 - 1e-5)
-    assert found.interval.low < 1 < found.interval.high
-    assert found.interval.high - found.interval.low < 0.5
