@@ -15,7 +15,6 @@ from gampl.basics import ArgumentError, counted
 from gampl.cli.arguments import whole
 from gampl.cli.main import NAMES, PLAIN, add_reading, process_of
 from gampl.cli.terminal import say
-from gampl.files import writing
 from gampl.files.arrays import MOMENTA
 from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from gampl.report.reweighted import Receipt
     from gampl.report.weighing import Learning, Weighed
 
-OPTIONS = {"share": "--share", "folds": "--folds", "largest": "--clip", "learner": "--learner"}
 SHOWN, SURE = 6, 0.01  # places, of p-values below this
 EXAMPLES = """examples:
   gampl reweight generated.csv --true train.csv --output weighted.csv
@@ -73,10 +71,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _reweight(options: argparse.Namespace) -> int:
+    from gampl.files import writing
     from gampl.report.samples import opened
     from gampl.report.weighing import Learning, weigh
     from gampl.reweighting import accepted
 
+    try:
+        learning = Learning(options.learner, options.share, options.folds, options.seed, options.clip)
+    except ArgumentError as error:
+        raise ValueError(f"--{error.argument} {error.problem}") from None
     options.classifier = options.classifier or (MOMENTA,)
     process, outputs = process_of(options), _outputs(options)
     generated, true = process.members, process.train
@@ -92,11 +95,7 @@ def _reweight(options: argparse.Namespace) -> int:
     columns = dict(events.columns if isinstance(events, Events) else events)
     if options.weight_name in columns and not options.accept:
         raise ValueError(f"{path}: has a column {options.weight_name!r}, expected another name (--weight-name)")
-    try:
-        learning = Learning(options.learner, options.share, options.folds, options.seed, options.clip)
-        weighed = weigh(process, generated, true, learning)
-    except ArgumentError as error:
-        raise ValueError(f"{OPTIONS.get(error.argument, error.argument)} {error.problem}") from None
+    weighed = weigh(process, generated, true, learning)
     rows: Any = slice(None)
     if options.accept:  # the weights that events had are used up, too
         rows = accepted(weighed.weights, np.random.default_rng([options.seed, 2]))
@@ -169,7 +168,7 @@ def _words(receipt: "Receipt", weighed: "Weighed", outputs: Mapping[str, Path], 
     yield f"{counted(about.n, 'generated event')}; {receipt.n_true} true ones were learned from"
     rows = (
         ("numbers of each event", ", ".join(receipt.numbers)),
-        ("AUC", f"{auc:.3f} ({low:.3f} to {high:.3f}); 0.5 where nothing is told apart"),
+        ("AUC", f"{auc:.3f} ({low:.3f} to {high:.3f}); 0.5 or less where nothing is told apart"),
         ("effective events", f"{about.n_effective:.0f}, {about.n_effective / about.n:.3g} of one each"),
         ("mean weight", f"{about.mean:.4g}; 1 up to fluctuations for a calibrated classifier"),
         ("98 % of the weights", f"{about.central.low:.3g} to {about.central.high:.3g}"),
