@@ -143,9 +143,9 @@ def _by_receipts(job: Job, receipts: Mapping[str, Receipt]) -> Iterator[str]:
     whose = "the training sample" if of_train else "the same true events"
     if together:
         yield Doubt(
-            f"the weights of {listed(together)} come from {whose}, whose fluctuations are in all of them alike: members "
-            "do not scatter by what they share, and the averaging G is too large. Give each a classifier of its own "
-            "that learns from another random half (gampl reweight --share 0.5 --seed K)",
+            f"the weights of {listed(together)} come from {whose}, whose fluctuations are in all of them alike: "
+            "members do not scatter by what they share, and the averaging G is too large. Give each a classifier of "
+            "its own that learns from another random half (gampl reweight --share 0.5 --seed K)",
             "averaging",
         )
     elif of_train:

@@ -87,7 +87,8 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     ratios = learned(made)
     reweighting = Reweighting(lambda _: ratios, learning.clip)
     weights, about = had * reweighting(made), reweighting.statistics(made)
-    about = about._replace(n_effective=float(weights.sum() ** 2 / (weights**2).sum()))
+    n_effective, mean = (float(weights.sum() / x) for x in ((weights**2).sum() / weights.sum(), had.sum()))
+    about = about._replace(n_effective=n_effective, mean=mean)
     names = tuple(text.strip("`") for text in process.classifier) if kind is None else kind.particles
     found = _places(learned, rivals, names, kind)
     return Weighed(weights, int(np.isnan(ratios).sum()), names, len(learned.reference), about, learned.auc(), found)
