@@ -73,7 +73,7 @@ class Receipt:
     @property
     def knowledge(self) -> tuple[Any, ...]:
         """The same for classifiers that have learned from the same true events."""
-        part = (self.learning.share, self.learning.seed) if self.learning.share < 1 else ()
+        part = (self.learning.seed,) if self.learning.share < 1 else ()  # decides which part
         return *sorted({(source.sha256, source.sample or "") for source in self.true}), *part
 
 
