@@ -64,11 +64,9 @@ def main() -> None:
         suspected = int((p < FALSE_ALARMS).sum())
         low, high = stats.binomtest(suspected, tried).proportion_ci(0.95)
         what = "honest" if is_fresh else "training events"
-        print(
-            f"{name:14} {what:16} {n_holdout:6} held out: {suspected:4} of {tried} ({100 * low:.2g} to {100 * high:.2g} %), "
-            f"p < 0.1 in {100 * (p < 0.1).mean():.1f} %",
-            flush=True,
-        )
+        rate = f"{suspected:4} of {tried} ({100 * low:.2g} to {100 * high:.2g} %)"
+        below = f"p < 0.1 in {100 * (p < 0.1).mean():.1f} %"
+        print(f"{name:14} {what:16} {n_holdout:6} held out: {rate}, {below}", flush=True)
 
 
 if __name__ == "__main__":
