@@ -12,7 +12,7 @@ import pytest
 from gampl.cli.main import main
 from gampl.files import KINDS
 
-COMMANDS = ["averaging", "differential", "report", "plan", "events"]
+COMMANDS = ["averaging", "differential", "report", "plan", "reweight", "events"]
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -52,6 +52,8 @@ def ask(line: str, folder: Path) -> list[str]:
         ("averaging --members nowhere/", []),
         ("report p", ["process.yml"]),
         ("report process.yml --json=al", ["--json=all/"]),
+        ("reweight a.c", ["a.csv"]),
+        ("reweight a.csv --true al", ["all/"]),
         ("events merge --from al", ["all/"]),
         ("events verify al", ["all/"]),
         ("averaging --level ", []),
