@@ -396,6 +396,8 @@ page.figure(figure, "networks", data)
 # 5. **For the averaging estimate give every member a classifier of its own**, on a sample of its own: a random half of the training events, or the bootstrap sample of the member, unless the classifier stops by events that it holds back. A classifier that all share, or a training sample that all share, is an error in common. No scatter shows it.
 # 6. **Cross-fitting and separate halves hide nothing.** All training events end up in the weights. What they change is the classifier's freedom; cross-fitting is for tests.
 #
+# In a shell, `gampl reweight samples/member_0.csv --true samples/train.csv --output samples/weighted.csv` learns the weights ({ref}`sec-your-samples`), with `--share 0.5` and another `--seed` for each member as the fifth rule says. It leaves a receipt from which `gampl averaging` and `gampl differential` know what the classifier has seen, and their reports warn where these rules are broken.
+#
 # ## Exercises
 #
 # ```{exercise}

@@ -56,7 +56,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 def _files(prefix: str, action: argparse.Action, **_: object) -> Iterator[str]:
     """Files and folders that begin so, for an argument that is one; hidden ones only where their dot is there."""
     metavar = action.metavar or ""
-    if action.type is not Path and metavar != "FILE" and "FOLDER" not in metavar:
+    if action.type is not Path and metavar not in ("FILE", "GENERATED") and "FOLDER" not in metavar:
         return
     folder, start = os.path.split(prefix)
     with suppress(OSError):  # nothing completes what cannot be read

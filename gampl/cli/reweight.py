@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from gampl.basics import ArgumentError, counted
 from gampl.cli.arguments import whole
 from gampl.cli.main import NAMES, PLAIN, add_reading, process_of
 from gampl.cli.terminal import say
-from gampl.files import writing
 from gampl.files.arrays import MOMENTA
 from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gampl.report.reweighted import Receipt
     from gampl.report.weighing import Learning, Weighed
 
-OPTIONS = {"share": "--share", "folds": "--folds", "largest": "--clip", "learner": "--learner"}
 SHOWN, SURE = 6, 0.01  # places, of p-values below this
+NOTHING = ": the classifier tells nothing apart, and its weights would add noise only"
 EXAMPLES = """examples:
   gampl reweight generated.csv --true train.csv --output weighted.csv
   gampl differential --n-train 1000 --members weighted.csv --weight weight --holdout holdout.csv --summary x
@@ -73,10 +73,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _reweight(options: argparse.Namespace) -> int:
+    from gampl.files import writing
     from gampl.report.samples import opened
     from gampl.report.weighing import Learning, weigh
     from gampl.reweighting import accepted
 
+    try:
+        learning = Learning(options.learner, options.share, options.folds, options.seed, options.clip)
+    except ArgumentError as error:
+        raise ValueError(f"--{error.argument} {error.problem}") from None
     options.classifier = options.classifier or (MOMENTA,)
     process, outputs = process_of(options), _outputs(options)
     generated, true = process.members, process.train
@@ -92,30 +97,26 @@ def _reweight(options: argparse.Namespace) -> int:
     columns = dict(events.columns if isinstance(events, Events) else events)
     if options.weight_name in columns and not options.accept:
         raise ValueError(f"{path}: has a column {options.weight_name!r}, expected another name (--weight-name)")
-    try:
-        learning = Learning(options.learner, options.share, options.folds, options.seed, options.clip)
-        weighed = weigh(process, generated, true, learning)
-    except ArgumentError as error:
-        raise ValueError(f"{OPTIONS.get(error.argument, error.argument)} {error.problem}") from None
-    rows: Any = slice(None)
+    weighed = weigh(process, generated, true, learning)
+    rows = np.ones(len(weighed.weights), dtype=bool)
     if options.accept:  # the weights that events had are used up, too
         rows = accepted(weighed.weights, np.random.default_rng([options.seed, 2]))
-        columns.pop(str(generated.weight), None)
+        columns.pop(generated.weight or "", None)
     else:
         columns[options.weight_name] = weighed.weights
     columns = {name: column[rows] for name, column in columns.items()}
     made = replace(events[rows], columns=columns) if isinstance(events, Events) else columns
     content = writing.content(options.output, made)
     receipt = _receipt(options, generated, true, learning, weighed, hashlib.sha256(content).hexdigest())
-    contents = {"--receipt": receipt.to_json(), "--output": content, "--json": receipt.to_json(places=weighed.places)}
+    places = [place._asdict() for place in weighed.places]
+    contents = {"--receipt": receipt.to_json(), "--output": content, "--json": receipt.to_json(places=places)}
     for option, text in contents.items():  # the receipt first, so that no weights are without one
         if option in outputs:
             try:
                 targets.write(outputs[option], text)
             except OSError as error:
                 raise ValueError(f"{outputs[option]}: cannot be written, {error.strerror}") from None
-    n_written = len(made) if isinstance(made, Events) else len(next(iter(made.values())))
-    words = _words(receipt, weighed, outputs, n_written)
+    words = _words(receipt, weighed, outputs, int(rows.sum()))
     say("\n".join(words), is_error=any(map(targets.is_stdout, outputs.values())))
     return 0
 
@@ -157,7 +158,7 @@ def _receipt(
         lost=weighed.lost,
         weights=weighed.statistics._asdict(),
         auc=weighed.auc,
-        versions=versions(),
+        versions=versions() | {"scikit-learn": metadata.version("scikit-learn")},
         time=now(),
         command=shlex.join(["gampl", *sys.argv[1:]]),
     )
@@ -169,7 +170,7 @@ def _words(receipt: "Receipt", weighed: "Weighed", outputs: Mapping[str, Path], 
     yield f"{counted(about.n, 'generated event')}; {receipt.n_true} true ones were learned from"
     rows = (
         ("numbers of each event", ", ".join(receipt.numbers)),
-        ("AUC", f"{auc:.3f} ({low:.3f} to {high:.3f}); 0.5 where nothing is told apart"),
+        ("AUC", f"{auc:.3f} ({low:.3f} to {high:.3f}){NOTHING * (low <= 0.5)}"),
         ("effective events", f"{about.n_effective:.0f}, {about.n_effective / about.n:.3g} of one each"),
         ("mean weight", f"{about.mean:.4g}; 1 up to fluctuations for a calibrated classifier"),
         ("98 % of the weights", f"{about.central.low:.3g} to {about.central.high:.3g}"),

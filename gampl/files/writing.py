@@ -8,11 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.files import hdf5
 from gampl.files.arrays import MOMENTA, PARTICLES
 from gampl.files.reading import KINDS, EventFile
 from gampl.particles.events import Events
@@ -60,6 +58,8 @@ def content(path: Path, values: Events | Mapping[str, NDArray[Any]]) -> bytes:
     """
     how = ending(path, of_events=isinstance(values, Events))
     if isinstance(values, Events) and how in HDF5:
+        from gampl.files import hdf5
+
         about = dict(values.about)
         return hdf5.content(path, {SAMPLE: values}, str(about.pop("process", "unknown")), about)
     if isinstance(values, Events):
@@ -81,6 +81,10 @@ def content(path: Path, values: Events | Mapping[str, NDArray[Any]]) -> bytes:
         records = np.rec.fromarrays(columns, dtype=[(name, x.dtype) for name, x in zip(values, columns, strict=True)])
         np.lib.format.write_array(stream, np.asarray(records), allow_pickle=False)
     elif how in HDF5:
+        import h5py
+
+        from gampl.files import hdf5
+
         with h5py.File(stream, "w", libver=("v110", "v110")) as file:
             for name, column in values.items():
                 texts = [str(text).encode() for text in column] if column.dtype.kind in "OU" else None

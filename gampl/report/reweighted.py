@@ -73,7 +73,7 @@ class Receipt:
     @property
     def knowledge(self) -> tuple[Any, ...]:
         """The same for classifiers that have learned from the same true events."""
-        part = (self.learning.share, self.learning.seed) if self.learning.share < 1 else ()
+        part = (self.learning.seed,) if self.learning.share < 1 else ()  # decides which part
         return *sorted({(source.sha256, source.sample or "") for source in self.true}), *part
 
 
@@ -92,7 +92,7 @@ def read_receipt(path: Path) -> Receipt | None:
         return None
     except (OSError, ValueError) as error:
         raise ValueError(f"{beside(path)} is not a receipt of gampl reweight ({error})") from None
-    if receipt.sha256 and receipt.sha256 != sha256(path):
+    if receipt.sha256 != sha256(path):
         raise ValueError(f"{path} is not the file that {beside(path)} was written for")
     return receipt
 
@@ -115,11 +115,7 @@ def reweighted(job: Job, members: Sequence[Member]) -> Iterator[str]:
         yield from _by_receipts(job, receipts)
     elif files.weight is not None and job.truth.train is not None and job.truth.holdout is not None:
         train, holdout = (rows_of(true.raw, COMPARED) for true in (job.truth.train, job.truth.holdout))
-        if (
-            tuple(job.truth.train.raw) == job.numbers.needed
-            and (p := follow_probability(train, holdout, {member.name: member.kept for member in members}))
-            < FALSE_ALARMS
-        ):
+        if (p := follow_probability(train, holdout, [member.kept for member in members])) < FALSE_ALARMS:
             yield Doubt(
                 f"weights are larger beside events of the training sample than beside those of the holdout (p = "
                 f"{p:.1g}): they seem to come from a classifier that has learned from the training sample. Its "
@@ -129,14 +125,11 @@ def reweighted(job: Job, members: Sequence[Member]) -> Iterator[str]:
 
 
 def _by_receipts(job: Job, receipts: Mapping[str, Receipt]) -> Iterator[str]:
+    """What the true events that classifiers have learned from mean for the estimates."""
     process, files = job.process, job.process.members
-    of_train, of_holdout, of_others = (
-        [name for name, receipt in receipts.items() if any(which(source) for source in receipt.true)]
-        for which in (
-            lambda source: source.is_in(process.train),
-            lambda source: source.is_in(process.holdout),
-            lambda source: not source.is_in(process.train),
-        )
+    of_train, of_holdout = (
+        [name for name, receipt in receipts.items() if any(source.is_in(truth) for source in receipt.true)]
+        for truth in (process.train, process.holdout)
     )
     if of_holdout:
         yield Doubt(
@@ -144,32 +137,36 @@ def _by_receipts(job: Job, receipts: Mapping[str, Receipt]) -> Iterator[str]:
             "makes G too large: keep true events that neither generator nor classifier knows",
             "differential",
         )
-    known = Counter(receipt.knowledge for receipt in receipts.values())
-    together = [name for name, receipt in receipts.items() if known[receipt.knowledge] > 1]
-    if files is not None and files.member is not None:
-        together = [*receipts]
-    what = "the training sample" if of_train else "the same true events"
+    together, times = [*receipts], Counter(receipt.knowledge for receipt in receipts.values())
+    if files is None or files.member is None:
+        together = [name for name, receipt in receipts.items() if times[receipt.knowledge] > 1]
+    whose = "the training sample" if of_train else "the same true events"
     if together:
         yield Doubt(
-            f"the weights of {listed(together)} come from {what}, whose fluctuations are in all of them alike: members "
-            "do not scatter by what they share, and the averaging G is too large. Give each a classifier of its own "
-            "that learns from a random half (gampl reweight --share 0.5 --seed K)",
+            f"the weights of {listed(together)} come from {whose}, whose fluctuations are in all of them alike: "
+            "members do not scatter by what they share, and the averaging G is too large. Give each a classifier of "
+            "its own that learns from another random half (gampl reweight --share 0.5 --seed K)",
             "averaging",
         )
     elif of_train:
         yield (
-            f"the weights of {listed(of_train)} come from {what}, which is used twice: what the classifier learns of "
-            "its fluctuations pulls G towards 1"
+            f"the weights of {listed(of_train)} come from {whose}, which is used twice: its fluctuations are learned, "
+            "too, which pulls G towards 1"
         )
-    if of_others:
-        n = max(receipts[name].n_true for name in of_others)
+    others = {
+        source.file: receipt.n_true
+        for receipt in receipts.values()
+        for source in receipt.true
+        if not source.is_in(process.train)
+    }
+    if others:
         yield (
-            f"the weights of {listed(of_others)} come from {n} true events of other files than the training sample's: "
-            f"n_train = {process.n_train} has to count them, unless the generator was trained on them, too"
+            f"the weights come from classifiers that know true events of {listed([*others])} ({max(others.values())} "
+            f"each at most): n_train = {process.n_train} has to count them, unless the generator was trained on them"
         )
 
 
-def follow_probability(train: Floats, holdout: Floats, members: Mapping[str, Kept]) -> float:
+def follow_probability(train: Floats, holdout: Floats, members: Sequence[Kept]) -> float:
     """Probability that weights near the training events, (n, columns), are as much larger than near the holdout's.
 
     The weight of a true event is the mean of those of the generated events that are nearest to it. Weights that do not
@@ -178,7 +175,7 @@ def follow_probability(train: Floats, holdout: Floats, members: Mapping[str, Kep
     ranks of all events are compared, which no single large weight decides.
     """
     rows, weights = [], []
-    for kept in members.values():
+    for kept in members:
         if (mean := kept.weights.mean()) > 0 and (kept.weights != kept.weights[0]).any():
             finite = np.isfinite(kept.rows).all(axis=1)
             rows.append(kept.rows[finite])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, counted, require
 from gampl.files import EventFileError
 from gampl.files.arrays import MOMENTA
 from gampl.files.tables import WEIGHT, listed
@@ -22,13 +22,14 @@ from gampl.reweighting import LARGEST, Place, Reweighting, WeightStatistics, acc
 
 LEARNERS = {"trees": calibrated_trees, "functions": default_classifier}
 MOST_GENERATED = 20  # for each true event, which a classifier learns from: more would change G by less than 5 %
-FEWEST = 400  # events of which every second one makes a tail of ten
+FEWEST = 50  # events that can be learned from
+FOR_PLACES = 400  # events of which every second one makes a tail of ten
 PRESENT = 0.9  # of the events, in which an observable is finite whose places are looked for
 
 
 @dataclass(frozen=True)
 class Learning:
-    """How the classifiers learn; an `ArgumentError` if the share is not one."""
+    """How the classifiers learn; an `ArgumentError` if a number is out of range."""
 
     learner: str = "trees"  #: one of `LEARNERS`
     share: float = 1.0  #: random part of the true events that is learned from
@@ -38,6 +39,9 @@ class Learning:
 
     def __post_init__(self) -> None:
         require(0 < self.share <= 1, "share", "be above 0 and at most 1", self.share)
+        require(self.folds >= 2, "folds", "be at least 2", self.folds)
+        require(self.seed >= 0, "seed", "not be negative", self.seed)
+        require(self.clip > 1, "clip", "be a weight above 1", self.clip)
 
 
 class Particles(NamedTuple):
@@ -74,19 +78,18 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     if (lost := int((~is_finite(known)).sum())) > process.max_lost * len(known):
         problem = f"{lost} of {len(known)} events are not finite, more than the tolerated share"
         raise EventFileError(f"{true.files[0]}: {problem} {process.max_lost:g}")
-    make: MakeClassifier = LEARNERS[learning.learner]
-    if kind is not None:
-        expected = "be trees for momenta, or numbers be named that are made of them"
-        require(learning.learner == "trees", "learner", expected, learning.learner)
-        make = event_classifier(kind)
-    reference = _some(known, their, learning.share * (len(known) - lost), rng)
-    rivals = _some(made, had, MOST_GENERATED * len(known), rng)
+    if kind is not None and learning.learner != "trees":
+        raise ValueError(f"{learning.learner} learn from numbers of events, not momenta: name some (--classifier)")
+    make: MakeClassifier = LEARNERS[learning.learner] if kind is None else event_classifier(kind)
+    reference = _some(true, known, their, learning.share * (len(known) - lost), rng)
+    rivals = _some(generated, made, had, MOST_GENERATED * len(known), rng)
     learned = cross_fit(reference, rivals, learning.seed, folds=learning.folds, make_classifier=make)
     ratios = learned(made)
     reweighting = Reweighting(lambda _: ratios, learning.clip)
     weights, about = had * reweighting(made), reweighting.statistics(made)
-    about = about._replace(n_effective=float(weights.sum() ** 2 / (weights**2).sum()))
-    names = process.classifier if kind is None else kind.particles
+    n_effective, mean = (float(weights.sum() / x) for x in ((weights**2).sum() / weights.sum(), had.sum()))
+    about = about._replace(n_effective=n_effective, mean=mean)
+    names = tuple(text.strip("`") for text in process.classifier) if kind is None else kind.particles
     found = _places(learned, rivals, names, kind)
     return Weighed(weights, int(np.isnan(ratios).sum()), names, len(learned.reference), about, learned.auc(), found)
 
@@ -123,18 +126,24 @@ def _read(process: Process, files: SampleFiles, expressions: Sequence[Expression
     return np.concatenate(events), np.concatenate(weights)
 
 
-def _some(events: Floats, weights: Floats, most: float, rng: np.random.Generator) -> Floats:
+def _some(files: SampleFiles, events: Floats, weights: Floats, most: float, rng: np.random.Generator) -> Floats:
     """At most so many of the finite events, at random, and with probabilities in proportion to their weights."""
     usable = is_finite(events)
+    if weights.min() < 0 or not weights.any():
+        raise EventFileError(f"{files.files[0]}: negative weights or none above 0, expected some and no negative ones")
     if (weights != weights[0]).any():
         usable &= accepted(weights, rng)
-    return events[np.sort(rng.permutation(np.flatnonzero(usable))[: round(most)])]
+    some = np.sort(rng.permutation(np.flatnonzero(usable))[: round(most)])
+    if some.size < FEWEST:
+        n = counted(some.size, "event")
+        raise EventFileError(f"{files.files[0]}: only {n} to learn from, expected at least {FEWEST}")
+    return events[some]
 
 
 def _places(learned: LearnedRatio, generated: Floats, names: Sequence[str], kind: Particles | None) -> list[Place]:
     """Where small and large weights lie in the numbers, or in simple observables of the particles."""
     samples = ((learned.reference_events, learned.reference), (generated, learned.generated))
-    if min(len(ratios) for _, ratios in samples) < FEWEST:
+    if min(len(ratios) for _, ratios in samples) < FOR_PLACES:
         return []
     if kind is not None:
         of_particles = [f"{function}({name})" for function in ("pT", "eta") for name in kind.particles]

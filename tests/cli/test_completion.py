@@ -52,6 +52,8 @@ def ask(line: str, folder: Path) -> list[str]:
         ("averaging --members nowhere/", []),
         ("report p", ["process.yml"]),
         ("report process.yml --json=al", ["--json=all/"]),
+        ("reweight a.c", ["a.csv"]),
+        ("reweight a.csv --true al", ["all/"]),
         ("events merge --from al", ["all/"]),
         ("events verify al", ["all/"]),
         ("averaging --level ", []),
