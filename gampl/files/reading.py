@@ -7,7 +7,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
+import numpy as np
 
 from gampl.files import elsewhere, public, tables
 from gampl.files.checks import Chunk, check
@@ -16,7 +16,7 @@ from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded
 from gampl.particles.events import Events
 from gampl.particles.expressions import no_function
 
-Batch = dict[str, NDArray[Any]]
+Batch = dict[str, Any]  # arrays, or `tables.Labels`
 
 
 class Kind(NamedTuple):
@@ -75,7 +75,7 @@ class EventFile(OpenFile):
         """Columns with one number per event as float64, a batch at a time.
 
         Of files of particles these are the further numbers of the events, such as weights. Entries of `labels` are only
-        told apart, such as the member of each event: they may be texts, and come as they are. Columns that are
+        told apart, such as the member of each event: they may be texts, which come as `tables.Labels`. Columns that are
         `optional` are left out of tables that do not have them. An EventFileError if the file is damaged, has no rows
         or lacks a column; says which, and what there is.
         """
@@ -220,7 +220,9 @@ def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional:
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
             yield {
-                name: values if name in source.labels else floats(source.path, f"column {name!r}", values, len(values))
+                name: values
+                if name in source.labels
+                else floats(source.path, f"column {name!r}", np.asarray(values), len(values))
                 for name, (values, _) in columns.items()
             }
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from gampl.basics import counted
+from gampl.files.arrow import labels
 from gampl.files.source import LARGEST_ROW, EventFileError, Names, OpenFile
 from gampl.files.tables import Column, Table
 
@@ -123,10 +124,14 @@ def table(source: OpenFile) -> Iterator[Table]:
                     raise _refused(source, form, columns, n_read, content, error) from None
                 if sum(part.column(name).null_count for name in names):
                     raise source.error("has empty fields, expected a number in each")
-                yield {name: Column(part.column(name).to_numpy()) for name in names}
+                yield {name: Column(_values(part.column(name).combine_chunks())) for name in names}
                 n_read += part.num_rows
 
     yield Table(dict.fromkeys(columns, False), read)
+
+
+def _values(column: Any) -> Any:
+    return labels(column) if pa.types.is_string(column.type) else column.to_numpy()
 
 
 def _head(source: OpenFile) -> _Head:

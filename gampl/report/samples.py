@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gampl.basics import Floats, counted
 from gampl.files import EventFileError, open_file
-from gampl.files.tables import WEIGHT
+from gampl.files.tables import WEIGHT, Labels
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
     columns: Mapping[str, Floats]  # each (n,)
     weights: Floats | None = None  # (n,)
-    members: NDArray[Any] | None = None  # (n,), which member each event is of, where a column says it
+    members: NDArray[Any] | Labels | None = None  # (n,), which member each event is of, where a column says it
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -47,17 +47,19 @@ class Batch(NamedTuple):
         if self.members is None:
             yield name, self
             return
-        if self.members.dtype.kind in "fiub":
-            missing = int(np.isnan(self.members).sum())
-        else:
-            missing = sum(label is None or label in ("", b"") or label != label for label in self.members)
-        if missing:
+        members = Labels.of(self.members)
+        sizes = np.bincount(members.which, minlength=len(members.words)).tolist()
+        held = [(word, n) for word, n in zip(members.words, sizes, strict=True) if n]
+        if missing := sum(n for word, n in held if word in (None, "", b"") or word != word):
             raise ValueError(f"{name}: has {counted(missing, 'event')} without the name of a member")
-        labels, which, sizes = np.unique(self.members, return_inverse=True, return_counts=True)
-        if (most := MOST_MEMBERS) < labels.size:
-            raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {most}")
-        ordered, ends = self.rows(np.argsort(which, kind="stable")), np.cumsum(sizes)
-        for label, start, end in zip(labels, ends - sizes, ends, strict=True):
+        labels = sorted({word for word, _ in held})
+        if (n := len(labels)) > MOST_MEMBERS:
+            raise ValueError(f"{name}: the column of the members has {n} values, expected at most {MOST_MEMBERS}")
+        place = {label: k for k, label in enumerate(labels)}
+        # numbers of 16 bits are sorted in time that grows with how many they are
+        which = np.array([place.get(word, 0) for word in members.words], dtype=np.int16)[members.which]
+        ordered, ends = self.rows(np.argsort(which, kind="stable")), np.cumsum(np.bincount(which)).tolist()
+        for label, start, end in zip(labels, [0, *ends], ends, strict=False):
             yield f"member {_text(label)}", ordered.rows(slice(start, end))
 
 
