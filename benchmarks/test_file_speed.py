@@ -102,7 +102,7 @@ def test_a_file_that_is_larger_than_memory(benchmark, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["root", "ntuple.root", "csv", "labels.csv", "labels.parquet", "parquet", "h5"])
 def test_reading_in_a_process_of_its_own(benchmark, tmp_path, monkeypatch, kind):
-    """A million events of four columns, or of one and a text for each: as if their libraries were safe, and as it is."""
+    """A million events of four columns, or of one and a text: as if their libraries were safe, and as it is."""
     path, n, rng = tmp_path / f"a.{kind}", 10**6, np.random.default_rng(1)
     columns = {f"x{k}": rng.normal(size=n) for k in range(4)}
     if is_labelled := kind.startswith("labels"):
