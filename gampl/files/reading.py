@@ -253,5 +253,6 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
     if how is not None:
         raise source.error(f"is packed with {how} and neither text, LHE nor HepMC by its ending, expected it unpacked")
     raise source.error(
-        f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
+        f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}; --kind NAME"
+        " (kind=NAME) says which it is"
     )
