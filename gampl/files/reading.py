@@ -70,20 +70,20 @@ class EventFile(OpenFile):
         return public.verified(self.path, checksums, events) if kind.has_checksum else events
 
     def columns(
-        self, names: Sequence[str], labels: Sequence[str] = (), *, optional: Sequence[str] = ()
+        self, names: Sequence[str], labels: Sequence[str] = (), *, with_weights: bool = False
     ) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
 
         Of files of particles these are the further numbers of the events, such as weights. Entries of `labels` are only
-        told apart, such as the member of each event: they may be texts, which come as `tables.Labels`. Columns that are
-        `optional` are left out of tables that do not have them. An EventFileError if the file is damaged, has no rows
-        or lacks a column; says which, and what there is.
+        told apart, such as the member of each event: they may be texts, which come as `tables.Labels`. Asked for
+        weights, tables add the columns that are some by their names, see `tables.is_weight`. An EventFileError if the
+        file is damaged, has no rows or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
         wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
         if kind.table:
             run = _here if kind.is_safe else _apart
-            parts = run("reading:table_columns", source, kind.table, wanted, list(optional))
+            parts = run("reading:table_columns", source, kind.table, wanted, with_weights)
         else:
             parts = source._event_columns(wanted)
         return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
@@ -207,10 +207,11 @@ def table_chunks(source: OpenFile, opener: str) -> Iterator[Chunk]:
         yield from tables.chunks(source, table)
 
 
-def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional: Sequence[str]) -> Iterator[Batch]:
+def table_columns(source: OpenFile, opener: str, names: Sequence[str], with_weights: bool = False) -> Iterator[Batch]:
     """Columns of a table with one number per event."""
     with _function(opener)(source) as table:
-        names = list(dict.fromkeys([*names, *(name for name in optional if table.columns.get(name) is False)]))
+        weights = filter(tables.is_weight, table.columns if with_weights else ())
+        names = list(dict.fromkeys([*names, *(name for name in weights if table.columns[name] is False)]))
         if missing := [name for name in names if name not in table.columns]:
             others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
             further = others * bool(table.others)

@@ -15,6 +15,7 @@ from gampl.files.checks import Chunk
 from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
 WEIGHT = "weight"
+_WEIGHTS = re.compile(r"((gen|mc|event|evt|mc[_. ]?event|sample|total)[_. ]?)?weights?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,11 @@ def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str
     if layout.weight is not None or WEIGHT in columns:
         further[WEIGHT] = layout.weight or WEIGHT
     return further
+
+
+def is_weight(name: str) -> bool:
+    """Whether the name of a column says that it has weights of events: ``weight``, ``genWeight``, ``event_weight``."""
+    return bool(_WEIGHTS.fullmatch(name))
 
 
 def listed(columns: Mapping[str, Any]) -> str:

@@ -24,13 +24,13 @@ def test_only_wanted_branches_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(root, "_has_lists", look)
     with (tmp_path / "a.root").open("rb") as stream:
         source = OpenFile(tmp_path / "a.root", stream)
-        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"], [])
+        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"])
         assert set(looked) == {"b200", "b3"}
         np.testing.assert_array_equal(part["b200"], np.full(5, 200))
         with pytest.raises(EventFileError, match="branch 'b7' is of type double, expected numbers"):
-            list(reading.table_columns(source, "root:table", ["b7"], []))
+            list(reading.table_columns(source, "root:table", ["b7"]))
         with pytest.raises(EventFileError, match=r"has no column 'x'; it has b0, b1, .*b11, \.\.\.$"):
-            list(reading.table_columns(source, "root:table", ["x"], []))
+            list(reading.table_columns(source, "root:table", ["x"]))
 
 
 def test_repeated_names_of_branches_spoil_none_but_their_own(tmp_path):
