@@ -26,10 +26,12 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     with uproot.open({source.location: None}, object_cache=None, array_cache=None) as file:
-        if (extra := source.path.stat().st_size - file.file.fEND) > 0:
-            raise source.error(
-                f"goes on for {counted(extra, 'byte')} after its end, expected one file, not several joined"
-            )
+        extra = source.path.stat().st_size - file.file.fEND
+        if extra > 0:
+            n = counted(extra, "byte")
+            raise source.error(f"goes on for {n} after its end, expected one file, not several joined")
+        if extra < 0:
+            raise source.error(f"ends {counted(-extra, 'byte')} before the end that it says, expected a complete file")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
         columns = _Branches(tree)
