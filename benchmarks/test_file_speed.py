@@ -10,12 +10,16 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import uproot
 from pyarrow import csv
-from side_by_side import report
+from side_by_side import report, seconds
+
+from gampl.files import open_file, reading
 
 ROWS = 2 * 10 ** (8 if os.environ.get("GAMPL_REFERENCE_SIZES") else 7)
 MEMBERS, CHUNK = 4, 10**6
@@ -94,3 +98,38 @@ def test_a_file_that_is_larger_than_memory(benchmark, tmp_path, kind):
     benchmark.pedantic(lambda: None, rounds=1)
     assert ours["status"] == 0
     assert ours["bytes"] < MOST_MEMORY
+
+
+@pytest.mark.parametrize("kind", ["root", "ntuple.root", "csv", "labels.csv", "labels.parquet", "parquet", "h5"])
+def test_reading_in_a_process_of_its_own(benchmark, tmp_path, monkeypatch, kind):
+    """A million events of four columns, or of one and a text: as if their libraries were safe, and as it is."""
+    path, n, rng = tmp_path / f"a.{kind}", 10**6, np.random.default_rng(1)
+    columns = {f"x{k}": rng.normal(size=n) for k in range(4)}
+    if is_labelled := kind.startswith("labels"):
+        members = np.array([f"member {k}" for k in range(10)])
+        columns = {"x0": columns["x0"], "who": members[rng.integers(10, size=n)]}
+    if kind.endswith("root"):
+        with uproot.recreate(path) as file:
+            make = file.mkrntuple if kind.startswith("ntuple") else file.mktree
+            make("t", dict.fromkeys(columns, np.float64)).extend(columns)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            for name, values in columns.items():
+                file[name] = values
+    elif kind.endswith("csv"):
+        csv.write_csv(pa.table(columns), path)
+    else:
+        pq.write_table(pa.table(columns), path)
+
+    def read():
+        with open_file(path) as file:
+            assert sum(len(part["x0"]) for part in file.columns([*columns], ["who"] * is_labelled)) == n
+
+    def read_here():
+        with monkeypatch.context() as patch:
+            patch.setattr(reading, "_apart", reading._here)
+            read()
+
+    here, apart = seconds(read_here, read)
+    report(benchmark, "times as long", apart / here, here=here, apart=apart)
+    benchmark.pedantic(lambda: None, rounds=1)

@@ -160,8 +160,7 @@ def from_counts(
     or full for all.
     """
     sizes = np.atleast_1d(np.asarray(n_gen, dtype=np.float64))
-    unmasked(counts, "counts")
-    table = np.asarray(counts, dtype=np.float64)
+    table = np.asarray(unmasked(counts, "counts"), dtype=np.float64)
     if np.ndim(n_gen) == 0:
         table = table[None]
     if table.ndim == 2:
@@ -185,8 +184,7 @@ def from_integrals(
 
     They are of shape (members, regions) or (members,). For the rest see `from_counts`.
     """
-    unmasked(integrals, "integrals")
-    table = np.asarray(integrals, dtype=np.float64)
+    table = np.asarray(unmasked(integrals, "integrals"), dtype=np.float64)
     return _amplification([Spread.of(table[:, None] if table.ndim == 1 else table, np.inf)], n_train, level, truth)
 
 

@@ -40,13 +40,14 @@ def training_events(n_train: object) -> int:
     return int(n_train)  # type: ignore[call-overload]
 
 
-def unmasked(values: Any, what: str) -> None:
-    """Raise a ValueError if some numbers of an array are masked."""
+def unmasked(values: Any, what: str) -> Any:
+    """The same values; a ValueError if some numbers of an array are masked."""
     # of records, too, whose masks have one truth value for each field
     masked = np.ma.getmaskarray(values).tobytes().count(1) if isinstance(values, np.ma.MaskedArray) else 0
     if masked:
         n = counted(masked, "masked number")
         raise ValueError(f"{what}: has {n}, expected none: leave them out")
+    return values
 
 
 def counted(number: object, thing: str, things: str = "") -> str:

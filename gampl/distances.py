@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gampl.basics import Floats, require
+from gampl.basics import Floats, require, unmasked
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.regions import Observable, mask
 from gampl.samples import Accumulator, batches, prefix_sizes
@@ -76,7 +76,7 @@ def trace(
 def summarise(summary: Observable, events: ArrayLike) -> NDArray[np.floating]:
     """The summary of events, shape (n, dim) or (n,); a ValueError if it is not one number for each."""
     batch = np.asarray(events)
-    values = np.asarray(summary(batch))
+    values = np.asarray(unmasked(summary(batch), "summary"))
     is_right, got = values.shape == (len(batch),) and values.dtype.kind in "iuf", f"{values.dtype} {values.shape}"
     require(is_right, "summary", f"give one number per event, shape ({len(batch)},)", got)
     return values if values.dtype.kind == "f" else values.astype(np.float64)

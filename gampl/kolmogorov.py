@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from gampl.basics import Floats, Interval, counted, require
+from gampl.basics import Floats, Interval, counted, require, unmasked
 from gampl.samples import Accumulator
 from gampl.ties import Grid, distinct, leaps, values_of_k
 
@@ -43,7 +43,7 @@ class KolmogorovSmirnov(Accumulator):
 
     def __init__(self, reference: ArrayLike, steps: Iterable[int] | None = (), name: str = "") -> None:
         super().__init__(steps, name)
-        self.reference = values = np.asarray(reference)
+        self.reference = values = np.asarray(unmasked(reference, "reference"))
         is_list = values.ndim == 1 and values.size > 0
         require(is_list, "reference", "hold one number per event, shape (n_ref,)", values.shape)
         if bad := int((~np.isfinite(values)).sum()):
@@ -78,7 +78,8 @@ class KolmogorovSmirnov(Accumulator):
         """Add values, shape (n,), with weights, shape (n,), if they have any; errors are those of `parts`."""
         if self._closed is not None:
             raise ValueError("this distance is closed: no further events are accepted")
-        x, w = np.asarray(values), None if weights is None else np.asarray(weights, dtype=np.float64)
+        x = np.asarray(unmasked(values, "values"))
+        w = None if weights is None else np.asarray(unmasked(weights, "weights"), dtype=np.float64)
         require(x.ndim == 1, "values", "hold one number per event, shape (n,)", x.shape)
         finite = np.isfinite(x)
         for part, is_complete in self.parts(~finite, w):

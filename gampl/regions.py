@@ -86,8 +86,7 @@ class Intervals(Regions):
     @classmethod
     def between(cls, edges: ArrayLike, observable: Observable = coordinate) -> "Intervals":
         """Adjacent regions between increasing edges, shape (regions + 1,)."""
-        unmasked(edges, "edges")
-        e = np.asarray(edges, dtype=np.float64)
+        e = np.asarray(unmasked(edges, "edges"), dtype=np.float64)
         require(e.ndim == 1 and e.size >= 2, "edges", "be a list of at least 2 numbers", f"shape {e.shape}")
         return cls(e[:-1], e[1:], observable)
 
@@ -97,8 +96,7 @@ class Intervals(Regions):
 
         A ValueError if the sample has non-finite values or too few different ones.
         """
-        unmasked(events, "events")
-        values = numbers(observable, np.asarray(events, dtype=np.float64))
+        values = numbers(observable, np.asarray(unmasked(events, "events"), dtype=np.float64))
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())
             raise ValueError(f"{bad} of {values.size} values {'is' if bad == 1 else 'are'} not finite")
@@ -168,14 +166,14 @@ def is_finite(events: Floats) -> NDArray[np.bool_]:
 
 def numbers(observable: Observable, events: Floats, what: str = "the observable") -> Floats:
     """The numbers that an observable makes of events, (n,); a ValueError that calls it ``what`` if they are not."""
-    values = np.asarray(observable(events), dtype=np.float64)
+    values = np.asarray(unmasked(observable(events), what), dtype=np.float64)
     require(values.shape == (len(events),), what, f"give one number per event, shape ({len(events)},)", values.shape)
     return values
 
 
 def mask(cut: Callable[[Floats], ArrayLike], events: Floats, what: str) -> NDArray[np.bool_]:
     """Which events a cut selects, (n,); a ValueError that calls it ``what`` if it does not say so of each."""
-    selected = np.asarray(cut(events))
+    selected = np.asarray(unmasked(cut(events), what))
     is_right = selected.dtype == np.bool_ and selected.shape == (len(events),)
     got = f"{selected.dtype} {selected.shape}"
     require(is_right, what, f"give one bool per event, shape ({len(events)},)", got)

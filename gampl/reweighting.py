@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from gampl.basics import Floats, Interval, require
+from gampl.basics import Floats, Interval, require, unmasked
 from gampl.ratio import LogRatio
 from gampl.regions import Observable, numbers
 
@@ -63,7 +63,7 @@ class Reweighting:
         return WeightStatistics(w.size, float(w.sum() ** 2 / (w**2).sum()), float(w.mean()), clipped, ends)
 
     def _unclipped(self, events: Floats) -> Floats:
-        ratio = np.asarray(self.log_ratio(events), dtype=np.float64)
+        ratio = np.asarray(unmasked(self.log_ratio(events), "log_ratio"), dtype=np.float64)
         with np.errstate(over="ignore"):
             return np.where(np.isnan(ratio), 1.0, np.exp(ratio))
 
@@ -73,7 +73,7 @@ def accepted(weights: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
 
     Each is kept with the probability w / max w. A ValueError if a weight is negative or not finite, or all are zero.
     """
-    w = np.asarray(weights, dtype=np.float64)
+    w = np.asarray(unmasked(weights, "weights"), dtype=np.float64)
     is_right = w.ndim == 1 and np.isfinite(w).all() and (w >= 0).all() and w.max(initial=0.0) > 0
     require(is_right, "weights", "be finite and not negative, and some positive, shape (n,)", w.shape)
     return np.asarray(rng.random(w.size) * w.max() < w)

@@ -26,21 +26,25 @@ def as_events(values: Any, what: str = "events") -> Floats:
     They may be an array, a tensor, a data frame, whose columns stay in their order, or a list of numbers. A ValueError
     that calls them ``what`` if they are not a regular array of numbers with one entry per event.
     """
-    if hasattr(values, "detach"):  # a tensor, perhaps on a GPU and with gradients
-        values = values.detach().resolve_conj().resolve_neg().cpu()
     unmasked(values, what)
     try:
-        array = np.asarray(values)
+        array = np.asarray(_numbers(values) if hasattr(values, "detach") else values)
         names = array.dtype.names or (() if array.dtype.kind in "fiub" else tuple(getattr(values, "columns", ())))
         if names:  # records of numbers, or a frame of mixed types
             array = np.stack([np.asarray(values[name], dtype=np.float64) for name in names], axis=-1)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{what}: expected a regular array of numbers, got {_name(values)} ({error})") from None
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{what}: expected numbers, got {_name(values)} of type {array.dtype}")
     if array.ndim == 0:
         raise ValueError(f"{what}: expected one entry per event, shape (n, dim) or (n,), got the single number {array}")
     return np.asarray(array, dtype=np.float64)
+
+
+def _numbers(tensor: Any) -> Any:
+    """Those of a tensor, which may lie on a GPU, have gradients or a type that NumPy lacks, such as bfloat16."""
+    values = tensor.detach().resolve_conj().resolve_neg().cpu()
+    return values.double() if values.is_floating_point() else values
 
 
 def is_generator(member: Any) -> bool:
@@ -130,7 +134,7 @@ def weighted_streams(
     if weights is None or callable(weights):
         for k, member in enumerate(members):
             stream = batches(member, n_gen, f"member {k}")
-            yield ((e, None if weights is None else np.asarray(weights(e), dtype=np.float64)) for e in stream)
+            yield ((e, None if weights is None else as_events(weights(e), "weights")) for e in stream)
         return
     samples, arrays = list(members), list(weights)
     if len(arrays) != len(samples):

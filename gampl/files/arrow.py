@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 from pyarrow import ipc
 
 from gampl.files.source import OpenFile
-from gampl.files.tables import Column, Table
+from gampl.files.tables import Column, Labels, Table
 
 FEATHER, FEATHER_1 = b"ARROW1", b"FEA1"
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
 
 
 @contextmanager
@@ -77,9 +78,19 @@ def _has_lists(kind: Any) -> bool | None:
     return None
 
 
+def labels(values: Any) -> Labels:
+    """Those of an array of texts or of a dictionary's; None for what is null."""
+    coded = values.dictionary_encode()
+    words = [*coded.dictionary.to_pylist(), None]
+    return Labels(words, coded.indices.cast("int64").fill_null(len(words) - 1).to_numpy())
+
+
 def _column(values: Any) -> Column:
     values.validate(full=True)
-    if pa.types.is_dictionary(values.type):
+    is_coded = pa.types.is_dictionary(values.type)
+    if any(is_text(values.type.value_type if is_coded else values.type) for is_text in TEXTS):
+        return Column(labels(values))
+    if is_coded:
         values = values.dictionary_decode()
     if not _has_lists(values.type):
         return Column(values.to_numpy(zero_copy_only=False))  # what is null becomes NaN, which the checks refuse

@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
 from gampl.files.source import EventFileError, Layout, MissingPackageError, OpenFile, guarded
+from gampl.files.tables import Labels
 
 MEMORY = 4 << 30  # bytes
 SECONDS = 300
 SIZE = 8  # bytes of a message's size
 T = TypeVar("T")
-Part = Chunk | dict[str, NDArray[Any]] | str
+Part = Chunk | dict[str, Any] | str
 
 
 class Task(msgspec.Struct):
@@ -56,6 +57,7 @@ class Message(msgspec.Struct):
 
     chunk: Chunk | None = None
     columns: dict[str, NDArray[Any]] | None = None
+    labels: dict[str, Labels] | None = None  # as further columns
     word: str | None = None
     error: bytes | None = None  # it may name a file that is not UTF-8
     is_missing: bool = False  # the error is that of a package that is not installed
@@ -91,7 +93,8 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
             if answer.error is not None:
                 kind = MissingPackageError if answer.is_missing else EventFileError
                 raise kind(answer.error.decode(errors="surrogatepass"))
-            found = [part for part in (answer.chunk, answer.columns, answer.word) if part is not None]
+            columns = None if answer.columns is None else answer.columns | (answer.labels or {})
+            found = [part for part in (answer.chunk, columns, answer.word) if part is not None]
             if not found:
                 return
             yield found[0]
@@ -182,13 +185,8 @@ def _send(what: Any, stream: IO[bytes]) -> None:
     def said(array: Any) -> Any:
         if not isinstance(array, np.ndarray):  # what else a file says about its events
             return str(array)
-        texts = None
-        if array.dtype.hasobject:  # each once, as there are few different ones
-            places: dict[Any, int] = {}
-            array = np.array([places.setdefault(text, len(places)) for text in array.flat], "i8").reshape(array.shape)
-            texts = list(places)
         arrays.append(np.ascontiguousarray(array))
-        return array.dtype.str, array.shape, texts
+        return array.dtype.str, array.shape
 
     content = msgspec.msgpack.encode(what, enc_hook=said)
     stream.write(len(content).to_bytes(SIZE) + content)
@@ -200,12 +198,12 @@ def _send(what: Any, stream: IO[bytes]) -> None:
 def _received(stream: IO[bytes], kind: type[T]) -> T:
     """What was sent; an EOFError if the other process has ended."""
 
-    def array(_: type, said: tuple[str, list[int], Any]) -> NDArray[Any]:
-        dtype, shape, texts = said
+    def array(_: type, said: tuple[str, list[int]]) -> NDArray[Any]:
+        dtype, shape = said
         numbers = np.empty(shape, dtype)
         if stream.readinto(_bytes(numbers)) < numbers.nbytes:  # type: ignore[attr-defined]
             raise EOFError
-        return numbers if texts is None else np.array(texts, dtype=object)[numbers]
+        return numbers
 
     content = stream.read(int.from_bytes(stream.read(SIZE)))
     if not content:
@@ -247,8 +245,11 @@ def _answers(task: Task) -> Iterator[Message]:
             for part in guarded(path, _parts(task, source), _length, may_be_empty=True):
                 if isinstance(part, str):
                     yield Message(word=part)
+                elif isinstance(part, Chunk):
+                    yield Message(chunk=part)
                 else:
-                    yield Message(chunk=part) if isinstance(part, Chunk) else Message(columns=part)
+                    labels = {name: column for name, column in part.items() if isinstance(column, Labels)}
+                    yield Message(columns={name: part[name] for name in part if name not in labels}, labels=labels)
                 _limit()
         yield Message()
     except (ValueError, OSError, ImportError) as error:

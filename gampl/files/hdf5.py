@@ -18,14 +18,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats
-from gampl.files import frames
+from gampl.files import elsewhere, frames
 from gampl.files.arrays import array_chunks, table_of
 from gampl.files.checks import Chunk, check
 from gampl.files.inside import Inside, opened
@@ -225,28 +225,49 @@ def kind(source: OpenFile) -> Iterator[str]:
 
 def read_observables(path: Path | str, sample: str | None = None) -> dict[str, Floats]:
     """The observables of a sample by name, shape (n,); an EventFileError if the file is not one of observables."""
-    path = Path(path)
-    with library_calls(path, "read its observables"), _our_file(path, OBSERVABLES) as (file, _):
-        group = _group(path, sample, file)
-        values = {name: group[name][...] for name in group if name != SHARDS}
-        if not values:
-            raise EventFileError(f"{path}: sample {group.group.name[1:]!r} has no observables, expected at least one")
-        n_events = len(next(iter(values.values())))
-        return {name: floats(path, f"observable {name!r}", column, n_events) for name, column in values.items()}
+    return cast("dict[str, Floats]", _read("stored_observables", path, sample))
 
 
 def read_about(path: Path | str) -> dict[str, Any]:
     """What a file says about its events: process, settings, versions."""
-    with library_calls(Path(path), "read its attributes"), _our_file(Path(path)) as (_, about):
-        return about
+    return cast("dict[str, Any]", json.loads(_read("stored_about", path)))
 
 
 def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
     """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
-    path = Path(path)
-    with library_calls(path, "read its shards"), _our_file(path) as (file, _):
-        group = _group(path, sample, file)
-        return np.asarray(group[SHARDS][...], dtype=np.int64) if SHARDS in group else None
+    return cast("NDArray[np.int64] | None", _read("stored_shards", path, sample).get(SHARDS))
+
+
+def _read(function: str, path: Path | str, sample: str | None = None) -> Any:
+    """What one of the functions below yields first, in the process that reads; nothing by name if it yields nothing."""
+    with Path(path).open("rb") as stream:
+        return next(elsewhere.parts(f"{__name__}:{function}", OpenFile(Path(path), stream, sample)), {})
+
+
+def stored_observables(source: OpenFile) -> Iterator[dict[str, Floats]]:
+    """The observables of a sample, by name."""
+    with _our_file(source.path, OBSERVABLES) as (file, _):
+        group = _group(source.path, source.sample, file)
+        values = {name: group[name][...] for name in group if name != SHARDS}
+        if not values:
+            name = group.group.name[1:]
+            raise source.error(f"sample {name!r} has no observables, expected at least one")
+        n = len(next(iter(values.values())))
+        yield {name: floats(source.path, f"observable {name!r}", column, n) for name, column in values.items()}
+
+
+def stored_about(source: OpenFile) -> Iterator[str]:
+    """What a file says about its events, as JSON."""
+    with _our_file(source.path) as (_, said):
+        yield json.dumps(said, default=str)
+
+
+def stored_shards(source: OpenFile) -> Iterator[dict[str, NDArray[np.int64]]]:
+    """The shards of a sample under their name, if it says them."""
+    with _our_file(source.path) as (file, _):
+        group = _group(source.path, source.sample, file)
+        if SHARDS in group:
+            yield {SHARDS: np.asarray(group[SHARDS][...], dtype=np.int64)}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
+import numpy as np
 
 from gampl.files import elsewhere, public, tables
 from gampl.files.checks import Chunk, check
@@ -16,7 +16,7 @@ from gampl.files.source import EventFileError, Layout, OpenFile, floats, guarded
 from gampl.particles.events import Events
 from gampl.particles.expressions import no_function
 
-Batch = dict[str, NDArray[Any]]
+Batch = dict[str, Any]  # arrays, or `tables.Labels`
 
 
 class Kind(NamedTuple):
@@ -78,20 +78,20 @@ class EventFile(OpenFile):
         return tuple(run("reading:table_names", self, kind.table, is_number))
 
     def columns(
-        self, names: Sequence[str], labels: Sequence[str] = (), *, optional: Sequence[str] = ()
+        self, names: Sequence[str], labels: Sequence[str] = (), *, with_weights: bool = False
     ) -> Iterator[Batch]:
         """Columns with one number per event as float64, a batch at a time.
 
         Of files of particles these are the further numbers of the events, such as weights. Entries of `labels` are only
-        told apart, such as the member of each event: they may be texts, and come as they are. Columns that are
-        `optional` are left out of tables that do not have them. An EventFileError if the file is damaged, has no rows
-        or lacks a column; says which, and what there is.
+        told apart, such as the member of each event: they may be texts, which come as `tables.Labels`. Asked for
+        weights, tables add the columns that are some by their names, see `tables.is_weight`. An EventFileError if the
+        file is damaged, has no rows or lacks a column; says which, and what there is.
         """
         source = replace(self, labels=labels, rows=ROWS)
         wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
         if kind.table:
             run = _here if kind.is_safe else _apart
-            parts = run("reading:table_columns", source, kind.table, wanted, list(optional))
+            parts = run("reading:table_columns", source, kind.table, wanted, with_weights)
         else:
             parts = source._event_columns(wanted)
         return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
@@ -221,10 +221,11 @@ def table_names(source: OpenFile, opener: str, is_number: bool) -> Iterator[str]
         yield from (name for name, has_lists in table.columns.items() if has_lists is False or not is_number)
 
 
-def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional: Sequence[str]) -> Iterator[Batch]:
+def table_columns(source: OpenFile, opener: str, names: Sequence[str], with_weights: bool = False) -> Iterator[Batch]:
     """Columns of a table with one number per event."""
     with _function(opener)(source) as table:
-        names = list(dict.fromkeys([*names, *(name for name in optional if table.columns.get(name) is False)]))
+        weights = filter(tables.is_weight, table.columns if with_weights else ())
+        names = list(dict.fromkeys([*names, *(name for name in weights if table.columns[name] is False)]))
         if missing := [name for name in names if name not in table.columns]:
             others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
             further = others * bool(table.others)
@@ -234,7 +235,9 @@ def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional:
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
             yield {
-                name: values if name in source.labels else floats(source.path, f"column {name!r}", values, len(values))
+                name: values
+                if name in source.labels
+                else floats(source.path, f"column {name!r}", np.asarray(values), len(values))
                 for name, (values, _) in columns.items()
             }
 
@@ -265,5 +268,6 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
     if how is not None:
         raise source.error(f"is packed with {how} and neither text, LHE nor HepMC by its ending, expected it unpacked")
     raise source.error(
-        f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}"
+        f"neither its first bytes nor its ending are of a known kind, expected one of {', '.join(KINDS)}; --kind NAME"
+        " (kind=NAME) says which it is"
     )

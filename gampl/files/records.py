@@ -81,7 +81,9 @@ def _hepmc_records(source: OpenFile) -> Iterator[Record]:
     with source.unpacked() as lines:
         for line in lines:
             n_events += line.startswith(b"E ")
-            has_ended = has_ended or line.rstrip().endswith(b"END_EVENT_LISTING")
+            if has_ended and line.strip(b"\0 \t\r\n") and not line.startswith(b"HepMC::"):  # which begins another one
+                raise source.error(f"goes on after END_EVENT_LISTING with {line[:40]!r}, expected its end")
+            has_ended = line.rstrip().endswith(b"END_EVENT_LISTING") or (has_ended and not line.startswith(b"HepMC::"))
     if n_read != n_events:
         raise source.error(f"event {n_read} (counted from 0) of {n_events} cannot be read, expected undamaged text")
     if not has_ended:

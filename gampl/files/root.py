@@ -26,10 +26,12 @@ _LIST = rf"(std::vector|ROOT::VecOps::RVec|ROOT::RVec)<{_NUMBER}>"
 def table(source: OpenFile) -> Iterator[Table]:
     """Branches with numbers, or lists of numbers, of a tree."""
     with uproot.open({source.location: None}, object_cache=None, array_cache=None) as file:
-        if (extra := source.path.stat().st_size - file.file.fEND) > 0:
-            raise source.error(
-                f"goes on for {counted(extra, 'byte')} after its end, expected one file, not several joined"
-            )
+        extra = source.path.stat().st_size - file.file.fEND
+        if extra > 0:
+            n = counted(extra, "byte")
+            raise source.error(f"goes on for {n} after its end, expected one file, not several joined")
+        if extra < 0:
+            raise source.error(f"ends {counted(-extra, 'byte')} before the end that it says, expected a complete file")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
         columns = _Branches(tree)
@@ -47,8 +49,13 @@ def table(source: OpenFile) -> Iterator[Table]:
                 # fields of an RNTuple do not count their own
                 if getattr(branch, "num_entries", n) != n:
                     raise source.error(f"branch {name!r} has {branch.num_entries} entries, expected {n}")
-            for rows in source.slices(n):
-                yield {name: _column(source, branch, rows) for name, (branch, *_) in branches.items()}
+            # what is packed together is unpacked once, and not for each of its parts
+            step = max(source.rows, _packed_together(tree, [branch for branch, *_ in branches.values()]))
+            for start in range(0, n, step):
+                stop = min(start + step, n)
+                arrays = {name: _array(source, branch, start, stop) for name, (branch, *_) in branches.items()}
+                for rows in source.slices(stop - start):
+                    yield {name: _column(array[rows]) for name, array in arrays.items()}
 
         yield Table(columns, read)
 
@@ -113,10 +120,21 @@ def _has_lists(branch: Any) -> bool | None:
     return None
 
 
-def _column(source: OpenFile, branch: Any, rows: slice) -> Column:
-    array = branch.array(entry_start=rows.start, entry_stop=rows.stop)
-    if len(array) != rows.stop - rows.start:
-        raise source.error(f"branch {branch.name!r} has {len(array)} entries, expected {rows.stop - rows.start}")
+def _packed_together(tree: Any, branches: Sequence[Any]) -> int:
+    """Events of the largest cluster of an RNTuple, or of the largest basket of some branches."""
+    if hasattr(tree, "cluster_summaries"):
+        return max((int(cluster.num_entries) for cluster in tree.cluster_summaries), default=0)
+    return max((int(np.diff(branch.entry_offsets).max(initial=0)) for branch in branches), default=0)
+
+
+def _array(source: OpenFile, branch: Any, start: int, stop: int) -> Any:
+    array = branch.array(entry_start=start, entry_stop=stop)
+    if len(array) != stop - start:
+        raise source.error(f"branch {branch.name!r} has {len(array)} entries, expected {stop - start}")
+    return array
+
+
+def _column(array: Any) -> Column:
     if array.ndim == 1:
         return Column(np.asarray(array))
     return Column(np.asarray(ak.flatten(array)), np.asarray(ak.num(array)).astype(np.intp))

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any, NamedTuple
 
@@ -14,12 +15,42 @@ from gampl.files.checks import Chunk
 from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
 WEIGHT = "weight"
+_WEIGHTS = re.compile(r"((gen|mc|event|evt|mc[_. ]?event|sample|total)[_. ]?)?weights?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What only tells events apart, such as the member that each is of: there are few different ones."""
+
+    words: list[Any]  # the different ones, and perhaps more: texts, bytes, numbers, or None where one is missing
+    which: NDArray[np.integer[Any]]  # of them an event has, (n,)
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The label of each event, (n,)."""
+        words = np.empty(len(self.words), dtype=object)
+        words[:] = self.words
+        return words[self.which].astype(dtype or object, copy=bool(copy))
+
+    @classmethod
+    def of(cls, values: "NDArray[Any] | Labels") -> "Labels":
+        """Those of a column, (n,)."""
+        if isinstance(values, Labels):
+            return values
+        if not values.dtype.hasobject:
+            words, which = np.unique(values, return_inverse=True)
+            return cls([*words], which)
+        places: dict[Any, int] = {}
+        which = np.array([places.setdefault(word, len(places)) for word in values], dtype=np.intp)
+        return cls([*places], which)
 
 
 class Column(NamedTuple):
-    """Numbers of some events, or four for each of their particles."""
+    """Numbers of some events, or four for each of their particles, or labels."""
 
-    numbers: NDArray[Any]  # one per event, or those of all lists one after the other; particles: shape (total, 4)
+    numbers: Any  # one per event, or those of all lists one after the other; particles: shape (total, 4)
     counts: NDArray[np.intp] | None = None  # lengths of the lists, shape (n,); None for one number per event
 
 
@@ -90,6 +121,11 @@ def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str
     if layout.weight is not None or WEIGHT in columns:
         further[WEIGHT] = layout.weight or WEIGHT
     return further
+
+
+def is_weight(name: str) -> bool:
+    """Whether the name of a column says that it has weights of events: ``weight``, ``genWeight``, ``event_weight``."""
+    return bool(_WEIGHTS.fullmatch(name))
 
 
 def listed(columns: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as text: tables separated by commas, semicolons, tabs or blanks, packed or not."""
+"""Numbers as text: tables separated by commas, semicolons, tabs, bars or blanks, packed or not."""
 
 import csv
 import re
@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from gampl.basics import counted
+from gampl.files.arrow import labels
 from gampl.files.source import LARGEST_ROW, EventFileError, Names, OpenFile
 from gampl.files.tables import Column, Table
 
@@ -20,9 +21,11 @@ BLOCK = 1 << 22  # bytes that are parsed at a time
 _MOST_BEFORE_ROWS = 1000  # lines, comments and a header
 _LINES, _LETTERS = 100, 1 << 16  # of a header and rows that are looked at
 # by how decimals are written; the first of those that fit equally well. A blank stands for any number of them and tabs
-_SEPARATORS = {".": (",", ";", "\t", " "), ",": (";", "\t", " ", ",")}
+_SEPARATORS = {".": (",", ";", "\t", " ", "|"), ",": (";", "\t", " ", "|", ",")}
+_MARKS = ("#", "%", "//", "!")  # of comments
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
-_WITH_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+_WITH_COMMA = re.compile(r"[-+]?(\d*|\d{1,3}(\.\d{3})+),\d+([eE][-+]?\d+)?")
+_FORTRAN = re.compile(r"[-+]?\d*\.\d*[dD][-+]?\d+")
 _WHOLE = re.compile(r"[-+]?\d+")
 _UNIT = re.compile(r"[kMGT]?eV(/c\^?2?)?|rad|deg|[mcn]?m|[np]?s|[mfp]b|1|-|[(\[].*[)\]]")
 _SAY_WHICH = "say which it is: --decimal , or --decimal . (decimal=',' or '.')"
@@ -123,10 +126,14 @@ def table(source: OpenFile) -> Iterator[Table]:
                     raise _refused(source, form, columns, n_read, content, error) from None
                 if sum(part.column(name).null_count for name in names):
                     raise source.error("has empty fields, expected a number in each")
-                yield {name: Column(part.column(name).to_numpy()) for name in names}
+                yield {name: Column(_values(part.column(name).combine_chunks())) for name in names}
                 n_read += part.num_rows
 
     yield Table(dict.fromkeys(columns, False), read)
+
+
+def _values(column: Any) -> Any:
+    return labels(column) if pa.types.is_string(column.type) else column.to_numpy()
 
 
 def _head(source: OpenFile) -> _Head:
@@ -144,13 +151,17 @@ def _head(source: OpenFile) -> _Head:
         lines.append((begin, part.decode(errors="replace").rstrip("\r\n")))
         begin += len(part) + 1
     lines = [(at, line) for at, line in lines if line.strip()]
-    comments = [line.lstrip("# \t") for _, line in takewhile(lambda part: part[1].lstrip().startswith("#"), lines)]
+    comments = [line.lstrip("#%/! \t") for _, line in takewhile(lambda part: _is_comment(part[1]), lines)]
     below = lines[len(comments) :]
-    while len(below) > 1 and below[1][1].lstrip().startswith("#"):  # below a header
+    while len(below) > 1 and _is_comment(below[1][1]):  # below a header
         del below[1]
     letters = accumulate(len(line) for _, line in below)
     below = below[: max(2, min(_LINES, sum(n < _LETTERS for n in letters)))]
     return _Head(tuple(comments), [line for _, line in below], [at for at, _ in below], newline)
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith(_MARKS)
 
 
 def _form(source: OpenFile, head: _Head) -> _Form:
@@ -177,6 +188,8 @@ def _header(source: OpenFile, form: _Form, head: _Head) -> tuple[Names, Sequence
     columns = [*zip(*below, strict=False)]
     if form.separator == " " and size + 1 == len(columns) and columns[0] == tuple(map(str, range(len(below)))):
         first = ("", *first)  # above the rows' numbers, as pandas prints them
+    if wrong := _FORTRAN.search(head.lines[0]):
+        raise source.error(f"has numbers such as {wrong[0]}, expected exponents with e instead of d, as in 1e-3")
     if not any(map(form.is_number, first)):
         return first, rows
     numbers = first if first[0] else first[1:]

@@ -1,5 +1,6 @@
 """True and generated events as an analysis sees them: the numbers that it needs, from files of any kind."""
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from gampl.basics import Floats, counted
 from gampl.files import EventFile, EventFileError, Layout, open_file
 from gampl.files.arrays import MOMENTA
-from gampl.files.tables import WEIGHT
+from gampl.files.tables import Labels, is_weight
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
 from gampl.particles.observables import observable
@@ -31,7 +32,7 @@ class Batch(NamedTuple):
 
     columns: Mapping[str, Floats]  # each (n,)
     weights: Floats | None = None  # (n,)
-    members: NDArray[Any] | None = None  # (n,), which member each event is of, where a column says it
+    members: NDArray[Any] | Labels | None = None  # (n,), which member each event is of, where a column says it
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -49,17 +50,19 @@ class Batch(NamedTuple):
         if self.members is None:
             yield name, self
             return
-        if self.members.dtype.kind in "fiub":
-            missing = int(np.isnan(self.members).sum())
-        else:
-            missing = sum(label is None or label in ("", b"") or label != label for label in self.members)
-        if missing:
+        members = Labels.of(self.members)
+        sizes = np.bincount(members.which, minlength=len(members.words)).tolist()
+        held = [(word, n) for word, n in zip(members.words, sizes, strict=True) if n]
+        if missing := sum(n for word, n in held if word in (None, "", b"") or word != word):
             raise ValueError(f"{name}: has {counted(missing, 'event')} without the name of a member")
-        labels, which, sizes = np.unique(self.members, return_inverse=True, return_counts=True)
-        if (most := MOST_MEMBERS) < labels.size:
-            raise ValueError(f"{name}: the column of the members has {labels.size} values, expected at most {most}")
-        ordered, ends = self.rows(np.argsort(which, kind="stable")), np.cumsum(sizes)
-        for label, start, end in zip(labels, ends - sizes, ends, strict=True):
+        labels = sorted({word for word, _ in held})
+        if (n := len(labels)) > MOST_MEMBERS:
+            raise ValueError(f"{name}: the column of the members has {n} values, expected at most {MOST_MEMBERS}")
+        place = {label: k for k, label in enumerate(labels)}
+        # numbers of 16 bits are sorted in time that grows with how many they are
+        which = np.array([place.get(word, 0) for word in members.words], dtype=np.int16)[members.which]
+        ordered, ends = self.rows(np.argsort(which, kind="stable")), np.cumsum(np.bincount(which)).tolist()
+        for label, start, end in zip(labels, [0, *ends], ends, strict=False):
             yield f"member {_text(label)}", ordered.rows(slice(start, end))
 
 
@@ -83,7 +86,8 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
     An `EventFileError` if a file is not what it should be, has no column or observable of a name, or carries weights
     that differ, and nothing says whether to use them.
     """
-    weight: float | None = None  # of all events, where none is asked for
+    known: dict[str, float] = {}  # weights of all events by their column, where none is asked for
+    needs_choice = files.weight is None and not files.ignore_weights
     labels = () if files.member is None else (files.member,)
     further = labels if files.weight is None else (files.weight, *labels)
     layout = process.layout
@@ -95,10 +99,12 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
             if file.holds_particles:
                 parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))
             else:
-                parts = file.columns((*names, *further), labels, optional=() if WEIGHT in names else (WEIGHT,))
+                parts = file.columns((*names, *further), labels, with_weights=needs_choice)
             for numbers in parts:
-                if files.weight is None and not files.ignore_weights and WEIGHT in numbers and WEIGHT not in names:
-                    weight = _only(numbers[WEIGHT], weight, path, is_true=files in (process.train, process.holdout))
+                for name in filter(is_weight, numbers if needs_choice else ()):
+                    if name not in (*names, *labels):
+                        is_true = files in (process.train, process.holdout)
+                        _check_equal(name, numbers[name], known, path, is_true=is_true)
                 weights = None if files.weight is None else np.asarray(numbers[files.weight], dtype=np.float64)
                 if weights is not None and not np.isfinite(weights).all():
                     raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
@@ -106,18 +112,19 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
                 yield Batch({name: numbers[name] for name in names}, weights, members)
 
 
-def _only(weights: NDArray[Any], known: float | None, path: Path, *, is_true: bool) -> float | None:
-    """The weight that all events of a batch, and those before, have; an `EventFileError` if there are several."""
+def _check_equal(name: str, weights: NDArray[Any], known: dict[str, float], path: Path, *, is_true: bool) -> None:
+    """An `EventFileError` if the weights of a batch are others than the one that events before had, see ``known``."""
     if not len(weights):
-        return known
-    only = float(weights[0]) if known is None else known
+        return
+    only = known.setdefault(name, float(weights[0]))
     if (np.abs(weights - only) <= SAME * abs(only)).all():
-        return only
+        return
     n = np.unique(np.append(weights, only)).size
     negative = np.count_nonzero(weights < 0)
-    use = "weight: weight (in a shell --weight weight) uses them"
+    use = f"weight: {name} (in a shell --weight {shlex.quote(name)}) uses them"
     if is_true:
-        use = "weight: weight with unweight: true (in a shell --unweight weight) makes events of equal weight of them"
+        use = f"weight: {name} with unweight: true (in a shell --unweight {shlex.quote(name)}) makes events of equal "
+        use += "weight of them"
         use += ", which is not possible with negative ones" * bool(negative)
     option = "--unweight" if is_true else "--weight"
     raise EventFileError(

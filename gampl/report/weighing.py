@@ -10,7 +10,7 @@ import numpy as np
 from gampl.basics import Floats, Interval, counted, require
 from gampl.files import EventFileError
 from gampl.files.arrays import MOMENTA
-from gampl.files.tables import WEIGHT, listed
+from gampl.files.tables import is_weight, listed
 from gampl.particles.event_classifier import calibrated_trees, event_classifier
 from gampl.particles.expressions import Expression
 from gampl.particles.observables import observable
@@ -105,7 +105,8 @@ def _with_numbers(process: Process, generated: SampleFiles, true: SampleFiles) -
             if file.holds_particles:
                 first = next(file.events(1))
                 kind = Particles(first.particles, composites_of(process, first) or {"all": first.particles})
-    common = [name for name in held[0] if name in held[1] and name not in (WEIGHT, generated.weight, true.weight)]
+    own = (generated.weight, true.weight)
+    common = [name for name in held[0] if name in held[1] and not is_weight(name) and name not in own]
     if not common or (kind is not None and held[0] != held[1]):
         what = [
             f"{files.files[0]} has {listed(dict.fromkeys(own))}"

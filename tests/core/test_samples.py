@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from gampl import averaging, differential
-from gampl.regions import Intervals
+from gampl.regions import Intervals, Selections
 from gampl.result import NoteCode
 from gampl.samples import Accumulator, as_events, batches, draw, is_generator, prefix_sizes, weighted_streams
 
@@ -186,6 +186,10 @@ def test_three_lines_with_generators():
     assert differential.from_samples(members[:2], holdout, 100, n_gen=5000).n_members == 2
 
 
+def first_masked(events):
+    return np.ma.array(np.ones(len(events)), mask=np.arange(len(events)) == 0)
+
+
 def test_masked_numbers_are_no_numbers():
     masked = np.ma.masked_less(EVENTS, np.median(EVENTS))
     n = int(masked.mask.sum())
@@ -201,8 +205,13 @@ def test_masked_numbers_are_no_numbers():
         lambda: Intervals.between(np.ma.array([0, 0.5, 1], mask=[0, 1, 0])),
         lambda: Intervals.quantiles(np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 2),
         lambda: differential.from_samples([EVENTS[:, 1]], np.ma.array([0, 0.5, 1], mask=[0, 1, 0]), 10),
+        # what users' functions make of events
+        lambda: averaging.from_samples([EVENTS], Intervals.between([0, 1], first_masked), 10),
+        lambda: averaging.from_samples([EVENTS], Selections([lambda x: first_masked(x) > 0]), 10),
+        lambda: averaging.from_samples([EVENTS], Intervals.between([0, 1]), 10, weights=first_masked),
+        lambda: differential.from_samples([EVENTS], EVENTS[:, 0], 10, summary=first_masked),
     ):
-        with pytest.raises(ValueError, match=r"^\w+: has 1 masked number, expected none"):
+        with pytest.raises(ValueError, match=r"^[\w ]+: has 1 masked number, expected none"):
             refuses()
     np.testing.assert_array_equal(as_events(np.ma.array(EVENTS)), EVENTS)
 
@@ -212,6 +221,13 @@ def test_tensors_with_lazy_bits_are_resolved():
     np.testing.assert_array_equal(as_events(z.conj().imag), -EVENTS[:, 1])  # has the negative bit
     with pytest.raises(ValueError, match=r"expected numbers, got .*complex128"):
         as_events(z.conj())
+
+
+def test_tensors_of_types_that_numpy_does_not_know():
+    tensor = torch.tensor(EVENTS).to(torch.bfloat16)
+    np.testing.assert_array_equal(as_events(tensor), tensor.double().numpy())
+    with pytest.raises(ValueError, match=r"^events: expected a regular array of numbers, got torch.Tensor"):
+        as_events(tensor.to("meta"))
 
 
 def test_one_sample_is_not_taken_for_many():

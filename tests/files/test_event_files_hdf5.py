@@ -72,7 +72,7 @@ def test_observables_come_back(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(h5py.File(path)["holdout/m_tt"].id.read_direct_chunk((0,))[1])] ^= 1
     path.write_bytes(content)
-    with pytest.raises(EventFileError, match=r"observables\.h5: cannot read its observables, expected an undamaged"):
+    with pytest.raises(EventFileError, match=r"observables\.h5: cannot read .*, expected an undamaged"):
         hdf5.read_observables(path)
 
 

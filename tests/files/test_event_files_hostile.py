@@ -12,7 +12,7 @@ import pytest
 from event_samples import KINDS, top_pairs, write_ours
 
 from gampl import files
-from gampl.files import EventFileError, elsewhere, inside, open_file, source
+from gampl.files import EventFileError, elsewhere, hdf5, inside, open_file, source
 
 N = 1000
 
@@ -168,6 +168,29 @@ def processes(monkeypatch):
     return started
 
 
+@pytest.mark.parametrize("lead", OUTSIDE)
+def test_what_else_our_own_files_say_leads_to_no_other_either(lead, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other_file(tmp_path)
+    for name, read in {"x": hdf5.read_observables, "shards": hdf5.read_shards}.items():
+        shards = {"a": np.array([[1, 2, N]])}
+        hdf5.write(tmp_path / "a.h5", {"a": {"x": np.ones(N), "y": np.ones(N)}}, "top_pair", {}, shards)
+        with h5py.File(tmp_path / "a.h5", "r+") as file:
+            del file["a"][name]
+            lead(file, f"a/{name}")
+        with pytest.raises(EventFileError, match=r"a.h5: .*expected all events in this one"):
+            read(tmp_path / "a.h5", "a")
+
+
+def test_what_else_our_own_files_say_is_read_in_the_same_process(tmp_path, processes, monkeypatch):
+    hdf5.write(tmp_path / "a.h5", {"a": {"x": np.ones(N)}}, "top_pair", {"more": [1, "é"]})
+    monkeypatch.setattr(h5py, "File", None)
+    assert hdf5.read_observables(tmp_path / "a.h5")["x"].tolist() == [1] * N
+    assert hdf5.read_about(tmp_path / "a.h5") == {"process": "top_pair", "more": [1, "é"]}
+    assert hdf5.read_shards(tmp_path / "a.h5") is None
+    assert len(processes) == 1
+
+
 @pytest.mark.parametrize("name", [name for name in KINDS if not name.endswith(("npy", "npz"))])
 def test_libraries_that_files_can_crash_are_not_used_here(name, tmp_path, processes, monkeypatch):
     kind = KINDS[name]
@@ -221,7 +244,8 @@ def test_texts_come_back(tmp_path):
     pq.write_table(pa.table({"word": words, "x": np.arange(5.0)}), tmp_path / "a.parquet")
     with open_file(tmp_path / "a.parquet") as file:
         (part,) = file.columns(["word", "x"], labels=["word"])
-    assert part["word"].tolist() == words.tolist()
+    assert np.asarray(part["word"]).tolist() == words.tolist()
+    assert len(part["word"].words) <= 4 + 1  # not one for each event
 
 
 def test_two_joined_hdf5_files_are_not_one(tmp_path):

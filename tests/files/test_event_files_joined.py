@@ -22,6 +22,15 @@ def test_two_joined_files_are_refused_or_read_both(name, tmp_path):
     assert isinstance(found, EventFileError) or len(found) == 2 * n
 
 
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("change", [lambda whole: whole + b"garbage!", lambda whole: whole[:-3]])
+def test_a_file_that_goes_on_or_ends_early_is_refused(name, change, tmp_path):
+    path = tmp_path / KINDS[name].name
+    KINDS[name].write(path, KINDS[name].events(40))
+    path.write_bytes(change(path.read_bytes()))
+    assert isinstance(read_or_error(path, **KINDS[name].options), EventFileError)
+
+
 def test_two_arrays_in_one_file_are_named(tmp_path):
     with (tmp_path / "a.npy").open("wb") as file:
         np.save(file, z_jets(40).momenta)

@@ -104,7 +104,7 @@ FILES = {
         "a.root",
         kind("root", lambda b: b[: len(b) // 2]),
         {"layout": LISTS},
-        "^{file}: cannot read the ev",
+        r"^{file}: ends \d+ bytes before the end that it says",
     ),
     "root, no branch": (
         "a.root",

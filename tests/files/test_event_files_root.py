@@ -1,5 +1,6 @@
 """Trees of ROOT with thousands of branches, and with branches that nothing can be made of."""
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
@@ -23,13 +24,13 @@ def test_only_wanted_branches_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(root, "_has_lists", look)
     with (tmp_path / "a.root").open("rb") as stream:
         source = OpenFile(tmp_path / "a.root", stream)
-        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"], [])
+        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"])
         assert set(looked) == {"b200", "b3"}
         np.testing.assert_array_equal(part["b200"], np.full(5, 200))
         with pytest.raises(EventFileError, match="branch 'b7' is of type double, expected numbers"):
-            list(reading.table_columns(source, "root:table", ["b7"], []))
+            list(reading.table_columns(source, "root:table", ["b7"]))
         with pytest.raises(EventFileError, match=r"has no column 'x'; it has b0, b1, .*b11, \.\.\.$"):
-            list(reading.table_columns(source, "root:table", ["x"], []))
+            list(reading.table_columns(source, "root:table", ["x"]))
 
 
 def test_repeated_names_of_branches_spoil_none_but_their_own(tmp_path):
@@ -42,3 +43,26 @@ def test_repeated_names_of_branches_spoil_none_but_their_own(tmp_path):
         np.testing.assert_array_equal(next(file.columns(["x"]))["x"], np.full(3, 5))
         with pytest.raises(EventFileError, match="has 2 branches 'aa1', expected one of this name"):
             next(file.columns(["aa1"]))
+
+
+@pytest.mark.parametrize("make", ["mktree", "mkrntuple"])
+def test_what_is_packed_together_is_unpacked_once(make, tmp_path, monkeypatch):
+    """Baskets of trees and clusters of RNTuples are larger than the parts in which their events are handed over."""
+    lists = ak.unflatten(np.arange(3000.0), np.full(1000, 3))
+    with uproot.recreate(tmp_path / "a.root") as file:
+        tree = getattr(file, make)("t", {"x": np.float64, "y": "var * float64"})
+        for _ in range(2):
+            tree.extend({"x": np.arange(1000.0), "y": lists})
+    unpacked = []
+    monkeypatch.setattr(uproot.compression.decompress, "hook_before_block", lambda **_: unpacked.append(1))
+    with (tmp_path / "a.root").open("rb") as stream:
+        for rows in (100, 10_000):
+            unpacked.clear()
+            with root.table(OpenFile(tmp_path / "a.root", stream, rows=rows)) as table:
+                parts = list(table.read(["x", "y"]))
+            assert len(parts) == -(-2000 // rows)
+            # twice x, lengths and numbers of y; header, footer and list of pages
+            assert len(unpacked) <= 2 * 3 + 3 * (make == "mkrntuple")
+            np.testing.assert_array_equal(np.concatenate([part["x"].numbers for part in parts]), 2 * [*range(1000)])
+            np.testing.assert_array_equal(np.concatenate([part["y"].numbers for part in parts]), 2 * [*range(3000)])
+            assert {n for part in parts for n in part["y"].counts} == {3}

@@ -329,3 +329,29 @@ def test_whatever_a_text_holds_there_are_numbers_or_one_error(tmp_path):
                 problems.append(str(error))
     assert n_read > 50
     assert not [problem for problem in problems if ": cannot " in problem]
+
+
+@pytest.mark.parametrize("mark", ["#", "% ", "//", "!"])
+def test_marks_of_comments(tmp_path, mark):
+    rows = FRAME.to_csv(index=False, header=False)
+    for above in (f"{mark}x,m_tt\n", f"{mark} made by x,m_tt\n{mark} x m_tt\n", f"x,m_tt\n{mark} GeV GeV\n"):
+        (tmp_path / "a.csv").write_text(above + rows)
+        assert_read(tmp_path / "a.csv")
+
+
+def test_bars_may_separate_numbers(tmp_path):
+    FRAME.to_csv(tmp_path / "a.csv", index=False, sep="|")
+    assert_read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("separator", [" ", ","])
+def test_exponents_of_fortran_are_no_names_of_columns(tmp_path, separator):
+    (tmp_path / "a.txt").write_text(f"1.5D+01{separator}2.0D-02\n" * 3)
+    with pytest.raises(EventFileError, match=r"a.txt: has numbers such as 1.5D\+01, expected exponents with e instead"):
+        columns(tmp_path / "a.txt", ("x1",))
+
+
+def test_commas_for_decimals_beside_points_between_thousands_are_asked_about(tmp_path):
+    (tmp_path / "a.csv").write_text("x;y\n1.234,5;1,5\n234,5;1,5\n")
+    with pytest.raises(EventFileError, match=r"which seem to have decimal commas; say which it is: --decimal"):
+        columns(tmp_path / "a.csv", ("x", "y"))

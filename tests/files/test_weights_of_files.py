@@ -102,10 +102,21 @@ def test_several_files_of_true_events_must_have_the_same_weight(tmp_path):
             [*batches(process, files, ("x",))]
 
 
+@pytest.mark.parametrize("name", ["weights", "Weight", "genWeight", "event_weight", "mcEventWeight", "EventWeight"])
+def test_common_names_of_weights(name, tmp_path):
+    files = SampleFiles((table(tmp_path / "a.csv", np.arange(50.0), name),))
+    with pytest.raises(EventFileError, match=rf"--weight {name}\) uses them"):
+        [*batches(process_of(files), files, ("x",))]
+    (batch,) = batches(process_of(files), replace(files, weight=name), ("x",))
+    np.testing.assert_array_equal(batch.weights, np.arange(50.0))
+    same = SampleFiles((table(tmp_path / "b.csv", np.full(50, 2.0), name),))
+    assert [*batches(process_of(same), same, ("x",))]
+
+
 def test_a_column_that_is_asked_for_or_has_another_name_is_not_a_weight(tmp_path):
     """Who gives a condition on the weight of people knows what it is."""
     weights = np.arange(50.0)
-    for name, asked in (("weight", ("x", "weight")), ("w", ("x",))):
+    for name, asked in (("weight", ("x", "weight")), ("w", ("x",)), ("weight_kg", ("x",)), ("lightweight", ("x",))):
         files = SampleFiles((table(tmp_path / f"{name}.csv", weights, name),))
         assert [*batches(process_of(files), files, asked)]
 

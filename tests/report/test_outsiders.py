@@ -1,4 +1,4 @@
-"""Members in other units, shifted or far smaller are named, and honest ones are not."""
+"""Members in other units, shifted, wider, narrower or far smaller are named, and honest ones are not."""
 
 import numpy as np
 import pytest
@@ -61,6 +61,57 @@ def test_a_shifted_member_is_named(number):
     (text,) = said(samples)
     assert text.startswith("m3 lies far from the other members in x0: its median is")
     assert "units" not in text
+
+
+def members_of_columns(number, rng, *, scatter=1.0, n=2000, columns=1, form=lambda x: x):
+    """What is kept of fits whose means and widths scatter as those of training samples, or more."""
+    mean, width = rng.normal(size=(2, number, 1, columns)) * scatter / np.sqrt(N_TRAIN)
+    events = form(rng.normal(mean, np.exp(width / np.sqrt(2)), (number, n, columns)))
+    return events, lambda: {f"m{k}": kept(x) for k, x in enumerate(events)}
+
+
+@pytest.mark.parametrize(("number", "columns"), [(8, 1), (10, 1), (10, 3), (20, 5)])
+@pytest.mark.parametrize("factor", [1.3, 1 / 1.3])
+@pytest.mark.parametrize("form", [lambda x: x, np.exp, lambda x: np.exp(x).round(1)])
+def test_a_wider_or_narrower_member_is_named(number, columns, factor, form):
+    """By 30 %, in one of several columns: of ten members of a thousand training events, 19 of 20 are found."""
+    events, found = members_of_columns(number, np.random.default_rng([10, number, columns]), columns=columns)
+    events[3, :, -1] *= factor
+    events[:] = form(events)
+    (text,) = outsiders(found(), None, N_TRAIN)
+    assert text.startswith(f"m3 is unlike the other members in x{columns - 1}, by more than these scatter: its median")
+    times = float(text.partition("the middle two thirds are ")[2].partition(" times as wide")[0])
+    assert 1.1 < (times if factor > 1 else 1 / times) < 1.7
+
+
+def test_the_words_of_a_wider_member_that_lies_far():
+    events, found = members_of_columns(10, np.random.default_rng(11), n=10_000)
+    events[3] *= 2
+    (text,) = outsiders(found(), None, N_TRAIN)
+    assert text.startswith("m3 lies far from the other members in x0: its median is")
+    assert " times as wide" in text
+
+
+@pytest.mark.parametrize("scatter", [1, 5])
+@pytest.mark.parametrize("number", [4, 5, 10])
+def test_means_and_widths_name_honest_members_as_rarely_as_is_stated(number, scatter):
+    """In at most 1 of 2000 reports, also where they scatter more than training samples do: 0.15 of these 300.
+
+    Three are seen by chance in 1 of 2000 runs of a test.
+    """
+    rng = np.random.default_rng([12, number, scatter])
+    alarms = 0
+    for _ in range(300):
+        _, found = members_of_columns(number, rng, scatter=scatter, n=400, columns=3)
+        alarms += any("is unlike" in text for text in outsiders(found(), None, N_TRAIN))
+    assert alarms < 3
+
+
+def test_a_member_of_fewer_events_scatters_more():
+    rng = np.random.default_rng(13)
+    for _ in range(50):
+        samples = members(9, rng) | {"few": rng.normal(91, 2.5, 600)}
+        assert said(samples) == []
 
 
 def test_a_far_smaller_member_is_named():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gampl.files.tables import Labels
 from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.report.members import Overlaps
 from gampl.report.process import Process, Region, SampleFiles
@@ -65,6 +66,21 @@ def test_labels_take_their_events_in_order(monkeypatch):
         np.testing.assert_array_equal(part.columns["x"], batch.columns["x"][which])
         np.testing.assert_array_equal(part.weights, batch.weights[which])
     assert sum(taken) == 2 * 3000
+
+
+@pytest.mark.parametrize("words", [["b", "ä", "c"], ["b", "a", "b"], [b"2", b"1", b"10"], [2.0, 1.0, 0.5]])
+def test_labels_are_the_same_in_any_form(words):
+    """As words, of which some come twice and others not at all, or as an array; members come in their words' order."""
+    which = np.random.default_rng(4).choice([0, 1, 2], 200)
+    forms = Labels([*words, None, "unused"], which), np.array(words, dtype=object)[which], np.array(words)[which]
+    first, *others = (
+        [(name, part.columns["x"].tolist()) for name, part in Batch({"x": np.arange(200.0)}, None, form).by_member("")]
+        for form in forms
+    )
+    assert others == [first, first]
+    assert len(first) == len({*words})
+    with pytest.raises(ValueError, match=f"^f: has {(which == 1).sum()} events without the name of a member"):
+        next(Batch({"x": np.arange(200.0)}, None, Labels([words[0], None, words[2]], which)).by_member("f"))
 
 
 @pytest.mark.parametrize("is_rounded", [False, True])
