@@ -87,7 +87,7 @@ class ZJetsRecipe(Recipe):
 
         filled_up = np.concatenate([muons, selected, np.zeros((len(rows), MAX_JETS, 4))], axis=1)
         momenta = filled_up[chosen, : 2 + MAX_JETS]
-        # all of them, those that are dropped, too: the rates are needed to check the slices against each other
+        # those that are dropped, too: rates are known from all events that were made
         steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
         steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
         return {"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps
