@@ -245,7 +245,7 @@ page.record("closest_of_all", min(closest(events.momenta[number == n], n).min() 
 page.figure(figure, "z", data)
 
 # %% [markdown]
-# With more jets the $Z$ and the leading jet are harder: the latter has {glue:text}`z_jets_leading_1` GeV on average if it is alone, and {glue:text}`z_jets_leading_4` GeV among four. The softest jet stays close to the cut at 20 GeV, and the two nearest jets come closer, but no two are nearer than {glue:text}`z_jets_closest_of_all`.
+# With more jets the $Z$ and the leading jet are harder: the latter has {glue:text}`z_jets_leading_1` GeV on average if it is alone, and {glue:text}`z_jets_leading_4` GeV among four. The softest jet stays close to the cut at 20 GeV, and the two nearest jets come closer, but no two are nearer than {glue:text}`z_jets_closest_of_all`. (The jet algorithm, with a radius of 0.4, measures rapidities; $\Delta R$ here takes pseudorapidities, in which jets with a mass may lie a little closer.)
 # Training events and holdout have been made alike, with different seeds. As a check, Kolmogorov-Smirnov tests compare them for each number of jets.
 
 # %% tags=["hide-input"]
