@@ -376,7 +376,7 @@ def test_options_that_argparse_knows(capsys):
         assert "example" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         run("--help")
-    assert "{averaging,differential,report,plan,reweight,events}" in capsys.readouterr().out
+    assert "{averaging,differential,report,plan,reweight,calibrate,events}" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stopped:
         run("averaging", "--n-train", "many", "--members", "a")
     assert stopped.value.code == 2
