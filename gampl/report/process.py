@@ -51,6 +51,12 @@ class SampleFiles:
         if self.ignore_weights and self.weight is not None:
             raise ValueError("ignore_weights leaves out the weights that weight names, expected one of both")
 
+    @property
+    def names(self) -> list[str]:
+        """What to call each file: its name, or all of its path where two have the same name."""
+        names = [path.name for path in self.files]
+        return names if len(set(names)) == len(names) else [str(path) for path in self.files]
+
 
 @dataclass(frozen=True)
 class Definition:

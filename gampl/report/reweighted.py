@@ -103,14 +103,14 @@ def reweighted(job: Job, members: Sequence[Member]) -> Iterator[str]:
     if files is None:
         return
     receipts: dict[str, Receipt] = {}
-    for path in files.files:
+    for name, path in zip(files.names, files.files, strict=True):
         try:
             receipt = read_receipt(path)
         except ValueError as error:
             yield f"{error}: what its weights come from is not known"
             continue
         if receipt is not None and receipt.weight in (None, files.weight):
-            receipts[path.name] = receipt
+            receipts[name] = receipt
     if receipts:
         yield from _by_receipts(job, receipts)
     elif files.weight is not None and job.truth.train is not None and job.truth.holdout is not None:
@@ -189,4 +189,6 @@ def follow_probability(train: Floats, holdout: Floats, members: Sequence[Kept]) 
     scale[scale == 0] = 1.0
     _, nearest = cKDTree(np.concatenate(rows) / scale).query(points / scale, k)
     ranks = stats.rankdata(np.concatenate(weights)[nearest].mean(axis=1))
+    if np.ptp(ranks) == 0:
+        return 1.0
     return float(stats.ttest_ind(*np.split(ranks, [len(true[0])]), equal_var=False, alternative="greater").pvalue)

@@ -113,12 +113,9 @@ def analyse(process: Process, progress: Progress | None = None) -> Study:
     files = process.members
     if files is None:
         raise ValueError("members: expected files with the generator's events")
-    names = [path.name for path in files.files]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in files.files]
 
     def streams(columns: Sequence[str]) -> Iterator[tuple[str, Iterable[Batch]]]:
-        for name, path in zip(names, files.files, strict=True):
+        for name, path in zip(files.names, files.files, strict=True):
             yield name, batches(process, replace(files, files=(path,)), columns)
 
     return analyse_streams(process, streams, progress)

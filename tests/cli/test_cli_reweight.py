@@ -19,7 +19,7 @@ from gampl.files import Layout, open_file
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 1.4  # of the generator's x; the truth is normal in x and y
-QUICK = ("--learner", "functions")
+QUICK = ("--learner", "functions", "--folds", "2")
 
 
 def run(*arguments):
@@ -40,11 +40,11 @@ def error_of(capsys, *arguments):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Texts of 2000 true events and 4000 generated ones that are too wide, with a column of texts."""
+    """Texts of 1000 true events and 2000 generated ones that are too wide, with a column of texts."""
     folder = tmp_path_factory.mktemp("made")
     rng = np.random.default_rng(1)
-    np.savetxt(folder / "true.csv", rng.normal(size=(2000, 2)), header="x,y", comments="", delimiter=",")
-    lines = [f"{x:.5g},{y:.5g},run {k % 3}" for k, (x, y) in enumerate(rng.normal(size=(4000, 2)) * [WIDTH, 1.0])]
+    np.savetxt(folder / "true.csv", rng.normal(size=(1000, 2)), header="x,y", comments="", delimiter=",")
+    lines = [f"{x:.5g},{y:.5g},run {k % 3}" for k, (x, y) in enumerate(rng.normal(size=(2000, 2)) * [WIDTH, 1.0])]
     (folder / "gen.csv").write_text("\n".join(["x,y,who", *lines]) + "\n")
     return folder
 
@@ -73,9 +73,9 @@ def test_weighted_events_have_the_width_of_the_truth(learner, folder, capsys):
     assert w.mean() == pytest.approx(1, abs=0.05)
     about = json.loads((folder / "w.json").read_text())
     assert about["weights"]["n_effective"] == pytest.approx(w.sum() ** 2 / (w**2).sum())
-    assert about["n_true"] == 2000
+    assert about["n_true"] == 1000
     assert about["places"][0]["observable"] == "x"
-    assert about["places"][0]["p_value"] < 1e-6
+    assert about["places"][0]["p_value"] < 0.01
     receipt = json.loads((folder / "w.csv.weights.json").read_text())
     assert receipt == {name: value for name, value in about.items() if name != "places"}
     assert receipt["sha256"] == sha256((folder / "w.csv").read_bytes()).hexdigest()
@@ -96,7 +96,7 @@ def test_no_event_is_weighed_by_a_classifier_that_has_learned_from_it(folder, ca
     np.savetxt("perfect.csv", rng.normal(size=(2000, 2)), header="x,y", comments="", delimiter=",")
     assert run("reweight", "perfect.csv", "--true", "true.csv", "--output", "w.csv", "--json", "w.json") == 0
     auc, (low, _) = json.loads(Path("w.json").read_text())["auc"]
-    assert auc < 0.53  # four standard deviations of 2000 and 2000 independent events
+    assert auc < 0.53  # three standard deviations of 1000 and 2000 independent events
     assert low > 0.5 or "tells nothing apart" in capsys.readouterr().out
 
 
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(folder):
 
 @pytest.mark.parametrize("ending", ["tsv", "txt", "npy", "npz", "h5", "parquet", "feather"])
 def test_every_kind_of_output_holds_the_same_numbers(ending, folder):
-    source = {"x": column("gen.csv", "x"), "y": column("gen.csv", "y").astype("f4"), "n": np.arange(4000)}
+    source = {"x": column("gen.csv", "x"), "y": column("gen.csv", "y").astype("f4"), "n": np.arange(2000)}
     pq.write_table(pa.table(source), "gen.parquet")
     assert run("reweight", "gen.parquet", "--true", "true.csv", "--output", f"w.{ending}", *QUICK) == 0
     for name, values in source.items():
@@ -197,7 +197,9 @@ def pairs(tmp_path_factory):
 def test_momenta_are_weighed_and_kept(pairs, tmp_path, capsys):
     paths = [pairs / "gen.h5", "--true", f"{pairs / 'true.h5'}::train"]
     for k in (1, 2):
-        assert run("reweight", *paths, "--output", tmp_path / f"w_{k}.h5", "--seed", k, "--share", 0.5) == 0
+        assert (
+            run("reweight", *paths, "--output", tmp_path / f"w_{k}.h5", "--seed", k, "--share", 0.5, "--folds", 2) == 0
+        )
     before, after = files.read(pairs / "gen.h5"), files.read(tmp_path / "w_1.h5")
     np.testing.assert_array_equal(after.momenta, before.momenta)
     assert after.columns.keys() == {*before.columns, "weight"}
@@ -209,7 +211,7 @@ def test_momenta_are_weighed_and_kept(pairs, tmp_path, capsys):
     estimate = ("averaging", "--n-train", 600, "--weight", "weight", "--region", "m_tt > 500", "--quiet")
     assert run(*estimate, "--members", tmp_path / "w_*") == 0  # receipts are not taken for members
     assert "true.h5" in capsys.readouterr().out
-    assert run("reweight", *paths, "--output", tmp_path / "w.npz", "--classifier", "m_tt,m_t1") == 0
+    assert run("reweight", *paths, "--output", tmp_path / "w.npz", "--classifier", "m_tt,m_t1", *QUICK) == 0
     momenta = files.read(tmp_path / "w.npz", layout=Layout(before.particles))
     np.testing.assert_array_equal(momenta.momenta, before.momenta)
     assert "weight" in momenta.columns
@@ -221,7 +223,7 @@ def test_particles_in_columns_stay_columns(pairs, tmp_path):
     names = [f"{particle}_{name}" for particle in events.particles[:2] for name in ("pT", "phi", "eta", "m")]
     for name, sample in (("gen", events), ("true", files.read(pairs / "true.h5"))):
         pq.write_table(pa.table(dict(zip(names, sample.momenta.reshape(600, -1).T, strict=False))), tmp_path / name)
-    how = ("--kind", "parquet", "--particles", "b1,q1", "--output", tmp_path / "w.parquet")
+    how = ("--kind", "parquet", "--particles", "b1,q1", "--folds", 2, "--output", tmp_path / "w.parquet")
     assert run("reweight", tmp_path / "gen", "--true", tmp_path / "true", *how) == 0
     assert pq.read_table(tmp_path / "w.parquet").column_names == [*names, "weight"]
 
@@ -281,4 +283,4 @@ def test_weights_upon_weights_remember_all_true_events(folder):
     assert run("reweight", "once.csv", *again, "--output", "twice.csv") == 0
     receipt = json.loads(Path("twice.csv.weights.json").read_text())
     assert [source["file"] for source in receipt["true"]] == ["more.csv", "true.csv"]
-    assert receipt["n_true"] == 2500
+    assert receipt["n_true"] == 1500

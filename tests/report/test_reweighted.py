@@ -123,6 +123,16 @@ def test_further_true_events_count(samples):
     assert not spoiled
 
 
+def test_members_of_the_same_name_in_different_folders_are_different(samples, tmp_path):
+    paths = [tmp_path / f"run{k}" / "m.csv" for k in range(4)]
+    for path, old in zip(paths, samples.members.files, strict=True):
+        path.parent.mkdir()
+        path.write_bytes(old.read_bytes())
+    samples = replace(samples, members=replace(samples.members, files=tuple(paths)))
+    taught(samples, samples.train.files)
+    assert said(samples)[1] == {"averaging"}
+
+
 def test_a_copy_of_the_training_sample_under_another_name_is_known(samples, tmp_path):
     (tmp_path / "other.csv").write_bytes(samples.train.files[0].read_bytes())
     taught(samples, [tmp_path / "other.csv"])
@@ -238,12 +248,14 @@ def test_weights_of_unregularised_trees_are_found_and_spoil_the_averaging(sample
     assert said(replace(samples, members=replace(samples.members, weight=None))) == ([], set())
 
 
-@pytest.mark.parametrize("case", ["equal", "few", "lost", "negative"])
+@pytest.mark.parametrize("case", ["equal", "one", "few", "lost", "negative"])
 def test_weights_that_say_nothing_raise_no_alarm(case):
     rng = np.random.default_rng(7)
     train, holdout = rng.normal(size=(2, 10 if case == "few" else 200, 1))
     x, weights = rng.normal(size=3000), rng.uniform(size=3000)
     weights = {"equal": np.ones(3000), "negative": -weights}.get(case, weights)
+    if case == "one":  # differs, far from all true events
+        x[0], weights = 1e3, np.where(np.arange(3000) > 0, 1.0, 2.0)
     if case == "lost":
         x[:] = np.nan
     assert follow_probability(train, holdout, [kept(x, weights)]) == 1.0
