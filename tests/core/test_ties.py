@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from scipy import stats
 
 from gampl import differential
@@ -181,6 +182,6 @@ def test_a_result_carries_its_law():
     assert result.curve.law.mean == result.to_dict()["curve"]["mean_K"] == law.mean
     assert NoteCode.TIES in {note.code for note in result.notes}
     assert sharpen(result)
-    result.plot()
+    plt.close(result.plot().figure)
     folds = [differential.from_samples(members, counts(rng, 300), 300) for _ in range(3)]
     assert differential.combine(folds).curve.law is folds[0].curve.law
