@@ -6,7 +6,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from gampl.basics import Floats
+from gampl.basics import Floats, counted
 from gampl.processes.z_jets import MUONS, ZJets
 from gampl.training import train
 from gampl.training.data import Data
@@ -19,7 +19,7 @@ from gampl_book.studies import event_file
 @cache
 def true_events(n_jets: int, sample: str, profile: str) -> Floats:
     """True events with so many jets: (n, 2 + n_jets, 4). Within one number of jets all weigh the same."""
-    return ZJets(n_jets).load(sample, ROOT / event_file(jet_studies.EVENTS, profile)).momenta
+    return ZJets(n_jets).load(sample, ROOT / event_file("z_jets", profile)).momenta
 
 
 def training_data(name: str, profile: str, seed: int, member: int) -> Data:
@@ -32,7 +32,9 @@ def training_data(name: str, profile: str, seed: int, member: int) -> Data:
     for n in jets:
         events, size = true_events(n, "train", profile), numbers[n]
         if len(events) < (member + 1) * size:
-            raise BookError(f"training set {member} wants {size} events with {n} jets, of {len(events)} in the file")
+            raise BookError(
+                f"training set {member} wants {size} events with {counted(n, 'jet')}, of {len(events)} in the file"
+            )
         order = np.random.default_rng([seed, n, zlib.crc32(b"jetgpt")]).permutation(len(events))
         parts.append(padded(events[order[member * size : (member + 1) * size]], max(jets)))
         weights.append(np.full(size, 1 / size))
@@ -53,9 +55,9 @@ def train_members(names: Sequence[str], profile: str, seed: int) -> dict[str, Tr
     for ensemble, training in jet_studies.ensembles(profile, seed).items():
         numbers = [k for k in range(training.members) if f"{ensemble}/{k}" in names]
         data = cache(partial(training_data, ensemble, profile, seed))
-        options = {"members": numbers, "parallel": max(1, len(numbers)), "label": ensemble}
-        made = train.train_members(training, data, **options) if numbers else []
-        trained |= {f"{ensemble}/{one.number}": one for one in made}
+        if numbers:
+            made = train.train_members(training, data, members=numbers, parallel=len(numbers), label=ensemble)
+            trained |= {f"{ensemble}/{one.number}": one for one in made}
     return {name: trained[name] for name in names}
 
 

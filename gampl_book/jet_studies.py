@@ -8,7 +8,6 @@ PAGE = "jetgpt"
 JETS = (1, 2, 3, 4)
 ALONE = (3, 4)  # numbers of jets that are trained alone, too
 TRAINED_BY = "gampl_book/jet_ensembles.py"
-EVENTS = "z_jets"
 TITLES = {
     "directions": "directions first, mixtures",
     "particles": "particle by particle, mixtures",

@@ -84,11 +84,11 @@ def jobs(profile: str, seed: int) -> dict[str, Job]:
         families = {family: names for family, names in families.items() if family.startswith("ring")}
     made = {}
     for family, names in families.items():
+        files, generated = list[str](), dict[str, Any]()
         if family.startswith("ring"):
-            size, trained_by, files, generated = rings["sets_per_job"], studies.TRAINED_BY, [], {}
+            size, trained_by = rings["sets_per_job"], studies.TRAINED_BY
         elif family.startswith(jet_studies.PAGE):  # trained side by side
-            size, trained_by, generated = len(names), jet_studies.TRAINED_BY, {}
-            files = [event_file(jet_studies.EVENTS, profile)]
+            size, trained_by, files = len(names), jet_studies.TRAINED_BY, [event_file("z_jets", profile)]
         else:  # repulsive members are trained together or not at all
             size = len(names) if family.endswith("/repulsive") else events["members_per_job"]
             trained_by, generated = event_studies.TRAINED_BY, {name: events[name] for name in ("solver", "chunk")}

@@ -126,11 +126,13 @@ def of(kind, n):
     truth = padded(TRUE[n], rows)
     log_p = [ensemble.log_prob(truth, k, condition=[n]) for k in range(sets)]
     made = [ensemble.sample(k, n_gen, seed, condition=[n])[:, : 2 + n] for k in range(sets)]
+    for events in made:
+        events[:, :2, 3] = MUON_MASS  # without round-off, which would tell them from true ones
     return SimpleNamespace(log_p=np.array(log_p), made=made)
 
 
 TRUE = {}
-for n in JETS:  # the muons have exactly their mass in generated events
+for n in JETS:
     TRUE[n] = true_events(n, "holdout", profile).copy()
     TRUE[n][:, :2, 3] = MUON_MASS
     page.record(f"holdout_{n}", len(TRUE[n]))
@@ -256,8 +258,9 @@ BASE = "directions"
 
 def gains(kind, other, n):
     """Mean difference in the log density of true events of each training set, and its error from the events."""
-    difference = FOUND[kind, n].log_p - FOUND[other, n].log_p
-    difference = difference[:, np.isfinite(difference).all(axis=0)]
+    first, second = FOUND[kind, n].log_p, FOUND[other, n].log_p
+    usable = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
+    difference = first[:, usable] - second[:, usable]
     return difference.mean(axis=1), difference.std(axis=1, ddof=1) / np.sqrt(difference.shape[1])
 
 
@@ -384,9 +387,9 @@ for n in JETS:
                 continue
             true, made = (np.histogram(function(e), edges)[0].astype(float) for e in (TRUE[n], FOUND[BASE, n].made[k]))
             bulk = true > 0.02 * len(TRUE[n])
+            true, made = true[bulk], made[bulk]
             ratio = (made / n_gen) / (true / len(TRUE[n]))
-            noise = ratio**2 * (1 / np.maximum(made, 1) + 1 / np.maximum(true, 1))
-            squares.append(((ratio - 1) ** 2 - noise)[bulk])
+            squares.append((ratio - 1) ** 2 - ratio**2 * (1 / np.maximum(made, 1) + 1 / true))
         deviations.append(np.sqrt(max(np.concatenate(squares).mean(), 0.0)))
     value, ends = over_sets(deviations)
     page.record(f"precision_{n}", 100 * value, [100 * end for end in ends], 0.95, digits=2)
