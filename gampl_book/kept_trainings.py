@@ -27,7 +27,17 @@ from gampl.training.fit import History, fit
 from gampl.training.settings import POSTERIORS, Fit, Ring, Training
 from gampl.training.step import Trainable
 from gampl.training.train import artifact_key, train_members
-from gampl_book import ROOT, event_ensembles, event_studies, plan, ring_ensembles, studies, train
+from gampl_book import (
+    ROOT,
+    event_ensembles,
+    event_studies,
+    jet_ensembles,
+    jet_studies,
+    plan,
+    ring_ensembles,
+    studies,
+    train,
+)
 
 FOLDER = ROOT / "data" / "trainings"
 BANDS = ROOT / "tests" / "reference" / "losses.json"
@@ -55,6 +65,10 @@ def keys(name: str, training: Training, profile: str) -> list[dict[str, Any]]:
         members = range(1 if training.posterior == "bayesian" else training.members)
         return [artifact_key(training, k, Data(events(k) if callable(events) else events).digests) for k in members]
     member = int(name.rpartition("/")[2])
+    if name.startswith(jet_studies.PAGE):
+        return [
+            artifact_key(training, member, jet_ensembles.training_data(name, profile, training.seed, member).digests)
+        ]
     digests_of_events = _of_events(training, profile, member if training.posterior == "independent" else 0)
     return [artifact_key(training, member, digests_of_events)]
 

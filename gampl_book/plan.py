@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gampl.training.settings import POSTERIORS, RESAMPLINGS, Training
-from gampl_book import COSTS, KEPT_RESULTS, event_studies, studies
+from gampl_book import COSTS, KEPT_RESULTS, event_studies, jet_studies, studies
 from gampl_book.profiles import LARGER, section
 from gampl_book.studies import event_file
 
@@ -46,6 +46,7 @@ PAGES = {
     "top_pair_differential": TOP_PAIRS,
     "known_truth": Needs(["leading_order_*"]),
     "control": Needs(["top_pair_0j/*"], events=["top_pair_0j", "z_jets"]),
+    "jetgpt": Needs(["jetgpt/*"], events=["z_jets"]),
     "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
     "your_process": Needs(files=["examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv"]),
     "paper_scale": Needs(files=[f"{COSTS}/**/*.json"]),
@@ -68,8 +69,9 @@ class Job:
 
 
 def trainings(profile: str, seed: int) -> dict[str, Training]:
-    """The settings of all trainings of a profile by name, of rings and of LHC events."""
-    return {**studies.trainings(profile, seed), **event_studies.trainings(profile, seed)}
+    """The settings of all trainings of a profile by name, of rings, of LHC events, and of Z + jets."""
+    parts = [module.trainings(profile, seed) for module in (studies, event_studies, jet_studies)]
+    return {name: training for part in parts for name, training in part.items()}
 
 
 def jobs(profile: str, seed: int) -> dict[str, Job]:
@@ -82,8 +84,11 @@ def jobs(profile: str, seed: int) -> dict[str, Job]:
         families = {family: names for family, names in families.items() if family.startswith("ring")}
     made = {}
     for family, names in families.items():
+        files, generated = list[str](), dict[str, Any]()
         if family.startswith("ring"):
-            size, trained_by, files, generated = rings["sets_per_job"], studies.TRAINED_BY, [], {}
+            size, trained_by = rings["sets_per_job"], studies.TRAINED_BY
+        elif family.startswith(jet_studies.PAGE):  # trained side by side
+            size, trained_by, files = len(names), jet_studies.TRAINED_BY, [event_file("z_jets", profile)]
         else:  # repulsive members are trained together or not at all
             size = len(names) if family.endswith("/repulsive") else events["members_per_job"]
             trained_by, generated = event_studies.TRAINED_BY, {name: events[name] for name in ("solver", "chunk")}

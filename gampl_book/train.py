@@ -16,7 +16,7 @@ from typing import NoReturn
 from gampl.store.atomic import write_bytes
 from gampl.training.ensemble import Trained
 from gampl.training.settings import TopPairJets
-from gampl_book import BookError, event_ensembles, event_studies, ring_ensembles, studies
+from gampl_book import BookError, event_ensembles, event_studies, jet_ensembles, jet_studies, ring_ensembles, studies
 from gampl_book.top_pair_members import Truth, ask_everything
 
 
@@ -37,8 +37,9 @@ def train(
     if profile == "smoke":  # its numbers are compared with references; it never pays to use a GPU
         os.environ.setdefault("GAMPL_DEVICE", "cpu")
     rings, events = studies.trainings(profile, seed), event_studies.trainings(profile, seed)
-    if unknown := [name for name in names if name not in rings | events]:
-        known = ", ".join(rings | events)
+    jets = jet_studies.trainings(profile, seed)
+    if unknown := [name for name in names if name not in rings | events | jets]:
+        known = ", ".join(rings | events | jets)
         raise BookError(f"no training {unknown[0]!r} in profile {profile}; there are {known}")
     if parallel < 1:
         raise BookError(f"--parallel must be at least 1, got {parallel}")
@@ -54,6 +55,10 @@ def train(
             ensemble = ring_ensembles.train_or_load(rings[name], label=name)
             print(f"{name}: {ensemble.summary()}", flush=True)
             trained |= {f"{name}/{one.number}": one for one in ensemble.trained}
+        if with_jets := [name for name in names if name in jets]:
+            trained |= (made := jet_ensembles.train_members(with_jets, profile, seed))
+            for name, member in made.items():
+                print(f"{name}: {member.summary()}", flush=True)
         for _, group in groupby((name for name in names if name in events), lambda name: name.rpartition("/")[0]):
             members = list(group)
             size = len(members) if events[members[0]].posterior == "repulsive" else parallel

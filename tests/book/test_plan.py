@@ -65,10 +65,10 @@ def test_jobs_hold_every_training_once(profile):
     for name, job in jobs.items():
         names = list(job.trainings)
         assert name.startswith(names[0])
-        rings = name.startswith("ring")
-        assert bool(job.data) == name.startswith("top_pair")
-        assert bool(job.generated) != rings
-        limit = section(profile, "trainings")["sets_per_job"] if rings else None
+        rings, jets = name.startswith("ring"), name.startswith("jetgpt")
+        assert bool(job.data) == name.startswith(("top_pair", "jetgpt"))
+        assert bool(job.generated) != (rings or jets)
+        limit = section(profile, "trainings")["sets_per_job"] if rings else len(names) if jets else None
         limit = limit or section(profile, "event_trainings")["members_per_job"]
         if "/repulsive/" in name and not rings:  # its members are trained together or not at all
             assert len(names) == ensembles[names[0].rpartition("/")[0]]
