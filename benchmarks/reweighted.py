@@ -6,7 +6,7 @@ Each experiment draws 1000 training events and as many fresh ones of a normal di
 ones. The member is a Gaussian around the mean of a bootstrapped copy of the training events, 20 000 events. Its weights
 are learned from 4000 more of them and from the training events, or from the fresh ones, or are the exact ones of
 kernels around the training events. The seeds are fixed; classifiers that take long are tried in a tenth of the
-experiments; 2000, as by default, take about half an hour of one core.
+experiments; 2000, as by default, take a quarter of an hour of one core.
 """
 
 # ruff: noqa: T201

@@ -25,7 +25,7 @@ from gampl.report.weighing import Learning
 MOST_BYTES = 1_000_000
 FALSE_ALARMS = 1e-3  # of a report, where nothing says what weights come from
 COMPARED = 10_000  # true events of either sample
-NEIGHBOURS = 10  # generated events of each member whose mean weight is that of a true event, at most 100 together
+MEMBERS, NEIGHBOURS = 10, 10  # that are compared; and of each the events whose mean weight is that of a true event
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,13 @@ def follow_probability(train: Floats, holdout: Floats, members: Sequence[Kept]) 
     ranks of all events are compared, which no single large weight decides.
     """
     rows, weights = [], []
-    for kept in members:
+    for kept in members[:MEMBERS]:
         if (mean := kept.weights.mean()) > 0 and (kept.weights != kept.weights[0]).any():
             finite = np.isfinite(kept.rows).all(axis=1)
             rows.append(kept.rows[finite])
             weights.append(kept.weights[finite] / mean)
     true = [sample[np.isfinite(sample).all(axis=1)] for sample in (train, holdout)]
-    k = min(NEIGHBOURS * len(rows), 100)
+    k = NEIGHBOURS * len(rows)
     if min(map(len, true)) < FEW or sum(map(len, rows)) < 10 * k or not rows:
         return 1.0
     points = np.concatenate(true)
