@@ -193,7 +193,8 @@ def table(source: OpenFile) -> Iterator[Table]:
             yield frames.table(source, item)
             return
         datasets = item.datasets()
-        others = [f"{place}/{name}".lstrip("/") for name in item if name not in list(datasets)]
+        found = {*datasets}
+        others = [f"{place}/{name}".lstrip("/") for name in item if name not in found]
         if not datasets:
             chosen(source.path, None, others)
         yield table_of(replace(source, sample=None), datasets)._replace(others=others)
