@@ -210,7 +210,8 @@ def table(source: OpenFile) -> Iterator[Table]:
         datasets = item.datasets()
         if file.group.attrs.get("format") == OBSERVABLES.encode():  # of the rows, but no column
             datasets = Inside(source.path, item.group, [name for name in datasets if name != SHARDS])
-        others = [f"{place}/{name}".lstrip("/") for name in item if name not in list(datasets)]
+        found = {*datasets}
+        others = [f"{place}/{name}".lstrip("/") for name in item if name not in found]
         if not datasets:
             chosen(source.path, None, others)
         yield table_of(replace(source, sample=None), datasets)._replace(others=others)

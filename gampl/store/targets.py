@@ -50,6 +50,12 @@ def check(path: Path, *, make_folder: bool = False) -> None:
         if getattr(sys.stdout, "closed", True):
             raise ValueError(f"{path}: cannot be written, standard output is closed")
         return
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # it is made, if its folder is one
+    except OSError as error:  # links in a circle, a name that is too long
+        raise ValueError(f"{path}: cannot be written, {error.strerror}") from None
     status, target = _status(path), Path(os.path.realpath(path))
     if status is None or (stat.S_ISREG(status.st_mode) and _descriptor(path) is None):
         if status is not None and not os.access(target, os.W_OK):
@@ -108,7 +114,7 @@ def _descriptor(path: Path) -> int | None:
     for _ in range(MOST_LINKS):
         if path.name.isdecimal() and os.path.realpath(path.parent) in (f"/proc/{os.getpid()}/fd", "/dev/fd"):
             return int(path.name)
-        if not path.is_symlink():
+        if not os.path.islink(path):  # also where the system refuses the name
             return None
         path = path.parent / os.readlink(path)
     return None

@@ -197,6 +197,15 @@ def test_the_own_weight_of_an_event_is_called_weight(name, tmp_path):
         np.testing.assert_allclose(events.columns["weight"], expected, rtol=1e-6)
 
 
+def test_a_quote_that_does_not_close_is_refused(tmp_path):
+    """It would hold all further rows; inches are no such quotes."""
+    (tmp_path / "a.csv").write_text('x,who\n1,"a"\n2,"b\n' + "3,c\n" * 50)
+    with pytest.raises(EventFileError, match=r"a.csv: has a quote that does not close, in row 2 or before it"):
+        read(tmp_path / "a.csv", ("x",))
+    (tmp_path / "a.csv").write_text("x,who\n" + '3,5" pipe\n' * 51)
+    assert len(read(tmp_path / "a.csv", ("x",))["x"]) == 51
+
+
 def test_a_newline_in_quotes_ends_no_row(tmp_path, monkeypatch):
     monkeypatch.setattr(text_reader, "BLOCK", 1 << 12)
     monkeypatch.setattr(reading, "_apart", reading._here)  # where it has this size

@@ -114,6 +114,17 @@ def test_columns_are_counted_before_they_are_named(tmp_path):
         columns(tmp_path / "a.npz", "x1")
 
 
+def test_work_grows_with_the_number_of_datasets_and_not_with_its_square(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for k in range(200):
+            file[f"x{k}"] = np.arange(3)
+    looked, iterate = [], inside.Inside.__iter__
+    monkeypatch.setattr(inside.Inside, "__iter__", lambda self: (looked.append(name) or name for name in iterate(self)))
+    with (tmp_path / "a.h5").open("rb") as stream, hdf5.table(source.OpenFile(tmp_path / "a.h5", stream)) as table:
+        assert len(table.columns) == 200
+    assert len(looked) < 10 * 200
+
+
 def test_chunks_larger_than_the_cache_are_unpacked_once(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", data=np.zeros((10**6, 4)), chunks=(10**6, 2), compression="gzip")

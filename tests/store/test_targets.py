@@ -106,13 +106,17 @@ def test_devices_stay_devices():
         ("no/file", "there is no folder"),
         ("file/x", "there is no folder"),
         ("/proc/x", "nor can any"),
+        ("circle", "cannot be written, Too many levels of symbolic links"),
+        ("a" * 300, "cannot be written, File name too long"),
     ],
 )
 def test_what_cannot_be_written_is_known_before(name, problem, tmp_path):
     (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(ValueError, match=problem):
         targets.check(tmp_path / name)
-    assert [*tmp_path.iterdir()] == [tmp_path / "file"]
+    assert {*tmp_path.iterdir()} == {tmp_path / "file", tmp_path / "circle"}
+    assert (tmp_path / "circle").is_symlink()
 
 
 def test_a_folder_that_can_be_made_is_not_made_by_asking(tmp_path):
