@@ -50,7 +50,7 @@ page.record("cross_section", weights.sum(), digits=4)
 # %% [markdown]
 # ## Weights
 #
-# All events come from one simulation, of {glue:text}`z_jets_generated` million $Z$ bosons whose jets a parton shower radiates. A file with all of them would have hardly any but events without jets. So those with up to {glue:text}`z_jets_max_few` jets come from {glue:text}`z_jets_share_few` % of the simulated events, and of the ones with no, one and two jets only {glue:text}`z_jets_kept_0`, {glue:text}`z_jets_kept_1` and {glue:text}`z_jets_kept_2` % are kept, chosen by lot. Of the rest
+# All events come from one simulation, of {glue:text}`z_jets_generated` million $Z$ bosons whose jets a parton shower radiates. A file with all of them would fill its space with events without jets. So those with up to {glue:text}`z_jets_max_few` jets come from {glue:text}`z_jets_share_few` % of the simulated events, and of the ones with no, one and two jets only {glue:text}`z_jets_kept_0`, {glue:text}`z_jets_kept_1` and {glue:text}`z_jets_kept_2` % are kept, chosen by lot. Of the rest
 # of the simulated events, all with {glue:text}`z_jets_min_many` jets and more are kept. A weight is the cross section that an event stands for: the weights of each sample add up to the cross section, {glue:text}`z_jets_cross_section` pb.
 
 # %% tags=["hide-input"]
