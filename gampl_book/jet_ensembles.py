@@ -40,7 +40,7 @@ def training_data(name: str, profile: str, seed: int, member: int) -> Data:
         weights.append(np.full(size, 1 / size))
     w = np.concatenate(weights)
     order = np.random.default_rng([seed, member, zlib.crc32(b"jetgpt sets")]).permutation(len(w))
-    number = np.repeat(jets, [numbers[n] for n in jets])
+    number = np.repeat(np.array(jets, dtype=np.float64), [numbers[n] for n in jets])
     return Data(np.concatenate(parts)[order], weights=(w / w.mean())[order], condition=number[order, None])
 
 

@@ -18,6 +18,16 @@ CONSTRUCTED = "about an example that is constructed to be so"
 
 # page: part of the sentence: reason
 ALLOWED: dict[str, dict[str, str]] = {
+    "jetgpt": {
+        "say how results differ from one to the next": METHOD,
+        "What differs from the published network": CHOSEN,
+        "closer than {math}`0.4`": BUNDLED,
+        "cannot be narrower than it": DERIVED,
+        "looks better than it is": CONDITIONAL,
+        "was claimed for thousands of times as many events": "the talk's numbers of events",
+        "where truth has hardly any": METHOD,
+        "where it is larger than the point": METHOD,
+    },
     "joint_training": {
         r"with $\alpha=1$": METHOD,
     },
