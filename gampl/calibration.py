@@ -1,6 +1,13 @@
-"""Checks by repetition: is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says?"""
+"""Checks by repetition: is a posterior as wide as it is wrong, and is K of a learned ratio as large as its law says?
+
+The truth of most generators is not known. That of a trained generator is: events drawn from it train further ones in
+the same way, whose deviations and widths say what those of the first are worth (`without_truth`). This is the
+parametric bootstrap (Efron and Tibshirani 1993, chapter 6) of a posterior's width: exact as far as the training does to
+the generator what it does to nature.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,6 +58,140 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     mean = squares.mean()
     centre, low, high = np.sqrt([mean, max(mean - half, 0.0), mean + half]).tolist()
     return centre, Interval(low, high)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """By what the widths of a posterior are to be multiplied, from trainings whose truth is known."""
+
+    factor: float  #: deviation from the truth in units of what the members' spread promises: 1 for a right posterior
+    interval: Interval  #: of the factor
+    level: float  #: confidence level of the interval
+    sets: int  #: training sets behind it
+
+    def n_equiv(self, result: Amplification) -> tuple[float, Interval]:
+        """What a posterior with the corrected width is worth, n_equiv / factor^2, and an interval at ``level``.
+
+        In logarithms, the uncertainties of both are added in quadrature: they come from different trainings. An end is
+        infinite where that of the result is, or where that of the factor is zero. A ValueError if the levels differ, or
+        the factor is zero, so that nothing can be said.
+        """
+        require(result.level == self.level, "level", f"be that of the correction, {self.level:g}", result.level)
+        require(self.factor > 0, "factor", "be above 0: more sets are needed", self.factor)
+        (low, high), (least, most) = result.n_equiv_interval, self.interval
+        centre = result.n_equiv if np.isfinite(result.n_equiv) else low  # a lower limit has no centre
+
+        def away(end: float, factor: float) -> float:
+            return float(np.exp(np.hypot(np.log(end / centre), 2 * np.log(factor / self.factor))))
+
+        scale = self.factor**2
+        upper = centre * away(high, least) / scale if np.isfinite(high) and least > 0 else np.inf
+        return result.n_equiv / scale, Interval(centre / away(low, most) / scale, upper)
+
+    def interval_of(self, integrals: ArrayLike, level: float = 0.683, n_gen: float = np.inf) -> tuple[Floats, Floats]:
+        """Where the true integrals lie, by the members' integrals, (members, regions): two ends, each (regions,).
+
+        That is the members' mean, with the deviation that the corrected width promises and the error of this mean, and
+        with Student's t for their number. ``n_gen`` is the number of events that each integral was counted with.
+        """
+        table = np.asarray(integrals, dtype=np.float64)
+        total, model = _variances(table[None], n_gen)
+        half = np.sqrt(self.factor**2 * np.maximum(model[0], 0) + total[0] / len(table))
+        half = half * stats.t.ppf((1 + level) / 2, len(table) - 1)
+        return table.mean(axis=0) - half, table.mean(axis=0) + half
+
+
+def correction(
+    integrals_by_set: ArrayLike, truth_by_set: ArrayLike, *, n_gen: float = np.inf, level: float = 0.683
+) -> Correction:
+    """The correction by ensembles that were trained on sets of events whose true integrals are known.
+
+    If a right posterior's variance is sigma^2, the squared deviation of the mean of N members from the truth is on
+    average factor^2 sigma^2 + s^2 / N, where s^2 is the variance of the members' integrals, counting included, and
+    sigma^2 is s^2 without it, Eq. (17). The factor is solved from the means over sets, and its square is averaged over
+    regions. Its interval is Student's over sets, which are independent, with the uncertainty of sigma^2 added in
+    quadrature. Deviations that all sets have in common, such as those of a generator with too few parameters, count.
+
+    Args:
+        integrals_by_set: (sets, members, regions).
+        truth_by_set: (sets, regions).
+        n_gen: Generated events that each integral was counted with; infinite for exact ones.
+        level: Confidence level of the interval.
+
+    Raises:
+        ValueError: If the shapes do not match, there are fewer than 2 sets or members, or the members of a region
+            scatter no more than the counting of their events does.
+    """
+    tables, truths = np.asarray(integrals_by_set, dtype=np.float64), np.asarray(truth_by_set, dtype=np.float64)
+    is_right = tables.ndim == 3 and min(tables.shape[:2], default=0) >= 2 and truths.shape == tables[:, 0].shape
+    shapes = f"{tables.shape} and {truths.shape}"
+    require(
+        is_right, "integrals_by_set and truth_by_set", "be (sets >= 2, members >= 2, regions), (sets, regions)", shapes
+    )
+    sets, members = tables.shape[:2]
+    total, model = _variances(tables, n_gen)
+    promised = model.mean(axis=0)  # (regions,)
+    if (useless := np.flatnonzero(promised <= 0)).size:
+        raise ValueError(
+            f"region {useless[0]}: members scatter no more than the counting of {n_gen:.0f} events does: raise n_gen"
+        )
+    squares = ((tables.mean(axis=1) - truths) ** 2 - total / members) / promised
+    of_sets = squares.mean(axis=1)
+    square = float(of_sets.mean())
+    error = of_sets.std(ddof=1) / np.sqrt(sets) * stats.t.ppf((1 + level) / 2, sets - 1)
+    of_promise = stats.norm.ppf((1 + level) / 2) * np.sqrt(2 / (sets * (members - 1)))  # of one region, at most
+    half = np.hypot(error, max(square, 0.0) * of_promise)
+    factor, low, high = np.sqrt(np.maximum([square, square - half, square + half], 0.0)).tolist()
+    return Correction(factor, Interval(low, high), level, sets)
+
+
+def _variances(tables: Floats, n_gen: float) -> tuple[Floats, Floats]:
+    """Of integrals, with and without counting, Eq. (17): (sets, members, regions) -> (sets, regions) both."""
+    mean, total = tables.mean(axis=1), tables.var(axis=1, ddof=1)
+    return total, (total - mean * (1 - mean) / n_gen) / (1 - 1 / n_gen)
+
+
+def without_truth(
+    draw: Callable[[int, np.random.Generator], ArrayLike],
+    train: Callable[[ArrayLike, int], ArrayLike],
+    truth: ArrayLike,
+    n_train: int,
+    sets: int,
+    seed: int,
+    *,
+    n_gen: float = np.inf,
+    level: float = 0.683,
+    progress: Callable[[int], None] | None = None,
+) -> Correction:
+    """The correction of a posterior whose truth is not known, from trainings on events of a generator in its place.
+
+    Args:
+        draw: Makes so many events of the generator, such as ``member.sample`` of one that was trained on true events.
+        train: Trains an ensemble on these events, from a seed, and returns its integrals, (members, regions). It must
+            do all that was done with the true events.
+        truth: The generator's own integrals, (regions,), from a sample much larger than n_train.
+        n_train: Training events, as many as there are true ones.
+        sets: How often, at least 2; for independent regions the factor is known to about 1 / sqrt(2 regions sets).
+        seed: Of the events and of the trainings.
+        n_gen: Generated events that each of the new integrals is counted with.
+        level: Confidence level of the interval.
+        progress: Called with the number of sets that are done.
+
+    Raises:
+        ValueError: As `correction`, or if ``sets`` is below 2.
+    """
+    require(sets >= 2, "sets", "be at least 2", sets)
+    tables = []
+    for k, rng in enumerate(np.random.default_rng(seed).spawn(sets)):
+        tables.append(train(draw(n_train, rng), int(rng.integers(2**31))))
+        if progress:
+            progress(k + 1)
+    return correction(
+        np.array(tables, dtype=np.float64),
+        np.tile(np.asarray(truth, dtype=np.float64), (sets, 1)),
+        n_gen=n_gen,
+        level=level,
+    )
 
 
 def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[float, Interval]:

@@ -18,7 +18,8 @@ from gampl.files import KINDS, Layout
 from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
 
 # which module adds a command to the parser; only that of the command at hand is imported
-COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan", "events": "events"}
+COMMANDS = {"averaging": "main", "differential": "main", "report": "main", "plan": "plan"}
+COMMANDS |= {"reweight": "reweight", "calibrate": "calibrate", "events": "events"}
 EXTRAS = {"torch": "networks", "zuko": "networks", "safetensors": "networks", "sklearn": "classifier"}
 PLAIN = argparse.RawDescriptionHelpFormatter
 COMPLETION = """The tab key completes what you type after this line, in the shell or its file of settings:
@@ -119,15 +120,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Makes all estimates that a process file asks for and writes them as one HTML page.",
         epilog=REPORT,
     )
-    _add_samples(averaging)
-    _add_samples(differential)
+    add_samples(averaging)
+    add_samples(differential)
 
-    add = averaging.add_argument_group("regions, at least one").add_argument
-    add("--region", metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated", **REPEATED)
-    how = "adjacent regions: 'm: 60, 80, 100'; may be repeated"
-    add("--edges", metavar="EXPRESSION:NUMBERS", help=how, **REPEATED)
-    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'; may be repeated"
-    add("--quantiles", metavar="EXPRESSION:NUMBER", help=how, **REPEATED)
+    add_regions(averaging)
     averaging.set_defaults(process=None, averaging=True, summary=(), classifier=())
 
     add = differential.add_argument_group("what is compared, at least one").add_argument
@@ -151,7 +147,18 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.formatter_class = PLAIN
 
 
-def _add_samples(command: argparse.ArgumentParser) -> None:
+def add_regions(command: argparse.ArgumentParser) -> None:
+    """Add the options that say in which regions members are averaged."""
+    add = command.add_argument_group("regions, at least one").add_argument
+    add("--region", metavar="CONDITION", help="'2000 <= m < 2200'; may be repeated", **REPEATED)
+    how = "adjacent regions: 'm: 60, 80, 100'; may be repeated"
+    add("--edges", metavar="EXPRESSION:NUMBERS", help=how, **REPEATED)
+    how = "regions that hold equal shares of the training sample or holdout: 'm: 10'; may be repeated"
+    add("--quantiles", metavar="EXPRESSION:NUMBER", help=how, **REPEATED)
+
+
+def add_samples(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which samples there are."""
     add = command.add_argument_group("samples").add_argument
     more = "; FILE::SAMPLE names a tree, group or array of it"
     how = f"generated events, one file per member{more}"
@@ -165,7 +172,11 @@ def _add_samples(command: argparse.ArgumentParser) -> None:
     add("--max-lost", type=float, default=1e-3, help="tolerated share of events that are not finite (default: 0.001)")
     add("--seed", type=whole, default=1, help="of unweighting and of a classifier (default: 1)")
     add("--title", default="Amplification", help="of the report")
+    add_reading(command)
 
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Add the options that say how files are read."""
     add = command.add_argument_group("how files are read").add_argument
     add("--kind", choices=KINDS, metavar="KIND", help=f"{', '.join(KINDS)} (default: the file decides)")
     add("--columns", help="of arrays and of text without a header: x,y", **NAMES)
@@ -199,7 +210,7 @@ def _study(options: argparse.Namespace) -> Any:
     from gampl.store.progress import Progress
 
     if options.process is None:
-        process, generator = _process(options), None
+        process, generator = process_of(options), None
     else:
         from gampl.report.process_file import read
 
@@ -217,9 +228,9 @@ def _study(options: argparse.Namespace) -> Any:
         return analyse_generated(process, generator, ensemble, progress)
 
 
-def _process(options: argparse.Namespace) -> Process:
+def process_of(options: argparse.Namespace) -> Process:
     """What the options say."""
-    arguments: dict[str, Any] = {name: _files(options, name) for name in ("members", "holdout", "train")}
+    arguments: dict[str, Any] = {name: files_of(options, name) for name in ("members", "holdout", "train")}
     for name in ("n_train", "title", "level", "n_gen", "max_lost", "seed", "averaging", "classifier"):
         arguments[name] = getattr(options, name)
     if options.particles:
@@ -241,17 +252,19 @@ def _process(options: argparse.Namespace) -> Process:
     )
 
 
-def _files(options: argparse.Namespace, name: str) -> SampleFiles | None:
+def files_of(options: argparse.Namespace, name: str) -> SampleFiles | None:
+    """The files of members, train or holdout; errors call them by ``options.called``, if that has another name."""
     if getattr(options, name) is None:
         return None
+    called = getattr(options, "called", {}).get(name, f"--{name}")
     parts = [text.partition("::") for text in getattr(options, name)]
     samples = {sample or None for _, _, sample in parts}
     if len(samples) > 1:
-        raise ValueError(f"--{name}: expected the same ::SAMPLE for all files, got {sorted(map(str, samples))}")
+        raise ValueError(f"{called}: expected the same ::SAMPLE for all files, got {sorted(map(str, samples))}")
     try:
         paths = [path for text, _, _ in parts for path in named_files(text)]
     except ValueError as error:
-        raise ValueError(f"--{name}: {error}") from None
+        raise ValueError(f"{called}: {error}") from None
     is_true = name != "members"
     weight = options.unweight if is_true else options.weight
     how: dict[str, Any] = {"ignore_weights": True} if weight == NO_WEIGHTS else {"weight": weight}

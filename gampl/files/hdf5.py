@@ -55,6 +55,20 @@ def write(
 ) -> None:
     """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
+    The arguments and errors are those of `content`, which makes it.
+    """
+    targets.write(Path(path), content(path, samples, process, about, shards))
+
+
+def content(
+    path: Path | str,
+    samples: Mapping[str, Events] | Mapping[str, Mapping[str, Floats]],
+    process: str,
+    about: Mapping[str, Any],
+    shards: Mapping[str, NDArray[np.int64]] | None = None,
+) -> bytes:
+    """The bytes of a file of samples of events, by name, which errors call by its path.
+
     A sample may also be observables alone: by name, shape (n,), NaN where an event has none. `process` is what was
     made, such as ``top_pair``. `about` are further attributes: strings and numbers as they are, anything else as JSON.
     `shards` are, by sample, the seeds that its rows come from, in order, with the numbers of events generated and
@@ -67,7 +81,7 @@ def write(
         raise ValueError(f"samples must name at least one sample, and include those of shards, got {list(samples)}")
     if bad := [name for name in samples if not _is_name(name)]:
         raise ValueError(f"samples must have names without '/' that do not begin with '.', got {bad[0]!r}")
-    kinds = {FORMAT if isinstance(content, Events) else OBSERVABLES for content in samples.values()}
+    kinds = {FORMAT if isinstance(given, Events) else OBSERVABLES for given in samples.values()}
     if len(kinds) > 1:
         raise ValueError("samples must all be of events, or all be of observables")
     attributes = {"format": kinds.pop(), "format_version": VERSION, "process": process}
@@ -81,15 +95,15 @@ def write(
             file.attrs[name] = _attribute(name, attributes[name])
         for sample in sorted(samples):
             group = file.create_group(sample)
-            if isinstance(content := samples[sample], Events):
-                n_events = _save_events(path, group, content)
+            if isinstance(given := samples[sample], Events):
+                n_events = _save_events(path, group, given)
             else:
-                n_events = _save_observables(path, group, content)
+                n_events = _save_observables(path, group, given)
             if sample in shards:
                 _save_shards(group, np.asarray(shards[sample]), n_events)
         file.flush()
-        image = file.id.get_file_image()
-    targets.write(path, image)
+        image: bytes = file.id.get_file_image()
+    return image
 
 
 def _save_events(path: Path, group: Any, events: Events) -> int:
@@ -100,9 +114,9 @@ def _save_events(path: Path, group: Any, events: Events) -> int:
     check(path, 0, Chunk(momenta, events.particles, COORDINATES, columns), Layout(absent=True))
     if bad := [name for name in columns if name in (MOMENTA, SHARDS) or not _is_name(name)]:
         raise ValueError(f"columns must have names without '/', other than {MOMENTA} and {SHARDS}, got {bad[0]!r}")
-    _save(group, MOMENTA, momenta, coordinates=COORDINATES, units=UNITS, particles=events.particles)
+    save(group, MOMENTA, momenta, coordinates=COORDINATES, units=UNITS, particles=events.particles)
     for name, values in columns.items():
-        _save(group, name, values)
+        save(group, name, values)
     return len(events)
 
 
@@ -114,7 +128,7 @@ def _save_observables(path: Path, group: Any, observables: Mapping[str, Floats])
     if not shapes or len(shapes[0]) != 1 or len(set(shapes)) != 1:
         raise ValueError(f"observables must be at least one, all of the same shape (n,), got {shapes}")
     for name, values in columns.items():
-        _save(group, name, floats(path, f"observable {name!r}", values).astype("<f4"))
+        save(group, name, floats(path, f"observable {name!r}", values).astype("<f4"))
     return int(shapes[0][0])
 
 
@@ -123,14 +137,15 @@ def _save_shards(group: Any, shards: NDArray[np.int64], n_events: int) -> None:
         raise ValueError(f"shards must be integers of shape (k, 3), got {shards.dtype} of shape {shards.shape}")
     if shards[:, 2].sum() != n_events:
         raise ValueError(f"shards must account for all {n_events} events, got {shards[:, 2].sum()} accepted")
-    _save(group, SHARDS, shards.astype("<i8"), columns=SHARD_COLUMNS)
+    save(group, SHARDS, shards.astype("<i8"), columns=SHARD_COLUMNS)
 
 
 def _is_name(text: str) -> bool:
     return bool(text) and "/" not in text and not text.startswith(".")
 
 
-def _save(group: Any, name: str, values: NDArray[Any], **attributes: Names) -> None:
+def save(group: Any, name: str, values: NDArray[Any], **attributes: Names) -> None:
+    """Writes a dataset of a group, compressed and with checksums."""
     filters: dict[str, Any] = {}
     if len(values):  # HDF5 has no chunks of nothing
         chunks = (min(len(values), ROWS_PER_CHUNK), *values.shape[1:])
@@ -193,6 +208,8 @@ def table(source: OpenFile) -> Iterator[Table]:
             yield frames.table(source, item)
             return
         datasets = item.datasets()
+        if file.group.attrs.get("format") == OBSERVABLES.encode():  # of the rows, but no column
+            datasets = Inside(source.path, item.group, [name for name in datasets if name != SHARDS])
         others = [f"{place}/{name}".lstrip("/") for name in item if name not in list(datasets)]
         if not datasets:
             chosen(source.path, None, others)

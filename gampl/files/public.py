@@ -65,8 +65,7 @@ def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> 
     one that was recorded, or the record cannot be read or written.
     """
     record = (path.parent if folder is None else Path(folder)) / f"{path.name}.sha256"
-    status = path.stat()
-    digest = _sha256(path, (status.st_size, status.st_mtime_ns, status.st_ino))
+    digest = sha256(path)
     try:
         recorded = next(iter(record.read_text(encoding="ascii").split()), "")
     except FileNotFoundError:
@@ -91,6 +90,12 @@ def verified(path: Path, folder: Path | str | None, parts: Iterator[Events]) -> 
                     " expected checksums= to be a folder that can be written to"
                 ) from error
         yield events
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    status = path.stat()
+    return _sha256(path, (status.st_size, status.st_mtime_ns, status.st_ino))
 
 
 @functools.lru_cache(maxsize=64)

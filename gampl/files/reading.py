@@ -69,6 +69,14 @@ class EventFile(OpenFile):
         events = regrouped(replace(self, rows=max(batch, FEWEST_EVENTS_CHECKED))._checked(), batch)
         return public.verified(self.path, checksums, events) if kind.has_checksum else events
 
+    def held_names(self, *, is_number: bool = True) -> tuple[str, ...]:
+        """Columns that may have one number per event, or all of them; of files of particles, the particles."""
+        if self.holds_particles:
+            return next(self.events(1)).particles
+        kind = KINDS[self.kind]
+        run = _here if kind.is_safe else _apart
+        return tuple(run("reading:table_names", self, kind.table, is_number))
+
     def columns(
         self, names: Sequence[str], labels: Sequence[str] = (), *, optional: Sequence[str] = ()
     ) -> Iterator[Batch]:
@@ -205,6 +213,12 @@ def table_chunks(source: OpenFile, opener: str) -> Iterator[Chunk]:
     """Momenta of a table."""
     with _function(opener)(source) as table:
         yield from tables.chunks(source, table)
+
+
+def table_names(source: OpenFile, opener: str, is_number: bool) -> Iterator[str]:
+    """Names of all columns of a table, or of those that may have one number per event."""
+    with _function(opener)(source) as table:
+        yield from (name for name, has_lists in table.columns.items() if has_lists is False or not is_number)
 
 
 def table_columns(source: OpenFile, opener: str, names: Sequence[str], optional: Sequence[str]) -> Iterator[Batch]:

@@ -186,7 +186,7 @@ class Member:
             batch, values = batch.rows(used), rows_of(values, used)
         if not len(batch):
             return
-        self.kept.update(batch.columns)
+        self.kept.update(batch.columns, batch.weights)
         inside: dict[Placement, Bools] = {}  # of conditions; where events lie is kept of one region at a time
         for region, tally in self.tallies.items():
             placed = region.place(values)

@@ -16,6 +16,7 @@ from gampl.particles.grammar import quoted
 
 MOST_EVENTS = 2**53  # where floats begin to skip whole numbers
 MOST_FILES = 10_000  # that a pattern may stand for
+RECEIPT = ".weights.json"  # behind the name of a file: its receipt, see `gampl.report.reweighted`
 #: words in the names of files that hold true events
 TRUE_WORDS = {"train", "training", "holdout", "test", "truth", "true", "validation", "reference"}
 
@@ -229,8 +230,8 @@ def _fitting(pattern: str, folder: Path) -> list[str]:
         if not os.path.lexists(folder / known):
             break
         parts[k] = glob.escape(part)
-    fitting = (name for name in glob.iglob(str(Path(*parts)), root_dir=folder) if os.path.isfile(folder / name))
-    return sorted(islice(fitting, MOST_FILES + 1))
+    names = (name for name in glob.iglob(str(Path(*parts)), root_dir=folder) if not name.endswith(RECEIPT))
+    return sorted(islice((name for name in names if os.path.isfile(folder / name)), MOST_FILES + 1))
 
 
 def check_different(what: str, names: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """True and generated events as an analysis sees them: the numbers that it needs, from files of any kind."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.basics import Floats, counted
-from gampl.files import EventFileError, open_file
+from gampl.files import EventFile, EventFileError, Layout, open_file
+from gampl.files.arrays import MOMENTA
 from gampl.files.tables import WEIGHT
 from gampl.particles.events import Events
 from gampl.particles.expressions import Evaluated, Expression
@@ -67,8 +69,16 @@ def _text(label: Any) -> str:
     return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
 
 
+def opened(path: Path, files: SampleFiles, layout: Layout | None) -> AbstractContextManager[EventFile]:
+    """One of some files, opened as they are to be read."""
+    how, names = {"kind": files.kind, "sample": files.sample, "decimal": files.decimal}, files.columns
+    return open_file(path, layout=layout, names=names, **how)
+
+
 def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Iterator[Batch]:
     """Columns of these names of all files, one after the other, or observables of particles where they hold these.
+
+    Of particles there is also `MOMENTA`, (n, particles, 4).
 
     An `EventFileError` if a file is not what it should be, has no column or observable of a name, or carries weights
     that differ, and nothing says whether to use them.
@@ -80,9 +90,7 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
     if layout is not None:
         layout = replace(layout, keep=tuple(dict.fromkeys([*layout.keep, *further])))
     for path in files.files:
-        with open_file(
-            path, kind=files.kind, sample=files.sample, layout=layout, names=files.columns, decimal=files.decimal
-        ) as file:
+        with opened(path, files, layout) as file:
             parts: Iterable[Mapping[str, NDArray[Any]]]
             if file.holds_particles:
                 parts = (_of_particles(process, path, events, (*names, *further)) for events in file.events(ROWS))
@@ -120,20 +128,25 @@ def _only(weights: NDArray[Any], known: float | None, path: Path, *, is_true: bo
 
 def _of_particles(process: Process, path: Path, events: Events, names: Iterable[str]) -> dict[str, Floats]:
     """Columns of the events, or observables of their particles."""
-    from gampl.processes import TopPair, ZJets  # their composites, for files that say which of them they hold
-
-    known = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
-    composites = {**known.get(str(events.about.get("process")), {}), **process.composites}
+    composites = composites_of(process, events)
     jets = [particle for particle in events.particles if particle.startswith(("j", "b", "q"))] or None
-    numbers = dict(events.columns)
+    numbers = {MOMENTA: events.momenta, **events.columns}
     for name in names:
         try:
-            if name not in events.columns:
+            if name not in numbers:
                 numbers[name] = observable(name, events.particles, composites, jets)(events.momenta)
         except ValueError as error:
             problem = f"{name!r} is neither a column ({', '.join(events.columns) or 'none'}) nor an observable: {error}"
             raise EventFileError(f"{path}: {problem}") from None
     return numbers
+
+
+def composites_of(process: Process, events: Events) -> dict[str, tuple[str, ...]]:
+    """Sums of particles: of a process, and of what some events say that they are of."""
+    from gampl.processes import TopPair, ZJets
+
+    known = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
+    return {**known.get(str(events.about.get("process")), {}), **process.composites}
 
 
 def rows_of(values: Values, rows: slice) -> dict[Expression, Evaluated]:

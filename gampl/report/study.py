@@ -37,6 +37,8 @@ class Finding:
     share: float = 1.0  #: mean share of the generated events in the region
     result: Amplification | None = None  #: G with its interval; None if there is no estimate
     problem: str = ""  #: why no estimate could be made
+    #: of the members, for averaging: shares of their events in the region or its parts, (members, regions)
+    integrals: Floats | None = field(default=None, compare=False, repr=False)
 
     @property
     def method(self) -> str:
@@ -237,12 +239,13 @@ def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: S
 
 def _finding(job: Job, members: Sequence[Member], where: Placement | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, result, problem = job.process, None, ""
+    process, result, problem, integrals = job.process, None, "", None
     share = 1.0 if where is None else 0.0
     options = {"level": process.level, "max_lost": process.max_lost}
     try:
         if where is not None:
-            share = float(np.mean([member.shares(where).sum() for member in members]))
+            integrals = np.stack([member.shares(where) for member in members])
+            share = float(integrals.sum(axis=1).mean())
         if test is not None:
             distances = [member.distances[test] for member in members]
             n_train = max(round(test.n_train), 1)
@@ -254,7 +257,7 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
     except ValueError as error:
         problem = str(error)
     region, summary = where.region if where else None, test.name if test else ""
-    return Finding(region=region, summary=summary, share=share, result=result, problem=problem)
+    return Finding(region=region, summary=summary, share=share, result=result, problem=problem, integrals=integrals)
 
 
 def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:

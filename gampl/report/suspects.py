@@ -25,25 +25,26 @@ Keys = NDArray[np.uint64]
 
 
 class Kept:
-    """Every 2^k-th event of a stream, up to twice `KEPT`, and mean and variance of each column."""
+    """Every 2^k-th event of a stream, up to twice `KEPT`, with its weight, and mean and variance of each column."""
 
     def __init__(self) -> None:
         self._parts: list[Floats] = []
         self._seen, self._every = 0, 1
         self._sums: dict[str, tuple[float, float, float]] = {}  # start, sums of the distances to it and of squares
 
-    def update(self, columns: Mapping[str, Floats]) -> None:
-        """Add the events of a batch, columns of shape (n,)."""
+    def update(self, columns: Mapping[str, Floats], weights: Floats | None = None) -> None:
+        """Add the events of a batch, columns and weights of shape (n,)."""
         columns = {name: np.asarray(x, dtype=np.float64) for name, x in columns.items()}
         with np.errstate(over="ignore", invalid="ignore"):
             for name, x in columns.items():
                 start, *sums = self._sums.get(name, (x[0] if len(x) and np.isfinite(x[0]) else 0.0, 0.0, 0.0))
                 self._sums[name] = (start, sums[0] + (x - start).sum(), sums[1] + (x - start) @ (x - start))
-        first = -self._seen % self._every
-        self._parts.append(np.stack([x[first :: self._every] for x in columns.values()], axis=-1))
-        self._seen += len(next(iter(columns.values())))
+        first, n = -self._seen % self._every, len(next(iter(columns.values())))
+        kept = [*columns.values(), np.ones(n) if weights is None else weights]
+        self._parts.append(np.stack([x[first :: self._every] for x in kept], axis=-1))
+        self._seen += n
         while self._seen > 2 * KEPT * self._every:
-            self._parts, self._every = [self.rows[::2].copy()], 2 * self._every
+            self._parts, self._every = [self._joined[::2].copy()], 2 * self._every
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -53,6 +54,15 @@ class Kept:
     @property
     def rows(self) -> Floats:
         """The events that are kept, (n, columns)."""
+        return self._joined[:, :-1]
+
+    @property
+    def weights(self) -> Floats:
+        """Their weights, (n,)."""
+        return self._joined[:, -1]
+
+    @property
+    def _joined(self) -> Floats:
         if len(self._parts) > 1:
             self._parts = [np.concatenate(self._parts)]
         return self._parts[0]

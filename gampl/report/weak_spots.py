@@ -11,6 +11,7 @@ from gampl.report.members import Doubt, Job, Member
 from gampl.report.order import Disorder, disorder
 from gampl.report.outsiders import outsiders
 from gampl.report.process import true_by_name
+from gampl.report.reweighted import reweighted
 
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
@@ -28,6 +29,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
         n = counted(len(train), "event")
         yield f"the training sample has {n}, but n_train is {n_train}: G is in units of n_train"
     yield from _repeats(job, members)
+    yield from reweighted(job, members)
     yield from _order(job, members)
     if job.tests and job.truth.reference_is == "training":
         yield Doubt(

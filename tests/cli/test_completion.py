@@ -12,7 +12,7 @@ import pytest
 from gampl.cli.main import main
 from gampl.files import KINDS
 
-COMMANDS = ["averaging", "differential", "report", "plan", "events"]
+COMMANDS = ["averaging", "differential", "report", "plan", "reweight", "calibrate", "events"]
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
