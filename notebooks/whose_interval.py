@@ -135,7 +135,7 @@ page.record("left_out", left_out)
 # %% [markdown]
 # ## What an interval looks like
 #
-# With $N$ members of mean $\langle I\rangle$ and variance $s^2$ in a region, of which $s^2-\smodel^2=I(1-I)/\ngen$ is the counting of generated events, the interval is
+# With $N$ members of mean $\langle I\rangle$ and variance $s^2$ in a region, of which about $\langle I\rangle(1-\langle I\rangle)/\ngen$ is the counting of generated events and the rest is $\smodel^2$, the interval is
 #
 # ```{math}
 # :label: eq-whose-interval
@@ -177,7 +177,7 @@ page.figure(figure, "interval_example", data)
 # %% [markdown]
 # ## Coverage
 #
-# In the table below, coverage is the share of the {glue:text}`whose_interval_questions` intervals that hold the truth: all of them, and those of the spectrum, of its tails and of the angles. Regions of one training set are not independent, training sets are; the error is that of the mean over training sets, or the binomial one where this is larger. The width is $\smodel$ in units of the error that $\ntrain$ true events have, $1/\sqrt{G_{\rm est}}$ for one region, root mean square over regions, and the mean over regions of $\smodel/I$. The deviation is the same for the members' mean against the truth, without what counting and few members add. The quotient of the squares, deviation over width, is what $G_{\rm est}$ is too large by, $G_{\rm est}/G_{\rm true}$ (both added up over the regions).
+# In the table below, coverage is the share of the {glue:text}`whose_interval_questions` intervals that hold the truth: all of them, and those of the spectrum, of its tails and of the angles. Regions of one training set are not independent, training sets are; the error is that of the mean over training sets, or the binomial one where this is larger. The width is $\smodel$ in units of the error that $\ntrain$ true events have, $1/\sqrt{G_{\rm est}}$ for one region, root mean square over regions, and the mean over regions of $\smodel/I$. The deviation is the same for the members' mean against the truth, without what counting and few members add. The quotient of the squares, deviation over width, is what $G_{\rm est}$ is too large by, $G_{\rm est}/G_{\rm true}$ (both added up over the regions; $G_{\rm true}$ is what the mean of many such members is worth).
 
 
 # %% tags=["hide-input"]
@@ -220,7 +220,7 @@ for name, (title, *_) in POSTERIORS.items():
 header = ["posterior", "coverage, %", *REGIONS, "rms pull (68 %)", "width", "deviation"]
 markdown_table([*header, r"$G_\mathrm{est}/G_\mathrm{true}$ (68 %)", "training, s"], rows)
 
-# %% mystnb={"figure": {"name": "fig-coverage-width", "caption": "Left: coverage of the 68.3 % interval against its width, with standard errors over training sets, one marker for each posterior. Lines join the values of $C$ (numbers) of a Bayesian generator, open markers are other initial log-variances. Grey curve: coverage of generators that are as far from the truth as the median posterior, if nothing but the width matters. Right: by what factor the estimated amplification is too large, 68.3 % intervals; an arrow means that the interval reaches zero."}, "image": {"alt": "Left, coverage against width with a rising S-shaped curve and the nominal line; the markers follow the curve. Right, a row for each posterior with the ratio of estimated and true G on a logarithmic axis around one."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-coverage-width", "caption": "Left: coverage of the 68.3 % interval against its width, with standard errors over training sets, one marker for each posterior. Lines join the values of $C$ (numbers) of a Bayesian generator, open markers are other initial log-variances. Grey curve: coverage of generators that are as far from the truth as the median posterior, if nothing but the width matters. Right: by what factor the estimated amplification is too large, 68.3 % intervals; an arrow means that the interval reaches zero."}, "image": {"alt": "Left, coverage against width with a rising S-shaped curve and the nominal line, and markers beside them. Right, a row for each posterior with the ratio of estimated and true G on a logarithmic axis around one."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(12.5, 5.2), width_ratios=(1.15, 1))
 
 data, typical = {}, float(np.median([found.deviation for found in FOUND.values()]))
@@ -322,11 +322,11 @@ display(Markdown("\n".join(lines)))
 # (sec-whose-interval-talk)=
 # ## What the talk says
 #
-# *"Training-related error bars".* The B-INN with $C=1$, as Bayes' theorem has it, covers in {glue:text}`whose_interval_cov_binn` % of the cases ({glue:text}`whose_interval_cov_binn_low` to {glue:text}`whose_interval_cov_binn_high` at 95 %), and its rms pull is {glue:text}`whose_interval_rms_binn`. With the other settings the coverage goes from {glue:text}`whose_interval_binn_least` to {glue:text}`whose_interval_binn_most` %. So the error bar is *training-related* in more than one sense: it depends on where the log-variances start, and how many steps they have to move, which is no information about the events.
+# *"Training-related error bars".* The B-INN with $C=1$, as Bayes' theorem has it, covers in {glue:text}`whose_interval_cov_binn` % of the cases ({glue:text}`whose_interval_cov_binn_low` to {glue:text}`whose_interval_cov_binn_high` at 95 %), and its rms pull is {glue:text}`whose_interval_rms_binn`. With the other settings the coverage goes from {glue:text}`whose_interval_binn_least` to {glue:text}`whose_interval_binn_most` %. So the error bar is *training-related* in more than one sense: it depends on $C$ and on where the log-variances start, which is no information about the events.
 #
 # *Ensembles* (the talk: "frequentist: efficient ensembling"): bootstrap {glue:text}`whose_interval_cov_bootstrap` %, deep {glue:text}`whose_interval_cov_deep` %, repulsive {glue:text}`whose_interval_cov_repulsive` %.
 #
-# *"No likelihood, fudged BNN option".* Nobody says which $C$, only that it should be of order one. From $C=0.1$ to $C=10$ the width of the B-CFM changes by a factor {glue:text}`whose_interval_order` ({glue:text}`whose_interval_order_low` to {glue:text}`whose_interval_order_high`), and $G_{\rm est}$ by its square. $C=1$ covers in {glue:text}`whose_interval_cov_bcfm_1` % of the cases ({glue:text}`whose_interval_cov_bcfm_1_low` to {glue:text}`whose_interval_cov_bcfm_1_high`), with a $G_{\rm est}$ that is {glue:text}`whose_interval_over_bcfm_1` times the true one. "Of order one" is no number that an error bar can be read off.
+# *"No likelihood, fudged BNN option".* The talk does not say which $C$ makes it an error bar. Would any $C$ of order one do? From $C=0.1$ to $C=10$ the width of the B-CFM changes by a factor {glue:text}`whose_interval_order` ({glue:text}`whose_interval_order_low` to {glue:text}`whose_interval_order_high`), and $G_{\rm est}$ by its square. $C=1$ covers in {glue:text}`whose_interval_cov_bcfm_1` % of the cases ({glue:text}`whose_interval_cov_bcfm_1_low` to {glue:text}`whose_interval_cov_bcfm_1_high`), with a $G_{\rm est}$ that is {glue:text}`whose_interval_over_bcfm_1` times the true one. "Of order one" is no number that an error bar can be read off.
 #
 # *"Sub-percent precision" of the B-CFM* is not tested here. The means of the B-CFM with $C=1$ miss the integrals over the spectrum by {glue:text}`whose_interval_off_bcfm_1` %, and {glue:text}`whose_interval_n_train` events know these integrals to {glue:text}`whose_interval_known` % only. Below one per cent takes some 100 000 events and more, larger networks and a GPU.
 
