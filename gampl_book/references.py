@@ -43,6 +43,11 @@ RETRAINED = (
     ("joint_training", re.compile("G_|beyond_|narrower_|spread_"), 0.3, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
+    ("whose_interval", re.compile("order"), math.inf, 0.0),
+    ("whose_interval", re.compile("left_out|number_"), 0.0, 2.0),
+    ("whose_interval", re.compile("coverage_|corrected_"), 0.0, 0.2),
+    ("whose_interval", re.compile("cov_|binn_"), 0.0, 20.0),
+    ("whose_interval", re.compile("(deviation|factor|farther|needed|off|over|rms|typical|wider|width)_?"), 0.3, 0.1),
 )
 
 # what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out

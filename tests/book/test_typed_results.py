@@ -144,6 +144,18 @@ ALLOWED: dict[str, dict[str, str]] = {
         "red points lie far below for few jets": BUNDLED,
         "over the largest one, and of both samples": METHOD,
     },
+    "whose_interval": {
+        "is what $G_{\\rm est}$ is too large by": METHOD,
+        "not 1, because": DERIVED,
+        "The B-INN with $C=1$, as": CHOSEN,
+        "From $C=0.1$ to $C=10$": CHOSEN,
+        "$C=1$ covers in": CHOSEN,
+        "The means of the B-CFM with $C=1$": CHOSEN,
+        "are half as wide as they should be": DERIVED,
+        "for the B-CFM with $C=10$": CHOSEN,
+        "with the smallest and the largest factor C": METHOD,
+        "by what factor the estimated amplification is too large": METHOD,
+    },
 }
 
 

@@ -1,0 +1,85 @@
+"""What several training sets say about a posterior whose truth is known: coverage, pulls, width, and errors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from gampl.basics import Floats, Interval
+from gampl.calibration import Correction, pulls, rms_pull
+
+LEVEL = 0.683  # of the intervals that are judged
+
+
+def student(n: int, level: float = LEVEL) -> float:
+    """Student's factor of an interval from n numbers."""
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
+def covered(held: NDArray[np.bool_]) -> tuple[float, float, Interval]:
+    """Share of intervals with the truth, (sets, regions) of yes and no, its standard error and its 95 % interval.
+
+    Regions of one training set are not independent: the error is that over training sets, or the binomial one where
+    this is larger.
+    """
+    mean, sets, n = float(held.mean()), len(held), held.size
+    shrunk = (held.sum() + 1) / (n + 2)  # so that all of few are not certainty
+    of_sets, binomial = held.mean(axis=1).std(ddof=1) / np.sqrt(sets), np.sqrt(shrunk * (1 - shrunk) / n)
+    half = float(max(student(sets, 0.95) * of_sets, 1.96 * binomial))
+    return mean, float(max(of_sets, binomial)), Interval(max(0.0, mean - half), min(1.0, mean + half))
+
+
+def holds(correction: Correction, table: Floats, truth: Floats, n_gen: float = np.inf) -> NDArray[np.bool_]:
+    """Whether the interval of members' integrals, (members, regions), holds the truth, (regions,)."""
+    low, high = correction.interval_of(table, LEVEL, n_gen)
+    return np.asarray((low <= truth) & (truth <= high))
+
+
+AS_IT_IS = Correction(1.0, Interval(1.0, 1.0), LEVEL, 1)  # changes nothing
+
+
+class Judged:
+    """A posterior by its members' integrals for each training set, (members, regions), and the exact ones, (regions,).
+
+    Widths and deviations are in units of the error that n_train true events have.
+    """
+
+    def __init__(self, tables: Sequence[Floats], exact: Floats, n_train: int, n_gen: int) -> None:
+        self.sets, of_events = len(tables), exact * (1 - exact) / n_train
+        mean, total = (np.array([f(table) for table in tables]) for f in (_mean, _variance))
+        model = (total - mean * (1 - mean) / n_gen) / (1 - 1 / n_gen)  # Eq. (17)
+        self.off: Floats = mean - exact  # (sets, regions)
+        self.held = np.array([holds(AS_IT_IS, table, exact, n_gen) for table in tables])
+        self.rms = rms_pull([pulls(table, exact) for table in tables])
+        self.squares: Floats = (model / of_events).mean(axis=1)  # of the width, for each set
+        squared = self.off**2 - total / np.array([[len(table)] for table in tables])
+        self.deviations: Floats = (squared / of_events).mean(axis=1)  # squares of the mean's deviation
+        self.percent = float(100 * (np.sqrt(np.maximum(model.mean(axis=0), 0)) / exact).mean())
+
+    @property
+    def width(self) -> float:
+        """sigma_model, root mean square over regions and sets."""
+        return float(np.sqrt(max(self.squares.mean(), 0.0)))
+
+    @property
+    def deviation(self) -> float:
+        """The same of the members' mean from the truth, without what counting and few members add."""
+        return float(np.sqrt(max(self.deviations.mean(), 0.0)))
+
+    @property
+    def over(self) -> tuple[float, Interval]:
+        """G_est / G_true, and Student's 68.3 % interval over training sets."""
+        promise = self.squares.mean()
+        value = float(self.deviations.mean() / promise)
+        error = np.hypot(self.deviations.std(ddof=1), value * self.squares.std(ddof=1)) / promise / np.sqrt(self.sets)
+        half = float(student(self.sets) * error)
+        return value, Interval(max(0.0, value - half), value + half)
+
+
+def _mean(table: Floats) -> Floats:
+    return np.asarray(table.mean(axis=0))
+
+
+def _variance(table: Floats) -> Floats:
+    return np.asarray(table.var(axis=0, ddof=1))
