@@ -145,8 +145,8 @@ class Reader:
         return None
 
     def leave(self, is_well: bool) -> None:
-        """Lets it wait for its next file; ends it if it is not well, or another one waits."""
-        if not is_well or self.waiting:
+        """Lets it wait for its next file; ends it if it is not well, another one waits, or all have been ended."""
+        if not is_well or self.waiting or self not in self.running:
             self.end()
             return
         self.has_read = True

@@ -34,12 +34,7 @@ class Inside(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         """As `__getitem__` would find it, without opening it."""
-        try:
-            return bool(self._placed(str(name)))
-        except KeyError:
-            return False
-        except EventFileError:
-            return True
+        return self._kind(str(name)) is not None
 
     def __getitem__(self, name: str) -> Any:
         """A group as one of these, or a dataset as `whole` opens it."""
@@ -60,13 +55,17 @@ class Inside(Mapping[str, Any]):
 
     def is_dataset(self, name: str) -> bool:
         """Whether a dataset has this name, or something of which only its use shows that it leads outside."""
+        return self._kind(name) in (h5py.Dataset, EventFileError)
+
+    def _kind(self, name: str) -> Any:
+        """The class of what has this name: None for nothing, an EventFileError for what leads outside."""
         try:
             group, last = self._placed(name)
         except KeyError:
-            return False
+            return None
         except EventFileError:
-            return True
-        return group.get(last, getclass=True) is h5py.Dataset
+            return EventFileError
+        return group.get(last, getclass=True)
 
     def _placed(self, name: str) -> tuple[Any, str]:
         return _placed(self.path, self.group, name, _MOST_LINKS)

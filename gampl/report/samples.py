@@ -109,7 +109,7 @@ def batches(process: Process, files: SampleFiles, names: Sequence[str]) -> Itera
                 if weights is not None and not np.isfinite(weights).all():
                     raise EventFileError(f"{path}: column {files.weight!r} has weights that are not finite")
                 members = None if files.member is None else numbers[files.member]
-                yield Batch({name: numbers[name] for name in names}, weights, members)
+                yield Batch({name: np.asarray(numbers[name]) for name in names}, weights, members)
 
 
 def _check_equal(name: str, weights: NDArray[Any], known: dict[str, float], path: Path, *, is_true: bool) -> None:

@@ -295,6 +295,7 @@ BAD = {
     "averaging --n-train 1000 --members {f}/one.csv {f}/m1.csv --region x>0": "one.csv: has 1 event, expected",
     "averaging --n-train 1000 --members {f}/labels.csv --member-column who --region x>0": "has 1 event without",
     "averaging --n-train 1000 --members {f}/m0.csv --member-column x --region x>0": "has 3000 values, expected at most",
+    "averaging --n-train 1000 --members {f}/labels.csv --member-column x --region x>0": "must hold real numbers",
     f"{AVERAGING} --quantiles x:99999999999 --holdout {{f}}/h.csv": "500 events with too few different values",
     f"{AVERAGING} --region x>0 --figures {{f}}/h.csv": "there is no folder",
     "differential --n-train 1000 --members {f}/h.csv --holdout {f}/h.csv --summary x": "in holdout and in members",

@@ -232,6 +232,19 @@ def test_one_process_reads_a_file_after_another(tmp_path, processes):
     assert len(elsewhere.Reader.waiting) == 1
 
 
+def test_a_script_may_end_within_a_file(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n" + "1\n" * 400_000)
+    script = f"""
+from gampl.files import open_file
+with open_file({str(tmp_path / "a.csv")!r}) as file:
+    parts = file.columns(["x"])
+    next(parts)
+"""
+    path = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=path, check=True)
+    assert done.stdout + done.stderr == ""
+
+
 def test_a_process_that_a_file_before_has_harmed_is_not_blamed_on_the_next(tmp_path, processes):
     (tmp_path / "a.csv").write_text("x\n1\n")
     for _ in range(2):
