@@ -248,7 +248,7 @@ true_inside = 100 * (closest_pair(TRUE[4]) < CUT).mean()
 page.record("inside_true", true_inside, digits=1)
 
 # %% [markdown]
-# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (true ones {glue:text}`jetgpt_inside_true` %, since the jet algorithm measures with the rapidity), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, because two jets in the same bin are in either order.
+# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (of true ones {glue:text}`jetgpt_inside_true` %; the jet algorithm measures with the rapidity, and not with the pseudorapidity as here), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, because two jets in the same bin are in either order.
 #
 # How good is each network as a whole? Two measures answer. The *log density* of true events which no network has seen is the most sensitive one, as it looks at all numbers at once: two networks are compared event by event, and the error of the difference is small, since what makes an event rare is the same for both. The other one is the area under the curve (AUC) of a {ref}`classifier <sec-control>` that tells generated from true events, 0.5 if it cannot; among its features are sums of the muons and of all particles. The closest look at single observables is their Kolmogorov-Smirnov distance. Differences in the table are to directions first with mixtures.
 
@@ -268,10 +268,12 @@ massless = np.mean([1 - np.isfinite(FOUND[BASE, n].log_p).all(axis=0).mean() for
 page.record("massless", 100 * massless, digits=1)
 
 
-def classified(kind, n):
+def classified(kind, n, sees_sum=True):
     """A classifier for each training set, with values of true and generated events that it has not seen."""
     ratios, names = [], PROCESSES[n].particles
-    make = event_classifier(SimpleNamespace(particles=names, composites={"mumu": names[:2], "event": names}))
+    make = event_classifier(
+        SimpleNamespace(particles=names, composites={"mumu": names[:2]} | ({"event": names} if sees_sum else {}))
+    )
     for k, made in enumerate(FOUND[kind, n].made):
         true = page.rng(100 * k + n).permutation(TRUE[n])[:n_classified]
         ratios.append(held_out(true, made[:n_classified], seed + k, make_classifier=make))
@@ -283,6 +285,8 @@ RATIOS = {place: classified(*place) for place in LOOKED_AT}
 AREAS = {place: over_sets([auc(r.reference, r.generated)[0] for r in ratios]) for place, ratios in RATIOS.items()}
 for (kind, n), (value, ends) in AREAS.items():
     page.record(f"auc_{kind}_{n}", value, ends, 0.95)
+blind = over_sets([auc(r.reference, r.generated)[0] for r in classified(BASE, 4, sees_sum=False)])
+page.record("auc_blind", *blind, 0.95)
 
 QUESTIONS = {  # observables, and which of their values count
     "m_mumu": (r"$m_{\mu\mu}$, 70 to 110 GeV", lambda x, _: (x > 70) & (x < 110)),
@@ -398,7 +402,7 @@ for n in JETS:
 markdown_table(["jets", "median in true events [GeV]", *TITLES.values()], rows)
 
 # %% [markdown]
-# Muons and jets nearly balance each other in the transverse plane; what is left is radiation below the cut. The table has the median transverse momentum of them all together. In true events with four jets it is {glue:text}`jetgpt_imbalance_true_4` GeV, in generated ones {glue:text}`jetgpt_imbalance_directions_4` GeV ({glue:text}`jetgpt_imbalance_directions_4_low` to {glue:text}`jetgpt_imbalance_directions_4_high`) with directions first, and {glue:text}`jetgpt_imbalance_particles_4` GeV particle by particle. That is a narrow correlation of nearly all numbers of an event at once, and none of the distributions above shows it. A network that is judged by single observables only looks better than it is.
+# Muons and jets nearly balance each other in the transverse plane; what is left is radiation below the cut. The table has the median transverse momentum of them all together. In true events with four jets it is {glue:text}`jetgpt_imbalance_true_4` GeV, in generated ones {glue:text}`jetgpt_imbalance_directions_4` GeV ({glue:text}`jetgpt_imbalance_directions_4_low` to {glue:text}`jetgpt_imbalance_directions_4_high`) with directions first, and {glue:text}`jetgpt_imbalance_particles_4` GeV particle by particle. That is a narrow correlation of nearly all numbers of an event at once, and none of the distributions above shows it. Nor does a classifier find it that is not offered the sum of all particles: for four jets its AUC is {glue:text}`jetgpt_auc_blind` instead of {glue:text}`jetgpt_auc_directions_4`. A network that is judged by single observables only looks better than it is.
 #
 # (sec-jetgpt-precision)=
 # ### How precise?
