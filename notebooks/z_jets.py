@@ -50,8 +50,8 @@ page.record("cross_section", weights.sum(), digits=4)
 # %% [markdown]
 # ## Weights
 #
-# All events come from one simulation, of {glue:text}`z_jets_generated` million $Z$ bosons whose jets a parton shower radiates. A file with all of them would consist of events without jets. So of events with no, one and two jets only {glue:text}`z_jets_kept_0`, {glue:text}`z_jets_kept_1` and {glue:text}`z_jets_kept_2` % are kept, chosen by lot, and those with up to {glue:text}`z_jets_max_few` jets only from {glue:text}`z_jets_share_few` % of the
-# simulated events; with {glue:text}`z_jets_min_many` jets and more, all of the others are kept. A weight is the cross section that an event stands for: the weights of each sample add up to the cross section, {glue:text}`z_jets_cross_section` pb.
+# All events come from one simulation, of {glue:text}`z_jets_generated` million $Z$ bosons whose jets a parton shower radiates. A file with all of them would fill its space with events without jets. So those with up to {glue:text}`z_jets_max_few` jets come from {glue:text}`z_jets_share_few` % of the simulated events, and of the ones with no, one and two jets only {glue:text}`z_jets_kept_0`, {glue:text}`z_jets_kept_1` and {glue:text}`z_jets_kept_2` % are kept, chosen by lot. Of the rest
+# of the simulated events, all with {glue:text}`z_jets_min_many` jets and more are kept. A weight is the cross section that an event stands for: the weights of each sample add up to the cross section, {glue:text}`z_jets_cross_section` pb.
 
 # %% tags=["hide-input"]
 rows = []
@@ -128,7 +128,7 @@ page.figure(figure, "staircase", drawn)
 # %% [markdown]
 # The mean is {glue:text}`z_jets_mean` jets, the staircase's constant thus {glue:text}`z_jets_constant`. The ratios lie between {glue:text}`z_jets_smallest_ratio` and {glue:text}`z_jets_largest_ratio`, while the cross section falls by {glue:text}`z_jets_rarity`$\cdot 10^5$; Poisson's would fall from {glue:text}`z_jets_poisson_first` to {glue:text}`z_jets_poisson_last`. Jets radiate jets.
 #
-# An exact law it is not. From $R(1/0)$ to $R(4/3)$ the ratio falls by {glue:text}`z_jets_fall` % ({glue:text}`z_jets_fall_low` to {glue:text}`z_jets_fall_high`), {glue:text}`z_jets_fall_sigmas` standard deviations. From $R(4/3)$ on, a constant of {glue:text}`z_jets_later` describes them with $\chi^2$ = {glue:text}`z_jets_later_chi2` for {glue:text}`z_jets_later_dof` degrees of freedom.
+# An exact law it is not. From $R(1/0)$ to $R(4/3)$ the ratio falls by {glue:text}`z_jets_fall` % ({glue:text}`z_jets_fall_low` to {glue:text}`z_jets_fall_high`), {glue:text}`z_jets_fall_sigmas` standard deviations. From $R(4/3)$ on, a constant of {glue:text}`z_jets_later` describes the ratios with $\chi^2$ = {glue:text}`z_jets_later_chi2` for {glue:text}`z_jets_later_dof` degrees of freedom.
 #
 # (sec-stop)=
 # ## Is there one more jet?
@@ -171,7 +171,7 @@ drawn = (
 page.figure(figure, "stop", drawn)
 
 # %% [markdown]
-# For no, one, two and three jets the simulated events have {glue:text}`z_jets_stop_simulated_0`, {glue:text}`z_jets_stop_simulated_1`, {glue:text}`z_jets_stop_simulated_2` and {glue:text}`z_jets_stop_simulated_3`; the rows of the file have {glue:text}`z_jets_stop_rows_0`, {glue:text}`z_jets_stop_rows_1`, {glue:text}`z_jets_stop_rows_2` and {glue:text}`z_jets_stop_rows_3`. A sample in which all multiplicities are about as frequent has a probability to stop that rises with each jet,
+# For no, one, two and three jets the simulated events have {glue:text}`z_jets_stop_simulated_0`, {glue:text}`z_jets_stop_simulated_1`, {glue:text}`z_jets_stop_simulated_2` and {glue:text}`z_jets_stop_simulated_3`; the rows of the file have {glue:text}`z_jets_stop_rows_0`, {glue:text}`z_jets_stop_rows_1`, {glue:text}`z_jets_stop_rows_2` and {glue:text}`z_jets_stop_rows_3`. A sample that has about as many events with each of these numbers of jets has a probability to stop that rises with each jet,
 # because we made it so, and what is learned from it does not continue. Weights undo it. (At the right end the file's points rise with and without weights, since it has no events with more than eight jets; the simulated ones have them.)
 #
 # ## What the jets look like
@@ -245,7 +245,7 @@ page.record("closest_of_all", min(closest(events.momenta[number == n], n).min() 
 page.figure(figure, "z", data)
 
 # %% [markdown]
-# With more jets the $Z$ and the leading jet are harder: the latter has {glue:text}`z_jets_leading_1` GeV on average if it is alone, and {glue:text}`z_jets_leading_4` GeV among four. The softest jet stays close to the cut at 20 GeV, and the two nearest jets come closer, but no two are nearer than {glue:text}`z_jets_closest_of_all`.
+# With more jets the $Z$ and the leading jet are harder: the latter has {glue:text}`z_jets_leading_1` GeV on average if it is alone, and {glue:text}`z_jets_leading_4` GeV among four. The softest jet stays close to the cut at 20 GeV, and the two nearest jets come closer, but no two are nearer than {glue:text}`z_jets_closest_of_all`. (The jet algorithm, with a radius of 0.4, measures rapidities; $\Delta R$ here takes pseudorapidities, in which jets with a mass may lie a little closer.)
 # Training events and holdout have been made alike, with different seeds. As a check, Kolmogorov-Smirnov tests compare them for each number of jets.
 
 # %% tags=["hide-input"]
