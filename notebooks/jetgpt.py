@@ -59,7 +59,7 @@ page.record("bins", 3 * page.settings["components"])
 #
 # The factor $1/2\pi$ is the azimuth of the $\mu^-$, which is uniform; all other azimuths are relative to it, and a generated event is turned as a whole by a random angle. The muons have their mass, so that 5 numbers are left of the pair, and each jet has 4. Transverse momenta are $\ln(p_T - 20\,{\rm GeV})$ for jets, where the cut is, masses $\ln(m^2+m_0^2)$. All but azimuths are standardised, with one mean and width for all jets.
 #
-# **Tokens.** Each number is a token. What the network is told with it is its value, which particle and which component it is, which particle and component comes next, and the number of jets $n$, the *condition*. A causal mask lets a token see itself and those before it, so that one pass through the network gives all factors of the likelihood in training; in generation the numbers come one after the other, and keys and values of earlier tokens are kept, not computed again.
+# **Tokens.** Each number is a token. What the network is told with it is its value, which particle and which component it is, which particle and component comes next, and the number of jets $n$, the *condition*. Particles have a type, muon or jet, and a place, first jet, second jet and so on, which no network could know that is to make more jets than it has seen. A causal mask lets a token see itself and those before it, so that one pass through the network gives all factors of the likelihood in training; in generation the numbers come one after the other, and keys and values of earlier tokens are kept, not computed again.
 #
 # **Heads.** What the network predicts, $\omega$, are the weights, means and widths of a mixture of Gaussians, or the probabilities of bins:
 #
@@ -83,7 +83,7 @@ page.record("bins", 3 * page.settings["components"])
 #
 # so that four jets count as much as one. As in {ref}`nature <sec-z-jets>`, though less steeply, events with more jets are rarer: a training set has {glue:text}`jetgpt_n_train_1`, {glue:text}`jetgpt_n_train_2`, {glue:text}`jetgpt_n_train_3` and {glue:text}`jetgpt_n_train_4` events with one to four jets. A sixth of them only decides when a training stops. All of this is done {glue:text}`jetgpt_training_sets` times with training sets that have no event in common, and the intervals of this page, at 95 %, say how results differ from one to the next.
 #
-# **What differs from the published network.** It was trained on some $5\cdot10^6$, $10^6$ and $2\cdot10^5$ events with three, four and five jets; ours has {glue:text}`jetgpt_blocks` blocks of width {glue:text}`jetgpt_width`, {glue:text}`jetgpt_components` Gaussians or {glue:text}`jetgpt_bins` bins, as many numbers, and takes {glue:text}`jetgpt_steps` steps of {glue:text}`jetgpt_batch_size` events. That is for a laptop, and for training sets that are small enough to be told from what is made of them. The public events are few, too: those of the paper are available on request. Ours come from a {ref}`parton shower <sec-making-events>`, those of the paper from matrix elements.
+# **What differs from the published network.** It was trained on some $5\cdot10^6$, $10^6$ and $2\cdot10^5$ events with three, four and five jets; ours has {glue:text}`jetgpt_blocks` blocks of width {glue:text}`jetgpt_width`, {glue:text}`jetgpt_components` Gaussians or {glue:text}`jetgpt_bins` bins, as many numbers, and takes {glue:text}`jetgpt_steps` steps of {glue:text}`jetgpt_batch_size` events. The public code of its successor {cite}`jetgpt_extrapolation` has 3 blocks of width 128, 42 Gaussians and $2\cdot10^5$ steps of 1024 events. Ours is for a laptop, and for training sets so small that generated events can be worth more. The events of the paper are not public; ours come from a {ref}`parton shower <sec-making>`, those of the paper from matrix elements.
 
 # %% tags=["hide-input"]
 NAMES = {PT: "p_T", PHI: r"\phi", ETA: r"\eta", MASS: "m"}
@@ -157,7 +157,7 @@ def interval(value, ends, digits=2):
 #
 # {numref}`fig-jetgpt-spectra` compares generated with true events that no network has seen. What it shows of the training sets together is a mean: each of them alone fluctuates more.
 
-# %% mystnb={"figure": {"name": "fig-jetgpt-spectra", "caption": "Top: densities of true events (points) and of those of the network with directions first and mixtures (lines) for one to four jets, each number of jets a factor of ten below the one before. Below: generated events over true ones, mean of the training sets. Bands: statistical error of the true events (dark) and of as many events as a training set has (light)."}, "image": {"alt": "A grid of panels for four observables. Top row: falling spectra, a peak at the Z mass and distances of jets from 0.4 on, lines on points. Four rows below: ratios near one for three networks, mostly within the light bands, with larger deviations at the ends and at the cut on the distance."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-jetgpt-spectra", "caption": "Top: densities of true events (points) and of those of the network with directions first and mixtures (lines) for one to four jets, each number of jets a factor of ten below the one before. Below: generated events over true ones, mean of the training sets. Bands: statistical error of the true events (dark) and of as many events as a training set has (light)."}, "image": {"alt": "A grid of panels for four observables. Top row: falling spectra, a peak at the Z mass and distances of jets from 0.4 on, lines on points. Four rows below: ratios of three networks around one, with bands."}} tags=["hide-input"]
 PROCESSES = {n: ZJets(n_jets=n) for n in JETS}
 AXES = {
     "pT(j1)": (r"$p_T$ of the leading jet [GeV]", np.geomspace(20, 300, 17)),
@@ -248,7 +248,7 @@ true_inside = 100 * (closest_pair(TRUE[4]) < CUT).mean()
 page.record("inside_true", true_inside, digits=1)
 
 # %% [markdown]
-# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (true ones {glue:text}`jetgpt_inside_true` %, since the jet algorithm measures with the rapidity), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, because two jets in the same bin are in either order.
+# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (of true ones {glue:text}`jetgpt_inside_true` %; the jet algorithm measures with the rapidity, and not with the pseudorapidity as here), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, because two jets in the same bin are in either order.
 #
 # How good is each network as a whole? Two measures answer. The *log density* of true events which no network has seen is the most sensitive one, as it looks at all numbers at once: two networks are compared event by event, and the error of the difference is small, since what makes an event rare is the same for both. The other one is the area under the curve (AUC) of a {ref}`classifier <sec-control>` that tells generated from true events, 0.5 if it cannot; among its features are sums of the muons and of all particles. The closest look at single observables is their Kolmogorov-Smirnov distance. Differences in the table are to directions first with mixtures.
 
@@ -268,10 +268,12 @@ massless = np.mean([1 - np.isfinite(FOUND[BASE, n].log_p).all(axis=0).mean() for
 page.record("massless", 100 * massless, digits=1)
 
 
-def classified(kind, n):
+def classified(kind, n, sees_sum=True):
     """A classifier for each training set, with values of true and generated events that it has not seen."""
     ratios, names = [], PROCESSES[n].particles
-    make = event_classifier(SimpleNamespace(particles=names, composites={"mumu": names[:2], "event": names}))
+    make = event_classifier(
+        SimpleNamespace(particles=names, composites={"mumu": names[:2]} | ({"event": names} if sees_sum else {}))
+    )
     for k, made in enumerate(FOUND[kind, n].made):
         true = page.rng(100 * k + n).permutation(TRUE[n])[:n_classified]
         ratios.append(held_out(true, made[:n_classified], seed + k, make_classifier=make))
@@ -283,6 +285,8 @@ RATIOS = {place: classified(*place) for place in LOOKED_AT}
 AREAS = {place: over_sets([auc(r.reference, r.generated)[0] for r in ratios]) for place, ratios in RATIOS.items()}
 for (kind, n), (value, ends) in AREAS.items():
     page.record(f"auc_{kind}_{n}", value, ends, 0.95)
+blind = over_sets([auc(r.reference, r.generated)[0] for r in classified(BASE, 4, sees_sum=False)])
+page.record("auc_blind", *blind, 0.95)
 
 QUESTIONS = {  # observables, and which of their values count
     "m_mumu": (r"$m_{\mu\mu}$, 70 to 110 GeV", lambda x, _: (x > 70) & (x < 110)),
@@ -398,7 +402,7 @@ for n in JETS:
 markdown_table(["jets", "median in true events [GeV]", *TITLES.values()], rows)
 
 # %% [markdown]
-# Muons and jets nearly balance each other in the transverse plane; what is left is radiation below the cut. The table has the median transverse momentum of them all together. In true events with four jets it is {glue:text}`jetgpt_imbalance_true_4` GeV, in generated ones {glue:text}`jetgpt_imbalance_directions_4` GeV ({glue:text}`jetgpt_imbalance_directions_4_low` to {glue:text}`jetgpt_imbalance_directions_4_high`) with directions first, and {glue:text}`jetgpt_imbalance_particles_4` GeV particle by particle. That is a narrow correlation of nearly all numbers of an event at once, and none of the distributions above shows it. A network that is judged by single observables only looks better than it is.
+# Muons and jets nearly balance each other in the transverse plane; what is left is radiation below the cut. The table has the median transverse momentum of them all together. In true events with four jets it is {glue:text}`jetgpt_imbalance_true_4` GeV, in generated ones {glue:text}`jetgpt_imbalance_directions_4` GeV ({glue:text}`jetgpt_imbalance_directions_4_low` to {glue:text}`jetgpt_imbalance_directions_4_high`) with directions first, and {glue:text}`jetgpt_imbalance_particles_4` GeV particle by particle. That is a narrow correlation of nearly all numbers of an event at once, and none of the distributions above shows it. Nor does a classifier find it that is not offered the sum of all particles: for four jets its AUC is {glue:text}`jetgpt_auc_blind` instead of {glue:text}`jetgpt_auc_directions_4`. A network that is judged by single observables only looks better than it is.
 #
 # (sec-jetgpt-precision)=
 # ### How precise?
@@ -469,6 +473,12 @@ def side(name, bound):
 
 
 glue("jetgpt_side_gain", side("joint_gain_alone_4", 0), display=False)
+CONCLUSIONS = {
+    "lies above": "The density of all numbers together gains from events with fewer jets: transformers can be trained jointly, and it pays.",
+    "lies below": "The density of all numbers together does not gain from events with fewer jets.",
+    "lies on both sides of": "So many training sets do not decide whether the density gains from events with fewer jets.",
+}
+glue("jetgpt_conclusion", CONCLUSIONS[side("joint_gain_alone_4", 0)], display=False)
 for n in ALONE:
     glue(f"jetgpt_side_worth_{n}", side(f"joint_alone_{n}", 1), display=False)
 header = ["jets", "joint over", "gain in log density", *(title for title, _ in QUESTIONS.values()), "mean of these"]
@@ -505,13 +515,13 @@ plots.shared_legend(axes, columns=3)
 page.figure(figure, "jetgpt_joint", data)
 
 # %% [markdown]
-# For four jets the joint network gives true events a log density that is larger by {glue:text}`jetgpt_joint_gain_alone_4` ({glue:text}`jetgpt_joint_gain_alone_4_low` to {glue:text}`jetgpt_joint_gain_alone_4_high`) than the network that was trained alone, and by {glue:text}`jetgpt_joint_gain_longer_4` ({glue:text}`jetgpt_joint_gain_longer_4_low` to {glue:text}`jetgpt_joint_gain_longer_4_high`) than the one that was trained alone and longer; for three jets by {glue:text}`jetgpt_joint_gain_alone_3` and {glue:text}`jetgpt_joint_gain_longer_3`. The interval for four jets {glue:text}`jetgpt_side_gain` zero. If it lies above, the density of all numbers together gains from events with fewer jets: transformers can be trained jointly, and it pays.
+# For four jets the joint network gives true events a log density that is larger by {glue:text}`jetgpt_joint_gain_alone_4` ({glue:text}`jetgpt_joint_gain_alone_4_low` to {glue:text}`jetgpt_joint_gain_alone_4_high`) than the network that was trained alone, and by {glue:text}`jetgpt_joint_gain_longer_4` ({glue:text}`jetgpt_joint_gain_longer_4_low` to {glue:text}`jetgpt_joint_gain_longer_4_high`) than the one that was trained alone and longer; for three jets by {glue:text}`jetgpt_joint_gain_alone_3` and {glue:text}`jetgpt_joint_gain_longer_3`. The first interval {glue:text}`jetgpt_side_gain` zero. {glue:text}`jetgpt_conclusion`
 #
 # Does amplification? Over the five questions the events are worth {glue:text}`jetgpt_joint_alone_4` times as many ({glue:text}`jetgpt_joint_alone_4_low` to {glue:text}`jetgpt_joint_alone_4_high`) with four jets, and {glue:text}`jetgpt_joint_alone_3` times ({glue:text}`jetgpt_joint_alone_3_low` to {glue:text}`jetgpt_joint_alone_3_high`) with three, in geometric mean. The interval for four jets {glue:text}`jetgpt_side_worth_4` one, that for three {glue:text}`jetgpt_side_worth_3` it. $n_{\rm equiv}$ of a single distribution fluctuates by factors from one training set to the next, and these intervals are as wide as {glue:text}`jetgpt_training_sets` training sets make them. For four jets $G$ is {glue:text}`jetgpt_G_directions_4` ({glue:text}`jetgpt_G_directions_4_low` to {glue:text}`jetgpt_G_directions_4_high`) for the joint network and {glue:text}`jetgpt_G_alone_4` ({glue:text}`jetgpt_G_alone_4_low` to {glue:text}`jetgpt_G_alone_4_high`) for the one trained alone. The training events here are those with four jets; the joint network has seen {glue:text}`jetgpt_n_train` in all, and no counting of events with four jets would profit from the others.
 #
 # ## What a classifier finds
 
-# %% mystnb={"figure": {"name": "fig-jetgpt-weights", "caption": "Weights $w=p_{\\rm true}/p_{\\rm gen}$ by a classifier of each number of jets, of generated (blue) and true (black) events of all training sets; directions first, mixtures."}, "image": {"alt": "Four panels with logarithmic axes: histograms of weights around one, generated events with a tail to small weights."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-jetgpt-weights", "caption": "Weights $w=p_{\\rm true}/p_{\\rm gen}$ by a classifier of each number of jets, of generated (blue) and true (black) events of all training sets; directions first, mixtures."}, "image": {"alt": "Four panels with logarithmic axes: histograms of the weights of generated and of true events."}} tags=["hide-input"]
 edges = np.geomspace(1e-3, 1e2, 61)
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.5), sharey=True)
 data, rows = {"left": edges[:-1]}, []
