@@ -40,7 +40,7 @@ PAGES = {
     "averaging_or_differential": BAYESIAN_RINGS,
     "making_events": Needs(events=["top_pair_0j"]),
     "top_pair_events": Needs(events=["top_pair_0j", "top_pair_4j"]),
-    "z_jets": Needs(events=["z_jets", "z_jets_inclusive"]),
+    "z_jets": Needs(events=["z_jets"]),
     "top_pair_generators": TOP_PAIRS,
     "top_pair_averaging": TOP_PAIRS,
     "top_pair_differential": TOP_PAIRS,

@@ -470,7 +470,7 @@ print("the events weigh the same:", equal)
 print("an event goes through the table and back:", np.allclose(from_table(to_table(z_true)), z_true, atol=1e-6))
 
 # %% [markdown]
-# Trained on {glue:text}`control_z_train` events, it is told apart with an AUC of {glue:text}`control_auc_z` ({glue:text}`control_auc_z_low` to {glue:text}`control_auc_z_high`). Two places are known beforehand to be empty in truth: the mass of the muons outside 60 to 120 GeV, where the simulation makes none, and jets closer than the radius 0.4 of the jet algorithm. The next table asks what the weights say of generated events there.
+# Trained on {glue:text}`control_z_train` events, it is told apart with an AUC of {glue:text}`control_auc_z` ({glue:text}`control_auc_z_low` to {glue:text}`control_auc_z_high`). Two places are known beforehand to be empty in truth, or all but empty: the mass of the muons outside 60 to 120 GeV, where the simulation makes none, and jets closer than the radius 0.4 of the jet algorithm (which takes rapidities where the table has pseudorapidities, so that a pair may lie just inside). The next table asks what the weights say of generated events there.
 
 # %% tags=["hide-input"]
 FORBIDDEN = {

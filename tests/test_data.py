@@ -23,6 +23,7 @@ from gampl_book import event_plans as plans
 DATA = Path(__file__).resolve().parents[1] / "data"
 FILES = {name: DATA / f"{name}.h5" for name in plans.plan("bundled").files}
 MB = 1_000_000
+LEAST_Z_EVENTS = (9000, 9000, 9000, 9000, 5000, 1000, 200, 40, 4)  # of each sample, with 0 to 8 jets
 KNOWN_TO = 0.04  # relative standard deviation of the share of true events in the region of Eq. (43)
 
 
@@ -34,7 +35,8 @@ def test_checksums_and_sizes_are_those_of_the_readme():
         path.name for path in FILES.values()
     }
     assert FILES["top_pair_0j_observables"].stat().st_size <= 6 * MB
-    assert sum(path.stat().st_size for path in FILES.values()) <= 33 * MB
+    assert FILES["z_jets"].stat().st_size <= 9.5 * MB
+    assert sum(path.stat().st_size for path in FILES.values()) <= 27 * MB
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -97,9 +99,8 @@ def same_versions(path) -> bool:
     ("name", "folder", "seed", "recipe", "sample", "n_events"),
     [
         ("top_pair_0j", "top_pair", 1, TopPairRecipe(), "extra_jets_0", 2000),
-        ("z_jets", "z_jets", 1001, ZJetsRecipe(max_jets=4), "events", 2000),
-        ("z_jets", "z_jets_400", 1501, ZJetsRecipe(pt_slice=(400.0, 6500.0), min_jets=5, kept=()), "events", 1000),
-        ("z_jets_inclusive", "z_jets_inclusive", 20_001, ZJetsRecipe(min_jets=4, kept=()), "events", 10_000),
+        ("z_jets", "z_jets", 8001, ZJetsRecipe(max_jets=3, kept=(0.013, 0.055, 0.22)), "events", 2000),
+        ("z_jets", "z_jets_many", 40_001, ZJetsRecipe(min_jets=4, kept=()), "events", 10_000),
     ],
 )
 def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, sample, n_events):
@@ -130,24 +131,35 @@ def test_the_first_observables_of_a_seed_come_out_again():
         np.testing.assert_allclose(TopPair(0).observable(name)(made), values[: len(made)], rtol=1e-4, atol=1e-3)
 
 
-def test_rates_of_slices_are_those_without_them():
-    # three, four and five jets, before anything was dropped; false-alarm rate 2e-3 each for 3 standard deviations, and
-    # up to 4 % of what start_scale = 1.2 leaves
-    def rates(source):
-        parts = [source["train"], source["holdout"]]
-        counts = np.array([[part["passed"][f"{n} jets"] for n in (3, 4, 5)] for part in parts]).sum(axis=0)
-        unit = parts[0]["cross_section_pb"] / sum(part["passed"]["generated"] for part in parts)
-        return counts * unit, counts * unit**2
+@pytest.mark.parametrize("sample", ["train", "holdout"])
+def test_weights_of_z_events_depend_on_the_number_of_jets_alone(sample):
+    events, sources = ZJets().load(sample), hdf5.read_about(FILES["z_jets"])["sources"]
+    number, weights = events.multiplicity - 2, events.columns["weight"]
+    for said, recipe in ((source[sample], source["recipe"]) for source in sources):
+        unit = said["cross_section_pb"] / said["passed"]["generated"]
+        fractions = [*recipe["kept"], *[1.0] * 9]
+        for n in range(recipe["min_jets"], recipe["max_jets"] + 1):
+            mine = weights[number == n]
+            assert np.ptp(mine) == 0
+            assert mine[0] == pytest.approx(unit / fractions[n])
+            # of those that were made, false-alarm rate 1e-4 together
+            p_value = stats.binomtest(len(mine), said["passed"][f"{n} jets"], fractions[n]).pvalue
+            assert len(mine) >= LEAST_Z_EVENTS[n]
+            assert p_value > 1e-4 / 6
+    # 5 standard deviations; the simulation knows the cross section to some per mille
+    error = np.hypot(np.sqrt((weights**2).sum()), 0.005 * weights.sum())
+    assert all(abs(weights.sum() - source[sample]["cross_section_pb"]) < 5 * error for source in sources)
 
+
+def test_both_recipes_of_z_events_make_the_same_numbers_of_jets():
+    # of all events that were made, those that were dropped, too; false-alarm rate 1e-4
     sources = hdf5.read_about(FILES["z_jets"])["sources"]
-    (inclusive, variance), *slices = (
-        rates(source) for source in (hdf5.read_about(FILES["z_jets_inclusive"])["sources"][0], *sources[1:])
-    )
-    sliced, sliced_variance = (np.sum([one[k] for one in slices], axis=0) for k in (0, 1))
-    assert (np.abs(sliced - inclusive) < 3 * np.sqrt(variance + sliced_variance) + 0.04 * inclusive).all()
+    steps = [*(f"{n} jets" for n in range(9)), "more jets"]
+    counts = [[sum(source[s]["passed"][step] for s in ("train", "holdout")) for step in steps] for source in sources]
+    assert stats.chi2_contingency(counts).pvalue > 1e-4
 
 
-@pytest.mark.parametrize(("process", "least"), [(TopPair(0), 55_000), (TopPair(4), 5_000), (ZJets(), 20_000)])
+@pytest.mark.parametrize(("process", "least"), [(TopPair(0), 55_000), (TopPair(4), 5_000), (ZJets(), 45_000)])
 def test_samples_that_the_book_needs(process, least):
     for sample in ("train", "holdout"):
         events = process.load(sample)

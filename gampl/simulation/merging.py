@@ -18,7 +18,7 @@ from gampl.processes.z_jets import ZJets
 from gampl.simulation import shards
 from gampl.simulation.shards import Shard
 
-DIVIDING = {"pt_slice", "min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
+DIVIDING = {"min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
 
 PROCESSES = {"top_pair": TopPair, "z_jets": ZJets}  # of recipes, by name
 
@@ -36,7 +36,7 @@ def merge(sources: Sequence[Source], sample: str, output: Path, observables: Seq
 
     Where events have weights, those become cross sections: in each part an event has that of its source over the number
     of events generated for it, over the fraction that was kept of its kind. Folders of the same recipe count as one
-    source; several recipes go together if events have weights and the recipes share none: slices, or numbers of jets.
+    source; several recipes go together if events have weights and the recipes share no number of jets.
 
     The sample is one of the shards', such as ``extra_jets_0`` or ``events``. Returns the number of events of each part,
     ``train`` and ``holdout``. With names of observables, such as ``m_tt``, these are written instead of the momenta,
@@ -101,13 +101,10 @@ def _check_recipes(kinds: Sequence[dict[str, Any]]) -> None:
         if differing := {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)} - DIVIDING:
             names = ", ".join(sorted(differing))
             raise ValueError(f"recipes that differ in {names} cannot be merged: their events do not go together")
-        # half-open ranges of jets and of transverse momenta: pieces that overlap in both share events
-        pieces = [((one["min_jets"], one["max_jets"] + 1), one["pt_slice"] or (0.0, np.inf)) for one in (a, b)]
-        if all(p[0] < q[1] and q[0] < p[1] for p, q in zip(*pieces, strict=True)):
+        if a["min_jets"] <= b["max_jets"] and b["min_jets"] <= a["max_jets"]:
             raise ValueError(
                 "recipes whose events overlap cannot be merged, their cross sections would count twice: jets"
-                f" {a['min_jets']} to {a['max_jets']} and {b['min_jets']} to {b['max_jets']},"
-                f" slices {a['pt_slice']} and {b['pt_slice']}"
+                f" {a['min_jets']} to {a['max_jets']} and {b['min_jets']} to {b['max_jets']}"
             )
 
 

@@ -1,7 +1,7 @@
 """pp -> Z + jets at 13 TeV, the Z decaying to muons, with jets of stable particles.
 
-High multiplicities are rare. Two ways to have more of them, both undone by the column ``weight``: of events with few
-jets only a fraction is kept, and runs can be restricted to a slice of the transverse momentum of the Z.
+High multiplicities are rare. So that files have more of them, only a fraction of the events with few jets is kept, and
+the column ``weight`` undoes it.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,6 @@ Fractions = Annotated[
     tuple[Annotated[float, Meta(gt=0, le=1)], ...],
     Meta(max_length=MAX_JETS + 1, description=f"up to {MAX_JETS + 1} fractions in (0, 1], in brackets"),
 ]
-Slice = Annotated[tuple[Positive, Positive] | None, Meta(description="2 numbers in brackets, 0 < low < high")]
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,6 @@ class ZJetsRecipe(Recipe):
     name: ClassVar[str] = "z_jets"
 
     energy: Positive = 13_000.0  #: of the two beams together, in GeV
-    #: limits in GeV of the Z's transverse momentum in the hard process, which is then Z + parton instead of a single Z
-    pt_slice: Slice = None
-    #: Where the shower of a slice starts, in units of the hard process' pT. The inclusive shower, whose first branching
-    #: the slice stands for, goes on below that branching's evolution variable (1 - z) Q², which is pT² (1 + t/u) with
-    #: t/u from 0 to 1, the square of a factor of about 1.2.
-    start_scale: Positive = 1.2
     mass_min: Positive = 60.0  #: smallest mass of the muon pair in the hard process, in GeV
     mass_max: Positive = 120.0  #: largest mass of the muon pair
     multiple_interactions: Switch = False  #: whether further partons of the protons scatter; fourteen times slower
@@ -58,37 +51,18 @@ class ZJetsRecipe(Recipe):
         super().__post_init__()
         if self.min_jets > self.max_jets:
             raise ValueError(f"min_jets must not be above max_jets = {self.max_jets}, got {self.min_jets}")
-        if self.pt_slice is not None and self.pt_slice[0] >= self.pt_slice[1]:
-            raise ValueError(f"pt_slice must be 2 numbers in brackets, 0 < low < high, got {self.pt_slice!r}")
 
     def pythia_settings(self) -> tuple[str, ...]:
         """Lines for Pythia; muons do not radiate, since a photon would make a massless jet."""
-        hard_process: tuple[str, ...] = (
-            "WeakSingleBoson:ffbar2gmZ = on",
-            f"PhaseSpace:mHatMin = {self.mass_min}",
-            f"PhaseSpace:mHatMax = {self.mass_max}",
-        )
-        if self.pt_slice is not None:
-            hard_process = (
-                "WeakBosonAndParton:qqbar2gmZg = on",
-                "WeakBosonAndParton:qg2gmZq = on",
-                f"23:mMin = {self.mass_min}",
-                f"23:mMax = {self.mass_max}",
-                f"PhaseSpace:pTHatMin = {self.pt_slice[0]}",
-                f"PhaseSpace:pTHatMax = {self.pt_slice[1]}",
-                # the coupling of the hard process is that of the first branching of the inclusive shower
-                "SigmaProcess:renormScale2 = 1",
-                "SigmaProcess:alphaSvalue = 0.1365",
-                *(f"{shower}:pTmaxMatch = 1" for shower in ("SpaceShower", "TimeShower")),
-                *(f"{shower}:pTmaxFudge = {self.start_scale}" for shower in ("SpaceShower", "TimeShower")),
-            )
         return (
             f"Beams:eCM = {self.energy}",
             "23:onMode = off",
             f"23:onIfMatch = {MUON} -{MUON}",
             "TimeShower:QEDshowerByL = off",
             f"PartonLevel:MPI = {'on' if self.multiple_interactions else 'off'}",
-            *hard_process,
+            "WeakSingleBoson:ffbar2gmZ = on",
+            f"PhaseSpace:mHatMin = {self.mass_min}",
+            f"PhaseSpace:mHatMax = {self.mass_max}",
         )
 
     def make(self, particles: Particles, rng: np.random.Generator) -> Made:
@@ -113,7 +87,7 @@ class ZJetsRecipe(Recipe):
 
         filled_up = np.concatenate([muons, selected, np.zeros((len(rows), MAX_JETS, 4))], axis=1)
         momenta = filled_up[chosen, : 2 + MAX_JETS]
-        # all of them, those that are dropped, too: the rates are needed to check the slices against each other
+        # those that are dropped, too: rates are known from all events that were made
         steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
         steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
         return {"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps

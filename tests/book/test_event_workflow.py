@@ -19,7 +19,7 @@ PLAN = """
 recipe = "z_jets"
 seeds = "1-3"
 events = 200
-settings = { batch = 100, pt_slice = [100.0, 200.0], kept = [] }
+settings = { batch = 100, min_jets = 1, kept = [] }
 
 [bundled.files.z_jets]
 sample = "events"
@@ -50,8 +50,7 @@ def test_the_same_file_as_by_hand_and_nothing_twice(checkout):
     made = (checkout / "_build/events/bundled/z_jets.h5").read_bytes()
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     for command in (
-        "make z_jets --folder z --seeds 1-3 --events 200 --quiet"
-        " --set batch=100 --set kept=[] --set pt_slice=[100.0,200.0]",
+        "make z_jets --folder z --seeds 1-3 --events 200 --quiet --set batch=100 --set kept=[] --set min_jets=1",
         "merge --from z 1-2 3 --output by_hand.h5",
     ):
         subprocess.run(

@@ -125,10 +125,14 @@ ALLOWED: dict[str, dict[str, str]] = {
         "times fewer, coordinates are off": "the factor is computed from settings",
     },
     "z_jets": {
-        "Where that is much smaller than the number of events": CONDITIONAL,
-        "hardly any are left, and slices do not pay": BUNDLED,
-        "is that the ratio hardly changes": BUNDLED,
-        "over the largest one and draws from those": METHOD,
+        "weight is {glue:text}`z_jets_weights_from` times the smallest": "the two are computed",
+        "From $R(1/0)$ to $R(4/3)$ the ratio falls by": "the name of a ratio",
+        "From $R(4/3)$ on, a constant of": "the name of a ratio",
+        "stays close to the cut at 20 GeV": BUNDLED,
+        "The smallest of {glue:text}`z_jets_tests` $p$-values is": "it is computed",
+        "Poisson's law falls far below them": DERIVED,
+        "red points lie far below for few jets": BUNDLED,
+        "over the largest one, and of both samples": METHOD,
     },
 }
 

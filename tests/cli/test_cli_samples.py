@@ -116,8 +116,8 @@ def test_weighted_members_and_unweighted_truth(tmp_path):
 def test_bundled_momenta(tmp_path, capsys):
     # half of a bundled sample as a "generator" that is as good as the truth
     status = run(
-        *("differential", "--n-train", 1413, "--members", "data/z_jets_inclusive.h5::train", "--quiet"),
-        *("--holdout", "data/z_jets_inclusive.h5::holdout", "--summary", "m_mumu", "--summary", "pT(mu-)".join("``")),
+        *("differential", "--n-train", 8870, "--members", "data/top_pair_4j.h5::train", "--quiet"),
+        *("--holdout", "data/top_pair_4j.h5::holdout", "--summary", "m_tt", "--summary", "pT(b1)".join("``")),
     )
     assert status == 0
     assert "≥" in capsys.readouterr().out

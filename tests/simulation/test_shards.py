@@ -214,16 +214,17 @@ def test_merged_files_are_split_by_seed_and_weighted_by_cross_section(made, tmp_
     assert (tmp_path / "again.h5").read_bytes() == output.read_bytes()
 
 
-def test_merging_slices_adds_cross_sections(tmp_path):
-    few, many = replace(RECIPE, max_jets=2), replace(RECIPE, pt_slice=(200.0, 6500.0), min_jets=3, kept=())
-    make_shards(tmp_path / "few", few, [6], N_EVENTS, show_progress=False)
-    (shard,) = make_shards(tmp_path / "many", many, [7], N_EVENTS, show_progress=False)
+def test_recipes_with_other_numbers_of_jets_add_cross_sections(tmp_path):
+    few, many = replace(RECIPE, max_jets=1), replace(RECIPE, min_jets=2, kept=())
+    (shard,) = make_shards(tmp_path / "few", few, [6], N_EVENTS, show_progress=False)
+    (other,) = make_shards(tmp_path / "many", many, [7], N_EVENTS, show_progress=False)
     merge([Source(tmp_path / "few", [6], []), Source(tmp_path / "many", [7], [])], "events", tmp_path / "both.h5")
     (events,) = files.batches(tmp_path / "both.h5", sample="train")
-    from_slice = events[events.multiplicity - 2 >= 3]
-    assert len(from_slice) == shard.passed["kept"]
-    expected = shard.cross_section * shard.passed["kept"] / N_EVENTS
-    assert from_slice.columns["weight"].sum() == pytest.approx(expected, rel=1e-5)
+    number, weights = events.multiplicity - 2, events.columns["weight"]
+    assert (number >= 2).sum() == other.passed["kept"] > 0
+    for n, kept in enumerate(RECIPE.kept[:2]):
+        assert weights[number == n] == pytest.approx(shard.cross_section / N_EVENTS / kept)
+    assert weights[number >= 2] == pytest.approx(other.cross_section / N_EVENTS)
 
 
 def test_two_folders_of_one_recipe_are_one_source(made, tmp_path):
@@ -242,7 +243,7 @@ def test_two_folders_of_one_recipe_are_one_source(made, tmp_path):
     [
         (replace(RECIPE, pt_min=40.0), "recipes that differ in pt_min cannot be merged"),
         (replace(RECIPE, kept=()), "would count twice"),
-        (replace(RECIPE, pt_slice=(20.0, 50.0), min_jets=4), "would count twice"),
+        (replace(RECIPE, kept=(), min_jets=4), "would count twice"),
     ],
 )
 def test_merging_refuses_recipes_that_do_not_go_together(made, tmp_path, other, sentence):
