@@ -28,7 +28,7 @@ SECTIONS = {
     "5": "Top pairs, events",
     "5.1": "Top pairs, averaging",
     "5.2": "Top pairs, differential",
-    "talks": "Talks on control and correction",
+    "talks": "Talks on control, correction and jets",
     CHECK: "Checks of our own",
 }
 REPORT = "run_report.html"  # Snakemake's own

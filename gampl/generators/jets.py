@@ -84,9 +84,10 @@ class JetGenerator(Generator):
         reach = (n.unsqueeze(1) >= jets).float()  # (n_train, M + 1)
         shares = [part.sum(0) / part.sum(0)[0].clamp_min(1e-30) for part in (reach, w.unsqueeze(1) * reach)]
         scale = torch.where(shares[1] > 0, shares[0] / shares[1], 0.0) if radiates else torch.ones(len(jets))
-        self.register_buffer("scale", scale)
+        # of the training events, not of what is learned: other events make others
+        self.register_buffer("scale", scale, persistent=False)
         decides = (jets < self.most) if truncated else (jets <= self.most)
-        self.register_buffer("decides", decides & (jets < coordinates.max_jets) & radiates)
+        self.register_buffer("decides", decides & (jets < coordinates.max_jets) & radiates, persistent=False)
 
     def forward(self, x: Tensor, condition: Tensor | None = None, *_: Tensor) -> Tensor:  # noqa: ARG002
         """Negative log density of the sequences by factors, each scaled as in training: (n, d) -> (n,)."""
@@ -208,6 +209,17 @@ class JetGenerator(Generator):
         ends = torch.arange(values.shape[1], device=x.device) < self.coordinates.max_jets  # beyond there is no decision
         total = (values.double() + torch.where(ends, stops, 0.0)).sum(1) - LOG_2_PI
         return total + self.coordinates.log_jacobian(x)
+
+    @torch.no_grad()
+    def stop_probabilities(self, x: Tensor) -> Tensor:
+        """Probability to stop after each number of jets, where it is radiated: (n, d) -> (n, M + 1).
+
+        NaN after more jets than an event has. With all of its latent numbers `stops` at 1 an event has M jets: cut off
+        after k of them, it is an event with k jets of weight p_stop,k times the product of 1 - p_stop before.
+        """
+        n, jets = x[:, :1], torch.arange(self.coordinates.max_jets + 1, device=x.device)
+        stops = self._factors(x)[1].double()
+        return torch.where(jets == n, stops.exp(), torch.where(jets < n, -stops.expm1(), math.nan))
 
 
 def nearest(phi: Tensor, phis: Tensor, etas: Tensor) -> Tensor:

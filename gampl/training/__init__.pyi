@@ -1,5 +1,6 @@
 from .data import Data as Data
 from .ensemble import Ensemble as Ensemble, Trained as Trained
+from .extrapolation import Bootstrap as Bootstrap, bootstrap_rounds as bootstrap_rounds
 from .joint import Joint as Joint, joint_rounds as joint_rounds
 from .settings import (
     POSTERIORS as POSTERIORS,

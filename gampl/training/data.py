@@ -139,6 +139,8 @@ def untrained(
         generator = make_generator(size, coordinates, x, condition, seed=seed, member=number, **options)
     if data.start is not None:
         generator.load_state_dict(data.start)
+        if not isinstance(coordinates, Columns):  # its coordinates may have been learned from other events
+            x = generator.coordinates.to_network(events)
     condition = None if condition is None else condition.to(device)
     kind = Variational if training.posterior == "bayesian" else Member
     member = kind(generator.to(device), x.to(device), split, training, number, condition, weights)

@@ -184,6 +184,22 @@ def test_probabilities_to_stop_add_up_to_one():
     assert abs(float(first.mean()) - share) < 4 * error  # false alarm 6e-5
 
 
+def test_events_that_never_stop_have_the_rates_of_those_that_do():
+    """P(n) as the mean weight of an event that is cut off after n jets: false alarm 3e-4."""
+    made, n = generator(multiplicity="radiated", rough=0.1), 4000
+    number = coordinates_of(made, n)[:, 0]
+    *latent, stops = made.latent(n, torch.Generator().manual_seed(9))
+    longest = made.generate_coordinates(None, *latent, torch.ones_like(stops))
+    assert (longest[:, 0] == MAX_JETS).all()
+    stop = made.stop_probabilities(longest)
+    goes_on = torch.cumprod(torch.cat([torch.ones(n, 1), 1 - stop[:, :-2]], 1), 1)
+    for k, weights in enumerate((goes_on * stop[:, :-1]).T):
+        error = math.sqrt(0.25 / n + float(weights.var()) / n)
+        assert abs(float(weights.mean()) - float((number == k).double().mean())) < 4.1 * error
+    short = made.stop_probabilities(coordinates_of(made, 50))
+    assert (short.isnan().sum(1) == MAX_JETS - coordinates_of(made, 50)[:, 0]).all()
+
+
 def test_weights_are_scaled_in_each_factor():
     """The gradient of a stop probability vanishes at the share of the weighted events that stop."""
     number = (events()[:, 2:, 0] > 0).sum(1)

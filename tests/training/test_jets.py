@@ -1,12 +1,16 @@
 """Trainings of generators of events with any number of jets: alone, side by side, Bayesian, as ensembles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from gampl.generators.settings import Architecture
 from gampl.particles.jet_sequences import MUON_MASS
 from gampl.store.artifacts import Store
 from gampl.training import Data, Fit, Training, ZWithJets, train_members, train_or_load
+from gampl.training.data import untrained
 
 SIZE = Architecture("autoregressive", 1, 2, width=16, components=4)
 FIT = Fit(steps=30, batch_size=64, warmup=5, validate_every=10, learning_rate=1e-2)
@@ -86,6 +90,22 @@ def test_thinned_events_with_weights_have_the_natural_stop_probabilities(tmp_pat
         rates.append(((made[:, 2:, 0] > 0).sum(1) == 0).mean())
     assert abs(rates[0] - 0.5) < 0.05
     assert abs(rates[1] - 1 / 3) < 0.05
+
+
+def test_a_start_brings_its_coordinates_and_not_the_weights_of_its_factors():
+    """Other events have another mean and standard deviation, and more jets; the network has learned the old ones."""
+    few, all_of_them = events()[(events()[:, 2:, 0] > 0).sum(1) < 2], events()
+    one = untrained(replace(training(), n_train=len(few)), Data(few), 0).generator
+    other = untrained(training(), Data(all_of_them, start=one.state_dict()), 0)
+    x = one.coordinates.to_network(torch.from_numpy(all_of_them))
+    torch.testing.assert_close(other.x, x)
+    torch.testing.assert_close(other.generator.coordinates.mean, one.coordinates.mean)
+    assert other.generator.decides.tolist() == [True, True, False, False]
+    with torch.no_grad():
+        difference = other.generator(x) - one(x)
+    number = x[:, 0].long()
+    assert (difference[number == 0].abs() < 1e-4).all()
+    assert (difference[number == 2].abs() > 1e-2).all()  # their second jet, which has no factor in the old loss
 
 
 @pytest.mark.parametrize(
