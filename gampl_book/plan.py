@@ -47,6 +47,7 @@ PAGES = {
     "known_truth": Needs(["leading_order_*"]),
     "control": Needs(["top_pair_0j/*"], events=["top_pair_0j", "z_jets"]),
     "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
+    "theory_uncertainties": Needs(events=["z_jets"]),
     "your_process": Needs(files=["examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv"]),
     "paper_scale": Needs(files=[f"{COSTS}/**/*.json"]),
 }
