@@ -99,7 +99,7 @@ far_true = [float(truth.integrals(FAR_MOMENTS, a)[0]) for a in (0, A_MAX)]
 page.record("far_0", 100 * far_true[0], digits=2)
 page.record("far_30", 100 * far_true[1], digits=2)
 
-# %% mystnb={"figure": {"name": "fig-theory-truth", "caption": "Left: spectra of the transverse momentum for five values of $a$, exact. Right: share $f(a)$, and what a training sample that is reweighted to $a$ is worth, per training event: effective number (black) and the number for the integrals over regions. The axis is linear below one."}, "image": {"alt": "Left, falling spectra that become harder with a, those for 10 and 30 nearly the same. Right, against a, a share that rises steeply below one and then saturates near one, and effective numbers that fall as steeply, lowest in the tail."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-theory-truth", "caption": "Left: spectra of the transverse momentum for five values of $a$, exact. Right: share $f(a)$, and what a training sample that is reweighted to $a$ is worth, per training event: effective number (black) and the number for the integrals over regions. The axis is linear at small $a$ and logarithmic at large."}, "image": {"alt": "Left, falling spectra that become harder with a, those for 10 and 30 nearly the same. Right, against a, a share that rises steeply below one and then saturates near one, and effective numbers that fall as steeply, lowest in the tail."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4))
 COLOURS = dict(zip(A, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(A))), strict=True))
 data = {"left": BINS[:-1]}
@@ -113,9 +113,10 @@ right.plot(axis, truth.share(axis), color="0.5", ls="--", label="share $f(a)$")
 right.plot(axis, [truth.effective(a) for a in axis], color=plots.TRUE, label=r"$n_{\rm eff}/n_{\rm train}$")
 for name, colour in zip(REGIONS, (plots.ESTIMATE, plots.STAT, plots.MODEL), strict=True):
     right.plot(axis, [truth.effective_in(MOMENTS[name], a) for a in axis], color=colour, label=TITLES[name])
-right.set_xscale("symlog", linthresh=1)
+right.set_xscale("asinh", linear_width=0.3)
 right.set(xlabel="$a$", ylim=(0, 1.05), xticks=A, xticklabels=A)
-right.legend(loc="center right", fontsize=8)
+right.minorticks_off()
+right.legend(loc="upper right", bbox_to_anchor=(1, 0.86), fontsize=8)
 page.figure(figure, "theory_truth", data)
 
 # %% [markdown]
@@ -123,7 +124,7 @@ page.figure(figure, "theory_truth", data)
 #
 # ## Training with a condition
 #
-# Each event has $K=$ {glue:text}`theory_uncertainties_draws` values of $a$; each batch draws one of them for each of its events, tells it the generator and weighs the event's loss by $w_a/\langle w_a\rangle$. Without the denominator, which is a mean over the training events, batches with large $a$ would dominate. In `gampl` the condition is an array of shape $(n,K,1)$, the weights are one of $(n,K)$:
+# Each event has $K=$ {glue:text}`theory_uncertainties_draws` values of $a$; each batch draws one of them for each of its events, tells it to the generator and weighs the event's loss by $w_a/\langle w_a\rangle$. Without the denominator, which is a mean over the training events, batches with large $a$ would dominate. In `gampl` the condition is an array of shape $(n,K,1)$, the weights are one of $(n,K)$:
 #
 # ```python
 # a = rng.uniform(0, 30, (n, K))
@@ -237,12 +238,12 @@ for k in range(sets):
 print("members left out:", left_out)
 
 
-# %% mystnb={"figure": {"name": "fig-theory-bands", "caption": "Above: transverse momentum of the tops, generated for $a=0$ (dark line), 10 and 30 (light), first training set; band: all $a$ from 0 to 30. Below: ratio of the generated spectrum, mean of the members, to the exact one, a line for each training set. Grey: statistical uncertainty of a training sample that is reweighted to this $a$. Lines that leave the panel are far off."}, "image": {"alt": "Four columns for the four conditional generators. In each a falling spectrum with a band and three panels with ratios near one for a of 0, 10 and 30 with grey bands that widen with the transverse momentum. For a = 0 the lines of the generators that are told a leave the panel."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-theory-bands", "caption": "Above: transverse momentum of the tops, generated for $a=0$ (dark line), 10 and 30 (light), first training set, and the exact spectra for 0 and 30 (dotted); band: all $a$ from 0 to 30. Below: ratio of the generated spectrum, mean of the members, to the exact one, a line for each training set. Grey: statistical uncertainty of a training sample that is reweighted to this $a$. Lines that leave the panel are far off."}, "image": {"alt": "Four columns for the four conditional generators. In each a falling spectrum with a band and three panels with ratios near one for a of 0, 10 and 30 with grey bands that widen with the transverse momentum. For a = 0 the lines of the generators that are told a leave the panel."}} tags=["hide-input"]
 CONDITIONAL = [way for way in WAYS if way.endswith(("_a", "_log"))]
 SHOWN = (0, 10, 30)
 
 
-def spectra_and_ratios(ways, bins, xlabel, spectra, ratios, errors):
+def spectra_and_ratios(ways, bins, xlabel, spectra, truths, ratios, errors):
     """A column for each way: spectra of all a above, ratios to the truth below with bands of one standard error."""
     figure, axes = plt.subplots(
         4,
@@ -261,6 +262,9 @@ def spectra_and_ratios(ways, bins, xlabel, spectra, ratios, errors):
             column[0].stairs(
                 spectra[way][a] / np.diff(edges), edges, baseline=None, color=COLOURS[a], lw=1.2, label=f"$a={a}$"
             )
+            if a in (SHOWN[0], SHOWN[-1]):
+                label, style = "true" if a else None, {"color": plots.TRUE, "lw": 1.2, "ls": ":"}
+                column[0].stairs(truths[way][a] / np.diff(edges), edges, baseline=None, label=label, **style)
             error = errors[way][a]
             ax.stairs(1 + error, edges, baseline=1 - error, fill=True, color="0.85", lw=0)
             for ratio in ratios[way][a]:
@@ -295,6 +299,7 @@ figure = spectra_and_ratios(
     dict.fromkeys(CONDITIONAL, BINS),
     dict.fromkeys(CONDITIONAL, "$p_T$ of the tops [GeV]"),
     spectra,
+    dict.fromkeys(CONDITIONAL, exact),
     ratios,
     dict.fromkeys(CONDITIONAL, error_of_training),
 )
@@ -329,13 +334,15 @@ for way in (*CONDITIONAL, "reweighted"):
     band = far(way, A_MAX) / (far(way, 0) if way in CONDITIONAL else far("alone", 0))
     width, limits = over_sets(band)
     page.record(f"band_{way}", width, limits, 0.95)
+    if way in CONDITIONAL:
+        page.record(f"far_{way}_0", *over_sets(far(way, 0)), 0.95)
     rows.append([WAYS[way][0], words(100 * percent, [100 * e for e in ends]), words(width, limits, 3)])
     rows[-1][1:1] = [words(*over_sets(far(way, a)), 3) if a in here else "–" for a in SHOWN]
 header = [f"$a={a}$, over true" for a in SHOWN]
 markdown_table(["generator", *header, "deviation for $a\\geq1$ [%]", "width of the band, over true"], rows)
 
 # %% [markdown]
-# The table is about the far tail, $p_T>$ {glue:text}`theory_uncertainties_far_edge` GeV, where {glue:text}`theory_uncertainties_far_0` % of the events lie for $a=0$ and {glue:text}`theory_uncertainties_far_30` % for $a=30$: the quotient of the two is the *width of the band*. All intervals in this and the following tables, at 95 %, are those of the {glue:text}`theory_uncertainties_training_sets` training sets. The width of the band, over the true one, is {glue:text}`theory_uncertainties_band_spline_a` ({glue:text}`theory_uncertainties_band_spline_a_low` to {glue:text}`theory_uncertainties_band_spline_a_high`) for the spline that is told $a$, and {glue:text}`theory_uncertainties_band_spline_log` ({glue:text}`theory_uncertainties_band_spline_log_low` to {glue:text}`theory_uncertainties_band_spline_log_high`) for the one that is told $\lambda$; with flow matching it is {glue:text}`theory_uncertainties_band_flow_a` ({glue:text}`theory_uncertainties_band_flow_a_low` to {glue:text}`theory_uncertainties_band_flow_a_high`) and {glue:text}`theory_uncertainties_band_flow_log` ({glue:text}`theory_uncertainties_band_flow_log_low` to {glue:text}`theory_uncertainties_band_flow_log_high`). Where the density changes quickly with the condition, a network has to see that part of the range: *how $a$ is drawn is a choice that the result depends on*.
+# The table is about the far tail, $p_T>$ {glue:text}`theory_uncertainties_far_edge` GeV, where {glue:text}`theory_uncertainties_far_0` % of the events lie for $a=0$ and {glue:text}`theory_uncertainties_far_30` % for $a=30$: the quotient of the two is the *width of the band*. All intervals in this and the following tables, at 95 %, are those of the {glue:text}`theory_uncertainties_training_sets` training sets. The width of the band, over the true one, is {glue:text}`theory_uncertainties_band_spline_a` ({glue:text}`theory_uncertainties_band_spline_a_low` to {glue:text}`theory_uncertainties_band_spline_a_high`) for the spline that is told $a$, and {glue:text}`theory_uncertainties_band_spline_log` ({glue:text}`theory_uncertainties_band_spline_log_low` to {glue:text}`theory_uncertainties_band_spline_log_high`) for the one that is told $\lambda$; with flow matching it is {glue:text}`theory_uncertainties_band_flow_a` ({glue:text}`theory_uncertainties_band_flow_a_low` to {glue:text}`theory_uncertainties_band_flow_a_high`) and {glue:text}`theory_uncertainties_band_flow_log` ({glue:text}`theory_uncertainties_band_flow_log_low` to {glue:text}`theory_uncertainties_band_flow_log_high`). Where the density changes quickly with the condition, a network has to see that part of the range: *how $a$ is drawn is a choice that the result depends on*. At $a=0$, the end of the range, the spline that is told $\lambda$ makes {glue:text}`theory_uncertainties_far_spline_log_0` times the events of the far tail that there are ({glue:text}`theory_uncertainties_far_spline_log_0_low` to {glue:text}`theory_uncertainties_far_spline_log_0_high`). A spline for $a=0$ alone, whose events are reweighted, needs no condition, and its band has {glue:text}`theory_uncertainties_band_reweighted` times the true width ({glue:text}`theory_uncertainties_band_reweighted_low` to {glue:text}`theory_uncertainties_band_reweighted_high`). The networks of this page are small and see few events for a short time; larger ones that are trained for longer should resolve more of the range.
 #
 # For $a\geq1$ flow matching that is told $\lambda$ is off by {glue:text}`theory_uncertainties_percent_flow_log` % in the far tail ({glue:text}`theory_uncertainties_percent_flow_log_low` to {glue:text}`theory_uncertainties_percent_flow_log_high`), root mean square over the values of $a$, and the spline by {glue:text}`theory_uncertainties_percent_spline_log` %. The talk's precision of a per cent is out of reach for any generator of {glue:text}`theory_uncertainties_n_train` events that does not amplify: the reweighted training sample itself knows this probability, at $a=30$, to {glue:text}`theory_uncertainties_far_error` %. For one per cent it takes {glue:text}`theory_uncertainties_n_percent`$\cdot10^5$ events.
 #
@@ -408,14 +415,14 @@ columns += ["estimated $G(a)$, median", "hold"]
 markdown_table(["question", "$a$", "generator", *columns], rows)
 
 # %% [markdown]
-# A member has weighed the training events by Poisson numbers of its own, which adds scatter; the mean of the members is worth more. The last columns have the averaging estimate of $G(a)$ from the members' spread, and how many of its 68.3 % intervals hold the truth. At $a=0$ these are {glue:text}`theory_uncertainties_holds_told_a` of {glue:text}`theory_uncertainties_intervals` for the generators that are told $a$, {glue:text}`theory_uncertainties_holds_log` of {glue:text}`theory_uncertainties_intervals` for those that are told $\lambda$, and {glue:text}`theory_uncertainties_holds_alone` of {glue:text}`theory_uncertainties_intervals_alone` for the splines that are trained for this value alone. What all members have in common, such as a range of the condition that they have hardly seen, no spread reveals ({ref}`sec-known-averaging`).
+# A member has weighed the training events by Poisson numbers of its own, which adds scatter; their mean is usually worth more. The last columns have the averaging estimate of $G(a)$ from the members' spread, and how many of its 68.3 % intervals hold the truth. At $a=0$ these are {glue:text}`theory_uncertainties_holds_told_a` of {glue:text}`theory_uncertainties_intervals` for the generators that are told $a$, {glue:text}`theory_uncertainties_holds_log` of {glue:text}`theory_uncertainties_intervals` for those that are told $\lambda$, and {glue:text}`theory_uncertainties_holds_alone` of {glue:text}`theory_uncertainties_intervals_alone` for the splines that are trained for this value alone. What all members have in common, such as a range of the condition that they have hardly seen, no spread reveals ({ref}`sec-known-averaging`).
 #
 # Does smoothness in $a$ carry over? Against the spline that was trained for $a=30$ alone, the one that is told $a$ is worth {glue:text}`theory_uncertainties_carries_pT_top_spline_a` times as many events in regions of $p_T$ ({glue:text}`theory_uncertainties_carries_pT_top_spline_a_low` to {glue:text}`theory_uncertainties_carries_pT_top_spline_a_high`), and {glue:text}`theory_uncertainties_carries_m_tt_spline_a` times in those of $m$ ({glue:text}`theory_uncertainties_carries_m_tt_spline_a_low` to {glue:text}`theory_uncertainties_carries_m_tt_spline_a_high`). There is no reason to expect more than one. The events are *the same* for all $a$, only their weights differ, and these are known: the values of $a$ next to 30 tell nothing about the events that the value 30 has not told. A condition saves trainings, it does not add information.
 #
 # What can carry over is the generator for $a=0$, which learns from events of equal weight. If it amplifies there, its events, with the known weights, could amplify everywhere. At $a=30$ these are worth {glue:text}`theory_uncertainties_own_m_tt_reweighted` times the reweighted training events in regions of $m$ ({glue:text}`theory_uncertainties_own_m_tt_reweighted_low` to {glue:text}`theory_uncertainties_own_m_tt_reweighted_high`), and {glue:text}`theory_uncertainties_own_tail_reweighted` times in the tail ({glue:text}`theory_uncertainties_own_tail_reweighted_low` to {glue:text}`theory_uncertainties_own_tail_reweighted_high`). There the weights ask about transverse momenta that hardly any training event has, and an error in the far tail moves $\sum w$, and with it all integrals.
 #
 # (sec-theory-samples)=
-# ## Where smoothness does carry over
+# ## Different events for different values
 #
 # It is another matter if there are *different events* for different values of the parameter: simulated samples at a few masses, say. Here each of five shares $f=0,\frac14,\frac12,\frac34,1$ has a fifth of the {glue:text}`theory_uncertainties_n_train` events, drawn from its $p_a$ and of equal weight. One spline is told $f$ and learns from all of them; another is trained for $f=\frac12$ alone, on its own events. The last row asks the first for a value that it has not seen, $f=\frac38$.
 
@@ -534,9 +541,9 @@ def histogram(x, column, edges, a):
     return share, squares * (1 - 2 * share) + share**2 * (w**2).sum() / w.sum() ** 2
 
 
-spectra, ratios, errors, rows = {}, {}, {}, []
+spectra, truths, ratios, errors, rows = {}, {}, {}, {}, []
 for (view, (n, column, title, edges)), way in product(Z_VIEWS.items(), Z_WAYS):
-    spectra[view], ratios[view], errors[view] = {}, {}, {}  # of the last way
+    spectra[view], truths[view], ratios[view], errors[view] = {}, {}, {}, {}  # of the last way
     rows.append([title, Z_WAYS[way][0]])
     for a in A:
         made = np.array([histogram(x, column, edges, 0)[0] for x in generated[way, n, a]])
@@ -544,6 +551,7 @@ for (view, (n, column, title, edges)), way in product(Z_VIEWS.items(), Z_WAYS):
         if a not in SHOWN:
             continue
         true, variance = histogram(z_true[n], column, edges, a)
+        truths[view][a] = true
         trained, of_training = histogram(z_train[n], column, edges, a)
         with np.errstate(divide="ignore", invalid="ignore"):  # bins that are empty in the smallest profile
             ratios[view][a], errors[view][a] = made / true, np.sqrt(variance) / true
@@ -557,6 +565,7 @@ figure = spectra_and_ratios(
     {view: edges for view, (*_, edges) in Z_VIEWS.items()},
     dict.fromkeys(Z_VIEWS, "$p_T$ [GeV]"),
     spectra,
+    truths,
     ratios,
     errors,
 )

@@ -197,7 +197,7 @@ if is_told:
         architecture=Architecture("spline", blocks=3, width=32),
         members=2,
         seed=seed,
-        fit=Fit(generator.steps, 256, 5e-3, warmup=generator.steps // 5),
+        fit=Fit(-(-generator.steps // 2), 256, 5e-3, warmup=generator.steps // 10),
         conditions=1,
     )
     conditional = train_or_load(training, Data(rows[:, 1:], condition=rows[:, :1]), parallel=2)

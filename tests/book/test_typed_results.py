@@ -114,6 +114,8 @@ ALLOWED: dict[str, dict[str, str]] = {
         "What happens between $a=1$ and 30": DERIVED,
         "At $a=30$ the reweighted training sample": CHOSEN,
         "of the events lie for $a=0$ and": CHOSEN,
+        "At $a=0$, the end of the range": CHOSEN,
+        "A spline for $a=0$ alone": CHOSEN,
         "knows this probability, at $a=30$": CHOSEN,
         "they have hardly seen": METHOD,
         "Against the spline that was trained for $a=30$": CHOSEN,
