@@ -175,6 +175,50 @@ regions = Intervals.quantiles(sample, 4)
 print(averaging.from_samples(members, regions, n_train=sample.size, n_gen=50_000))
 
 # %% [markdown]
+# (sec-your-parameters)=
+# ## One generator for several parameters
+#
+# A parameter that events differ in, such as a mass, a scale or the time of the day, need not be generated: the generator can be *told* it. A process file has no key for such a condition yet; in Python it is one more array. Here the first column of the process file becomes the condition of the others. The generator learns from events at all of its values, and makes events at any one. Where only the weights of the events depend on the parameter, each event can have several conditions, see {ref}`sec-theory-uncertainties`.
+
+# %% tags=["hide-input"]
+from gampl.generators.settings import Architecture
+from gampl.report.generated import training_events
+from gampl.training import Data, Fit, Table, Training, train_or_load
+
+is_told = generator is not None and generator.kind == "spline" and len(generator.columns) > 1
+
+# %%
+if is_told:
+    told, *learned = generator.columns
+    rows = training_events(wanted, generator)
+    training = Training(
+        Table(tuple(learned)),
+        n_train=len(rows),
+        architecture=Architecture("spline", blocks=3, width=32),
+        members=2,
+        seed=seed,
+        fit=Fit(-(-generator.steps // 2), 256, 5e-3, warmup=generator.steps // 10),
+        conditions=1,
+    )
+    conditional = train_or_load(training, Data(rows[:, 1:], condition=rows[:, :1]), parallel=2)
+
+# %% [markdown]
+# The mean of the first column that is generated, at five values of the condition, and that of the true events next to each value, with its statistical error:
+
+# %% tags=["hide-input"]
+if is_told:
+    numbers = [wanted.number(name) for name in (told, learned[0])]
+    at, true = (Truth.of(file.process, numbers).reference.values[e].values for e in numbers)
+    ranks, table = np.argsort(np.argsort(at)) / at.size, []
+    for q in (0.1, 0.3, 0.5, 0.7, 0.9):
+        value, near = float(np.quantile(at, q)), true[abs(ranks - q) < 0.02]
+        made = np.stack([one.sample(10_000, seed, [value])[:, 0] for one in conditional.members])
+        made = np.where(np.isfinite(made), made, np.nan)
+        error = near.std() / np.sqrt(near.size)
+        table.append([f"{value:.4g}", f"{np.nanmean(made):.2f}", f"{near.mean():.2f} ± {error:.2f}"])
+    display(markdown_table([told, f"{learned[0]}, generated", "true"], table))
+
+# %% [markdown]
 # ## Exercises
 
 # %% [markdown]
