@@ -524,7 +524,7 @@ for way, (_, coordinate) in Z_WAYS.items():
     for n, a in product(jets, A):
         generated[way, n, a] = [one.sample(n_z_gen, seed, [coordinate(a), n]) for one in ensemble.members]
 
-# %% mystnb={"figure": {"name": "fig-theory-z", "caption": "As {numref}`fig-theory-bands`, for $Z$ bosons with jets: transverse momentum of the leading jet in events with one, two and three jets, and of the muon pair in events with one jet. In the ratio to the reweighted holdout there is a line for each member. Grey: statistical uncertainty of the holdout."}, "image": {"alt": "Four columns with falling spectra and a band that widens towards large transverse momenta; below, ratios to the holdout with grey bands for a of 0, 10 and 30."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-theory-z", "caption": "The same for $Z$ bosons with jets, spline that is told $\\lambda$: transverse momentum of the leading jet in events with one, two and three jets, and of the muon pair in events with one jet. Dotted: reweighted holdout for 0 and 30. In the ratio to it there is a line for each member. Grey: statistical uncertainty of the holdout."}, "image": {"alt": "Four columns with falling spectra and a band that widens towards large transverse momenta; below, ratios to the holdout with grey bands for a of 0, 10 and 30."}} tags=["hide-input"]
 Z_VIEWS = {
     "j1 of 1": (1, 0, "$n=1$: leading jet", np.array([20, 25, 30, 40, 55, 75, 100, 140, 200.0])),
     "j1 of 2": (2, 0, "$n=2$: leading jet", np.array([20, 30, 40, 55, 75, 100, 140, 200, 280.0])),
