@@ -396,7 +396,7 @@ markdown_table(header, rows or [["none is named", *[""] * 5]])
 # (sec-control-z)=
 # ## Z + 2 jets
 #
-# For {ref}`Z + jets <sec-z-jets>` this book has no generator so far. Here is one: an autoregressive transformer that learns the rows of a table. An event with two muons and two jets has 13 numbers: transverse momenta, pseudorapidities, azimuths relative to the $\mu^-$, and the masses of the jets. Neither the mass of the two muons nor the distance of the jets is among them. The file's {ref}`weights <sec-z-jets>` are all the same for two jets, so that events may be trained on as they are.
+# For {ref}`Z + jets <sec-z-jets>` the page on {ref}`JetGPT <sec-jetgpt>` builds a generator of its own. Here is a simpler one: an autoregressive transformer that learns the rows of a table. An event with two muons and two jets has 13 numbers: transverse momenta, pseudorapidities, azimuths relative to the $\mu^-$, and the masses of the jets. Neither the mass of the two muons nor the distance of the jets is among them. The file's {ref}`weights <sec-z-jets>` are all the same for two jets, so that events may be trained on as they are.
 #
 # True events go through the same table and back before the classifier sees them. Without that it is right in all cases, and has learned nothing about physics: in the table all $\mu^-$ point to $\phi=0$, and all muons have exactly the same mass.
 

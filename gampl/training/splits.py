@@ -50,5 +50,6 @@ def split_of(posterior: str, n: int, seed: int, *member: int) -> Split:
 
 def weighed(split: Split, weights: Tensor) -> Split:
     """The same split of events that have weights of their own, (n,), or (n, K) for each of K conditions."""
-    product = (split.weights * weights[split.train].T).T
+    own = weights[split.train]
+    product = split.weights.reshape(-1, *[1] * (own.ndim - 1)) * own
     return split._replace(weights=product / product.mean())
