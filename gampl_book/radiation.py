@@ -62,7 +62,7 @@ class Radiation:
         number of jets or more, if it goes on falling by the same factor, in place of the largest number alone.
         """
         _, number, weight = self.training_set(k)
-        rates = np.bincount(number, weight)
+        rates: Floats = np.bincount(number, weight).astype(np.float64)
         ratio = rates[-1] / rates[-2]
         if weighting == "capped":
             return np.append(np.ones(self.most), ratio)
@@ -165,7 +165,7 @@ def radiate(generator: JetGenerator, n: int, seed: int) -> Radiated:
         # the largest of several uniform numbers
         x.append(generator.generate_coordinates(None, *latent, stops ** (1 / TRIES)))
     made = torch.cat(x)
-    stop = torch.cat([generator.stop_probabilities(part) for part in made.split(generator.batch_size)])
+    stop = torch.cat([generator.stop_probabilities(part) for part in torch.split(made, generator.batch_size)])
     return Radiated(generator.coordinates.to_events(made).numpy(), stop[:, :-1].numpy())
 
 
