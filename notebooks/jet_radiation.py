@@ -46,11 +46,12 @@ page.record("after", most + 2)
 page.record("before", most - 1)
 rates = radiation.rates(0, "natural")
 page.record("put_in", rates[-1] / rates[-2])
+page.record("censored", rates[-1] / rates[-2] * (1 - rates[-1] / rates[-2]))
 
 # %% [markdown]
 # ## Three methods, two samples
 #
-# One causal transformer sees all numbers of an event in order: muons, then transverse momentum, $\phi$, $\eta$ and mass of each jet. The poster has two transformers, one over particles and one over the numbers of a particle. One over all numbers is one implementation instead of two, that of {ref}`the autoregressive generators <sec-top-pair-generators>`, and sees at least what the two see. It is told types of particles, never places, so that the fifth jet is to it a jet like the others. After each jet one more output is the logarithm of the odds to stop. Angles have mixtures of wrapped Gaussians where the poster has von Mises distributions: see `gampl.generators.mixture`.
+# One causal transformer sees all numbers of an event in order: muons, then transverse momentum, $\phi$, $\eta$ and mass of each jet. The poster has two transformers, one over particles and one over the numbers of a particle. One over all numbers is one implementation instead of two, that of all autoregressive generators here, and sees at least what the two see. It is told types of particles, never places, so that the fifth jet is to it a jet like the others. After each jet one more output is the logarithm of the odds to stop. Angles have mixtures of wrapped Gaussians where the poster has von Mises distributions: see `gampl.generators.mixture`.
 #
 # - **Naive**: the likelihood of all decisions. Events with {glue:text}`jet_radiation_most` jets all stop, so that this is what the network is taught.
 # - **Bootstrap**: the naive training is interrupted after {glue:text}`jet_radiation_begin` of {glue:text}`jet_radiation_steps` steps, the network makes events, those with {glue:text}`jet_radiation_next` jets are added to the training sample, and it is trained on; this {glue:text}`jet_radiation_rounds` times (`gampl.training.bootstrap_rounds`). How often they occur is put in by hand: here as often as if the last ratio of the training sample went on.
@@ -217,7 +218,7 @@ page.record("rate_truncated_over_bootstrap", *over_sets(off["truncated"] / off["
 #
 # ### What capping does
 #
-# {numref}`fig-radiation-stop` shows why. In the capped sample the probability to stop *rises* from jet to jet, because events with few jets have been taken out, and a network goes on as it has learned. With natural weights it hardly changes. On the poster, which trains on up to six jets and caps up to two, the last three decisions are natural, and capping harms less than here.
+# {numref}`fig-radiation-stop` shows why. In the capped sample the probability to stop *rises* from jet to jet, because events with few jets have been taken out, and a network goes on as it has learned: from {glue:text}`jet_radiation_stop_first_capped` after none to {glue:text}`jet_radiation_stop_last_capped` after {glue:text}`jet_radiation_before` jets, and on to {glue:text}`jet_radiation_stop_next_capped` after {glue:text}`jet_radiation_most`. With natural weights it goes from {glue:text}`jet_radiation_stop_first_natural` to {glue:text}`jet_radiation_stop_last_natural` and {glue:text}`jet_radiation_stop_next_natural`, in truth from {glue:text}`jet_radiation_stop_first_true` to {glue:text}`jet_radiation_stop_last_true` and {glue:text}`jet_radiation_stop_next_true`. On the poster, which trains on up to six jets and caps up to two, the last three decisions are natural, and capping harms less than here.
 
 # %% mystnb={"figure": {"name": "fig-radiation-stop", "caption": "Probability to stop after $n$ jets. Points: held-back events. Bands: smallest and largest of the training sets. To the right of the dotted line nothing was learned."}, "image": {"alt": "Probability to stop against n: flat for the truth at about three quarters, rising steeply for capped training, rising slightly for natural weights and least for completed ones."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.4, 4.0))
@@ -227,7 +228,7 @@ true_stop = (stairs.probability / tail)[: most + 3]
 stop_error = np.sqrt(
     true_stop * (1 - true_stop) / np.maximum(1, np.bincount(holdout.multiplicity - 2, minlength=9)[: most + 3])
 )
-data = {"n": n_axis, "true": true_stop}
+data, stops = {"n": n_axis, "true": true_stop}, {"true": true_stop}
 for (method, weighting), color in {
     ("truncated", "capped"): plots.MODEL,
     ("truncated", "natural"): plots.ESTIMATE,
@@ -236,19 +237,24 @@ for (method, weighting), color in {
 }.items():
     each = np.array([found[method, weighting, k]["stop"][: most + 3] for k in range(sets)])
     data[f"{method} {weighting}"] = each.mean(0)
+    if method == "truncated":
+        stops[weighting] = each.mean(0)
     ax.fill_between(n_axis, each.min(0), each.max(0), color=color, alpha=0.25, lw=0)
     ax.plot(n_axis, each.mean(0), color=color, label=f"{method}, {weighting}")
 ax.errorbar(n_axis, true_stop, stop_error, fmt="o", ms=4, color=plots.TRUE, label="truth")
 ax.axvline(most - 0.5, color=plots.TRUE, ls=":", lw=1)
 ax.set(xlabel="number of jets $n$", ylabel="probability to stop", ylim=(0, 1.02), xticks=n_axis)
 ax.legend(loc="lower right")
+for name, values in stops.items():
+    for where, n in (("first", 0), ("last", most - 1), ("next", most)):
+        page.record(f"stop_{where}_{name}", values[n])
 page.figure(figure, "stop", data)
 
 # %% [markdown]
 # (sec-radiation-completed)=
 # ### What the truncated loss takes for granted
 #
-# With natural weights $R$({glue:text}`jet_radiation_most`/{glue:text}`jet_radiation_before`) itself comes out as {glue:text}`jet_radiation_R_last_truncated_natural` ({glue:text}`jet_radiation_R_last_truncated_natural_low` to {glue:text}`jet_radiation_R_last_truncated_natural_high`) instead of {glue:text}`jet_radiation_R_last_true`, although these events were in training. The truncated loss treats an event with most jets as one *of which nobody knows whether it went on*. But it is known: those that went on were taken out of the sample. So the network learns the rate of events with exactly {glue:text}`jet_radiation_most` jets as that of events with at least so many, and then lets a part of them go on. In the words of statistics, the loss is that of *censored* data, and the data are *truncated*.
+# With natural weights $R$({glue:text}`jet_radiation_most`/{glue:text}`jet_radiation_before`) itself comes out as {glue:text}`jet_radiation_R_last_truncated_natural` ({glue:text}`jet_radiation_R_last_truncated_natural_low` to {glue:text}`jet_radiation_R_last_truncated_natural_high`) instead of {glue:text}`jet_radiation_R_last_true`, although these events were in training. The truncated loss treats an event with most jets as one *of which nobody knows whether it went on*. But it is known: those that went on were taken out of the sample. So the network learns the rate of events with exactly {glue:text}`jet_radiation_most` jets as that of events with at least so many, and then lets a part of them go on. What is left is about $R\,(1-R)$, here {glue:text}`jet_radiation_censored` with the ratio of the training sample, see the exercises. In the words of statistics, the loss is that of *censored* data, and the data are *truncated*.
 #
 # If the staircase goes on, events with $n$ jets or more have the rate $1/(1-R)$, in units of that with $n$. The *completed* sample gives events with most jets that much more weight, with $R$ from the training sample. This is one number, and an assumption about what has not been seen; but the truncated loss makes one, too, which is wrong. The result is $R$ = {glue:text}`jet_radiation_R_last_truncated_completed` for the last ratio in training, and {glue:text}`jet_radiation_R_next_truncated_completed` ({glue:text}`jet_radiation_R_next_truncated_completed_low` to {glue:text}`jet_radiation_R_next_truncated_completed_high`) for the first beyond, {glue:text}`jet_radiation_completed_over_natural` times ({glue:text}`jet_radiation_completed_over_natural_low` to {glue:text}`jet_radiation_completed_over_natural_high`) that of natural weights alone.
 #
@@ -486,7 +492,7 @@ markdown_table(["", "$n_{\\rm equiv}$ claimed", "$n_{\\rm equiv}$ true", "pull (
 #
 # And the price: one event with {glue:text}`jet_radiation_next` jets costs {glue:text}`jet_radiation_price_truncated_completed` generated ones, as it costs a simulation that many.
 #
-# On a GPU the profile `paper` trains on up to six jets and asks for seven and eight, with networks of the published size; that takes some ten minutes for each generator.
+# The profile `paper` trains on up to six jets and asks for seven and eight, with networks of the published size. It needs a GPU, for about ten minutes for each generator by our estimate, and has not been run.
 
 # %% tags=["nbval-check-output", "hide-input"]
 print(

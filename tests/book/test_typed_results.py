@@ -18,6 +18,7 @@ CONSTRUCTED = "about an example that is constructed to be so"
 
 # page: part of the sentence: reason
 ALLOWED: dict[str, dict[str, str]] = {
+    "jet_radiation": {"What is left is about $R": DERIVED},
     "joint_training": {
         r"with $\alpha=1$": METHOD,
     },
