@@ -130,11 +130,12 @@ def _unlike(columns: Sequence[_Column], which: NDArray[np.intp], n_train: int) -
     x -= x.mean(axis=2, keepdims=True)
     of_others = -x / (n - 1)  # mean and variance of all but one
     own = ((x**2).sum(axis=2, keepdims=True) - x**2 - (n - 1) * of_others**2) / (n - 2)
+    together = own.sum(axis=(0, 1)) / max(np.count_nonzero(own.any(axis=2)), 1)  # a constant has no scatter
     off = np.abs(x - of_others)
     found = np.ones(x.shape, dtype=bool)
     for scatter, df, false_alarms in (
         (own, n - 2, MOST_FALSE_ALARMS),
-        (own.mean(axis=(0, 1)), 2 * (n - 2), FALSE_ALARMS),
+        (together, 2 * (n - 2), FALSE_ALARMS),
     ):
         t = off / np.sqrt(np.maximum(scatter, 1) * n / (n - 1) + further)
         found &= 2 * stats.t.sf(t, df) < false_alarms / x.size
