@@ -124,7 +124,8 @@ def table(source: OpenFile) -> Iterator[Table]:
                     )
                 except pa.ArrowInvalid as error:
                     raise _refused(source, form, columns, n_read, content, error) from None
-                if content.count(b'"') % 2 and part.num_rows < _n_lines(content, head.newline):
+                lines = filter(bytes.strip, content.split(head.newline)) if content.count(b'"') % 2 else ()
+                if part.num_rows < len([*lines]):
                     raise source.error(f"has a quote that does not close, in row {n_read + part.num_rows} or before it")
                 if sum(part.column(name).null_count for name in names):
                     raise source.error("has empty fields, expected a number in each")
@@ -233,11 +234,6 @@ def _blocks(source: OpenFile, stream: IO[bytes], newline: bytes) -> Iterator[byt
         if len(rest) > LARGEST_ROW:
             raise source.error(f"has a row of more than {LARGEST_ROW} bytes, expected newlines and quotes that close")
     yield rest
-
-
-def _n_lines(content: bytes, newline: bytes) -> int:
-    """Those that are not empty."""
-    return sum(bool(line.strip()) for line in content.split(newline))
 
 
 def _end(content: bytes, newline: bytes) -> int:

@@ -121,38 +121,41 @@ def _unlike(columns: Sequence[_Column], which: NDArray[np.intp], n_train: int) -
     once with their own, but with no less scatter than training samples of n_train events have. The first makes false
     alarms as rare as `FALSE_ALARMS` says, and the second as `MOST_FALSE_ALARMS` says, where members scatter normally.
     """
+    n = len(which)
     sizes = np.array([[len(x) for x in column.samples.values()] for column in columns])[:, None, which]
     per_event = 1 / n_train + 1 / sizes
-    x = np.stack([_mean_and_width(column.shares[which]) for column in columns]) / np.sqrt(
-        per_event.mean(axis=2)[..., None]
-    )
-    n = len(which)
-    others = np.stack([np.delete(x, k, axis=2) for k in range(n)], axis=2)
-    off = np.abs(x - others.mean(axis=3))
-    own = others.var(axis=3, ddof=1)
-    further = per_event / per_event.mean(axis=2, keepdims=True) - 1  # of smaller members
+    typical = per_event.mean(axis=2, keepdims=True)
+    further = np.maximum(per_event / typical - 1, 0)  # variance of smaller members
+    x = np.stack([_mean_and_width(column.shares[which]) for column in columns]) / np.sqrt(typical)
+    x -= x.mean(axis=2, keepdims=True)
+    of_others = -x / (n - 1)  # mean and variance of all but one
+    own = ((x**2).sum(axis=2, keepdims=True) - x**2 - (n - 1) * of_others**2) / (n - 2)
+    together = own.sum(axis=(0, 1)) / max(np.count_nonzero(own.any(axis=2)), 1)  # a constant has no scatter
+    off = np.abs(x - of_others)
     found = np.ones(x.shape, dtype=bool)
     for scatter, df, false_alarms in (
         (own, n - 2, MOST_FALSE_ALARMS),
-        (own.mean(axis=(0, 1)), 2 * (n - 2), FALSE_ALARMS),
+        (together, 2 * (n - 2), FALSE_ALARMS),
     ):
-        t = off / np.sqrt(np.maximum(scatter, 1) * n / (n - 1) + np.maximum(further, 0))
+        t = off / np.sqrt(np.maximum(scatter, 1) * n / (n - 1) + further)
         found &= 2 * stats.t.sf(t, df) < false_alarms / x.size
     return np.asarray(found.any(axis=1))
 
 
 def _mean_and_width(shares: Floats) -> Floats:
-    """Mean and logarithm of the width of members' normal scores, (2, members), in units of what one event is uncertain.
+    """Mean and width of members' normal scores, (2, members), in units of what they are uncertain with one event.
 
-    That is, divided by the error that these numbers have for one event. 0 where all events are alike.
+    For the width stands the cube root of the variance, which is nearly normal for samples of any size (Wilson and
+    Hilferty 1931). 0 where all events are alike.
     """
     p = np.diff(shares, axis=1, prepend=0)
     of_all = p.mean(axis=0)
     z = np.where(of_all > 0, stats.norm.ppf(np.cumsum(of_all) - of_all / 2), 0.0)
     variance = float(of_all @ z**2)
-    error = np.sqrt([[variance], [(of_all @ z**4 / max(variance, TINY) ** 2 - 1) / 4]])
+    kurtosis = float(of_all @ z**4) / max(variance, TINY) ** 2
+    error = np.array([[np.sqrt(variance)], [np.cbrt(variance) / 3 * np.sqrt(max(kurtosis - 1, 0.0))]])
     mean = p @ z
-    width = np.log(np.maximum(p @ z**2 - mean**2, TINY)) / 2
+    width = np.cbrt(np.maximum(p @ z**2 - mean**2, 0.0))
     return np.divide([mean, width], error, out=np.zeros((2, len(p))), where=error > TINY)
 
 

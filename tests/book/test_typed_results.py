@@ -28,6 +28,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "where truth has hardly any": METHOD,
         "where it is larger than the point": METHOD,
     },
+    "jet_radiation": {"What is left is about $R": DERIVED},
     "joint_training": {
         r"with $\alpha=1$": METHOD,
     },
