@@ -156,7 +156,7 @@ shares = axes[0]
 jets = np.arange(most + 3)
 shares.errorbar(jets, stairs.probability[: most + 3], stairs.error[: most + 3], fmt="o", ms=4, color=plots.TRUE)
 for (method, weighting), (label, color) in CASES.items():
-    if weighting == "natural" or (method, weighting) == ("truncated", "completed"):
+    if weighting != "capped":
         each = np.array([found[method, weighting, k]["made"].probability[: most + 3] for k in range(sets)])
         shares.plot(jets, np.exp(np.log(each).mean(0)), color=color, label=label)
         shares.fill_between(jets, each.min(0), each.max(0), color=color, alpha=0.25, lw=0)
@@ -166,17 +166,23 @@ for ax, weighting in zip(axes[1:], ("natural", "capped"), strict=True):
     ax.plot(n_axis, mean_jets / (n_axis + 1), color="0.5", ls="-.", lw=1)
     ax.axvline(most - 0.5, color=plots.TRUE, ls=":", lw=1)
     for (method, other), (label, color) in CASES.items():
-        if other == weighting or (weighting, other) == ("natural", "completed"):
+        if (other == "capped") == (weighting == "capped"):
             each = np.array([found[method, other, k]["ratio"][:n_show] for k in range(sets)])
             low, high, centre = each.min(0), each.max(0), np.exp(np.log(each).mean(0))
             data |= {f"{label} {other} {name}": v for name, v in (("low", low), ("high", high), ("mean", centre))}
             ax.fill_between(n_axis, low, high, color=color, alpha=0.25, lw=0)
             ax.plot(n_axis, centre, color=color, label=label)
     ax.errorbar(n_axis, true_ratio[:n_show], true_error[:n_show], fmt="o", ms=4, color=plots.TRUE, label="truth")
-    ax.set(xlabel="$n$", ylabel="$R(n+1\\,/\\,n)$", title=f"{weighting} weights", ylim=(0, 0.4), xticks=n_axis)
+    ax.set(
+        xlabel="$n$",
+        ylabel="$R(n+1\\,/\\,n)$",
+        title="capped sample" if weighting == "capped" else "natural and completed weights",
+        ylim=(0, 0.4),
+        xticks=n_axis,
+    )
 axes[2].set_ylim(0, 0.4)
 handles, labels = axes[1].get_legend_handles_labels()
-figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
 page.figure(figure, "rates", data)
 
 # %% tags=["hide-input"]
@@ -233,6 +239,7 @@ for (method, weighting), color in {
     ("truncated", "capped"): plots.MODEL,
     ("truncated", "natural"): plots.ESTIMATE,
     ("truncated", "completed"): plots.OTHERS[0],
+    ("truncated", "sorted"): plots.OTHERS[1],
     ("naive", "natural"): "0.5",
 }.items():
     each = np.array([found[method, weighting, k]["stop"][: most + 3] for k in range(sets)])
@@ -240,7 +247,12 @@ for (method, weighting), color in {
     if method == "truncated":
         stops[weighting] = each.mean(0)
     ax.fill_between(n_axis, each.min(0), each.max(0), color=color, alpha=0.25, lw=0)
-    ax.plot(n_axis, each.mean(0), color=color, label=f"{method}, {weighting}")
+    ax.plot(
+        n_axis,
+        each.mean(0),
+        color=color,
+        label=CASES[method, weighting][0] + (f", {weighting}" if weighting in ("natural", "capped") else ""),
+    )
 ax.errorbar(n_axis, true_stop, stop_error, fmt="o", ms=4, color=plots.TRUE, label="truth")
 ax.axvline(most - 0.5, color=plots.TRUE, ls=":", lw=1)
 ax.set(xlabel="number of jets $n$", ylabel="probability to stop", ylim=(0, 1.02), xticks=n_axis)
@@ -427,7 +439,7 @@ header = [f"{k} jets: {what}" for k in (most, most + 1, most + 2) for what in ("
 markdown_table(["", *header, f"mean $H_T$ over true, {most + 1} jets"], rows)
 
 # %% [markdown]
-# With one jet more than in training {glue:text}`jet_radiation_disorder_1_completed` % of the events are not in order, and {glue:text}`jet_radiation_close_1_completed` % have jets within the radius of each other. In sorted coordinates the first number is {glue:text}`jet_radiation_disorder_1_sorted`, and $R$ beyond training is {glue:text}`jet_radiation_R_next_truncated_sorted` ({glue:text}`jet_radiation_R_next_truncated_sorted_low` to {glue:text}`jet_radiation_R_next_truncated_sorted_high`). That has a price: a share that is the same for all jets makes their momenta fall by the same factor each time. The mean $H_T$ is {glue:text}`jet_radiation_HT_sorted` of the true one, and {glue:text}`jet_radiation_HT_completed` without sorting; the mean distances from true events are {glue:text}`jet_radiation_distance_truncated_sorted` and {glue:text}`jet_radiation_distance_truncated_completed`.
+# With one jet more than in training {glue:text}`jet_radiation_disorder_1_completed` % of the events are not in order, and {glue:text}`jet_radiation_close_1_completed` % have jets within the radius of each other. In sorted coordinates the first number is {glue:text}`jet_radiation_disorder_1_sorted`, and $R$ beyond training is {glue:text}`jet_radiation_R_next_truncated_sorted` ({glue:text}`jet_radiation_R_next_truncated_sorted_low` to {glue:text}`jet_radiation_R_next_truncated_sorted_high`), then {glue:text}`jet_radiation_R_after_truncated_sorted` ({glue:text}`jet_radiation_R_after_truncated_sorted_low` to {glue:text}`jet_radiation_R_after_truncated_sorted_high`): where each jet is described relative to the one before, the next looks more like those in training. That has a price: a share that is the same for all jets makes their momenta fall by the same factor each time. The mean $H_T$ is {glue:text}`jet_radiation_HT_sorted` of the true one, and {glue:text}`jet_radiation_HT_completed` without sorting; the mean distances from true events are {glue:text}`jet_radiation_distance_truncated_sorted` and {glue:text}`jet_radiation_distance_truncated_completed`.
 #
 # ## Amplification where there is no training sample
 #

@@ -219,15 +219,15 @@ panels["m_mumu"].stairs(
     np.histogram(mass(events.momenta), edges, weights=weights, density=True)[0], edges, color=plots.ESTIMATE
 )
 panels["m_mumu"].set(xlabel=mass.axis, ylabel="density [1/GeV]", yscale="log")
-SHOWN = {"pT_mumu": ((0, 1, 2, 4, 6), 300), "pT(j1)": ((1, 2, 4, 6), 300), "closest": ((2, 3, 4, 6), 4)}
+SHOWN = {"pT_mumu": ((0, 1, 2, 4, 6), 0, 300), "pT(j1)": ((1, 2, 4, 6), 20, 300), "closest": ((2, 3, 4, 6), 0.35, 4)}
 shades = dict(zip((0, 1, 2, 3, 4, 6), plt.get_cmap("viridis")(np.linspace(0, 0.92, 6)), strict=True))
 data = {}
-for name, (shown, highest) in SHOWN.items():
+for name, (shown, lowest, highest) in SHOWN.items():
     ax = panels[name]
     for n in shown:
         momenta = events.momenta[number == n]
         x = closest(momenta, n) if name == "closest" else process.observable(name)(momenta)
-        edges = np.linspace(0, highest, 1 + int(np.clip(np.sqrt(x.size) / 2, 10, 40)))
+        edges = np.linspace(lowest, highest, 1 + int(np.clip(np.sqrt(x.size) / 2, 10, 40)))
         found = np.histogram(x, edges)[0]
         unit = 1 / (x.size * np.diff(edges))
         ax.stairs(found * unit, edges, color=shades[n], label=f"{n} jet{'s' * (n != 1)}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gampl.basics import counted
 from gampl.files.checks import Chunk
 from gampl.files.source import EventFileError, Names, OpenFile, chosen
-from gampl.files.tables import Column, Table, further_columns
+from gampl.files.tables import WEIGHT, Column, Table, further_columns, is_weight
 from gampl.particles.kinematics import COORDINATES
 
 MOMENTA, PARTICLES = "momenta", "particles"
@@ -36,7 +36,10 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         shaped = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
         possible = [*arrays] if len(arrays) == 1 else shaped
         name = source.sample or (possible[0] if len(possible) == 1 else MOMENTA)
-        further = further_columns(layout, arrays)
+        weights = [name for name in arrays if is_weight(name) and len(arrays[name].shape) == 1]
+        further = further_columns(layout, arrays) | {
+            name: name for name in weights if name not in (WEIGHT, layout.weight)
+        }
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
             raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
         if PARTICLES in arrays and (shape := arrays[PARTICLES].shape) > (MOST_PARTICLES,):

@@ -59,7 +59,8 @@ class Layout:
             ``mass`` and ``energy`` stand for ``m`` and ``E``.
         weight: Name of the column with the event weights; left out, ``weight`` where there is one. In LHE and HepMC
             files the event's own weight is taken, or the one of this name.
-        keep: Names of further columns to read, in LHE and HepMC files of further weights.
+        keep: Names of further columns to read, in LHE and HepMC files of further weights. Columns of tables that are
+            weights by their names, such as ``genWeight``, are read in any case.
         order: In which order the entries of a collection, or the particles with the same PDG id, are taken.
         absent: Whether events may lack particles, the last of a collection or rows of zeros in an array.
         further: Whether events may have more entries in a collection, or particles of an id, than are taken.

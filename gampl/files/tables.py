@@ -69,7 +69,10 @@ def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
     sources, coordinates, columns_of = _locate(file, table.columns)
     own = {WEIGHT: False} if table.columns.get(WEIGHT) is not None else {}
-    further = further_columns(file.layout, own)
+    weights = [name for name in table.columns if is_weight(name) and table.columns[name] is False]
+    further = further_columns(file.layout, own) | {
+        name: name for name in weights if name not in (WEIGHT, file.layout.weight)
+    }
     if bad := [name for name in further.values() if table.columns.get(name) is not False]:
         raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(table.columns)}")
 

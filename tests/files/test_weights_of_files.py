@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from event_samples import KINDS, N, z_jets
 
@@ -111,6 +112,28 @@ def test_common_names_of_weights(name, tmp_path):
     np.testing.assert_array_equal(batch.weights, np.arange(50.0))
     same = SampleFiles((table(tmp_path / "b.csv", np.full(50, 2.0), name),))
     assert [*batches(process_of(same), same, ("x",))]
+
+
+@pytest.mark.parametrize("ending", ["npz", "parquet", "csv"])
+def test_common_names_of_weights_beside_momenta(ending, tmp_path):
+    momenta = z_jets().momenta
+    columns = {
+        f"{particle}_{coordinate}": momenta[:, k, j]
+        for k, particle in enumerate(z_jets().particles)
+        for j, coordinate in enumerate(("pT", "phi", "eta", "m"))
+    } | {"genWeight": SIGNED}
+    path = tmp_path / f"a.{ending}"
+    if ending == "npz":
+        np.savez(path, momenta=momenta, particles=np.array(z_jets().particles), genWeight=SIGNED)
+    else:
+        write_table = pd.DataFrame.to_parquet if ending == "parquet" else pd.DataFrame.to_csv
+        write_table(pd.DataFrame(columns), path, index=False)
+    options, files = {"layout": Layout(particles=z_jets().particles)}, SampleFiles((path,))
+    with pytest.raises(EventFileError, match=r"--weight genWeight\) uses them"):
+        parts(process_of(files, **options), files)
+    used = replace(files, weight="genWeight")
+    (batch,) = parts(process_of(used, **options), used)
+    np.testing.assert_array_equal(batch.weights, SIGNED)
 
 
 def test_a_column_that_is_asked_for_or_has_another_name_is_not_a_weight(tmp_path):
