@@ -20,7 +20,6 @@ from gampl.cli.terminal import complain, say
 from gampl.files import writing
 from gampl.particles.events import Events
 from gampl.report.process import MOST_EVENTS, Process, SampleFiles
-from gampl.result import in_digits, percent
 from gampl.store import targets
 from gampl.store.atomic import write_bytes
 from gampl.store.progress import Progress
@@ -204,6 +203,8 @@ def _entry(finding: "Finding", found: "Correction", n_train: int) -> dict[str, A
 
 def _show(options: argparse.Namespace, entries: Sequence[dict[str, Any]]) -> None:
     """Writes and prints what was found."""
+    from gampl.result import in_digits, percent  # SciPy's, for which no completion waits
+
     is_taken = options.json is not None and targets.is_stdout(options.json)
     if options.json is not None:
         content = {"level": options.level, "n_train": options.n_train, "regions": entries}

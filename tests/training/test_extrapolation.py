@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from small import RING, state
-from test_jets import FIT, SIZE, N, events
+from test_trainings_of_jets import FIT, SIZE, N, events
 
 from gampl.store.artifacts import Store
 from gampl.training import train as train_module
