@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gampl.generators.settings import Architecture, Solver
+from gampl.training import train as train_module
 from gampl.training.settings import Fit, LeadingOrder, Ring, Table, TopPairJets, Training
 
 FIT = Fit(steps=30, batch_size=64, learning_rate=5e-3, warmup=5, validate_every=10, patience=3, checkpoint_seconds=0)
@@ -78,3 +79,17 @@ def data_of(training):
 def state(trained):
     """All weights of a generator by name."""
     return dict(trained.generator.named_parameters())
+
+
+def interrupted(monkeypatch, number):
+    """Interrupts the training of this number, counted from 1; returns the list of the calls."""
+    train, calls = train_module.train, []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return train(*arguments)
+
+    monkeypatch.setattr(train_module, "train", counted)
+    return calls

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from small import RING, state
+from small import RING, interrupted, state
 from test_trainings_of_jets import FIT, SIZE, N, events
 
 from gampl.store.artifacts import Store
@@ -43,15 +43,7 @@ def test_rounds_are_found_again(store, monkeypatch):
 
 def test_an_interrupted_round_goes_on_where_it_was(store, tmp_path, monkeypatch):
     whole = rounds(Store(tmp_path / "other"))
-    train, calls = train_module.train, []
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 4:  # the second member of the first round
-            raise KeyboardInterrupt
-        return train(*arguments)
-
-    monkeypatch.setattr(train_module, "train", interrupted)
+    calls = interrupted(monkeypatch, 4)  # the second member of the first round
     with pytest.raises(KeyboardInterrupt):
         rounds(store)
     resumed = rounds(store)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import FIT, RING, ROWS, TRAININGS, data_of, events_of, state
+from small import FIT, RING, ROWS, TRAININGS, data_of, events_of, interrupted, state
 
 from gampl.generators.settings import Architecture
 from gampl.processes.gaussians import GaussianLine
@@ -96,15 +96,7 @@ def test_rounds_are_found_again(store, monkeypatch, is_corrected, is_shared):
 
 def test_an_interrupted_round_goes_on_where_it_was(store, tmp_path, monkeypatch):
     whole = list(joint_rounds(SPLINE, events_of(SPLINE), QUICK, Store(tmp_path / "other")))
-    train, calls = train_module.train, []
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 4:  # the second member of the first round
-            raise KeyboardInterrupt
-        return train(*arguments)
-
-    monkeypatch.setattr(train_module, "train", interrupted)
+    calls = interrupted(monkeypatch, 4)  # the second member of the first round
     with pytest.raises(KeyboardInterrupt):
         list(joint_rounds(SPLINE, events_of(SPLINE), QUICK, store))
     resumed = list(joint_rounds(SPLINE, events_of(SPLINE), QUICK, store))
