@@ -31,7 +31,7 @@ help:
 	@echo "make book        build the book; PROFILE=smoke (seconds), laptop (default, minutes) or paper (the paper's sizes)"
 	@echo "                 FRESH=1 trains everything anew that comes with the project; CLUSTER=slurm: see Run it at paper scale"
 	@echo "make rings       the rings' Bayesian networks at the paper's size, 20 training sets: numbers to keep, not a book"
-	@echo "make gpu         the pages on top pairs, of what was trained on a GPU: python -m gampl_book train --profile gpu"
+	@echo "make gpu         the pages on top pairs, of what was trained on a GPU, see data/parts"
 	@echo "make test        build the smoke book and run all tests"
 	@echo "make test-cluster    the smoke book on a Slurm of its own, and what survives when things die; root, Debian's slurm-wlm, munge, faketime"
 	@echo "make lint        check style and types"
@@ -59,6 +59,7 @@ rings: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile rings --target $(RINGS:%=_build/rings/results/%.json)
 
 gpu: environment
+	@$(if $(wildcard data/parts/gpu/*.tar),$(PROJECT_PYTHON) -m gampl_book unpack --other-code data/parts/gpu/part-*.tar)
 	@$(PROJECT_PYTHON) -m gampl_book build --profile gpu --target $(TOP_PAIRS:%=_build/gpu/results/%.json)
 
 test: environment

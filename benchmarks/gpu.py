@@ -82,9 +82,11 @@ def step_of(kind: str, jets: int, batch: int, device: torch.device, *, plain: bo
     return Step(member, training.fit, kind)
 
 
-def measure(kind: str, jets: int, device: torch.device, quick: bool, floors: tuple[float, float]) -> dict[str, Any]:
+def measure(
+    kind: str, jets: int, device: torch.device, quick: bool, calls: int, floors: tuple[float, float]
+) -> dict[str, Any]:
     """All numbers of one network, see the module's text."""
-    batch, calls = (32, 3) if quick else (2048, 200)
+    batch, calls = (32, 3) if quick else (2048, calls)
     start = time.perf_counter()
     step, plain = (step_of(kind, jets, batch, device, plain=plain) for plain in (False, True))
     for _ in range(calls):
@@ -127,6 +129,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=networks)
     parser.add_argument("--jets", nargs="+", type=int, default=[0, 4], help="extra jets of the top pairs")
     parser.add_argument("--seconds", type=float, default=420.0, help="no network is begun after so long")
+    parser.add_argument("--calls", type=int, default=200, help="steps that are compared and timed")
     parser.add_argument("--quick", action="store_true", help="tiny batches and few steps, to see that it works")
     arguments = parser.parse_args()
     device, start = pick_device(), time.monotonic()
@@ -137,7 +140,7 @@ def main() -> None:
         for kind in arguments.networks:
             if time.monotonic() - start > arguments.seconds:
                 sys.exit("out of time")
-            say(**measure(kind, jets, device, arguments.quick, floors))
+            say(**measure(kind, jets, device, arguments.quick, arguments.calls, floors))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from functools import cache, partial
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from gampl_book import BookError, event_studies
 from gampl_book.studies import event_file
 
 Floats = NDArray[np.float64]
+
+FEWEST = 3  # members that an ensemble is shown with before all are trained
 
 
 def training_events(training: Training, profile: str, member: int = 0) -> Floats:
@@ -95,28 +98,39 @@ def generate(name: str, member: Trained, profile: str, seed: int) -> str:
     return f"{n} generated events, {lost} of them not finite, {time.monotonic() - start:.0f} s"
 
 
-def available(profile: str, seed: int) -> list[str]:
-    """Ensembles that a page can show: all of a profile's, or where it is trained elsewhere, those that are complete."""
+def available(profile: str, seed: int) -> dict[str, int]:
+    """Ensembles that a page can show, with their numbers of members.
+
+    That is all of a profile; where it is trained elsewhere, the first members of an ensemble that are there, if they
+    are `FEWEST` or all.
+    """
     plan = event_studies.ensembles(profile, seed)
     if not event_studies.is_trained_elsewhere(profile):
-        return list(plan)
-    store = Store()
-    return [
-        name
-        for name, training in plan.items()
-        if all(store.holds(artifact(training, number, profile)) for number in range(training.members))
-    ]
+        return {name: training.members for name, training in plan.items()}
+    store, there = Store(), dict[str, int]()
+    for name, training in plan.items():
+        held = takewhile(lambda k: store.holds(artifact(training, k, profile)), range(training.members))  # noqa: B023
+        enough = training.members if training.posterior == "repulsive" else min(FEWEST, training.members)
+        if (members := len(list(held))) >= enough:
+            there[name] = members
+    return there
 
 
 def note_available(profile: str, seed: int) -> None:
     """Writes down what of a profile that is trained elsewhere is there, see `gampl_book.event_studies.trained_list`."""
-    plan, path = event_studies.ensembles(profile, seed), event_studies.trained_list(profile)
-    there = {
-        name: [artifact(plan[name], k, profile) for k in range(plan[name].members)] for name in available(profile, seed)
-    }
+    plan, there, path = (
+        event_studies.ensembles(profile, seed),
+        available(profile, seed),
+        event_studies.trained_list(profile),
+    )
+    artifacts = {name: [artifact(plan[name], k, profile) for k in range(members)] for name, members in there.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, (json.dumps(there, indent=1) + "\n").encode())
-    print(f"{profile}: {len(there)} of {len(plan)} ensembles are complete")
+    write_bytes(path, (json.dumps(artifacts, indent=1) + "\n").encode())
+    complete = sum(plan[name].members == members for name, members in there.items())
+    print(f"{profile}: {complete} of {len(plan)} ensembles are complete")
+    for name, members in there.items():
+        if members < plan[name].members:
+            print(f"{profile}: {name} has {members} of {plan[name].members} members")
 
 
 @cache
@@ -127,13 +141,13 @@ def artifact(training: Training, number: int, profile: str) -> str:
 
 
 def ensemble(name: str, profile: str, seed: int) -> Ensemble:
-    """All members of an ensemble that did not fail, with their generated events screened for lost ones.
+    """The members of an ensemble that are there and did not fail, with their generated events screened for lost ones.
 
-    Raises BookError if the profile is trained elsewhere, and a member is missing.
+    Raises BookError if the profile is trained elsewhere, and too few members are there.
     """
-    if name not in available(profile, seed):
-        raise BookError(f"{name} is not complete: profile {profile} is trained by `python -m gampl_book train`")
-    members = [f"{name}/{k}" for k in range(event_studies.ensembles(profile)[name].members)]
+    if name not in (there := available(profile, seed)):
+        raise BookError(f"{name} has too few members: profile {profile} is trained by `python -m gampl_book train`")
+    members = [f"{name}/{k}" for k in range(there[name])]
     trained = list(train_members(members, profile, seed).values())
     return Ensemble(trained, screened=event_studies.n_gen(profile, name), seed=seed)
 

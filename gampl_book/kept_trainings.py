@@ -58,7 +58,7 @@ def digests(profile: str = PROFILE, seed: int = SEED) -> dict[str, list[str]]:
 def keys(name: str, training: Training, profile: str) -> list[dict[str, Any]]:
     """Keys of the artifacts of a training, which this installation finds them by; draws of a Bayesian network have one.
 
-    Raises PackageNotFoundError or FileNotFoundError if a package that it needs, or its file of events, is not here.
+    Raises ModuleNotFoundError or FileNotFoundError if a package that it needs, or its file of events, is not here.
     """
     if isinstance(training.process, Ring):
         events = ring_ensembles.data(training)

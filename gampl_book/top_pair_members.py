@@ -212,7 +212,7 @@ class MemberEvents:
             done += len(batch)
 
     def _kept(self, question: str, made_of: Mapping[str, Any], answer: Callable[[], Arrays]) -> Arrays:
-        key = {"question": question, **made_of, "source": _source()}
+        key = {"question": question, **made_of, "source": source()}
         return self.member.kept(self.n, self.seed, key, lambda: Artifact(answer(), {})).arrays
 
 
@@ -239,14 +239,15 @@ def ask_everything(truth: Truth, member: Trained, n_gen: int, seed: int) -> None
             events.distances(reference, seed + k, *truth.region)
 
 
+@cache
+def source() -> str:
+    """Digest of the code that answers depend on, which is in their keys."""
+    return provenance.digest(provenance.source_files(Path(__file__), PACKAGES))
+
+
 def _not_kept(_: ArrayLike) -> Floats:
     raise TypeError("the function of a kept ratio is not kept: learn it again from the events")
 
 
 def _digests(**arrays: Floats) -> dict[str, Any]:
     return {name: array_digest(np.asarray(values)) for name, values in arrays.items()}
-
-
-@cache
-def _source() -> str:
-    return provenance.digest(provenance.source_files(Path(__file__), PACKAGES))

@@ -75,7 +75,7 @@ class TopPairStudy:
         for extra in set(EXTRA_JETS) - study.truth.keys():
             for name in ("n_train", "n_gen", "n_holdout"):
                 page.record(f"{name}_{extra}j", np.nan)
-        page.record("members", settings["members"])
+        page.record("members", max(there[name] for name in names.values()))
         page.record("fewest_members", min(map(len, study.ensembles.values())))
         page.record("left_out", len(study.left_out()))
         return study

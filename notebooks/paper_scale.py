@@ -92,21 +92,21 @@ markdown_table(
 # (sec-gpu-hour)=
 # ## A GPU for an hour
 #
-# The profile `gpu` has the paper's networks for LHC events, sized to about an hour of one large GPU instead of a cluster's weeks: all bundled training events, ten members, $10^4$ steps. Nobody has trained all of it yet; how long it takes follows from a prototype. It is trained by hand, where the GPU is, which needs neither Snakemake nor a network:
+# The profile `gpu` has the paper's networks for LHC events, sized to about an hour of one large GPU instead of a cluster's weeks: all bundled training events, ten members, $10^4$ steps. So far the first members of the first ensemble were trained, see below. It is trained by hand, where the GPU is, which needs neither Snakemake nor a network:
 #
 # ```
 # .venv/bin/python -m gampl_book train --profile gpu --seconds 480
 # .venv/bin/python -m gampl_book pack --profile gpu parts
 # ```
 #
-# Without names `train` takes the generators in the profile's order, in which each part is complete in itself, and after the given time it stops at a checkpoint; the same command goes on from there. Each member's million events are asked all that the pages on top pairs want to know of them as soon as they are made. `pack` writes weights and answers to files of at most 15 MB with checksums; the events stay behind. Where the book is made,
+# Without names `train` takes the generators in the profile's order, in which each part is complete in itself (an ensemble is shown as soon as three of its members are there), and after the given time it stops at a checkpoint; the same command goes on from there. Each member's million events are asked all that the pages on top pairs want to know of them as soon as they are made. `pack` writes weights and answers to files of at most 15 MB with checksums; the events stay behind. Where the book is made,
 #
 # ```
 # .venv/bin/python -m gampl_book unpack parts/part-*.tar
 # make gpu && make keep PROFILE=gpu
 # ```
 #
-# makes those pages of what there is and keeps their numbers, which every other profile's pages then show beside their own. Networks that another version of PyTorch has trained are used, with a note of it; those of other code only with `--other-code`. `benchmarks/quarter_hour.sh` does the first half on a machine that is lent for fifteen minutes: tests of the step on the GPU, times of all networks, trainings, parts.
+# makes those pages of what there is and keeps their numbers, which every other profile's pages then show beside their own. Networks that another version of PyTorch has trained are used, with a note of it; those of other code only with `--other-code`. Parts that were brought back lie in `data/parts/gpu`; `make gpu` unpacks them. `benchmarks/quarter_hour.sh` does the first half on a machine that is lent for fifteen minutes: it unpacks those parts, tests the step on the GPU, times all networks, trains, and packs everything anew.
 #
 # ## One machine with a GPU
 #

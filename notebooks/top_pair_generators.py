@@ -364,7 +364,7 @@ print("members left out:", len(study.left_out()))
 # :::
 
 # %% tags=["hide-input"]
-for kind in ("transformer", SHOWN[extra]):
+for kind in dict.fromkeys(("transformer", SHOWN[0])):
     flow = ensembles[0, kind].members[0].generator
     latent = flow.base.sample(100, torch.Generator().manual_seed(seed + 1))
     turned = torch.where(flow.coordinates.angles, torch.remainder(latent + 1 + np.pi, 2 * np.pi) - np.pi, latent)

@@ -83,10 +83,14 @@ def test_pages_show_what_was_trained_elsewhere_without_its_events(tiny_gpu_profi
         TopPairStudy.of(page)
     members = [f"top_pair_0j/spline/{k}" for k in range(3)]
     assert main(["train", *members[:2], "--profile", "gpu"]) == 0
-    assert event_ensembles.available(tiny_gpu_profile, 1) == []  # as long as a member is missing
+    assert event_ensembles.available(tiny_gpu_profile, 1) == {}  # too few
+    with monkeypatch.context() as patch:
+        patch.setattr(event_ensembles, "FEWEST", 2)
+        assert event_ensembles.available(tiny_gpu_profile, 1) == {"top_pair_0j/spline": 2}
+        assert len(TopPairStudy.of(Page("top_pair_averaging", tiny_gpu_profile, 1)).ensembles[0, "spline"]) == 2
     assert main(["train", *members, "--profile", "gpu"]) == 0
     assert list(json.loads((tmp_path / "_build/gpu/trained.json").read_text())) == ["top_pair_0j/spline"]
-    with pytest.raises(BookError, match="top_pair_4j/spline is not complete"):
+    with pytest.raises(BookError, match="top_pair_4j/spline has too few members"):
         event_ensembles.ensemble("top_pair_4j/spline", tiny_gpu_profile, 1)
 
     chunks = [file for file in (tmp_path / "store").rglob("artifact.json") if '"number": ' in file.read_text()]
