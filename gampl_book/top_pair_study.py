@@ -66,8 +66,8 @@ class TopPairStudy:
         events = {f"training {extra}j": array_digest(truth.training) for extra, truth in study.truth.items()}
         events |= {f"holdout {extra}j": array_digest(truth.holdout) for extra, truth in study.truth.items()}
         events |= {f"m_tt {extra}j": array_digest(truth.masses) for extra, truth in study.truth.items()}
-        posterior = next(iter(one.values())).posterior
-        page.made_of(event_trainings=settings | {"posterior": posterior}, sha256_of_events=events)
+        posterior, members = next(iter(one.values())).posterior, max(there[name] for name in names.values())
+        page.made_of(event_trainings=settings | {"posterior": posterior, "members": members}, sha256_of_events=events)
         for extra, truth in study.truth.items():
             page.record(f"n_train_{extra}j", len(truth.training))
             page.record(f"n_gen_{extra}j", max(n for (e, _), n in study.n_gen.items() if e == extra))
@@ -75,7 +75,7 @@ class TopPairStudy:
         for extra in set(EXTRA_JETS) - study.truth.keys():
             for name in ("n_train", "n_gen", "n_holdout"):
                 page.record(f"{name}_{extra}j", np.nan)
-        page.record("members", max(there[name] for name in names.values()))
+        page.record("members", members)
         page.record("fewest_members", min(map(len, study.ensembles.values())))
         page.record("left_out", len(study.left_out()))
         return study

@@ -196,7 +196,7 @@ for (top, bottom), extra in zip(axes.T, PROCESSES, strict=True):
     color = COLOURS[SHOWN[extra]]
     with np.errstate(divide="ignore", invalid="ignore"):
         for ax, scale, offset in ((top, width, 0), (bottom, truth["holdout"], 1)):
-            ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color=plots.ESTIMATE, lw=1, label="training events")
+            ax.stairs(truth["train"] / scale - offset, MASS_EDGES, color="0.5", ls=":", lw=1.2, label="training events")
             if offset == 0:
                 ax.stairs(truth["holdout"] / scale, MASS_EDGES, color=plots.TRUE, lw=1.2, label="holdout")
             low, high = ((mean + s * spread) / scale - offset for s in (-1, 1))
