@@ -26,16 +26,16 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from gampl import plots
 from gampl.generators.settings import Architecture, Solver
 from gampl.kolmogorov import MEAN
-from gampl.processes import LeadingOrderTopPair
+from gampl.processes import DileptonTopPair, LeadingOrderTopPair
 from gampl.ratio import default_classifier, in_sample
 from gampl.regions import Intervals
-from gampl.training import Fit, LeadingOrder, Source, Training, carried, train_direct, train_members
+from gampl.training import Fit, LeadingOrder, Source, TopPairJets, Training, carried, train_direct, train_members
 from gampl_book import event_ensembles
 from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("direct_diffusion", profile, seed)
-n_train, sets, steps, n_gen, n_ratio, n_truth, n_source = page.settings.values()
-for name in ("n_train", "training_sets", "n_gen", "n_source"):
+n_train, sets, steps, n_gen, n_ratio, n_truth, n_source, n_off, off_steps = page.settings.values()
+for name in ("n_train", "training_sets", "n_gen", "n_source", "n_off"):
     page.record(name, page.settings[name])
 process = event_ensembles.leading_order_process(LeadingOrder())
 TEV = (13, 8, 4)  # source energies: none, some and much to learn
@@ -420,7 +420,205 @@ markdown_table(["start", "events", *(f"K-S {title}" for title in AXES)], rows)
 #
 # The clearest test has nothing to learn. From 13 TeV to 13 TeV, where the source is perfect, random pairs leave events that are worth {glue:text}`direct_diffusion_n_m_tt_13_random` in regions of $m$ ({glue:text}`direct_diffusion_n_m_tt_13_random_low` to {glue:text}`direct_diffusion_n_m_tt_13_random_high`) and {glue:text}`direct_diffusion_n_LR_13_random` in the likelihood ratio, where {glue:text}`direct_diffusion_n_train` have been used for training. The distance in $\cos\theta^*$ becomes {glue:text}`direct_diffusion_unlearned_cos_theta_13_random` times that of source events ({glue:text}`direct_diffusion_unlearned_cos_theta_13_random_low` to {glue:text}`direct_diffusion_unlearned_cos_theta_13_random_high`): the map {glue:text}`direct_diffusion_unlearned_cos_theta_13_random_words` what agrees already. Optimal pairs leave {glue:text}`direct_diffusion_n_LR_13_optimal` in the likelihood ratio, and the classifiers, which are asked for differences that do not exist, {glue:text}`direct_diffusion_n_LR_13_radial` and {glue:text}`direct_diffusion_n_LR_13_quadratic`. A flow does not know which features it may leave alone: it learns all of them from the training events, and their fluctuations with them. What a source saves is the *size* of what has to be learned, not the learning.
 
+# %% [markdown]
+# (sec-direct-off-shell)=
+# ## Off-shell tops from on-shell tops
+#
+# The example of the talk: top pairs that decay to muons, $t\bar t\to b\mu^+\nu\;\bar b\mu^-\bar\nu$, on their mass shells and off them. The events are ours, from Pythia, as partons before any radiation. *This is no off-shell calculation*: the masses of tops and $W$ bosons are those of a Breit-Wigner, or fixed, and diagrams without two tops are missing in both. What differs is what the talk is about: the peaks of $m_t$ and $m_W$ are lines on shell, and $m_{b\ell}$ ends at the edge $\sqrt{m_t^2-m_W^2}=$ {glue:text}`direct_diffusion_edge` GeV, up to the mass of the $b$.
+#
+# Networks see $\ln p_T$, $\phi$ and $\eta$ of six partons, and no masses. {numref}`fig-direct-off` and the table compare true off-shell events with
+#
+# - those from *noise*, and from *on-shell events*, with random pairs, each trained on {glue:text}`direct_diffusion_n_off` off-shell events;
+# - the same map trained on *on-shell* events, where nothing has to change;
+# - the on-shell events as they are, and *reweighted* by the radial classifier of $m_{b\ell}$ of both tops, $m_{t\bar t}$ and $p_{T,t}$. It is not shown $m_t$ and $m_W$, by which it would tell every event, so that no weight would be left.
+#
+# The on-shell source is a file of {glue:text}`direct_diffusion_n_on` events, each of which is carried once.
+
+# %% tags=["hide-input"]
+OFF, ON = DileptonTopPair(off_shell=True), DileptonTopPair(off_shell=False)
+off_train, off_true = (OFF.load(sample).momenta.astype(np.float64) for sample in ("train", "holdout"))
+on_shell = ON.load("train").momenta.astype(np.float64)
+M_T, M_W = 173.0, 80.385
+EDGE = float(np.sqrt(M_T**2 - M_W**2))
+page.record("edge", EDGE, digits=4)
+page.record("n_on", len(on_shell))
+PEAKS = {"m(t1)": "$m_t$", "m(W1)": "$m_W$", "m(bl1)": r"$m_{b\ell}$"}
+OFF_OBSERVABLES = {name: OFF.observable(name) for name in (*PEAKS, "pT(tt)", "m(bl2)", "m_tt", "pT(t1)")}
+OFF_VALUES = {name: observable(off_true) for name, observable in OFF_OBSERVABLES.items()}
+OFF_EDGES = {name: np.quantile(OFF_VALUES[name], np.linspace(0, 1, 13)[1:-1]) for name in PEAKS}
+off_training = Training(
+    TopPairJets(pt_min=0.0, delta_r_min=0.0),
+    n_off,
+    network,
+    "deep",
+    sets,
+    seed,
+    Fit(off_steps, 128, 5e-3, warmup=off_steps // 10, validate_every=max(1, off_steps // 10), patience=6, ema=0.98),
+)
+parts = {
+    "off": off_train[: sets * n_off].reshape(sets, n_off, 6, 4),
+    "on": on_shell[: sets * n_off].reshape(sets, n_off, 6, 4),
+}
+options["chunk"] = len(on_shell)
+file = Source.events(on_shell)
+OFF_WAYS = {
+    "noise": ("from noise", plots.OTHERS[0]),
+    "on": ("on shell to off shell", plots.ESTIMATE),
+    "null": ("on shell to on shell", plots.OTHERS[1]),
+    "weights": ("on shell, reweighted", plots.MODEL),
+    "source": ("on shell, as it is", "0.6"),
+}
+
+
+def shown(x):
+    return np.column_stack([OFF_OBSERVABLES[name](x) for name in ("m(bl1)", "m(bl2)", "m_tt", "pT(t1)")])
+
+
+made_off = {}
+noise = train_members(off_training, parts["off"].__getitem__, label="direct/off/noise", **options)
+direct = {
+    way: train_direct(off_training, parts[kind].__getitem__, file, label=f"direct/off/{way}", **options)
+    for way, kind in (("on", "off"), ("null", "on"))
+}
+for k in range(sets):
+    made_off["noise", k] = noise[k].sample(len(on_shell), seed), None
+    for way, ones in direct.items():
+        made_off[way, k] = carried(ones[k], on_shell), None
+    log_w = in_sample(shown(parts["off"][k]), shown(on_shell), seed)
+    made_off["weights", k] = on_shell, np.exp(log_w(shown(on_shell)))
+    made_off["source", k] = on_shell, None
+    for one in (noise[k], *(ones[k] for ones in direct.values())):
+        page.count_training(one.history.seconds, one.history.device)
+for key, (x, _) in made_off.items():
+    if not np.isfinite(x).all():
+        failed.append(f"off shell, {key}: {(~np.isfinite(x)).any(axis=(1, 2)).sum()} events lost")
+failed += [f"off shell, {one.failure}" for ones in (noise, *direct.values()) for one in ones if one.failure]
+print("failed trainings, lost events:", failed or "none")
+
+
+def quantile(values, share, w=None):
+    return np.quantile(values, share, weights=w, method="inverted_cdf") if w is not None else np.quantile(values, share)
+
+
+def worth_off(x, w, name):
+    """n_equiv of regions with a twelfth of the holdout each, without its counting errors and the sample's; at most n_holdout."""
+    w = np.ones(len(x)) if w is None else w
+    place = np.searchsorted(OFF_EDGES[name], OFF_OBSERVABLES[name](x))
+    share, squares = (np.bincount(place, w**k, 12) / w.sum() ** k for k in (1, 2))
+    binomial = 1 - 1 / 12
+    counting = (squares * (1 - 2 * share) + share**2 * (w**2).sum() / w.sum() ** 2).sum() + binomial / len(off_true)
+    return binomial / max(((share - 1 / 12) ** 2).sum() - counting, binomial / len(off_true))
+
+
+OFF_FOUND = {}
+for (way, k), (x, w) in made_off.items():
+    values = {name: OFF_OBSERVABLES[name](x) for name in (*PEAKS, "pT(tt)")}
+    found_off = {name: worth_off(x, w, name) for name in PEAKS}
+    for name in ("m(t1)", "m(W1)"):
+        low, high = (quantile(values[name], share, w) for share in (0.1585, 0.8415))
+        found_off["width", name] = (high - low) / 2
+    found_off["balance"] = quantile(values["pT(tt)"], 0.5, w)
+    found_off["beyond"] = np.average(values["m(bl1)"] > 1.02 * EDGE, weights=w)
+    OFF_FOUND[way, k] = found_off
+TRUE_WIDTH = {
+    name: float(np.diff(np.quantile(OFF_VALUES[name], [0.1585, 0.8415]))[0] / 2) for name in ("m(t1)", "m(W1)")
+}
+TRUE_BEYOND = float((OFF_VALUES["m(bl1)"] > 1.02 * EDGE).mean())
+
+# %% mystnb={"figure": {"name": "fig-direct-off", "caption": "Off-shell top pairs (black, holdout): masses of top and $W$ boson, $m_{b\\ell}$ with the edge (dotted), and the transverse momentum of all partons together, which is zero in all true and all on-shell events. From noise, from on-shell events, and the same map where it is trained on on-shell events; first training set."}, "image": {"alt": "Four panels with logarithmic axes. The peaks of the top and the W boson; the mass of b quark and lepton with an edge; and the transverse momentum of the event for the generated samples."}} tags=["hide-input"]
+OFF_BINS = {
+    "m(t1)": np.linspace(150, 200, 51),
+    "m(W1)": np.linspace(65, 100, 51),
+    "m(bl1)": np.linspace(100, 200, 41),
+    "pT(tt)": np.geomspace(0.1, 1000, 41),
+}
+figure, axes = plt.subplots(1, 4, figsize=(13, 3.9))
+data = {}
+for ax, (name, bins) in zip(axes, OFF_BINS.items(), strict=True):
+    data[name] = {"left": bins[:-1]}
+    if name != "pT(tt)":
+        shares = np.histogram(OFF_VALUES[name], bins)[0] / len(off_true)
+        data[name]["true"] = shares
+        ax.stairs(shares, bins, color=plots.TRUE, lw=1.4, label="off shell, true")
+    for way in ("noise", "on", "null", *(["weights"] if name == "m(bl1)" else [])):
+        (label, colour), (x, w) = OFF_WAYS[way], made_off[way, 0]
+        w = np.ones(len(x)) if w is None else w
+        shares = np.histogram(OFF_OBSERVABLES[name](x), bins, weights=w)[0] / w.sum()
+        data[name][label] = shares
+        ax.stairs(shares, bins, baseline=None, color=colour, lw=1.2, label=label)
+    title = PEAKS.get(name, "$p_T$ of all partons")
+    ax.set(xlabel=f"{title} [GeV]", yscale="log", ylim=(1e-4, 0.6))
+axes[2].axvline(EDGE, color=plots.TRUE, ls=":", lw=0.8)
+axes[3].set_xscale("log")
+axes[0].set_ylabel("share of events")
+handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
+page.figure(figure, "direct_off", data)
+
+
+# %% tags=["hide-input"]
+def of_off(way, what):
+    return np.array([OFF_FOUND[way, k][what] for k in range(sets)])
+
+
+rows = [
+    [
+        "off shell, true",
+        "–",
+        "–",
+        "–",
+        *(rounded(TRUE_WIDTH[name], 2) for name in TRUE_WIDTH),
+        rounded(100 * TRUE_BEYOND, 2),
+        "0",
+    ]
+]
+for way, (title, _) in OFF_WAYS.items():
+    rows.append([title])
+    for name in PEAKS:
+        mean, ends = over_sets(of_off(way, name))
+        rows[-1].append(words(mean, ends))
+        page.record(f"off_n_{name[2:-2]}_{way}", mean, ends, 0.95, digits=2)
+    for name in TRUE_WIDTH:
+        widths = of_off(way, ("width", name))
+        rows[-1].append(rounded(widths.mean(), 2) if widths.mean() > 0.01 else "0")
+        if way in ("noise", "on", "null"):
+            page.record(f"off_width_{name[2:-2]}_{way}", *over_sets(widths / TRUE_WIDTH[name]), 0.95, digits=2)
+    rows[-1].append(rounded(100 * of_off(way, "beyond").mean(), 2))
+    balance = of_off(way, "balance")
+    rows[-1].append(rounded(balance.mean(), 2) if balance.mean() > 1e-3 else "0")
+    if way in ("noise", "on", "null"):
+        page.record(f"off_balance_{way}", *over_sets(balance), 0.95, digits=2)
+for name in PEAKS:
+    short = name[2:-2]
+    page.record(f"off_gain_{short}", *over_sets(of_off("on", name) / of_off("noise", name)), 0.95, digits=2)
+    page.record(f"off_null_{short}", *over_sets(of_off("on", name) / of_off("null", name)), 0.95, digits=2)
+for name in TRUE_WIDTH:
+    learned = over_sets(of_off("on", ("width", name)) / of_off("null", ("width", name)))
+    page.record(f"off_learned_{name[2:-2]}", *learned, 0.95, digits=2)
+glue(
+    "direct_diffusion_off_learned_words",
+    side(
+        page.recorded["numbers"]["off_learned_W"]["interval"],
+        ("wider than", "narrower than", "not told apart from"),
+    ),
+    display=False,
+)
+header = ["events", *(rf"$n_\mathrm{{equiv}}$ {t}" for t in PEAKS.values()), "width $m_t$", "width $m_W$"]
+markdown_table([*header, r"$m_{b\ell}$ beyond edge, %", "median $p_T$ of all"], rows)
+
+# %% [markdown]
+# Widths are half of what 68.3 % of the events lie in, in GeV; *beyond the edge* is two per cent and more above it. Intervals are those of the training sets.
+#
+# *From on-shell events instead of noise* the events are worth {glue:text}`direct_diffusion_off_gain_t` times as much in $m_t$ ({glue:text}`direct_diffusion_off_gain_t_low` to {glue:text}`direct_diffusion_off_gain_t_high`), {glue:text}`direct_diffusion_off_gain_W` times in $m_W$ ({glue:text}`direct_diffusion_off_gain_W_low` to {glue:text}`direct_diffusion_off_gain_W_high`) and {glue:text}`direct_diffusion_off_gain_bl` times in $m_{b\ell}$ ({glue:text}`direct_diffusion_off_gain_bl_low` to {glue:text}`direct_diffusion_off_gain_bl_high`). Small networks cannot find sharp peaks of three momenta in noise; they need not find them where they are.
+#
+# *Reweighting* cannot help with $m_t$ and $m_W$: lines stay lines under any weight. Here a map can do what weights cannot.
+#
+# *But is the peak learned?* The generated $W$ has {glue:text}`direct_diffusion_off_width_W_on` times the true width ({glue:text}`direct_diffusion_off_width_W_on_low` to {glue:text}`direct_diffusion_off_width_W_on_high`). The map that is trained on *on-shell* events, where the width is zero, makes {glue:text}`direct_diffusion_off_width_W_null` times the true width ({glue:text}`direct_diffusion_off_width_W_null_low` to {glue:text}`direct_diffusion_off_width_W_null_high`). The peak of the map to off-shell events is {glue:text}`direct_diffusion_off_learned_words` that of the map to on-shell ones, by a factor {glue:text}`direct_diffusion_off_learned_W` ({glue:text}`direct_diffusion_off_learned_W_low` to {glue:text}`direct_diffusion_off_learned_W_high`). Only what goes beyond the error of the map itself can be called learned. A peak that looks right has to be held against a map that had nothing to learn.
+#
+# *What is unlearned.* In all true events, and in all on-shell ones, the transverse momenta add up to zero. The map leaves a median of {glue:text}`direct_diffusion_off_balance_on` GeV ({glue:text}`direct_diffusion_off_balance_on_low` to {glue:text}`direct_diffusion_off_balance_on_high`), noise one of {glue:text}`direct_diffusion_off_balance_noise` GeV. This is the feature that a source brings along and a flow does not keep.
+
 # %% tags=["nbval-check-output", "hide-input"]
+print("on-shell masses are lines:", np.ptp(OFF_OBSERVABLES["m(t1)"](on_shell)) < 0.1)
 pool = np.concatenate([generated[key, k][0] for key, k in generated])
 print("the source of 13 TeV is the wanted process:", FAR[13] == 0)
 print("sources are further away with less energy:", 0 < FAR[8] < FAR[4])
