@@ -48,6 +48,7 @@ sources = {E: process if E == 13 else LeadingOrderTopPair(energy=1e3 * E) for E 
 # For each step of the training, source events $x_1$ are paired with events $x_0$, and the network learns the mean velocity $\langle x_1-x_0\,|\,x_t\rangle$ of all straight paths through a point. As in the talk the pairs are *at random* here. That is not the only choice: every joint distribution of pairs whose two marginals are the source and the training events leads to a flow from the one to the other {cite}`tong_minibatch`. Pairing is *honest* if each source event and each training event is used as often as before:
 #
 # - *optimal pairs*: in each batch sources are assigned to events, one to one, with the smallest sum of squared distances. It is honest as long as events have no weights, with which sources would be weighed, too.
+# - *Pairs of the same hard event* are honest if a simulation makes both from one, and source events come from the same simulation.
 # - *The nearest source event* of each training event is not: sources far from all events would never be seen in training, but generation starts there as well.
 #
 # Do random pairs "avoid learning some features"? Take one that both processes share, distributed as a standard Gaussian in both. Nothing has to move, and the flow is the identity. But the velocity is not zero: for random pairs
@@ -539,7 +540,7 @@ for ax, (name, bins) in zip(axes, OFF_BINS.items(), strict=True):
     if name != "pT(tt)":
         shares = np.histogram(OFF_VALUES[name], bins)[0] / len(off_true)
         data[name]["true"] = shares
-        ax.stairs(shares, bins, color=plots.TRUE, lw=1.4, label="off shell, true")
+        ax.stairs(shares, bins, baseline=None, color=plots.TRUE, lw=1.4, label="off shell, true")
     for way in ("noise", "on", "null", *(["weights"] if name == "m(bl1)" else [])):
         (label, colour), (x, w) = OFF_WAYS[way], made_off[way, 0]
         w = np.ones(len(x)) if w is None else w
@@ -603,13 +604,20 @@ glue(
     ),
     display=False,
 )
+PEAKS_WORDS = (
+    "Small networks hardly find sharp peaks, of masses that they are not shown, in noise; the source has them.",
+    "The peaks that the source has do not help.",
+    "Whether the peaks that the source has help cannot be told.",
+)
+peaks = side(page.recorded["numbers"]["off_gain_W"]["interval"], PEAKS_WORDS)
+glue("direct_diffusion_off_peaks", peaks, display=False)
 header = ["events", *(rf"$n_\mathrm{{equiv}}$ {t}" for t in PEAKS.values()), "width $m_t$", "width $m_W$"]
 markdown_table([*header, r"$m_{b\ell}$ beyond edge, %", "median $p_T$ of all"], rows)
 
 # %% [markdown]
-# Widths are half of what 68.3 % of the events lie in, in GeV; *beyond the edge* is two per cent and more above it. Intervals are those of the training sets.
+# Widths are half of what 68.3 % of the events lie in, in GeV; *beyond the edge* is two per cent and more above it. More than the number of true events in the holdout cannot be told. Intervals are those of the training sets.
 #
-# *From on-shell events instead of noise* the events are worth {glue:text}`direct_diffusion_off_gain_t` times as much in $m_t$ ({glue:text}`direct_diffusion_off_gain_t_low` to {glue:text}`direct_diffusion_off_gain_t_high`), {glue:text}`direct_diffusion_off_gain_W` times in $m_W$ ({glue:text}`direct_diffusion_off_gain_W_low` to {glue:text}`direct_diffusion_off_gain_W_high`) and {glue:text}`direct_diffusion_off_gain_bl` times in $m_{b\ell}$ ({glue:text}`direct_diffusion_off_gain_bl_low` to {glue:text}`direct_diffusion_off_gain_bl_high`). Small networks cannot find sharp peaks of three momenta in noise; they need not find them where they are.
+# *From on-shell events instead of noise* the events are worth {glue:text}`direct_diffusion_off_gain_t` times as much in $m_t$ ({glue:text}`direct_diffusion_off_gain_t_low` to {glue:text}`direct_diffusion_off_gain_t_high`), {glue:text}`direct_diffusion_off_gain_W` times in $m_W$ ({glue:text}`direct_diffusion_off_gain_W_low` to {glue:text}`direct_diffusion_off_gain_W_high`) and {glue:text}`direct_diffusion_off_gain_bl` times in $m_{b\ell}$ ({glue:text}`direct_diffusion_off_gain_bl_low` to {glue:text}`direct_diffusion_off_gain_bl_high`). {glue:text}`direct_diffusion_off_peaks`
 #
 # *Reweighting* cannot help with $m_t$ and $m_W$: lines stay lines under any weight. Here a map can do what weights cannot.
 #
