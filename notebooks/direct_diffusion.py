@@ -218,7 +218,7 @@ def of(key, what):
 #
 # {numref}`fig-direct-map` follows source events of 8 TeV to what becomes of them. The black lines are the smallest movement that makes the spectrum right: the event that is larger than a share $F$ of all others becomes the one that is larger than a share $F$ of the true events. $\phi$ is flat in both processes, and $\cos\theta^*$ hardly differs.
 
-# %% mystnb={"figure": {"name": "fig-direct-map", "caption": "What becomes of source events of 8 TeV, first training set: change of four coordinates, one after the other as they are given to the network (in units of the standard deviation of the training events, $\\phi$ in radians). Points: events, with random pairs (blue) and optimal ones (green). Black: smallest movement that makes the spectrum right."}, "image": {"alt": "Four panels with a blue and a green cloud of points around black lines that show how events move in the mass, the rapidity, the scattering angle and the azimuth."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-direct-map", "caption": "What becomes of source events of 8 TeV, first training set: change of four coordinates, one after the other as they are given to the network (in units of the standard deviation of the training events, $\\phi$ in radians). Large points: events with random pairs (blue); small ones: with optimal pairs (green). Black: smallest movement that makes the spectrum right."}, "image": {"alt": "Four panels with a blue and a green cloud of points around black lines that show how events move in the mass, the rapidity, the scattering angle and the azimuth."}} tags=["hide-input"]
 AXES = ("$m$", "$Y$", r"$\cos\theta^*$", r"$\phi$")
 N_MOVED = min(n_gen, 4_000)
 
@@ -254,7 +254,8 @@ for pairing in ("random", "optimal"):
     before, change = moved((8, pairing), 0)
     data[pairing] = {"before": before[:500], "change": change[:500]}
     for i, ax in enumerate(axes):
-        ax.plot(before[:500, i], change[:500, i], ".", ms=2.5, color=WAYS[pairing][1], alpha=0.6)
+        style = {"ms": 6, "alpha": 0.3} if pairing == "random" else {"ms": 2}
+        ax.plot(before[:500, i], change[:500, i], ".", color=WAYS[pairing][1], mec="none", **style)
 before, change = smallest(8)
 for i, (ax, title) in enumerate(zip(axes, AXES, strict=True)):
     if i < 3:
