@@ -50,6 +50,7 @@ PAGES = {
     "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
     "jet_radiation": Needs(events=["z_jets"]),
     "theory_uncertainties": Needs(events=["z_jets"]),
+    "direct_diffusion": Needs(files=["data/dilepton_off.h5", "data/dilepton_on.h5"]),
     "your_process": Needs(files=["examples/flights.yml", "examples/flights_train.csv", "examples/flights_holdout.csv"]),
     "paper_scale": Needs(files=[f"{COSTS}/**/*.json"]),
 }

@@ -43,6 +43,7 @@ RETRAINED = (
     ("joint_training", re.compile("G_|beyond_|narrower_|spread_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),
+    ("direct_diffusion", re.compile("distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("whose_interval", re.compile("order"), math.inf, 0.0),

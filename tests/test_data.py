@@ -11,8 +11,10 @@ from scipy import stats
 
 from gampl import files
 from gampl.files import hdf5
+from gampl.processes.dilepton import DileptonTopPair
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
+from gampl.simulation.dilepton import DileptonRecipe
 from gampl.simulation.production import RECIPES
 from gampl.simulation.seeds import seeds_of_sample
 from gampl.simulation.shards import generate
@@ -36,7 +38,7 @@ def test_checksums_and_sizes_are_those_of_the_readme():
     }
     assert FILES["top_pair_0j_observables"].stat().st_size <= 6 * MB
     assert FILES["z_jets"].stat().st_size <= 7 * MB
-    assert sum(path.stat().st_size for path in FILES.values()) <= 24 * MB
+    assert sum(path.stat().st_size for path in FILES.values()) <= 26 * MB
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -101,6 +103,8 @@ def same_versions(path) -> bool:
         ("top_pair_0j", "top_pair", 1, TopPairRecipe(), "extra_jets_0", 2000),
         ("z_jets", "z_jets", 8001, ZJetsRecipe(max_jets=3, kept=(0.013, 0.055, 0.22)), "events", 2000),
         ("z_jets", "z_jets_many", 40_001, ZJetsRecipe(min_jets=4, kept=()), "events", 10_000),
+        ("dilepton_off", "dilepton_off", 50_001, DileptonRecipe(kept=0.4), "events", 1000),
+        ("dilepton_on", "dilepton_on", 50_101, DileptonRecipe(off_shell=False, kept=0.4), "events", 1000),
     ],
 )
 def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, sample, n_events):
@@ -172,7 +176,7 @@ def test_samples_that_the_book_needs(process, least):
 
 
 def test_training_sample_and_holdout_share_no_event():
-    for process in (TopPair(0), TopPair(4), ZJets()):
+    for process in (TopPair(0), TopPair(4), ZJets(), DileptonTopPair()):
         train, holdout = (process.load(sample).momenta[:, 0, :3] for sample in ("train", "holdout"))
         both = np.concatenate([train, holdout])
         # three float32 coordinates of a particle do not come out alike by chance

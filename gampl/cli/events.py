@@ -25,12 +25,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         " are left alone, so that the same command goes on where it was interrupted, and several may share a folder.",
         epilog="example: gampl events make top_pair --folder shards --seeds 1-74",
     )
-    make.add_argument("recipe", choices=("top_pair", "z_jets"))
+    make.add_argument("recipe", choices=("dilepton", "top_pair", "z_jets"))
     make.add_argument("--folder", type=Path, required=True, help="where the shards go; one recipe for each folder")
     make.add_argument("--seeds", required=True, help="a number or a range such as 1-74: one shard for each")
     make.add_argument("--events", type=whole, help="generated events in each shard (default: 20000)")
     make.add_argument("--cores", type=whole, help="processes at a time (default: all cores)")
-    how = "change the recipe: any field of gampl.simulation's TopPairRecipe or ZJetsRecipe, the value as JSON"
+    how = "change the recipe: any field of a recipe of gampl.simulation, the value as JSON"
     make.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=how)
     make.add_argument("--quiet", action="store_true", help="no progress bar")
     make.set_defaults(run=_make, extra="simulation")

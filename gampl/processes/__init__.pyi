@@ -1,3 +1,4 @@
+from .dilepton import DileptonTopPair as DileptonTopPair
 from .gaussians import GaussianLine as GaussianLine, GaussianRing as GaussianRing
 from .leading_order_top_pair import LeadingOrderTopPair as LeadingOrderTopPair
 from .parton_densities import PartonDensities as PartonDensities

@@ -150,9 +150,10 @@ def _of_particles(process: Process, path: Path, events: Events, names: Iterable[
 
 def composites_of(process: Process, events: Events) -> dict[str, tuple[str, ...]]:
     """Sums of particles: of a process, and of what some events say that they are of."""
-    from gampl.processes import TopPair, ZJets
+    from gampl.processes import DileptonTopPair, TopPair, ZJets
 
-    known = {"top_pair": TopPair.composites, "z_jets": ZJets.composites}
+    processes = {"dilepton": DileptonTopPair, "top_pair": TopPair, "z_jets": ZJets}
+    known = {name: process.composites for name, process in processes.items()}
     return {**known.get(str(events.about.get("process")), {}), **process.composites}
 
 

@@ -1,3 +1,4 @@
+from .dilepton import DileptonRecipe as DileptonRecipe
 from .merging import Source as Source, merge as merge
 from .production import make_shards as make_shards
 from .shards import Shard as Shard

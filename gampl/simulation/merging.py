@@ -13,6 +13,7 @@ from gampl import files
 from gampl.files import hdf5
 from gampl.particles.events import Events
 from gampl.particles.observables import observable
+from gampl.processes.dilepton import DileptonTopPair
 from gampl.processes.top_pair import TopPair
 from gampl.processes.z_jets import ZJets
 from gampl.simulation import shards
@@ -20,7 +21,7 @@ from gampl.simulation.shards import Shard
 
 DIVIDING = {"min_jets", "max_jets", "kept"}  # fields of recipes that divide a process into disjoint pieces
 
-PROCESSES = {"top_pair": TopPair, "z_jets": ZJets}  # of recipes, by name
+PROCESSES = {"dilepton": DileptonTopPair, "top_pair": TopPair, "z_jets": ZJets}  # of recipes, by name
 
 
 class Source(NamedTuple):

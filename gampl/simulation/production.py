@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from gampl.files.elsewhere import search_path
 from gampl.simulation import shards
+from gampl.simulation.dilepton import DileptonRecipe
 from gampl.simulation.pythia import EventRecord
 from gampl.simulation.recipes import Recipe
 from gampl.simulation.shards import EVENTS_PER_SHARD, Progress, Shard
 from gampl.simulation.top_pair import TopPairRecipe
 from gampl.simulation.z_jets import ZJetsRecipe
 
-RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (TopPairRecipe, ZJetsRecipe)}
+RECIPES: dict[str, type[Recipe]] = {recipe.name: recipe for recipe in (DileptonRecipe, TopPairRecipe, ZJetsRecipe)}
 
 
 def cores() -> int:

@@ -62,6 +62,18 @@ ALLOWED: dict[str, dict[str, str]] = {
         "with the smallest weights lie below the smallest distance of true ones": TABLE,
     },
     "cross_fitting": {"A width that is wrong by 10 %": CHOSEN},
+    "direct_diffusion": {
+        "From 8 TeV random pairs move events by": CHOSEN,
+        "to do, from 13 TeV, the change is": CHOSEN,
+        "Between random and optimal pairs is a factor": CHOSEN,
+        "from 8 TeV with random pairs the events are": CHOSEN,
+        "From 4 TeV the factor in the likelihood ratio": CHOSEN,
+        "With optimal pairs it is {glue:text}`direct_diffusion_over_noise": CHOSEN,
+        "direct diffusion with random pairs is": CHOSEN,
+        "a weighted source event of 8 TeV": CHOSEN,
+        "the source of 8 TeV has a distance of": CHOSEN,
+        "From 13 TeV to 13 TeV": CHOSEN,
+    },
     "differential_amplification": {
         "the most sensitive summary is the one to show it": DERIVED,
         "from far below one to far above says nothing": CONDITIONAL,
