@@ -33,7 +33,7 @@ def test_checksums_and_sizes_are_those_of_the_readme():
     readme = (DATA / "README.md").read_text()
     said = dict(re.findall(r"`(\w+)\.h5` \|.*`([0-9a-f]{64})`", readme))
     assert said == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in FILES.items()}
-    assert {path.name for path in DATA.iterdir()} == {"README.md", "results", "costs", "trainings"} | {
+    assert {path.name for path in DATA.iterdir()} == {"README.md", "results", "costs", "trainings", "parts"} | {
         path.name for path in FILES.values()
     }
     assert FILES["top_pair_0j_observables"].stat().st_size <= 6 * MB
