@@ -31,7 +31,7 @@ Efficiency = Callable[[Floats], Floats]  # probability that an event at z is acc
 W_MASS = 80.4
 MASSES = np.arange(161.0, 186.0, 3.0)  # at which likelihoods are worked out
 FINE = np.arange(MASSES[0], MASSES[-1] + 0.005, 0.01)  # between which they are interpolated
-DIRECTIONS = 1000  # of the midpoint rule over the b quark's direction
+TOPS, DIRECTIONS = 300, 200  # nodes of the rules over the top's pT and over the b quark's direction
 LOG_PT = np.arange(np.log(2.0), np.log(1000.0), 0.05)  # edges between which the density of ln pT_b is worked out
 ROWS = 200_000  # of a transfer density that are asked for together
 
@@ -89,8 +89,12 @@ def _pt_distribution(top_mass: float, pt: Floats) -> Floats:
     c = np.sqrt(z / (1 - (2 * top_mass / m) ** 2))
     events = np.stack([m, Y, np.minimum(c, 1.0), np.zeros_like(m)], axis=-1)
     weight = 2 * np.pi * np.exp(process.log_prob(events)) * weight  # phi is integrated
-    # the outermost rule is the one in pT
-    p, weight = p_top.reshape(NODES, -1).mean(1) / top_mass, weight.reshape(NODES, -1).sum(1)
+    # the outermost rule, one of Gauss and Legendre, is in a = arsinh(pT / m_t), in which the density is smooth
+    unit, unit_weight = np.polynomial.legendre.leggauss(NODES)
+    of_a = CubicSpline(unit, weight.reshape(NODES, -1).sum(1) / unit_weight)
+    a = CubicSpline(unit, np.arcsinh(p_top.reshape(NODES, -1).mean(1) / top_mass))
+    unit, unit_weight = np.polynomial.legendre.leggauss(TOPS)
+    p, weight = np.sinh(a(unit)), of_a(unit) * unit_weight
     n_x = (np.arange(DIRECTIONS) + 0.5) * 2 / DIRECTIONS - 1
     along = (np.hypot(1, p)[:, None] * n_x + p[:, None]) ** 2
     result = np.empty(len(pt))
@@ -198,8 +202,12 @@ class Nodes(NamedTuple):
 
     @classmethod
     def sampled(cls, x: Floats, z: Floats, log_q: Floats) -> "Nodes":
-        """Importance sampling for events x, (P, 2), with points z drawn from densities q: (P, Q, 2), (P, Q)."""
-        return cls(z, x[:, None] - z, np.exp(-log_q) / z.shape[1])
+        """Importance sampling for events x, (P, 2), with points z drawn from densities q: (P, Q, 2), (P, Q).
+
+        Points where q is said to be zero, beyond the ends of a tabulated density, count as zero.
+        """
+        weight = np.where(np.isfinite(log_q), np.exp(-np.where(np.isfinite(log_q), log_q, 0.0)), 0.0)
+        return cls(z, x[:, None] - z, weight / z.shape[1])
 
 
 class Integrals:

@@ -44,6 +44,16 @@ RETRAINED = (
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),
     ("direct_diffusion", re.compile("distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
+    # of two small training sets: one over the square of a shift that can be next to nothing
+    (
+        "matrix_element_method",
+        re.compile(r"(part_)?worth_|G_\d|crossing|pairs_per|(small|larg)est_(worth|G)"),
+        math.inf,
+        0.0,
+    ),
+    ("matrix_element_method", re.compile(r"bias_\d|rms_|coverage_[\dw]|part_|power|integral_s"), 0.3, 0.3),
+    ("matrix_element_method", re.compile("spread_sampler|sampler_gain"), 0.5, 0.0),
+    ("matrix_element_method", re.compile("all_percent|(small|larg)est_coverage"), 0.0, 30.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("whose_interval", re.compile("order"), math.inf, 0.0),

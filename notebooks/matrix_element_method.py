@@ -87,7 +87,7 @@ for ax, k, edges, scale, label in zip(
     density /= np.trapezoid(density, middles, axis=0)
     value = np.exp(scale * middles)
     for mass, colour in zip((MASSES[0], TRUE, MASSES[-1]), COLOURS, strict=True):
-        curve = density[:, np.searchsorted(MASSES, mass)] * scale / value
+        curve = density[:, np.searchsorted(MASSES, mass)] / (scale * value)
         ax.plot(value, curve, color=colour, label=f"$m_t={mass:.0f}$ GeV")
         data[f"{label} {mass:.0f}"] = np.stack([value, curve])
     bins = np.exp(scale * edges)
@@ -247,7 +247,7 @@ def learned_efficiency(simulated, k):
     """A classifier's probability that an event is accepted, as a function of z."""
     mean, std = simulated.made.mean(axis=0), simulated.made.std(axis=0)
     network = MLPClassifier(
-        (16,), solver="lbfgs", alpha=0.1, max_iter=200, max_fun=10_000, random_state=1000 * seed + k
+        (16,), solver="lbfgs", alpha=0.1, max_iter=5000, max_fun=20_000, random_state=1000 * seed + k
     )
     network.fit((simulated.made - mean) / std, simulated.accepted)
     return lambda z: network.predict_proba(((z - mean) / std).reshape(-1, 2))[:, 1].reshape(z.shape[:-1])
@@ -426,9 +426,12 @@ left.plot(axis, one_pair / np.sqrt(axis), color=plots.MODEL, ls=":", label="form
 for events_of in (n_events // 10, n_events, 10 * n_events):
     height = one_event / np.sqrt(events_of)
     left.axhline(height, color=plots.STAT, lw=0.8)
-    left.text(axis[-1], 1.03 * height, f"$N={events_of}$", ha="right", va="bottom", fontsize=8, color=plots.STAT)
+    name = f"$N={events_of}$"
+    left.text(axis[-1], 1.03 * height, name, ha="right", va="bottom", fontsize=8, color=plots.STAT, clip_on=True)
 left.set(xscale="log", yscale="log", xlabel="pairs $n$", ylabel="error of the mass [GeV]", xlim=axis[[0, -1]])
-left.set_ylim(0.3 * one_pair / np.sqrt(max(sizes)), 2 * one_event / np.sqrt(min(sizes)))
+left.set_ylim(0.4 * one_pair / np.sqrt(max(sizes)), 2 * one_event / np.sqrt(min(sizes)))
+left.set_yticks([t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5) if left.get_ylim()[0] < t < left.get_ylim()[1]])
+left.yaxis.set_major_formatter("{x:g}")
 left.legend(loc="lower left")
 for offset, name, marker, colour, label in (
     (0.95, "coverage", "o", plots.ESTIMATE, "statistical error"),
@@ -443,6 +446,9 @@ right.axhspan(*coverage[1], color="0.88", lw=0, label="exact likelihood")
 right.axhline(0.683, color=plots.TRUE, lw=0.8)
 right.set(xscale="log", xlabel="pairs $n$", ylabel="coverage", ylim=(0, 1), xlim=axis[[0, -1]])
 right.legend(loc="lower right")
+for ax in (left, right):
+    ax.minorticks_off()
+    ax.set_xticks(sizes, [str(n) for n in sizes])
 data = {"n": np.array(sizes), "shifts": np.array([shifts[n] for n in sizes]), "sigma_one": one_event}
 page.figure(figure, "mem_amplification", data)
 
