@@ -49,13 +49,16 @@ from gampl_book.matrix_element import (
 from gampl_book.pages import Page, markdown_table, rounded
 
 page = Page("matrix_element_method", profile, seed)
-sizes, n_whole, sets, steps, n_events, experiments, few, n_integrals, draws, even_points = page.settings.values()
+sizes, n_whole, sets, steps, n_events, experiments, few, n_integrals, draws, even_points, n_sampler = (
+    page.settings.values()
+)
 TRUE, OTHER_MASSES = 173.0, (167.0, 179.0)
 NOMINAL = int(np.flatnonzero(MASSES == TRUE)[0])
 process, detector = HardProcess(), Detector()
 for name in ("n_whole", "sets", "n_events", "experiments", "draws"):
     page.record(name, page.settings[name])
 page.record("points", even_points)
+page.record("n_sampler", n_sampler)
 page.record("true_mass", round(TRUE))
 
 # %% [markdown]
@@ -209,7 +212,7 @@ markdown_table(
 # ```
 #
 # - The *transfer* density is a spline flow that is told $z$ and generates $y$. It holds back a fifth of the pairs, which decide when it stops.
-# - The *sampler* is a spline flow that is told $x$ and generates $z$. The integral {eq}`eq-mem` is the mean of $p(z|m_t)\,\epsilon(z)\,T(x|z)/q(z|x)$ over its points: what it has learned wrong costs precision, not truth, because its density $q$ is known.
+# - The *sampler* is a spline flow that is told $x$ and generates $z$. It learns from {glue:text}`matrix_element_method_n_sampler` *generated* pairs: $z$ from theory at all masses between 161 and 185 GeV, in any number, and $y$ from the learned transfer density. A sampler that has seen one mass only makes no $m_{b\ell}$ beyond the edge of that mass, where the integrals of larger masses go on. The integral {eq}`eq-mem` is the mean of $p(z|m_t)\,\epsilon(z)\,T(x|z)/q(z|x)$ over its points: what it has learned wrong costs precision, not truth, because its density $q$ is known.
 # - The *efficiency* is a small classifier of accepted events among all that were made. It has no choice of features to make: it sees $z$.
 #
 # Sizes of networks and steps are the same for all $n$.
@@ -223,7 +226,14 @@ def train(what, n, events, conditions):
     """Networks of several training sets of n pairs, side by side: (sets, n, 2) twice."""
     columns = {"transfer": ("jet", "mass"), "sampler": ("ln pT", "ln m2")}[what]
     training = Training(
-        Table(columns), n, SPLINE, "same_split", len(events), 1000 * seed + list(sizes).index(n), FIT, conditions=2
+        Table(columns),
+        n,
+        SPLINE,
+        "same_split",
+        len(events),
+        1000 * seed + [*sizes, n_sampler].index(n),
+        FIT,
+        conditions=2,
     )
     trained = train_members(
         training,
@@ -242,7 +252,7 @@ def learned_efficiency(simulated, k):
     """A classifier's probability that an event is accepted, as a function of z."""
     mean, std = simulated.made.mean(axis=0), simulated.made.std(axis=0)
     network = MLPClassifier(
-        (16,), solver="lbfgs", alpha=0.1, max_iter=5000, max_fun=20_000, random_state=1000 * seed + k
+        (16,), solver="lbfgs", alpha=1.0, max_iter=5000, max_fun=20_000, random_state=1000 * seed + k
     )
     network.fit((simulated.made - mean) / std, simulated.accepted)
     return lambda z: network.predict_proba(((z - mean) / std).reshape(-1, 2))[:, 1].reshape(z.shape[:-1])
@@ -253,7 +263,16 @@ pairs = {
     for i, n in enumerate(sizes)
 }
 transfers = {n: train("transfer", n, [p.y for p in some], [p.z for p in some]) for n, some in pairs.items()}
-samplers = train("sampler", n_whole, [p.z for p in pairs[n_whole]], [p.x for p in pairs[n_whole]])
+efficiencies = [learned_efficiency(one, k) for k, one in enumerate(pairs[n_whole])]
+
+# pairs for the sampler, as many as one likes: theory makes z for all masses, the learned networks accept it and make y
+per_mass = -(-3 * n_sampler // len(MASSES))
+theory = page.rng(40).permutation(np.concatenate([process.sample(mass, per_mass, page.rng(41)) for mass in MASSES]))
+generated = []
+for k, transfer in enumerate(transfers[n_whole]):
+    z = theory[page.rng(42 + k).random(len(theory)) < efficiencies[k](theory)][:n_sampler]
+    generated.append((z, z + transfer.sample(len(z), seed, condition=z)))
+samplers = train("sampler", n_sampler, [z for z, _ in generated], [x for _, x in generated])
 
 # %% mystnb={"figure": {"name": "fig-mem-transfer", "caption": "Response to a jet of 30 GeV (left) and of 150 GeV (right): known density (line) and events that the learned transfer density makes for this jet and $m_{b\\ell}=100$ GeV, first training set of each size (histograms)."}, "image": {"alt": "Two panels with an asymmetric peak each, broad on the left and narrow with a shoulder on the right. The histograms of many pairs follow the line."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
@@ -276,7 +295,7 @@ page.figure(figure, "mem_transfer", data)
 # %% [markdown]
 # ### Integrals by sampling
 #
-# The integrals of {glue:text}`matrix_element_method_n_integrals` measured events, with the exact $T$ and $\epsilon$ and the mass {glue:text}`matrix_element_method_true_mass` GeV, are summed over {glue:text}`matrix_element_method_draws` points each, drawn in three ways: from the *hard process*, accepted or not; from the *measured event*, smeared back with mean and covariance of the shifts in a training set; and from the learned *sampler*, trained on {glue:text}`matrix_element_method_n_whole` pairs. The quadrature with half the step is the reference; the step that the likelihoods are worked out with changes an integral by {glue:text}`matrix_element_method_quadrature_percent` %, root mean square.
+# The integrals of {glue:text}`matrix_element_method_n_integrals` measured events, with the exact $T$ and $\epsilon$ and the mass {glue:text}`matrix_element_method_true_mass` GeV, are summed over {glue:text}`matrix_element_method_draws` points each, drawn in three ways: from the *hard process*, accepted or not; from the *measured event*, smeared back with mean and covariance of the shifts in a training set; and from the learned *sampler*, made of {glue:text}`matrix_element_method_n_whole` pairs. The quadrature with half the step is the reference; the step that the likelihoods are worked out with changes an integral by {glue:text}`matrix_element_method_quadrature_percent` %, root mean square.
 
 # %% tags=["hide-input"]
 events = x_data[:n_integrals]
@@ -542,7 +561,7 @@ for name in ("G", "worth", "coverage", "coverage_wider"):
 # %% tags=["hide-input"]
 parts = {"transfer": [], "sampler": [], "efficiency": [], "all": []}
 for k, transfer in enumerate(transfers[n_whole]):
-    eps = learned_efficiency(pairs[n_whole][k], k)
+    eps = efficiencies[k]
     sampled = Integrals(process, Nodes.sampled(POINTS, *evenly(POINTS, k)))
     parts["transfer"].append(found[n_whole][k])
     parts["sampler"].append(fitted(likelihood(detector.log_prob, with_integrals=sampled)))

@@ -32,6 +32,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     "joint_training": {
         r"with $\alpha=1$": METHOD,
     },
+    "matrix_element_method": {
+        "bins of either number, at most 12": CHOSEN,
+        "is smaller than the statistical one of $N$ events as long as": DERIVED,
+    },
     "averaging_amplification": {
         "the members agree with each other better than with the truth": CONDITIONAL,
         "in the median region of the worst posterior": METHOD,
