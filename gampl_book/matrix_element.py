@@ -33,6 +33,7 @@ MASSES = np.arange(161.0, 186.0, 3.0)  # at which likelihoods are worked out
 FINE = np.arange(MASSES[0], MASSES[-1] + 0.005, 0.01)  # between which they are interpolated
 TOPS, DIRECTIONS = 300, 200  # nodes of the rules over the top's pT and over the b quark's direction
 LOG_PT = np.arange(np.log(2.0), np.log(1000.0), 0.05)  # edges between which the density of ln pT_b is worked out
+FLOOR = 1e-12  # of an integral: where no measured event is, sums over sampled points may be zero
 ROWS = 200_000  # of a transfer density that are asked for together
 
 
@@ -258,7 +259,7 @@ class LogLikelihood:
     """
 
     def __init__(self, integrals: Floats, normalisation: Floats) -> None:
-        log_p = np.log(np.maximum(integrals, 1e-200)) - np.log(normalisation)
+        log_p = np.log(np.maximum(integrals, FLOOR)) - np.log(normalisation)
         tables = log_p.reshape(*map(len, GRID), -1)
         self._splines = [RectBivariateSpline(*GRID, tables[..., k]) for k in range(len(MASSES))]
 
