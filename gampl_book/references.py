@@ -44,6 +44,8 @@ RETRAINED = (
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),
     ("direct_diffusion", re.compile("distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
+    ("known_density", re.compile("flow_(madnis_equal|learned|pulls|.*efficiency|.*permille)|learned_"), math.inf, 0.0),
+    ("known_density", re.compile("flow_"), 0.5, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("whose_interval", re.compile("order"), math.inf, 0.0),
