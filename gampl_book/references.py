@@ -54,6 +54,8 @@ RETRAINED = (
     ("matrix_element_method", re.compile(r"bias_\d|rms_|coverage_[\dw]|part_|power|integral_[se]"), 0.3, 0.3),
     ("matrix_element_method", re.compile("spread_sampler|sampler_gain|even_|random_"), math.inf, 0.0),
     ("matrix_element_method", re.compile("integrals_agree|all_percent|(small|larg)est_coverage"), 0.0, 30.0),
+    ("known_density", re.compile("flow_(madnis_equal|learned|pulls|.*efficiency|.*permille)|learned_"), math.inf, 0.0),
+    ("known_density", re.compile("flow_"), 0.5, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("whose_interval", re.compile("order"), math.inf, 0.0),

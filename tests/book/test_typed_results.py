@@ -94,6 +94,14 @@ ALLOWED: dict[str, dict[str, str]] = {
         "the statistical part is ten times the model part": DERIVED,
         "With fifty members and $\\ngen = 7\\ntrain$": CHOSEN,
     },
+    "known_density": {
+        "is the mean weight over the largest of": METHOD,
+        "scatter {glue:text}`known_density_flow_gain_std`": "the factor is computed",
+        "with 0.1 % of the integral above the limit": CHOSEN,
+        "have a relative standard deviation below 5": CHOSEN,
+        "times as many training events as there would be": "the factor is computed",
+        "make the error of an integral 0.1 %": CHOSEN,
+    },
     "known_truth": {
         "Do the estimates agree with the truth?": "a question",
         "how well its members agree with each other": TABLE,
