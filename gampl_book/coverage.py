@@ -30,10 +30,16 @@ def covered(held: NDArray[np.bool_]) -> tuple[float, float, Interval]:
     return mean, float(max(of_sets, binomial)), Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 
-def holds(correction: Correction, table: Floats, truth: Floats, n_gen: float = np.inf) -> NDArray[np.bool_]:
-    """Whether the interval of members' integrals, (members, regions), holds the truth, (regions,)."""
+def holds(
+    correction: Correction, table: Floats, truth: Floats, n_gen: float = np.inf, n_true: float = np.inf
+) -> NDArray[np.bool_]:
+    """Whether the interval of members' integrals, (members, regions), holds the truth, (regions,).
+
+    If the truth was counted with n_true events, its own standard error is added in quadrature.
+    """
     low, high = correction.interval_of(table, LEVEL, n_gen)
-    return np.asarray((low <= truth) & (truth <= high))
+    half = np.sqrt((high - low) ** 2 / 4 + truth * (1 - truth) / n_true)
+    return np.asarray(np.abs((low + high) / 2 - truth) <= half)
 
 
 AS_IT_IS = Correction(1.0, Interval(1.0, 1.0), LEVEL, 1)  # changes nothing
@@ -42,18 +48,21 @@ AS_IT_IS = Correction(1.0, Interval(1.0, 1.0), LEVEL, 1)  # changes nothing
 class Judged:
     """A posterior by its members' integrals for each training set, (members, regions), and the exact ones, (regions,).
 
-    Widths and deviations are in units of the error that n_train true events have.
+    Widths and deviations are in units of the error that n_train true events have. The exact integrals may be those of
+    n_true events that no generator has seen: what these fluctuate by is taken out of the deviations, but not of pulls.
     """
 
-    def __init__(self, tables: Sequence[Floats], exact: Floats, n_train: int, n_gen: int) -> None:
+    def __init__(
+        self, tables: Sequence[Floats], exact: Floats, n_train: int, n_gen: float, n_true: float = np.inf
+    ) -> None:
         self.sets, of_events = len(tables), exact * (1 - exact) / n_train
         mean, total = (np.array([f(table) for table in tables]) for f in (_mean, _variance))
         model = (total - mean * (1 - mean) / n_gen) / (1 - 1 / n_gen)  # Eq. (17)
         self.off: Floats = mean - exact  # (sets, regions)
-        self.held = np.array([holds(AS_IT_IS, table, exact, n_gen) for table in tables])
+        self.held = np.array([holds(AS_IT_IS, table, exact, n_gen, n_true) for table in tables])
         self.rms = rms_pull([pulls(table, exact) for table in tables])
         self.squares: Floats = (model / of_events).mean(axis=1)  # of the width, for each set
-        squared = self.off**2 - total / np.array([[len(table)] for table in tables])
+        squared = self.off**2 - total / np.array([[len(table)] for table in tables]) - exact * (1 - exact) / n_true
         self.deviations: Floats = (squared / of_events).mean(axis=1)  # squares of the mean's deviation
         self.percent = float(100 * (np.sqrt(np.maximum(model.mean(axis=0), 0)) / exact).mean())
 
