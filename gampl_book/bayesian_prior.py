@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gampl.generators.devices import torch_as_it_starts
+from gampl.generators.memory import Divider
 from gampl.store.artifacts import Artifact, Store, key_digest
 from gampl.training.bayesian import Variational, draw
 from gampl.training.data import Data, untrained
@@ -28,7 +29,13 @@ class Prior(Trainable):
     def __init__(self, member: Variational, variance: float) -> None:
         self.member, self.variance = member, variance
         self.parameters, self.learning_rates, self.streams = member.parameters, member.learning_rates, member.streams
-        self.draw, self.validation_losses = member.draw, member.validation_losses
+
+    def draw(self) -> tuple[Tensor, ...]:
+        """The member's batch."""
+        return self.member.draw()
+
+    def validation_losses(self, _: Divider) -> None:
+        """Nothing is held back."""
 
     def losses(self, drawn: tuple[Tensor, ...]) -> Tensor:
         """The member's loss with the other divergence: (1,)."""

@@ -42,6 +42,16 @@ def holds(
     return np.asarray(np.abs((low + high) / 2 - truth) <= half)
 
 
+def standardised(correction: Correction, table: Floats, truth: Floats, n_gen: float = np.inf) -> Floats:
+    """Deviation of members' mean integrals from the truth in units of the error that their interval promises.
+
+    (members, regions), (regions,) -> (regions,). For a calibrated posterior with N members it follows Student's t with
+    N - 1 degrees of freedom, whose variance is (N - 1) / (N - 3).
+    """
+    low, high = correction.interval_of(table, LEVEL, n_gen)
+    return np.asarray(((low + high) / 2 - truth) / ((high - low) / 2 / student(len(table))))
+
+
 AS_IT_IS = Correction(1.0, Interval(1.0, 1.0), LEVEL, 1)  # changes nothing
 
 

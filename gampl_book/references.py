@@ -58,6 +58,9 @@ RETRAINED = (
     ("known_density", re.compile("flow_"), 0.5, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
+    ("z_jets_inn", re.compile("coverage"), 0.0, 0.2),
+    ("z_jets_inn", re.compile("percent|least|most"), 0.0, 20.0),
+    ("z_jets_inn", re.compile("G_|trick_|gain_|inside_|precision_|deviation_|over_|width_|range"), 0.3, 0.3),
     ("whose_interval", re.compile("order"), math.inf, 0.0),
     ("whose_interval", re.compile("left_out|number_"), 0.0, 2.0),
     ("whose_interval", re.compile("coverage_|corrected_"), 0.0, 0.2),

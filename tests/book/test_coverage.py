@@ -48,3 +48,15 @@ def test_an_interval_holds_what_lies_in_it():
     half = stats.t.ppf(0.8415, 3) * np.std(table, ddof=1) * np.sqrt(1 + 1 / 4)
     truths = 0.5 + half * np.array([0.0, 0.99, 1.01, -0.99])
     assert [bool(holds(AS_IT_IS, table, truth)[0]) for truth in truths[:, None]] == [True, True, False, True]
+
+
+def test_a_truth_that_is_counted_itself_takes_nothing_from_coverage_or_deviation():
+    rng, n_true = np.random.default_rng(3), 2_000
+    found = []
+    for _ in range(100):  # each with a holdout of its own
+        counted = rng.binomial(n_true, EXACT) / n_true
+        found.append(Judged(list(tables(rng, 2)), counted, N_TRAIN, N_GEN, n_true))
+    assert np.mean([one.held for one in found]) == pytest.approx(0.683, abs=0.03)
+    assert np.mean([one.deviations for one in found]) == pytest.approx(1.0, rel=0.1)
+    as_if_exact = Judged(list(tables(rng, 100)), counted, N_TRAIN, N_GEN)
+    assert as_if_exact.deviations.mean() > 1.2
