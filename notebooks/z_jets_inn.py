@@ -58,9 +58,9 @@ for name in ("blocks", "width", "components"):
 # \mathcal{L} = \big\langle -\log p_\theta(x)\big\rangle_{x,\;\theta\sim q} + \frac{C}{\ntrain}\,{\rm KL}\big[q(\theta)\,\big|\,\mathcal{N}(0,\tau^2)\big] ,
 # ```
 #
-# with $C=1$ and a prior of width $\tau=1$, as Bayes' theorem and public code have it, and log-variances of the weights that start at $-9$; {ref}`below <sec-inn-scan>` all three vary. {glue:text}`z_jets_inn_members` draws of the weights are the members; a draw of the chain is a draw of each network. Each training takes {glue:text}`z_jets_inn_steps` steps of {glue:text}`z_jets_inn_batch_size` events. The published networks are larger and saw millions of events.
+# with $C=1$ and a prior of width $\tau=1$, as Bayes' theorem has it for a prior that is taken for granted, and log-variances of the weights that start at $-9$; {ref}`below <sec-inn-scan>` all three vary. {glue:text}`z_jets_inn_members` draws of the weights are the members; a draw of the chain is a draw of each network. Each training takes {glue:text}`z_jets_inn_steps` steps of {glue:text}`z_jets_inn_batch_size` events. The published networks are larger and saw many more events.
 #
-# **Events.** The training sets are those of {ref}`JetGPT <sec-jetgpt>`, so that the two can be compared set by set: {glue:text}`z_jets_inn_training_sets` sets without a common event, each with {glue:text}`z_jets_inn_n_train_1`, {glue:text}`z_jets_inn_n_train_2` and {glue:text}`z_jets_inn_n_train_3` events with one, two and three jets. Intervals are at 95 % and say how results differ from one set to the next, if nothing else is said; so few sets cannot rank what lies close together. True distributions are those of {glue:text}`z_jets_inn_holdout_1`, {glue:text}`z_jets_inn_holdout_2` and {glue:text}`z_jets_inn_holdout_3` events that no network has seen. Sizes and learning rate were chosen with other training sets, by the density of further training events, before one of these results was looked at.
+# **Events.** The training sets are those of {ref}`JetGPT <sec-jetgpt>`, so that the two can be compared set by set: {glue:text}`z_jets_inn_training_sets` sets without a common event, each with {glue:text}`z_jets_inn_n_train_1`, {glue:text}`z_jets_inn_n_train_2` and {glue:text}`z_jets_inn_n_train_3` events with one, two and three jets. Intervals are at 95 % and say how results differ from one set to the next, if nothing else is said; so few sets cannot rank what lies close together. True distributions are those of {glue:text}`z_jets_inn_holdout_1`, {glue:text}`z_jets_inn_holdout_2` and {glue:text}`z_jets_inn_holdout_3` events that no network has seen. Sizes, steps and learning rate were chosen with other training sets, by their cost and by the density of further training events.
 #
 # (sec-inn-weights)=
 # ## Weights for distances of jets
@@ -279,7 +279,7 @@ for n in JETS[1:]:
 markdown_table(["jets", "true events", "INN, weighted, before undoing", *TITLES.values()], rows)
 
 # %% [markdown]
-# The table has the share of generated events with two jets closer than {math}`0.4`, by weight. With weights in training they are {glue:text}`z_jets_inn_inside_before_2` % for two jets, without {glue:text}`z_jets_inn_inside_plain_2` %; undoing the weights makes the former {glue:text}`z_jets_inn_inside_smooth_2` %, because what lies below the cut is weighed up with what lies above. In all that follows these events are dropped, of all generators alike, if nothing else is said. That of {ref}`JetGPT <sec-jetgpt>`, trained on the same events, is for comparison: its order and what it is told of the nearest jet are another answer to the same difficulty.
+# The table has the share of generated events with two jets closer than {math}`0.4`, by weight. With weights in training they are {glue:text}`z_jets_inn_inside_before_2` % for two jets, without {glue:text}`z_jets_inn_inside_plain_2` %; undoing the weights makes the former {glue:text}`z_jets_inn_inside_smooth_2` %, because what lies below the cut is weighed up with what lies above. In all that follows these events are dropped, of all generators alike, if nothing else is said. Where it decides the answer, both are shown. That of {ref}`JetGPT <sec-jetgpt>`, trained on the same events, is for comparison: its order and what it is told of the nearest jet are another answer to the same difficulty.
 
 # %% mystnb={"figure": {"name": "fig-inn-distances", "caption": "Distances of jets: the pair of events with two jets, and the last two of three. True events (points), and generated ones of all training sets above the cut (dotted), trained without weights (orange) and with weights, undone (blue). Dashed: what the weighted chain makes before its events are weighed back. Below: ratios to the truth, with the statistical error of the true events."}, "image": {"alt": "Two columns. Top: densities that begin at 0.4 and peak near pi, and dashed ones that begin more gently. Below: ratios of both chains around one, farthest from it next to the cut."}} tags=["hide-input"]
 edges = np.concatenate([np.arange(2, 16) / 10, np.arange(8, 26) / 5])
@@ -361,12 +361,12 @@ CONCLUSIONS = {
     "lies on both sides of": "Whether the distances of jets become better by weights, so many training sets do not decide.",
 }
 glue("z_jets_inn_trick", CONCLUSIONS[side("trick_distances", 1)], display=False)
-BOTH = {
-    ("lies below", "lies above"): "The cut is part of the method: without it the weights do harm.",
-    ("lies below", "lies below"): "They help with and without the cut.",
+KEPT = {
+    "lies below": "The weights help also if events with a pair below the cut are kept.",
+    "lies above": "If events with a pair below the cut are kept, the weights do harm: dropping them is part of the method.",
+    "lies on both sides of": "If events with a pair below the cut are kept, nothing is decided.",
 }
-sides = side("trick_distances", 1), side("trick_kept", 1)
-glue("z_jets_inn_trick_both", BOTH.get(sides, "Whether they do without the cut is not decided."), display=False)
+glue("z_jets_inn_trick_both", KEPT[side("trick_kept", 1)], display=False)
 glue("z_jets_inn_trick_side", side("trick_others", 1), display=False)
 markdown_table(
     [

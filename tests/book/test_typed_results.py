@@ -191,6 +191,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "is what $G_{\\rm est}$ is too large by": METHOD,
         "not 1, because": DERIVED,
         "The B-INN with $C=1$, as": CHOSEN,
+        "a Bayesian network with $C=1$ learn": CHOSEN,
         "From $C=0.1$ to $C=10$": CHOSEN,
         "$C=1$ covers in": CHOSEN,
         "The means of the B-CFM with $C=1$": CHOSEN,
@@ -198,6 +199,12 @@ ALLOWED: dict[str, dict[str, str]] = {
         "for the B-CFM with $C=10$": CHOSEN,
         "with the smallest and the largest factor C": METHOD,
         "by what factor the estimated amplification is too large": METHOD,
+    },
+    "z_jets_inn": {
+        "say how results differ from one set to the next": METHOD,
+        "two jets closer than {math}`0.4`": BUNDLED,
+        "of all and of those below 1.5 together": CHOSEN,
+        "Generated events with the weights $1/F$": CHOSEN,
     },
 }
 
