@@ -629,7 +629,8 @@ markdown_table(["jets", *header], rows)
 
 # %% tags=["hide-input"]
 KINDS = {"kl_weight": "$C={:g}$", "init_logvar": r"$\ln\sigma^2_0={:g}$", "prior": r"$\tau^2={:g}$"}
-SCAN, rows = {"as above": BANDS[1]}, []
+WORDS = {"kl_weight": "a factor C of", "init_logvar": "an initial log-variance of", "prior": "a prior of variance"}
+SCAN, spoken = {"as above": BANDS[1]}, {"as above": "the settings of this page"}
 for kind, value in map(tuple, scan):
     values = {name: [] for name in ASKED_OF_BANDS[1]}
     for k in range(sets):
@@ -637,8 +638,9 @@ for kind, value in map(tuple, scan):
         made = [varied.sample(m, 1, n_gen, seed) for m in range(members)]
         for name in values:
             values[name].append([(observable(name, 1)(x), w) for x, w in made])
-    SCAN[KINDS[kind].format(value)] = judged(1, values)
-    keep(f"{kind}_{value:g}".replace("-", "m").replace(".", "p"), SCAN[KINDS[kind].format(value)])
+    title = KINDS[kind].format(value)
+    SCAN[title], spoken[title] = judged(1, values), f"{WORDS[kind]} {value:g}"
+    keep(f"{kind}_{value:g}".replace("-", "m").replace(".", "p"), SCAN[title])
 markdown_table(["one jet", *header], [[title, *words(found)] for title, found in SCAN.items()])
 
 # %% mystnb={"figure": {"name": "fig-inn-scan", "caption": "Left: coverage of the 68.3 % band by observable, all numbers of jets together. Right: coverage against the width of the band for one jet: the settings of this page (star), and one of them changed at a time. Error bars are standard errors over training sets."}, "image": {"alt": "Left, five markers around the nominal line. Right, markers of each setting, from narrow bands to wide ones."}} tags=["hide-input"]
@@ -672,13 +674,20 @@ page.figure(figure, "inn_scan", data)
 # %% tags=["hide-input"]
 wide, narrow = (max(SCAN, key=lambda title, s=sign: s * SCAN[title].width) for sign in (1, -1))
 for name, title in (("wide", wide), ("narrow", narrow)):
-    glue(f"z_jets_inn_{name}", title, display=False)
+    glue(f"z_jets_inn_{name}", spoken[title], display=False)
 logs = np.log(np.maximum(SCAN[wide].squares, 1e-9) / np.maximum(SCAN[narrow].squares, 1e-9))
 factor("range", logs)
 coverages = [100 * found.held.mean() for found in SCAN.values()]
+IN_WORDS = {
+    "m_mumu": "the mass of the muon pair",
+    "pT(mumu)": "the transverse momentum of the muon pair",
+    "pT(j1)": "the transverse momentum of the leading jet",
+    "pT(last)": "the transverse momentum of the last jet",
+    "deltaR": "the distance of the last two jets",
+}
 extremes = [min(by_name, key=lambda name, s=sign: s * by_name[name][0]) for sign in (1, -1)]
 for name, what in zip(extremes, ("worst", "best"), strict=True):
-    glue(f"z_jets_inn_{what}", LABELS[name], display=False)
+    glue(f"z_jets_inn_{what}", IN_WORDS[name], display=False)
     page.record(f"percent_{what}", 100 * by_name[name][0], [100 * end for end in by_name[name][2]], 0.95, digits=2)
 page.record("least", min(coverages), digits=2)
 page.record("most", max(coverages), digits=2)
