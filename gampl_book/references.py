@@ -63,9 +63,10 @@ RETRAINED = (
     ("z_jets_inn", re.compile("G_|trick_|gain_|inside_|precision_|deviation_|over_|width_|range"), 0.3, 0.3),
     ("whose_interval", re.compile("order"), math.inf, 0.0),
     ("whose_interval", re.compile("left_out|number_"), 0.0, 2.0),
-    ("whose_interval", re.compile("coverage_|corrected_"), 0.0, 0.2),
+    ("whose_interval", re.compile("coverage_|corrected_|ring_coverage_"), 0.0, 0.2),
     ("whose_interval", re.compile("cov_|binn_"), 0.0, 20.0),
     ("whose_interval", re.compile("(deviation|factor|farther|needed|off|over|rms|typical|wider|width)_?"), 0.3, 0.1),
+    ("whose_interval", re.compile("ring_(factor|needed|pull)"), 0.3, 0.1),
 )
 
 # what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out
