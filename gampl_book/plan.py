@@ -45,6 +45,9 @@ PAGES = {
     "top_pair_averaging": TOP_PAIRS,
     "top_pair_differential": TOP_PAIRS,
     "known_truth": Needs(["leading_order_*"]),
+    "validation_loss": Needs(
+        ["leading_order_*", "compared_*", *(f"ring?d/{posterior}/*" for posterior in (*POSTERIORS, "independent"))]
+    ),
     "control": Needs(["top_pair_0j/*"], events=["top_pair_0j", "z_jets"]),
     "jetgpt": Needs(["jetgpt/*"], events=["z_jets"]),
     "z_jets_inn": Needs(["jetgpt/directions/*"], events=["z_jets"]),
