@@ -129,7 +129,7 @@ print(result)
 # - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
-#   {ref}`sec-known-truth` asks both estimates where the answer is known.
+#   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
 #   {ref}`sec-teaching` makes a task for students of it.
 # - {ref}`sec-claims` lists what the paper states as a result, beside ours, with a verdict, and {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.

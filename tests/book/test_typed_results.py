@@ -187,6 +187,18 @@ ALLOWED: dict[str, dict[str, str]] = {
         "red points lie far below for few jets": BUNDLED,
         "over the largest one, and of both samples": METHOD,
     },
+    "validation_loss": {
+        "Here $2\\langle K\\rangle^2=$": CHOSEN,
+        "*Never more than one.*": DERIVED,
+        "is smaller than the $c$ of each": DERIVED,
+        "standard errors, the largest of all": TABLE,
+        "a mean over members, would be": CHOSEN,
+        "In effective parameters the best generator has": "the two are computed as the smallest and the largest",
+        "Of the spline flow with the most training events": "names an ensemble; its numbers are computed",
+        "The typical region uses": "the two are computed as the median and the largest",
+        "own KL is hidden in the entropy": METHOD,
+        "the smallest of all pairs of this page": "it is computed as the smallest",
+    },
     "whose_interval": {
         "is what $G_{\\rm est}$ is too large by": METHOD,
         "not 1, because": DERIVED,
