@@ -256,7 +256,7 @@ right.fill_between(kl, bound(kl) / np.sqrt(kl / 2), 1.1, color="0.9", lw=0)
 right.axhline(0.63, color="0.4", lw=1, ls=":")
 data = {"KL": kl, "bound": bound(kl), "Gaussian": gaussian_law(kl)}
 LINES = {
-    "scale": ("too wide", [scaled(s) for s in np.geomspace(1.015, 8, 60)], "-"),
+    "scale": ("too wide", [scaled(s) for s in np.geomspace(1.015, 8, 60)], (0, (8, 2))),
     "rare": ("6 % too rare", [two_parts(0.06, 0.06 * np.exp(-u)) for u in np.geomspace(0.06, 40, 60)], "--"),
     "surplus": ("no truth there", [two_parts(0.0, e) for e in np.geomspace(1e-4, 0.9, 60)], "-."),
     "tail": ("missing tails", [heavy_tails(f) for f in np.geomspace(2.02, 60, 40)], (0, (1, 1))),
@@ -461,7 +461,7 @@ head = ["generator", *(f"KL, {n} events" for n in sizes), "error of loss", "of d
 markdown_table([*head, *(["KL from the curve", "over true KL (95 %)"] if len(sizes) == 3 else [])], rows)
 
 # %% [markdown]
-# The curve of a generator whose training or size limits it bends as if it had reached the truth: its plateau is not the entropy. That is the trap of a validation loss that no longer falls. KL from the curve, over the true one: {glue:text}`validation_loss_extrapolated_transformer` ({glue:text}`validation_loss_extrapolated_transformer_low` to {glue:text}`validation_loss_extrapolated_transformer_high`) for the transformer, {glue:text}`validation_loss_extrapolated_autoregressive` ({glue:text}`validation_loss_extrapolated_autoregressive_low` to {glue:text}`validation_loss_extrapolated_autoregressive_high`) for the autoregressive generator, {glue:text}`validation_loss_extrapolated_spline` ({glue:text}`validation_loss_extrapolated_spline_low` to {glue:text}`validation_loss_extrapolated_spline_high`) for the spline flow; 95 % over true events, for one training set of each size.
+# The curve of a generator that its training or its size limits bends as if it had reached the truth, and its plateau is not the entropy. That is the trap of a validation loss that no longer falls. KL from the curve, over the true one: {glue:text}`validation_loss_extrapolated_transformer` ({glue:text}`validation_loss_extrapolated_transformer_low` to {glue:text}`validation_loss_extrapolated_transformer_high`) for the transformer, {glue:text}`validation_loss_extrapolated_autoregressive` ({glue:text}`validation_loss_extrapolated_autoregressive_low` to {glue:text}`validation_loss_extrapolated_autoregressive_high`) for the autoregressive generator, {glue:text}`validation_loss_extrapolated_spline` ({glue:text}`validation_loss_extrapolated_spline_low` to {glue:text}`validation_loss_extrapolated_spline_high`) for the spline flow; 95 % over true events, for one training set of each size.
 #
 # (sec-kl-two)=
 # ## Two generators need no truth
