@@ -212,8 +212,9 @@ process = event_ensembles.leading_order_process(LeadingOrder())
 x = process.sample(n_events, page.rng(1))
 log_true, FOUND, normalised = process.log_prob(x), [], []
 compared = event_studies.compared(profile, "").rpartition("/")[0]
+there = event_ensembles.available(profile, seed)
 for name, training in event_studies.ensembles(profile, seed).items():
-    if not name.startswith(("leading_order", compared)) or name.endswith("/bootstrap"):  # those are in both
+    if not name.startswith(("leading_order", compared)) or name not in there or name.endswith("/bootstrap"):  # in both
         continue
     kind, posterior = training.architecture.kind, training.posterior
     n = n_flow if kind == "transformer" else n_events
