@@ -41,7 +41,7 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
     paper = [j for j in judged if j.claim.section != CHECK]
     shown = [p for p in PROFILES if p in (profile, *PROFILES[1:])]  # a smoke run, meaningless, on its own page only
     others = {p: Counter(j.verdict(p) for j in paper) for p in shown if p != profile}
-    return _render(
+    return render(
         "claims.md.j2",
         profile=profile,
         paper=paper,
@@ -63,7 +63,7 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
     groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
     groups = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}
-    return _render(
+    return render(
         "run.md.j2",
         groups={name: records for name, records in groups.items() if records},
         steps={"Each training": groups.get(f"train, {profile}"), "Each notebook": groups.get(f"notebook, {profile}")},
@@ -72,7 +72,8 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
     )
 
 
-def _render(template: str, **facts: Any) -> str:
+def render(template: str, **facts: Any) -> str:
+    """A page from a template in ``book/``; what is not marked as safe is escaped."""
     environment = Environment(loader=FileSystemLoader(ROOT / "book"), autoescape=True, undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"inline": _inline, "words": _words}

@@ -36,13 +36,14 @@ def make(profile: str) -> None:
     shutil.copytree(installed / fonts, mathjax / fonts)
     shutil.copy(installed / "tex-mml-chtml.js", mathjax)
     if Path("book", "claims.md.j2").exists():
-        from gampl_book import claims, made_pages
+        from gampl_book import amplifies_figure, claims, made_pages
 
         results = claims.read_runs(BUILD, Path(KEPT_RESULTS))
         ledger = claims.evaluate(claims.load(claims.LEDGER), results)
         (stage / "claims.md").write_text(made_pages.claims_page(ledger, profile, results), encoding="utf-8")
         (stage / "run.md").write_text(made_pages.run_page(BUILD, profile), encoding="utf-8")
         shutil.copy(run / made_pages.REPORT, stage / "_extra")
+        amplifies_figure.write_page(results, profile, stage)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=run) as folder:
         options = ["--config", "_config.yml", "--path-output", folder, "-W", "--keep-going", "-q"]
         command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", str(stage), *options]

@@ -26,6 +26,13 @@
 # much a posterior of generators disagrees about them. *Differential amplification* tests the density itself, without
 # any averaging. This book covers both: on toy data and for a process of the LHC with an exact density, where the
 # truth is known and the estimates can be checked, and for generators of simulated LHC events.
+#
+# ```{figure} cover.png
+# :name: fig-cover
+# :alt: Three panels, for a mass, a tail and the likelihood ratio. Dots with bars for the generators of five processes on a logarithmic axis of the amplification factor, with a vertical line at one.
+#
+# What this book has found, in one figure: true amplification factors (filled) and their estimates without the truth (open), of all generators of all processes. Right of the line a generator amplifies. {ref}`sec-amplifies` names them, and says what the numbers cannot say.
+# ```
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"
@@ -130,6 +137,7 @@ print(result)
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
 #   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it.
+# - {ref}`sec-amplifies` collects what all of these pages have recorded in one table.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
 #   {ref}`sec-teaching` makes a task for students of it.
 # - {ref}`sec-claims` lists what the paper states as a result, beside ours, with a verdict, and {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.

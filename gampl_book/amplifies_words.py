@@ -1,0 +1,174 @@
+"""What the numbers of the page "Which generator amplifies most?" say, in words that follow from them, and the page."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+from gampl_book import ROOT
+from gampl_book.amplifies import FITS, LISTED, QUESTIONS, Row, all_rows, described, group, largest, load, number, side
+from gampl_book.claims import Results
+from gampl_book.made_pages import render
+
+FEW = 4  # training sets, or fewer, order nobody
+
+
+class Trust(NamedTuple):
+    """How many intervals of estimates hold the truth, at a level."""
+
+    of_means: bool  # quotients of estimate and truth over training sets, which should hold one
+    level: float
+    held: Mapping[str, int]  # by question
+    number: Mapping[str, int]
+    too_large: int  # of those that do not hold, how many estimates exceed the truth
+
+
+def trust(rows: Sequence[Row]) -> list[Trust]:
+    """Counts of intervals that hold the truth, by what they are intervals of and by level."""
+    groups: dict[tuple[bool, float], list[tuple[str, bool, bool]]] = {}
+    for row, question in product(rows, QUESTIONS):
+        if (held := row.holds(question)) is not None and (level := row.level(question)) is not None:
+            estimate, truth = row.estimate.get(question), row.truth.get(question)
+            larger = estimate is not None and truth is not None and estimate.value > truth.value
+            groups.setdefault((question in row.quotient, level), []).append((question, held, larger))
+    return [
+        Trust(
+            *key,
+            held=Counter(question for question, held, _ in found if held),
+            number=Counter(question for question, _, _ in found),
+            too_large=sum(larger and not held for _, held, larger in found),
+        )
+        for key, found in sorted(groups.items())
+    ]
+
+
+class Compared(NamedTuple):
+    """Pairs of generators of one run, page, process and n_train, with intervals of the true G at 95 %."""
+
+    pairs: int
+    apart: int  # of which the intervals do not touch
+    few: int  # of those apart, how many have `FEW` training sets or fewer, or a number that is not recorded
+
+
+def compared(rows: Sequence[Row], question: str) -> Compared:
+    """The pairs whose numbers may be compared at all."""
+    found = [(row, row.truth[question].interval) for row in rows if side(row.truth.get(question)) != "none"]
+    pairs = [(a, one, other) for (a, one), (b, other) in combinations(found, 2) if _alike(a) == _alike(b)]
+    apart = [row for row, one, other in pairs if one and other and not one.meets(other)]
+    return Compared(len(pairs), len(apart), sum((row.sets or 0) <= FEW for row in apart))
+
+
+def _alike(row: Row) -> tuple[Any, ...]:
+    return row.profile, row.pages[0], row.process, row.n_train
+
+
+class Line(NamedTuple):
+    """What the rows of a process say about a question."""
+
+    process: str
+    question: str
+    sides: Mapping[str, int]  # above, below, both or none: where the 95 % intervals of the true G lie
+    largest: Row | None
+    compared: Compared
+
+
+def summary(rows: Sequence[Row]) -> list[Line]:
+    """One line for each process, of whatever numbers of jets, and question of which a true G was recorded."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(group(row), []).append(row)
+    return [
+        Line(process, question, sides, largest(of, question), compared(of, question))
+        for process, of in groups.items()
+        for question in QUESTIONS
+        if (sides := Counter(side(row.truth[question]) for row in of if question in row.truth))
+    ]
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """For each question which generators, without the Gaussian fits, have a true G above one at 95 %."""
+    said = []
+    for question, title in QUESTIONS.items():
+        networks = [row for row in rows if question in row.truth and group(row) != FITS]
+        if not networks:
+            said.append(f"*{title}*: no page of this run has recorded a true $G$ of anything but Gaussian fits.")
+            continue
+        found = Counter(side(row.truth[question]) for row in networks)
+        above = [described(row) for row in networks if side(row.truth[question]) == "above"]
+        text = f"*{title}*: of {len(networks)} generators {found['above']} have a true $G$ above one at 95 %, "
+        text += f"{found['below']} below one, and of {found['both']} the interval holds one"
+        text += f"; of {found['none']} no interval at 95 % is recorded" if found["none"] else ""
+        said.append(f"{text}. " + (f"Above are: {'; '.join(above)}." if above else "None amplifies beyond doubt."))
+    return said
+
+
+def ranking(found: Sequence[Compared]) -> str:
+    """Whether the numbers put generators in an order, in words."""
+    pairs, apart, few = (sum(counts) for counts in zip(*found, strict=True)) if found else (0, 0, 0)
+    if not pairs:
+        return "No two generators share run, page, process and $\\ntrain$ and have intervals: the numbers rank nobody."
+    text = f"{pairs} pairs of generators share run, page, process and $\\ntrain$ and have intervals at 95 %; "
+    if not apart:
+        return f"{text}none of these pairs is told apart. The numbers rank nobody."
+    text += f"those of {apart} do not touch"
+    which = "all" if few == apart else f"{few} of them"
+    text += f", but {which} with at most {FEW} training sets, which are too few to rank anybody" if few else ""
+    return f"{text}. Rows of different $\\ntrain$ are not ranked at all."
+
+
+def unknown(rows: Sequence[Row]) -> str:
+    """What estimates say where no truth was recorded, in words; empty if there are none."""
+    alone = [row.estimate[q] for row in rows for q in QUESTIONS if q in row.estimate and q not in row.truth]
+    found = Counter(map(side, alone))
+    text = f"Of {len(alone)} estimates without a truth beside them {found['above']} lie above one at 95 %, "
+    text += f"{found['below']} below, {found['both']} on both sides"
+    return f"{text}." if alone else ""
+
+
+def trust_words(found: Sequence[Trust]) -> list[str]:
+    """A sentence for each kind of interval: how many hold the truth, and how the others miss it."""
+    if not found:
+        return ["No page of this run has recorded an estimate with an interval and the truth beside it."]
+    said = []
+    for one in found:
+        held, count = sum(one.held.values()), sum(one.number.values())
+        kind = "quotients of estimate and truth over training sets" if one.of_means else "estimates of one ensemble"
+        text = f"{count} {kind} have an interval at {100 * one.level:.3g} %: {held} hold "
+        text += f"{'one' if one.of_means else 'the truth'}, where {one.level * count:.1f} are promised ("
+        text += ", ".join(f"{t}: {one.held.get(q, 0)} of {n}" for q, t in QUESTIONS.items() if (n := one.number.get(q)))
+        missed = count - held
+        said.append(f"{text})" + (f"; of the {missed} that miss, {one.too_large} are too large." if missed else "."))
+    return said
+
+
+def page(results: Results, profile: str) -> tuple[str, list[Row]]:
+    """The page as MyST, and the rows for its figure."""
+    systems, corrections = load(ROOT / LISTED)
+    rows, changes = (all_rows(one, results, profile) for one in (systems, corrections))
+    pages = [name for row in (*rows, *changes) for name in row.pages]
+    runs = {(p, name): results[p][name] for p in results for name in pages if name in results[p]}
+    used = {key for row in (*rows, *changes) for key in product((row.profile,), row.pages)}
+    changed: dict[str, list[str]] = {"above": [], "below": [], "both": [], "none": []}
+    for row, question in product(changes, QUESTIONS):
+        changed[side(row.truth.get(question))].append(f"{described(row)}, {QUESTIONS[question]}")
+    text = render(
+        "amplifies.md.j2",
+        profile=profile,
+        rows=rows,
+        changes=changes,
+        questions=QUESTIONS,
+        summary=summary(rows),
+        said=sentences(rows),
+        ranking=ranking([compared([row for row in rows if group(row) != FITS], question) for question in QUESTIONS]),
+        unknown=unknown(rows),
+        trusted=trust_words(trust(rows)),
+        processes={p: [row for row in rows if row.process == p] for p in dict.fromkeys(row.process for row in rows)},
+        gained=changed["above"],
+        lost=changed["below"],
+        tried=sum(len(row.truth) for row in changes),
+        costs={key: about for key, about in sorted(runs.items()) if key in used},
+        absent=sorted({one.page for one in (*systems, *corrections)} - {name for _, name in used}),
+        side=side,
+        number=number,
+    )
+    return text, rows
