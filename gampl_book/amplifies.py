@@ -130,7 +130,7 @@ def _place(listed: Listed, name: str, values: Mapping[str, str], run: Run) -> tu
 
 
 def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> Row:
-    pages = [listed.page]
+    pages: list[str] = []  # that have a number of this row
 
     def found(name: str, scale: float | None = 1.0) -> Recorded | None:
         if not name or name.isdigit():
@@ -146,7 +146,7 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         return Recorded(value / scale, interval, entry.get("level"))
 
     n_train, sets = found(listed.n_train), found(listed.sets)
-    pages[1:] = []  # sizes may come from anywhere
+    pages.clear()  # sizes may come from anywhere
     scale = (n_train.value if n_train else None) if listed.n_equiv else 1.0
 
     def each(names: Names, scale: float | None = 1.0) -> dict[str, Recorded]:
@@ -161,7 +161,7 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         quotient=each(listed.quotient),
         pull=found(listed.pull),
         coverage=found(listed.coverage, 100.0 if listed.percent else 1.0),
-        pages=tuple(pages),
+        pages=tuple(sorted(pages, key=listed.page.__ne__)),  # its own first
         process=listed.process.format_map(words),
         generator=listed.generator.format_map(words),
         n_train=n_train.value if n_train else None,
