@@ -9,6 +9,7 @@ from gampl_book import ROOT
 from gampl_book.amplifies import FITS, LISTED, QUESTIONS, Row, all_rows, described, group, largest, load, number, side
 from gampl_book.claims import Results
 from gampl_book.made_pages import render
+from gampl_book.verdicts import LEVEL
 
 FEW = 4  # training sets, or fewer, order nobody
 
@@ -98,7 +99,13 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         text = f"*{title}*: of {len(networks)} generators {found['above']} have a true $G$ above one at 95 %, "
         text += f"{found['below']} below one, and of {found['both']} the interval holds one"
         text += f"; of {found['none']} no interval at 95 % is recorded" if found["none"] else ""
-        said.append(f"{text}. " + (f"Above are: {'; '.join(above)}." if above else "None amplifies beyond doubt."))
+        text += ". None amplifies beyond doubt." if not above else f". Above are: {'; '.join(above)}."
+        if above:
+            asked = len(networks) - found["none"]
+            text += f" If all were one, {(1 - LEVEL) / 2 * asked:.1f} would lie there by chance."
+        if first := largest(networks, question):
+            text += f" The largest number is {number(first.truth[question])}, of {described(first)}."
+        said.append(text)
     return said
 
 
@@ -136,8 +143,10 @@ def trust_words(found: Sequence[Trust]) -> list[str]:
         text = f"{count} {kind} have an interval at {100 * one.level:.3g} %: {held} hold "
         text += f"{'one' if one.of_means else 'the truth'}, where {one.level * count:.1f} are promised ("
         text += ", ".join(f"{t}: {one.held.get(q, 0)} of {n}" for q, t in QUESTIONS.items() if (n := one.number.get(q)))
-        missed = count - held
-        said.append(f"{text})" + (f"; of the {missed} that miss, {one.too_large} are too large." if missed else "."))
+        said.append(f"{text}).")
+    missed = sum(sum(one.number.values()) - sum(one.held.values()) for one in found)
+    larger = sum(one.too_large for one in found)
+    said.append(f"Of the {missed} that miss the truth {larger} are too large, {missed - larger} too small.")
     return said
 
 
