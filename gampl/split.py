@@ -9,7 +9,7 @@ a lower limit of the other, for samples of any size, any shape of the difference
 n_equiv = (<K> / D)^2 it is an upper limit of n_equiv.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -104,7 +104,7 @@ class SplitLimit:
     def words(self) -> str:
         """The limit in a sentence."""
         if not np.isfinite(self.n_equiv_at_most):
-            return f"the counted events set no upper limit at {percent(self.level)} confidence"
+            return f"no upper limit of n_equiv at {percent(self.level)} confidence"
         true, generated = (f"{in_digits(100 * share.value, 3)} %" for share in (self.true, self.generated))
         limit = f"n_equiv is at most {in_digits(self.n_equiv_at_most, 3)}, and G at most {in_digits(self.G_at_most, 3)}"
         where = f"the side {self.place} holds {true} of {self.true.total} true and {generated} of"
@@ -180,7 +180,7 @@ class Halves(Accumulator):
 
     def place(self, of_cell: int, is_below: bool) -> str:
         """The values up to and with a cell, or those above it, in words."""
-        high, point = of_cell % 2, float(self._ends[of_cell % 2, of_cell // 2])
+        high, point = of_cell % 2, float(self._ends[:, of_cell // 2].mean())
         return f"{('>=', '>', '<', '<=')[2 * is_below + high]} {in_digits(point, 6)}"
 
 
@@ -225,15 +225,19 @@ def from_halves(halves: Iterable[Halves], n_train: int, *, level: float = 0.683,
     """
     n_train = training_events(n_train)
     members, _ = gather(halves, "summary", max_lost)
+    place, true, generated = counted_at(members)
+    distance = difference_at_least(true, generated, level) if true.total and generated.total else 0.0
+    limit = worth(distance, Law.of(members[0].reference).mean) if distance else np.inf
+    return SplitLimit(n_train, level, limit, distance, place, true, generated)
+
+
+def counted_at(members: Sequence[Halves]) -> tuple[str, Share, Share]:
+    """The place that the first part of all events chooses, and true and generated events of the second one there."""
     one = members[0]
     true, generated = one.true, np.sum([member.generated for member in members], axis=0)
     cell, is_below = (1, False) if one.cut is not None else _largest(true[0], generated[0])
-    true_share, generated_share = (_inside(counts[1], cell, is_below) for counts in (true, generated))
-    distance = (
-        difference_at_least(true_share, generated_share, level) if true_share.total and generated_share.total else 0.0
-    )
-    limit = worth(distance, Law.of(one.reference).mean)
-    return SplitLimit(n_train, level, limit, distance, one.place(cell, is_below), true_share, generated_share)
+    first, second = (_inside(counts[1], cell, is_below) for counts in (true, generated))
+    return one.place(cell, is_below), first, second
 
 
 def _largest(true: NDArray[np.int64], generated: NDArray[np.int64]) -> tuple[int, bool]:
