@@ -366,6 +366,10 @@ for k, level in enumerate(LEVELS):
 display(Markdown("\n".join(words)))
 
 # %% [markdown]
+# A limit by counting holds more often than its level as far as the chosen place misses that of the largest difference, and as the counts are whole numbers. The lowest coverage of those that choose is {glue:text}`kolmogorov_smirnov_split_lowest_683` at 68.3 % and {glue:text}`kolmogorov_smirnov_split_lowest_950` at 95 %. At $G=0.3$ and 95 %, halves
+# cover {glue:text}`kolmogorov_smirnov_split_half_950`, and the upper end of the interval, which is right for the least favourable shape, {glue:text}`kolmogorov_smirnov_split_interval_950`.
+
+# %% [markdown]
 # ## Exercises
 #
 # ```{exercise}
