@@ -363,11 +363,18 @@ for k, level in enumerate(LEVELS):
             f"- At {100 * level:.3g} % and $G={RESOLVED[0]:g}$ the median limit {where} is {rounded(ratio, 2)} "
             f"({rounded(ends[0], 2)} to {rounded(ends[1], 2)}) times the upper end of the interval, {is_told} it."
         )
+for level in LEVELS:
+    half, interval = (held[0.3, "shift", name, level] for name in ("half", "interval"))
+    lowest = min(share for at, share in held.items() if at[2] in ("half", "quarter") and at[3] == level)
+    words.append(
+        f"- Of the {100 * level:.3g} % limits with halves {100 * half:.1f} % hold at $G=0.3$, of the upper ends of the "
+        f"interval, which are right for the least favourable shape, {100 * interval:.1f} %. The lowest coverage of a "
+        f"limit whose place is chosen is {100 * lowest:.1f} %."
+    )
 display(Markdown("\n".join(words)))
 
 # %% [markdown]
-# A limit by counting holds more often than its level as far as the chosen place misses that of the largest difference, and as the counts are whole numbers. The lowest coverage of those that choose is {glue:text}`kolmogorov_smirnov_split_lowest_683` at 68.3 % and {glue:text}`kolmogorov_smirnov_split_lowest_950` at 95 %. At $G=0.3$ and 95 %, halves
-# cover {glue:text}`kolmogorov_smirnov_split_half_950`, and the upper end of the interval, which is right for the least favourable shape, {glue:text}`kolmogorov_smirnov_split_interval_950`.
+# A limit by counting holds more often than its level as far as the chosen place misses that of the largest difference, and as the counts are whole numbers.
 
 # %% [markdown]
 # ## Exercises
