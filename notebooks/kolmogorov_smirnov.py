@@ -17,11 +17,12 @@ import numpy as np
 from IPython.display import Markdown, display
 from scipy import stats
 
-from gampl import differential, kolmogorov, plots, split
+from gampl import differential, kolmogorov, plots
 from gampl.distances import Comparison, trace
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import coordinate, radius
+from gampl.report import split
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 
@@ -260,7 +261,7 @@ beside(page, NUMBERS)
 #
 # The supremum is what makes all this difficult: $M$ is the largest of many differences, and larger than $D$ by an amount that depends on the shape. There is a way around it. Let one half of the true and of the generated events say *where* their distribution functions differ most,
 # and in which sense, and let the other half count events on that side. Wherever the place is, these are two independent binomial numbers, whose probabilities differ by no more than $D$. So a lower limit of the difference of two probabilities is one of $D$, for samples of any size, any shape and any ties, and
-# $(\langle K\rangle/D)^2$ is an upper limit of $\nequiv$. `gampl.split` inverts an unconditional test {cite:p}`santner_snell`, for the least favourable values of the share that is not asked for {cite:p}`berger_boos`; a test of the package adds up all outcomes of tiny samples and finds no coverage below the level.
+# $(\langle K\rangle/D)^2$ is an upper limit of $\nequiv$. `gampl.report.split` inverts an unconditional test {cite:p}`santner_snell`, for the least favourable values of the share that is not asked for {cite:p}`berger_boos`; a test of the package adds up all outcomes of tiny samples and finds no coverage below the level.
 # In a shell it is `gampl differential --split`. Of a likelihood ratio the place is known: the difference is largest where the two densities are equal. Then all events count, and the half that a classifier has learned from is the one that chooses.
 
 # %%

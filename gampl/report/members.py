@@ -17,7 +17,7 @@ from gampl.report import suspects
 from gampl.report.order import Order
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of
-from gampl.split import Halves
+from gampl.report.split import Halves
 
 BLOCK = 4096  # events of which is counted at a time in which regions they are
 

@@ -122,7 +122,7 @@ class Process:
     n_gen: int | None = None  #: generated events to use of each member, all if left out
     max_lost: float = 1e-3  #: tolerated share of events whose numbers are not finite
     seed: int = 1  #: of unweighting, of the classifier and of the lots of ``split``
-    #: share of the events that chooses a place, where the others are counted for an upper limit, see `gampl.split`
+    #: share of the events that chooses a place where the others are counted for an upper limit, see `split` beside this
     split: float | None = None
 
     def __post_init__(self) -> None:

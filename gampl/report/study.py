@@ -7,10 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from gampl import averaging, differential, split
+from gampl import averaging, differential
 from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
+from gampl.report import split
 from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches

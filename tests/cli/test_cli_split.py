@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gampl.cli.main import main
-from gampl.split import from_samples
+from gampl.report.split import from_samples
 
 
 @pytest.fixture

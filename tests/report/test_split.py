@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gampl import split
 from gampl.kolmogorov import MEAN, Law, worth
 from gampl.ratio import exact_log_ratio
-from gampl.split import Halves, Share, counted_at, difference_at_least, from_halves, from_samples
+from gampl.report import split
+from gampl.report.split import Halves, Share, counted_at, difference_at_least, from_halves, from_samples
 
 LEVELS = (0.683, 0.95)
 N = 600  # pseudo-experiments
