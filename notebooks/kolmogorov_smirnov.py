@@ -14,6 +14,7 @@ seed: int = 1
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import Markdown, display
 from scipy import stats
 
 from gampl import differential, kolmogorov, plots
@@ -21,6 +22,7 @@ from gampl.distances import Comparison, trace
 from gampl.kolmogorov import MEAN, distance_to_density
 from gampl.processes import GaussianRing
 from gampl.regions import coordinate, radius
+from gampl.report import split
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 
@@ -252,6 +254,128 @@ NUMBERS = {
     "lowest coverage of 95 %": "lowest_coverage_950",
 }
 beside(page, NUMBERS)
+
+# %% [markdown]
+# (sec-ks-split)=
+# ## An upper limit by counting
+#
+# The supremum is what makes all this difficult: $M$ is the largest of many differences, and larger than $D$ by an amount that depends on the shape. There is a way around it. Let one half of the true and of the generated events say *where* their distribution functions differ most,
+# and in which sense, and let the other half count events on that side. Wherever the place is, these are two independent binomial numbers, whose probabilities differ by no more than $D$. So a lower limit of the difference of two probabilities is one of $D$, for samples of any size, any shape and any ties, and
+# $(\langle K\rangle/D)^2$ is an upper limit of $\nequiv$. `gampl.report.split` inverts an unconditional test {cite:p}`santner_snell`, for the least favourable values of the share that is not asked for {cite:p}`berger_boos`; a test of the package adds up all outcomes of tiny samples and finds no coverage below the level.
+# In a shell it is `gampl differential --split`. Of a likelihood ratio the place is known: the difference is largest where the two densities are equal. Then all events count, and the half that a classifier has learned from is the one that chooses.
+
+# %%
+toys = page.rng(4)
+limit = split.from_samples([toys.normal(0.3, 1.0, size=10_000)], reference, n_train=1000)
+print(limit)
+
+# %% [markdown]
+# What does it cost to give half of the events away? The table has $n_{\rm ref}=$ {glue:text}`kolmogorov_smirnov_n_ref` true events and unlimited generated ones with a shift, whose share at a place is then known, so that the limit is that of Clopper and Pearson. The upper end of the interval above, $(\langle K\rangle/(M-c/\sqrt{n_{\rm ref}}))^2$, is compared with
+# limits for which a half or a quarter of the true events chooses the place, and with one at the place where the densities are equal. "Rounded" are whole numbers: true events then have ties, and the law of $K$ is that of these. A limit may be infinite, and for a perfect generator it should be.
+
+
+# %% tags=["hide-input"]
+def counted_limits(x: np.ndarray, low: np.ndarray, high: np.ndarray, n_first: int, place: float) -> np.ndarray:
+    """Lower limits of D, (levels, experiments), of true events x, (experiments, n); generated shares below and up to."""
+    order = np.argsort(x[:, :n_first], axis=1)
+    first, below, up_to = (np.take_along_axis(values[:, :n_first], order, axis=1) for values in (x, low, high))
+    rank, second = np.arange(1, n_first + 1) / max(n_first, 1), x[:, n_first:]
+    if n_first:
+        above, under = rank - up_to, below - rank + 1 / n_first  # more true events up to a value, or from it on
+        is_up = above.max(axis=1) > under.max(axis=1)
+        best = np.where(is_up, above.argmax(axis=1), under.argmax(axis=1))[:, None]
+        at, share_up, share_below = (np.take_along_axis(values, best, axis=1) for values in (first, up_to, below))
+    else:
+        is_up, at = np.full(len(x), True), np.full((len(x), 1), place)
+        share_up = share_below = np.full((len(x), 1), stats.norm.cdf(place, shift))
+    inside = np.where(is_up, (second <= at).sum(axis=1), (second >= at).sum(axis=1))
+    share = np.where(is_up, share_up[:, 0], 1 - share_below[:, 0])
+    outside = second.shape[1] - inside
+    lower = [np.where(inside > 0, stats.beta.ppf(1 - level, np.maximum(inside, 1), outside + 1), 0) for level in LEVELS]
+    return np.maximum(np.array(lower) - share, 0)
+
+
+RESOLVED = 0.1, "shift"
+HOW = {"interval": "upper end above", "half": "half chooses", "quarter": "a quarter chooses", "known": "place is known"}
+n_toys, rows, held, median = min(repetitions, 5000), [], {}, {}
+for G in (0.1, 0.3, 1.0, np.inf):
+    shift = 0.0 if np.isinf(G) else shift_for(G, n_ref)
+    for kind in ("shift", "rounded"):
+        x = toys.normal(size=(n_toys, n_ref))
+        if kind == "rounded":
+            x = x.round()
+            edges = np.arange(-6, 7) + 0.5
+            low, high, law = stats.norm.cdf(x - 0.5, shift), stats.norm.cdf(x + 0.5, shift), kolmogorov.Law.of(x[0])
+            gaps = stats.norm.cdf(edges) - stats.norm.cdf(edges, shift)
+            D, place = gaps.max(), edges[gaps.argmax()] if shift else 0.5
+        else:
+            low = high = stats.norm.cdf(x, shift)
+            D, place, law = 2 * stats.norm.cdf(shift / 2) - 1, shift / 2, kolmogorov.KOLMOGOROV
+        order = np.argsort(x, axis=1)
+        rank = np.arange(1, n_ref + 1) / n_ref
+        up_to, below = (np.take_along_axis(values, order, axis=1) for values in (high, low))
+        M = np.maximum((rank - up_to).max(axis=1), (below - rank + 1 / n_ref).max(axis=1))
+        limits = {"interval": np.array([np.maximum(M - law.quantile(at) / np.sqrt(n_ref), 0) for at in LEVELS])}
+        for name, n_first in (("half", n_ref // 2), ("quarter", n_ref // 4), ("known", 0)):
+            limits[name] = counted_limits(x, low, high, n_first, place)
+        if (G, kind) == RESOLVED:
+            resolved = limits
+        for name, of_levels in limits.items():
+            cells = []
+            for level, ends in zip(LEVELS, of_levels, strict=True):
+                held[G, kind, name, level] = np.mean(ends <= D)
+                median[G, kind, name, level] = typical = np.median(ends)
+                finite = f"none in {100 * np.mean(ends == 0):.1f} %"
+                above = "none" if typical == 0 else f"{rounded((D / typical) ** 2, 2)}"
+                cells += [f"{100 * np.mean(ends <= D):.1f} %", finite if np.isinf(G) else above]
+            rows.append(["perfect" if np.isinf(G) else f"{G:g}", kind, HOW[name], *cells])
+for level in LEVELS:
+    counted_ones = {at: share for at, share in held.items() if at[2] in ("half", "quarter") and at[3] == level}
+    page.record(f"split_lowest_{1000 * level:.0f}", min(counted_ones.values()))
+    shares = {name: held[0.3, "shift", name, level] for name in HOW}
+    for name in ("interval", "half"):
+        ends = stats.binomtest(round(shares[name] * n_toys), n_toys).proportion_ci(0.95)
+        page.record(f"split_{name}_{1000 * level:.0f}", shares[name], ends, 0.95)
+heads = [f"{100 * level:.3g} %: {what}" for level in LEVELS for what in ("holds", "median limit over true $G$")]
+markdown_table(["$G$", "summary", "limit", *heads], rows)
+
+
+# %% tags=["nbval-check-output"]
+def counts_cover(level: float) -> bool:
+    """No coverage of a limit by counting lies below its level by more than 4 standard deviations."""
+    least = level - 4 * np.sqrt(level * (1 - level) / n_toys)
+    return all(share > least for (_, _, name, at), share in held.items() if name != "interval" and at == level)
+
+
+for level in LEVELS:
+    print(f"{100 * level:.3g} %: the limits by counting hold at least as often as they say: {counts_cover(level)}")
+
+# %% tags=["hide-input"]
+again, words = toys.integers(n_toys, size=(200, n_toys)), []  # bootstrap
+for k, level in enumerate(LEVELS):
+    for name in ("half", "known"):
+        medians = [np.median(resolved[of][k][again], axis=1) for of in ("interval", name)]
+        ratio = (median[*RESOLVED, "interval", level] / median[*RESOLVED, name, level]) ** 2
+        ends = np.quantile((medians[0] / medians[1]) ** 2, [0.025, 0.975])
+        page.record(f"split_power_{name}_{1000 * level:.0f}", ratio, ends, 0.95, digits=2)
+        is_told = "lower than" if ends[1] < 1 else "higher than" if ends[0] > 1 else "not told from"
+        where = "with halves" if name == "half" else "at a known place"
+        words.append(
+            f"- At {100 * level:.3g} % and $G={RESOLVED[0]:g}$ the median limit {where} is {rounded(ratio, 2)} "
+            f"({rounded(ends[0], 2)} to {rounded(ends[1], 2)}) times the upper end of the interval, {is_told} it."
+        )
+for level in LEVELS:
+    half, interval = (held[0.3, "shift", name, level] for name in ("half", "interval"))
+    lowest = min(share for at, share in held.items() if at[2] in ("half", "quarter") and at[3] == level)
+    words.append(
+        f"- Of the {100 * level:.3g} % limits with halves {100 * half:.1f} % hold at $G=0.3$, of the upper ends of the "
+        f"interval, which are right for the least favourable shape, {100 * interval:.1f} %. The lowest coverage of a "
+        f"limit whose place is chosen is {100 * lowest:.1f} %."
+    )
+display(Markdown("\n".join(words)))
+
+# %% [markdown]
+# A limit by counting holds more often than its level as far as the chosen place misses that of the largest difference, and as the counts are whole numbers.
 
 # %% [markdown]
 # ## Exercises

@@ -17,6 +17,7 @@ from gampl.report import suspects
 from gampl.report.order import Order
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of
+from gampl.report.split import Halves
 
 BLOCK = 4096  # events of which is counted at a time in which regions they are
 
@@ -98,6 +99,7 @@ class Test:
     n_train: float  #: training events there, which may be an expectation
     #: events at the beginning of each member that must not be tested, since a classifier was trained on them
     skipped: int = 0
+    cut: float | None = None  #: where the difference is largest, if that is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,14 @@ class Job:
     def distances(self) -> Mapping[Test, KolmogorovSmirnov]:
         """Of each test one that members share the reference of."""
         return {test: KolmogorovSmirnov(test.reference) for test in self.tests}
+
+    @cached_property
+    def halves(self) -> Mapping[Test, Halves]:
+        """Of each test one that members share the reference of; none if there is to be no upper limit."""
+        share, seed = self.process.split, self.process.seed
+        if share is None:
+            return {}
+        return {test: Halves(test.reference, cut=test.cut, share=share, seed=seed) for test in self.tests}
 
     def order(self, first: int | None) -> Order:
         """To be filled with `cells` of a sample, of which only the first events may be used."""
@@ -169,6 +179,7 @@ class Member:
         self.n_gen, self.weight = 0, 0.0
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
         self.distances = {test: distance.another(name) for test, distance in job.distances.items()}
+        self.halves = {test: halves.another(name) for test, halves in job.halves.items()}
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.kept = suspects.Kept()
         self.order = job.order(job.process.n_gen)
@@ -198,7 +209,10 @@ class Member:
             if test.where is not None:
                 tested &= inside[test.where]
             if tested.any():
-                distances.update(test.summary(values)[tested], None if batch.weights is None else batch.weights[tested])
+                x, weights = test.summary(values)[tested], None if batch.weights is None else batch.weights[tested]
+                distances.update(x, weights)
+                if test in self.halves:
+                    self.halves[test].update(x, weights)
         for e, edges in self.job.histograms.items():
             self.counts[e] += counts(values[e].values, edges, batch.weights)
         self.job.overlaps.update(list(inside.values()))

@@ -40,8 +40,8 @@ UNRELIABLE = "Do not rely on this"
 ALARM = "\x1b[31m{}\x1b[0m"  # in red
 CSV_COLUMNS = (
     "method", "region", "summary", "share", "G", "G_low", "G_high", "n_equiv", "n_equiv_low", "n_equiv_high",
-    "pooled_at_least", "single_at_least", "level", "state", "n_train", "n_members", "n_gen", "problem", "notes",
-    "doubts",
+    "pooled_at_least", "single_at_least", "n_equiv_at_most", "level", "state", "n_train", "n_members", "n_gen",
+    "problem", "notes", "doubts",
 )  # fmt: skip
 
 FORMULA = ("=", "+", "-", "@", "\t")  # what a formula of a spreadsheet begins with
@@ -113,6 +113,8 @@ def answer(finding: Finding, doubts: Sequence[str] = ()) -> str:
         sentences.append(f"There is no upper end: {NO_UPPER_END[finding.method]}.")
     if result.interval.low < 1 <= result.interval.high:
         sentences.append("Whether that is more or less than the training sample, these data do not tell.")
+    if finding.at_most is not None:
+        sentences.append(f"By counting at a place that other events have chosen: {finding.at_most}.")
     if any(note.code is NoteCode.REUSED for note in result.notes):
         sentences.append("The numbers are too large: these true events were used to train the generator.")
     return " ".join(sentences)
@@ -183,7 +185,8 @@ def table(study: Study, *, colour: bool = False) -> str:
     lines.append(f"n_train = {process.n_train}, intervals and limits at {100 * process.level:.3g} % confidence")
     if any(finding.method == "averaging" for finding in study.findings):
         lines += textwrap.wrap(POOLED, WIDTH)
-    texts = [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
+    texts = [f"limit: {finding.what}: {finding.at_most}" for finding in study.findings if finding.at_most is not None]
+    texts += [f"note: {note} ({whose})" if whose else f"note: {note}" for note, whose in notes(study).items()]
     texts += [f"warning: {warning}" for warning in dict.fromkeys(study.warnings) if warning not in doubts]
     for text in texts:
         lines += textwrap.wrap(printable(text), WIDTH, subsequent_indent="  ")
@@ -275,6 +278,7 @@ def to_csv(study: Study) -> str:
             row["n_equiv_low"], row["n_equiv_high"] = result.n_equiv_interval
             for name, worth in (("pooled_at_least", result.pooled), ("single_at_least", result.single)):
                 row[name] = "" if worth is None else worth.n_equiv_at_least
+            row["n_equiv_at_most"] = "" if finding.at_most is None else finding.at_most.n_equiv_at_most
             row |= {"n_gen": float(result.curve.n_gen[-1]), "notes": " | ".join(map(str, result.notes))}
         writer.writerow({name: _cell(entry) for name, entry in row.items()})
     return text.getvalue()
@@ -297,4 +301,5 @@ def _entry(study: Study, finding: Finding) -> dict[str, Any]:
         "doubts": study.doubts(finding),
         "problem": finding.problem,
         "result": None if finding.result is None else finding.result.to_dict(),
+        "at_most": None if finding.at_most is None else finding.at_most.to_dict(),
     }

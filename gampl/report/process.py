@@ -121,7 +121,9 @@ class Process:
     level: float = 0.683  #: confidence level
     n_gen: int | None = None  #: generated events to use of each member, all if left out
     max_lost: float = 1e-3  #: tolerated share of events whose numbers are not finite
-    seed: int = 1  #: of unweighting and of the classifier
+    seed: int = 1  #: of unweighting, of the classifier and of the lots of ``split``
+    #: share of the events that chooses a place where the others are counted for an upper limit, see `split` beside this
+    split: float | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.n_train, int) and 1 <= self.n_train <= MOST_EVENTS):
@@ -137,6 +139,8 @@ class Process:
         has_truth = self.holdout is not None or self.train is not None
         if (self.summaries or self.classifier) and not has_truth:
             raise ValueError("summaries need true events to compare with: a holdout (or, biased, the training sample)")
+        if self.split is not None:
+            self._check_split(self.split)
         if any(region.quantiles for region in self.regions) and not has_truth:
             raise ValueError("regions by quantiles need a training sample or a holdout to take them from")
         check_different("regions", [region.name for region in self.regions])
@@ -147,6 +151,15 @@ class Process:
         self._check_files()
         if self.layout is not None:
             self._check_composites(self.layout.particles)
+
+    def _check_split(self, share: float) -> None:
+        """Events are split only where some are compared, and none has a weight."""
+        if not 0 < share < 1:
+            raise ValueError(f"split must be a share between 0 and 1, got {share}")
+        if not (self.summaries or self.classifier):
+            raise ValueError("split is about comparisons with true events: expected summaries or a classifier, too")
+        if self.members is not None and self.members.weight is not None:
+            raise ValueError("split counts generated events, expected members without weights")
 
     def _check_composites(self, particles: Collection[str]) -> None:
         """Sums of particles are of those that the files have, and have names of their own."""

@@ -23,7 +23,7 @@ r"""Process files: what is to be analysed, as text that people write, in YAML. A
     classifier: [m, pT]                          # one more summary, learned from these
     particles: [mu-, mu+, j1]                    # for files of momenta, as sources, coordinates, unit, column, order,
     composites: {Z: [mu-, mu+]}                  # absent, further and check_unit: see `gampl.files.Layout`
-    level: 0.683                                 # n_gen, max_lost, seed and averaging, too, see `Process`
+    level: 0.683                                 # n_gen, max_lost, seed, averaging and split, too, see `Process`
 
 Names of files are relative to the folder of the process file. Where a list of files, regions, summaries or observables
 of a classifier is expected, one of them will do. What is a text and what a number: see `gampl.report.plain_yaml`.
@@ -62,6 +62,7 @@ class _Document(TypedDict, total=False):
     max_lost: float
     seed: Annotated[int, Meta(ge=0, le=MOST_WHOLE)]
     averaging: bool
+    split: float
     # of the layout
     particles: Names
     sources: Annotated[tuple[str | int | tuple[int, ...], ...], Meta(min_length=1)]

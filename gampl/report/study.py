@@ -11,6 +11,7 @@ from gampl import averaging, differential
 from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
+from gampl.report import split
 from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
@@ -37,6 +38,7 @@ class Finding:
     share: float = 1.0  #: mean share of the generated events in the region
     result: Amplification | None = None  #: G with its interval; None if there is no estimate
     problem: str = ""  #: why no estimate could be made
+    at_most: split.SplitLimit | None = None  #: the upper limit of a differential estimate, if the process asks for it
     #: of the members, for averaging: shares of their events in the region or its parts, (members, regions)
     integrals: Floats | None = field(default=None, compare=False, repr=False)
 
@@ -231,12 +233,13 @@ def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: S
         reference=np.asarray(ratio.reference),
         n_train=process.n_train,
         skipped=each,
+        cut=0.0,  # half of the events have chosen it already, by training the classifier
     )
 
 
 def _finding(job: Job, members: Sequence[Member], where: Placement | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, result, problem, integrals = job.process, None, "", None
+    process, result, at_most, problem, integrals = job.process, None, None, "", None
     share = 1.0 if where is None else 0.0
     options = {"level": process.level, "max_lost": process.max_lost}
     try:
@@ -247,6 +250,8 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
             distances = [member.distances[test] for member in members]
             n_train = max(round(test.n_train), 1)
             result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
+            if test in job.halves:
+                at_most = split.from_halves([member.halves[test] for member in members], n_train, **options)
         elif where is not None:
             result = averaging.from_tallies([member.tallies[where] for member in members], process.n_train, **options)
     except RegionError as error:
@@ -254,7 +259,15 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
     except ValueError as error:
         problem = str(error)
     region, summary = where.region if where else None, test.name if test else ""
-    return Finding(region=region, summary=summary, share=share, result=result, problem=problem, integrals=integrals)
+    return Finding(
+        region=region,
+        summary=summary,
+        share=share,
+        result=result,
+        problem=problem,
+        at_most=at_most,
+        integrals=integrals,
+    )
 
 
 def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:
