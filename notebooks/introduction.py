@@ -137,6 +137,12 @@ print(result)
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
 #   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it.
+#   {ref}`sec-whose-interval` asks which posterior's interval holds the truth, and how one that does not is widened without knowing it.
+# - {ref}`sec-control` begins the part on control and correction: what a classifier sees, what {ref}`reweighting <sec-reweighting>` does to $G$, and
+#   {ref}`training together with a classifier <sec-joint>`.
+# - {ref}`sec-theory-uncertainties` trains one generator for all values of a parameter. {ref}`sec-direct` starts from other events instead of noise, {ref}`sec-madnis` learns
+#   from a density instead of events, and {ref}`sec-mem` asks what a learned transfer is worth in an inference.
+# - {ref}`sec-jetgpt` begins the part on any number of jets, beside {ref}`a chain of flows <sec-z-jets-inn>`; {ref}`sec-jet-radiation` goes beyond the jets of the training sample.
 # - {ref}`sec-amplifies` collects what all of these pages have recorded in one table.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
 #   {ref}`sec-teaching` makes a task for students of it.
