@@ -2,7 +2,7 @@
 # (sec-direct)=
 # # Direct diffusion
 #
-# Flow matching ({ref}`sec-top-pair-generators`) carries noise to events. But nothing in its loss asks for noise: at $t=1$ there may be any events. *Direct diffusion* {cite}`butter_kicking` starts from those of another process that is close to the wanted one, on-shell tops for off-shell ones. The talk *Controlled Precision Generators* {cite}`plehn_controlled` names what is expected of it: "avoid learning some features", "data-driven optimal transport", "high-precision features", "minimal failure modes".
+# Flow matching ({ref}`sec-top-generators`) carries noise to events. But nothing in its loss asks for noise: at $t=1$ there may be any events. *Direct diffusion* {cite}`butter_kicking` starts from those of another process that is close to the wanted one, on-shell tops for off-shell ones. The talk *Controlled Precision Generators* {cite}`plehn_controlled` names what is expected of it: "avoid learning some features", "data-driven optimal transport", "high-precision features", "minimal failure modes".
 #
 # Is an event that starts from another process worth more than one that starts from noise? And more than the same source events, *reweighted by a classifier*, a rival that needs no generator at all? First with top pairs at {ref}`leading order <sec-leading-order>`, where sources at smaller energies of the collider, and the wanted events at 13 TeV, are known exactly.
 
