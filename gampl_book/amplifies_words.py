@@ -102,7 +102,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         text += ". None amplifies beyond doubt." if not above else f". Above are: {'; '.join(above)}."
         if above:
             asked = len(networks) - found["none"]
-            text += f" If all were one, {(1 - LEVEL) / 2 * asked:.1f} would lie there by chance."
+            text += f" If all were one, about {(1 - LEVEL) / 2 * asked:.1f} would lie there by chance."
         if first := largest(networks, question):
             text += f" The largest number is {number(first.truth[question])}, of {described(first)}."
         said.append(text)
@@ -141,7 +141,7 @@ def trust_words(found: Sequence[Trust]) -> list[str]:
         held, count = sum(one.held.values()), sum(one.number.values())
         kind = "quotients of estimate and truth over training sets" if one.of_means else "estimates of one ensemble"
         text = f"{count} {kind} have an interval at {100 * one.level:.3g} %: {held} hold "
-        text += f"{'one' if one.of_means else 'the truth'}, where {one.level * count:.1f} are promised ("
+        text += f"{'one' if one.of_means else 'the truth'}, where {one.level * count:.1f} are expected ("
         text += ", ".join(f"{t}: {one.held.get(q, 0)} of {n}" for q, t in QUESTIONS.items() if (n := one.number.get(q)))
         said.append(f"{text}).")
     missed = sum(sum(one.number.values()) - sum(one.held.values()) for one in found)

@@ -260,9 +260,9 @@ beside(page, NUMBERS)
 # ## An upper limit by counting
 #
 # The supremum is what makes all this difficult: $M$ is the largest of many differences, and larger than $D$ by an amount that depends on the shape. There is a way around it. Let one half of the true and of the generated events say *where* their distribution functions differ most,
-# and in which sense, and let the other half count events on that side. Wherever the place is, these are two independent binomial numbers, whose probabilities differ by no more than $D$. So a lower limit of the difference of two probabilities is one of $D$, for samples of any size, any shape and any ties, and
-# $(\langle K\rangle/D)^2$ is an upper limit of $\nequiv$. `gampl.report.split` inverts an unconditional test {cite:p}`santner_snell`, for the least favourable values of the share that is not asked for {cite:p}`berger_boos`; a test of the package adds up all outcomes of tiny samples and finds no coverage below the level.
-# In a shell it is `gampl differential --split`. Of a likelihood ratio the place is known: the difference is largest where the two densities are equal. Then all events count, and the half that a classifier has learned from is the one that chooses.
+# and which of the two is larger there; of the other half, count the events on that side. Wherever the place is, these are two independent binomial numbers, whose probabilities differ by no more than $D$. So a lower limit of the difference of the two probabilities is one of $D$, for samples of any size, any shape and any ties, and
+# $(\langle K\rangle/D)^2$ with this limit is an upper limit of $\nequiv$. `gampl.report.split` inverts an unconditional test {cite:p}`santner_snell`, for the least favourable value of the nuisance parameter, one of the two probabilities {cite:p}`berger_boos`; a test of the package adds up all outcomes of tiny samples and finds no coverage below the level.
+# In a shell it is `gampl differential --split`. For a likelihood ratio the place is known: the difference is largest where the two densities are equal. Then no events are needed to choose it. If a classifier learns the ratio, its training events are the half that chooses, and all others count.
 
 # %%
 toys = page.rng(4)
@@ -270,8 +270,8 @@ limit = split.from_samples([toys.normal(0.3, 1.0, size=10_000)], reference, n_tr
 print(limit)
 
 # %% [markdown]
-# What does it cost to give half of the events away? The table has $n_{\rm ref}=$ {glue:text}`kolmogorov_smirnov_n_ref` true events and unlimited generated ones with a shift, whose share at a place is then known, so that the limit is that of Clopper and Pearson. The upper end of the interval above, $(\langle K\rangle/(M-c/\sqrt{n_{\rm ref}}))^2$, is compared with
-# limits for which a half or a quarter of the true events chooses the place, and with one at the place where the densities are equal. "Rounded" are whole numbers: true events then have ties, and the law of $K$ is that of these. A limit may be infinite, and for a perfect generator it should be.
+# What does it cost to give half of the events away? The table has $n_{\rm ref}=$ {glue:text}`kolmogorov_smirnov_n_ref` true events and unlimited generated ones with a shift. The generated share on a side is then known, so that the limit is that of Clopper and Pearson. The upper end of the interval above, $(\langle K\rangle/(M-c/\sqrt{n_{\rm ref}}))^2$, is compared with
+# limits for which a half or a quarter of the true events chooses the place, and with one at the place where the densities are equal; all levels are one-sided. A "rounded" summary takes whole numbers: true events then have ties, and the law of $K$ is the one with these ties. A limit may be infinite, and for a perfect generator it should be: there the table has the share of experiments without a limit.
 
 
 # %% tags=["hide-input"]
@@ -375,7 +375,7 @@ for level in LEVELS:
 display(Markdown("\n".join(words)))
 
 # %% [markdown]
-# A limit by counting holds more often than its level as far as the chosen place misses that of the largest difference, and as the counts are whole numbers.
+# A limit by counting may hold more often than its level: because the chosen place misses that of the largest difference, and because counts are whole numbers.
 
 # %% [markdown]
 # ## Exercises

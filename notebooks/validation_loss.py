@@ -6,7 +6,7 @@
 #
 # $$ L = \big\langle -\log\pgen\big\rangle_{\rm true} = H + {\rm KL}, \qquad {\rm KL} = \Big\langle \log\frac{\ptrue}{\pgen}\Big\rangle_{\rm true} , $$
 #
-# the entropy $H$ of the truth, which no generator can change, and the Kullback-Leibler divergence. Does KL tell how many true events the generator is worth? Up to a factor it does. The factor is bounded from one side; how much does it differ among the generators of this book?
+# the entropy $H$ of the truth, which no generator can change, and the Kullback-Leibler divergence. Does KL tell how many true events the generator is worth? Up to a factor it does. That factor is bounded on one side only; how much does it vary among the generators of this book?
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"
@@ -48,36 +48,36 @@ for name, value in page.settings.items():
 # (sec-kl-law)=
 # ## From divergence to distance
 #
-# The Kolmogorov-Smirnov distance in the exact likelihood ratio is the total variation ({ref}`sec-known-differential`), and with $r=\pgen/\ptrue$, whose mean over true events is one,
+# The Kolmogorov-Smirnov distance in the exact likelihood ratio is the total variation ({ref}`sec-known-differential`), and with $r=\pgen/\ptrue$, whose mean over true events is one as long as no events are generated where truth has none,
 #
 # $$ D_{\rm LR} = \tfrac12\big\langle |r-1|\big\rangle_{\rm true}, \qquad {\rm KL} = \big\langle r-1-\log r\big\rangle_{\rm true}, \qquad n_{\rm equiv} = \big(\langle K\rangle/D_{\rm LR}\big)^2 . $$
 #
-# Let the generator be nearly right, $r = 1+h$ with a small $h$ of mean zero. Then $\log r = h - h^2/2 + \ldots$, so that ${\rm KL} = \langle h^2\rangle/2$ and $D_{\rm LR} = \langle|h|\rangle/2$:
+# with the mean $\langle K\rangle$ of {eq}`eq-kolmogorov`. Let the generator be nearly right, $r = 1+h$ with a small $h$ of mean zero. Then $\log r = h - h^2/2 + \ldots$, so that ${\rm KL} = \langle h^2\rangle/2$ and $D_{\rm LR} = \langle|h|\rangle/2$:
 #
 # ```{math}
 # :label: eq-kl-law
 # D_{\rm LR} = c\,\sqrt{{\rm KL}/2}, \qquad n_{\rm equiv} = \frac{2\langle K\rangle^2}{c^2\,{\rm KL}}, \qquad c = \frac{\langle |h|\rangle}{\sqrt{\langle h^2\rangle}} .
 # ```
 #
-# Here $2\langle K\rangle^2=$ {glue:text}`validation_loss_two_K2`. KL is a mean square and $D$ a mean modulus. All that is left of the generator is $c$, which knows the distribution of $h$ over true events and not its size.
+# Here $2\langle K\rangle^2=$ {glue:text}`validation_loss_two_K2`. KL is a mean square and $D$ a mean modulus. All that is left of the generator is $c$, which depends on the shape of the distribution of $h$ over true events and not on its size.
 #
-# - *Never more than one.* The mean modulus is at most the root of the mean square. *Pinsker's inequality* $D\leq\sqrt{{\rm KL}/2}$ says so without any expansion, and $D\leq\sqrt{1-e^{-{\rm KL}}}$ (Bretagnolle and Huber) is the stronger one of the two for a large KL {cite}`tsybakov`. The value one is reached by a step: one half of the events is too frequent, the other too rare, all by the same share.
-# - *$\sqrt{2/\pi}=$ {glue:text}`validation_loss_c_gauss` if $h$ is Gaussian*. The log ratio then is normal with variance $2\,{\rm KL}$ and mean $\pm{\rm KL}$ for true and generated events, and
+# - *Never more than one.* The mean modulus is at most the root of the mean square. *Pinsker's inequality* $D\leq\sqrt{{\rm KL}/2}$ says so without any expansion, and $D\leq\sqrt{1-e^{-{\rm KL}}}$ (Bretagnolle and Huber) is the stronger of the two for a large KL {cite}`tsybakov`. The value one is reached by a step: one half of the events is too frequent, the other too rare, all by the same fraction.
+# - *$\sqrt{2/\pi}=$ {glue:text}`validation_loss_c_gauss` if $h$ is Gaussian*. The log ratio $\log(\ptrue/\pgen)$ then is normal with variance $2\,{\rm KL}$, and its mean is $+{\rm KL}$ for true and $-{\rm KL}$ for generated events, so that
 #
 #   $$ D_{\rm LR} = 2\,\Phi\big(\sqrt{{\rm KL}/2}\big)-1 , $$
 #
-#   exactly so for a shifted Gaussian. The central limit theorem leads there: $h$ is a sum of many small independent contributions.
-# - *Less for errors that differ from place to place.* Over training sets, let $h(x)$ scatter normally around zero with a standard deviation $\sigma(x)$, as it does for an efficient fit. Then $\langle D_{\rm LR}\rangle = \tfrac12\sqrt{2/\pi}\,\langle\sigma\rangle$ and $\langle{\rm KL}\rangle=\tfrac12\langle\sigma^2\rangle$, so that $c=\sqrt{2/\pi}\,\langle\sigma\rangle/\sqrt{\langle\sigma^2\rangle}\leq\sqrt{2/\pi}$: the more unequal the errors, the smaller $c$.
-# - *No lower bound.* Errors in a rare region can have any KL at no distance at all.
+#   exactly so for a shifted Gaussian. The central limit theorem leads there if $h$ is a sum of many small independent contributions.
+# - *Less for errors that differ from place to place.* Over training sets, let $h(x)$ scatter normally around zero with a standard deviation $\sigma(x)$, as it does for an efficient fit. Then $\langle D_{\rm LR}\rangle = \tfrac12\sqrt{2/\pi}\,\langle\sigma\rangle$ and $\langle{\rm KL}\rangle=\tfrac12\langle\sigma^2\rangle$, so that these two averages have $c=\sqrt{2/\pi}\,\langle\sigma\rangle/\sqrt{\langle\sigma^2\rangle}\leq\sqrt{2/\pi}$: the more unequal the errors, the smaller $c$.
+# - *No lower bound.* Errors in a rare region can have any KL at as small a distance as one likes.
 #
-# Pinsker's inequality turns round into a guarantee. No summary has a distance that exceeds the total variation, so
+# Pinsker's inequality becomes a guarantee. No summary has a distance that exceeds the total variation, so
 #
 # ```{math}
 # :label: eq-kl-pinsker
 # n_{\rm equiv} \;\geq\; \frac{2\langle K\rangle^2}{\rm KL} \qquad\text{in every summary, always.}
 # ```
 #
-# The law says how much more. The earlier estimate from this book's own rings, $D_{\rm LR}\approx0.63\sqrt{{\rm KL}/2}$ and $n_{\rm equiv}\approx4/{\rm KL}$, would be $c=0.63$.
+# The law {eq}`eq-kl-law` says how much more. An earlier estimate from this book's own rings, $D_{\rm LR}\approx0.63\sqrt{{\rm KL}/2}$ and $n_{\rm equiv}\approx4/{\rm KL}$, corresponds to $c=0.63$.
 
 # %% tags=["hide-input"]
 GAUSS, TWO_K2 = np.sqrt(2 / np.pi), 2 * MEAN**2
@@ -88,7 +88,7 @@ page.record("c_gauss", GAUSS)
 # %% [markdown]
 # ## Where it holds and where it fails
 #
-# The cases of the table have densities that can be integrated; each is tuned to $D_{\rm LR}=$ {glue:text}`validation_loss_tuned`, so that all rows are worth the same number of events. The last columns have what {eq}`eq-kl-law` with $c=\sqrt{2/\pi}$ makes of KL, and of the *reverse* KL, $\langle\log(\pgen/\ptrue)\rangle_{\rm gen}$, divided by the right number. In the limit of small $h$ the two divergences are equal. Pinsker's bound holds for both.
+# The cases of the table have densities that can be integrated; each is tuned to $D_{\rm LR}=$ {glue:text}`validation_loss_tuned`, so that all rows are worth the same number of events. The last columns have the $n_{\rm equiv}$ that {eq}`eq-kl-law` with $c=\sqrt{2/\pi}$ makes of KL, and of the *reverse* KL, $\langle\log(\pgen/\ptrue)\rangle_{\rm gen}$, divided by the right number. In the limit of small $h$ the two divergences are equal. Pinsker's bound holds for both.
 
 # %% tags=["hide-input"]
 TUNED = 0.05
@@ -129,20 +129,20 @@ header = ["generator", "KL", "reverse KL", "$c$", "law / true", "law with revers
 markdown_table(header, rows)
 
 # %% [markdown]
-# A smooth, moderate error everywhere has $c$ between $0.6$ and one. The law fails where $h$ is not small, and that is where truth has events that the generator hardly makes: KL then counts the logarithm of how rare they are, the distance only their share. A *missing* region has an infinite KL, however few events it has, and a reverse KL of about $D$ itself, which is not a square. All these failures have one direction: the law, with $c$ of a smooth error, promises *fewer* events than the generator is worth in the likelihood ratio. It can promise too many only by $\sqrt{2/\pi}$ against one, that is a factor $\pi/2$.
+# A smooth, moderate error everywhere has $c$ between $0.6$ and one. The law fails where $h$ is not small. Mostly these are true events that the generator hardly makes: KL then counts the logarithm of how rare they are, the distance only their share. A *missing* region has an infinite KL, however few events it has, and a reverse KL of about $D$ itself, which is not a square; where there is *no truth*, the two change places. All these failures have one direction: the law, with $c$ of a smooth error, promises *fewer* events than the generator is worth in the likelihood ratio. It can promise too many by a factor $\pi/2$ at most, where $c$ is one and not $\sqrt{2/\pi}$.
 
 # %% [markdown]
 # (sec-kl-fits)=
 # ## Fits: the number of parameters decides
 #
-# An efficient fit of $d$ parameters to $\ntrain$ events has $2\,\ntrain{\rm KL}\sim\chi^2_d$ {cite}`wilks`, with mean $d$. With {eq}`eq-kl-law`
+# An efficient fit of $d$ parameters to many events has $2\,\ntrain{\rm KL}\sim\chi^2_d$, as in Wilks' theorem {cite}`wilks`, with mean $d$. With {eq}`eq-kl-law`
 #
 # ```{math}
 # :label: eq-kl-parameters
 # \Big\langle\frac1{G_{\rm LR}}\Big\rangle = \frac{c^2\,d}{4\langle K\rangle^2}, \qquad G_{\rm LR}>1 \;\text{ for }\; d \lesssim \frac{4\langle K\rangle^2}{c^2} .
 # ```
 #
-# In the likelihood ratio a fit amplifies if it has fewer than about {glue:text}`validation_loss_d_gauss` parameters for $c=\sqrt{2/\pi}$. Read backwards, $d_{\rm eff}=2\,\ntrain{\rm KL}$ is the number of parameters of an efficient fit that would be as far from the truth as the generator is. Tested with {glue:text}`validation_loss_fits` fits of Gaussians to {glue:text}`validation_loss_n_fit` events each. (With few parameters $D$ scatters from fit to fit, so that $\langle D\rangle/\sqrt{\langle{\rm KL}\rangle/2}$ is smaller than the $c$ of each.)
+# In the likelihood ratio a fit amplifies on average if it has fewer than about {glue:text}`validation_loss_d_gauss` parameters for $c=\sqrt{2/\pi}$. Read backwards, $d_{\rm eff}=2\,\ntrain{\rm KL}$ is the number of parameters of an efficient fit that would be as far from the truth as the generator is. The table tests {eq}`eq-kl-parameters` with {glue:text}`validation_loss_fits` fits of Gaussians to {glue:text}`validation_loss_n_fit` events each. (With few parameters $D$ scatters from fit to fit, so that $\langle D\rangle/\sqrt{\langle{\rm KL}\rangle/2}$ is smaller than the $c$ of each.)
 
 # %% tags=["hide-input"]
 page.record("d_gauss", 2 * TWO_K2 / GAUSS**2, digits=2)
@@ -195,7 +195,7 @@ markdown_table([*head, r"$\langle 1/G_\mathrm{LR}\rangle$", r"law, $c=\sqrt{2/\p
 # (sec-kl-networks)=
 # ## Networks with known truth
 #
-# Now the generators of the book whose density is explicit or can be integrated, on the processes whose density is known: ensembles on the {ref}`leading-order process <sec-leading-order>`, and all posteriors of the {ref}`rings <sec-rings>`. Nothing is trained here. $D$ and KL are averages over {glue:text}`validation_loss_n_events` fresh true events ({glue:text}`validation_loss_n_flow` for flow matching), which are nobody's training data.
+# Next come the generators of the book whose density is explicit or can be integrated, on the processes whose density is known: ensembles on the {ref}`leading-order process <sec-leading-order>`, and all posteriors of the {ref}`rings <sec-rings>`. Nothing is trained here. $D$ and KL are averages over {glue:text}`validation_loss_n_events` fresh true events ({glue:text}`validation_loss_n_flow` for flow matching), which are nobody's training data.
 
 
 # %% tags=["hide-input"]
@@ -246,7 +246,7 @@ for one in FOUND:
 page.record("generators", sum(len(one.c) for one in FOUND))
 page.record("normalised", np.abs(normalised).max(), digits=2)
 
-# %% mystnb={"figure": {"name": "fig-kl-law", "caption": "Left: distance in the likelihood ratio against Kullback-Leibler divergence. Shaded: excluded by Pinsker's inequality and that of Bretagnolle and Huber. Black: Gaussian log ratio. Thin lines: the analytic cases; markers: fits with few and many parameters (crosses), generators on the leading-order process and on the rings. Right: the same, divided by the square root of KL / 2; the dotted line is the earlier estimate of 0.63."}, "image": {"alt": "Two panels against KL on a logarithmic axis. Left, distances rise like a square root along the black line, below a shaded area. Right, the quotient c: horizontal lines at one, at the Gaussian value and at the earlier estimate, clusters of markers between, and curves of rare and missing regions that fall away."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-kl-law", "caption": "Left: distance in the likelihood ratio against Kullback-Leibler divergence. Shaded: excluded by Pinsker's inequality and that of Bretagnolle and Huber. Black: Gaussian log ratio. Dashed, dash-dotted and dotted curves: analytic cases. Crosses: fits with few and many parameters, means over fits. Other markers: one generator each, on the leading-order process (LO) and on the rings. Right: the same, divided by the square root of KL / 2; the dotted horizontal line is the earlier estimate of 0.63."}, "image": {"alt": "Two panels against KL on a logarithmic axis. Left, distances rise like a square root along the black line, below a shaded area. Right, the quotient c: the shaded area above one, the curve of the Gaussian value, a dotted line at the earlier estimate, clusters of markers mostly between the two, and curves of rare regions and of regions without truth that fall away."}} tags=["hide-input"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2))
 kl = np.geomspace(1e-4, 3, 200)
 left.fill_between(kl, bound(kl), 1, color="0.9", lw=0)
@@ -350,7 +350,7 @@ page.record("G_most", max(worth(one.distance.min()) / one.n_train for one in FOU
 page.record("pinsker", min((worth(d) * k / TWO_K2) for one in FOUND for d, k in zip(one.distance, one.kl, strict=True)))
 
 # %% [markdown]
-# The {glue:text}`validation_loss_generators` generators have $c$ from {glue:text}`validation_loss_c_least` to {glue:text}`validation_loss_c_most`, with a median of {glue:text}`validation_loss_c_median`, while their KL spans a factor {glue:text}`validation_loss_kl_span`. Over independent training sets, with 95 % intervals:
+# The {glue:text}`validation_loss_generators` generators have values of $c$ from {glue:text}`validation_loss_c_least` to {glue:text}`validation_loss_c_most`, with a median of {glue:text}`validation_loss_c_median`, while their KL spans a factor {glue:text}`validation_loss_kl_span`. Over independent training sets, with 95 % intervals:
 #
 # | | $c$ | $n_{\rm equiv}\,{\rm KL}$ |
 # | --- | --- | --- |
@@ -358,7 +358,7 @@ page.record("pinsker", min((worth(d) * k / TWO_K2) for one in FOUND for d, k in 
 # | 4D ring, all posteriors | {glue:text}`validation_loss_c_ring4d` ({glue:text}`validation_loss_c_ring4d_low` to {glue:text}`validation_loss_c_ring4d_high`) | {glue:text}`validation_loss_product_ring4d` ({glue:text}`validation_loss_product_ring4d_low` to {glue:text}`validation_loss_product_ring4d_high`) |
 # | leading order, spline flow | {glue:text}`validation_loss_c_independent` ({glue:text}`validation_loss_c_independent_low` to {glue:text}`validation_loss_c_independent_high`) | {glue:text}`validation_loss_product_independent` ({glue:text}`validation_loss_product_independent_low` to {glue:text}`validation_loss_product_independent_high`) |
 #
-# The mean of $r$ differs from one by at most {glue:text}`validation_loss_normalised` standard errors, the largest of all; generators of one process share the true events and deviate together. The product, a mean over members, would be {glue:text}`validation_loss_two_K2` for $c=1$. In effective parameters the best generator has {glue:text}`validation_loss_d_eff_least`, and the largest $G_{\rm LR}$ of all is {glue:text}`validation_loss_G_most`. This is why amplification in the likelihood ratio is so rare: by {eq}`eq-kl-parameters` it takes a generator that knows its truth up to a handful of parameters. A summary, or a region, sees only few of the directions in which a generator errs, and there it can be worth much more.
+# As a check, the mean of $r$ differs from one by at most {glue:text}`validation_loss_normalised` standard errors, the largest of all; generators of one process share the true events and deviate together. The product in the table, a mean over members, would be {glue:text}`validation_loss_two_K2` for $c=1$. In effective parameters the best generator has {glue:text}`validation_loss_d_eff_least`, and the largest $G_{\rm LR}$ of all is {glue:text}`validation_loss_G_most`. This is why amplification in the likelihood ratio is so hard: by {eq}`eq-kl-parameters` it takes a generator that knows its truth up to a handful of parameters. A summary, or a region, sees only few of the directions in which a generator errs, and there it can be worth much more.
 
 # %% tags=["hide-input"]
 earlier = [
@@ -381,19 +381,19 @@ Markdown(
 )
 
 # %% [markdown]
-# Where does 0.63 come from? Section 4.2 of the paper compares events of the bulk, regions 2 to 19 of the radius. The distance *within the bulk*, over the root of half of *all* of KL, is {glue:text}`validation_loss_bulk_ring2d` ({glue:text}`validation_loss_bulk_ring2d_low` to {glue:text}`validation_loss_bulk_ring2d_high`) for the 2D ring and {glue:text}`validation_loss_bulk_ring4d` ({glue:text}`validation_loss_bulk_ring4d_low` to {glue:text}`validation_loss_bulk_ring4d_high`) for the 4D ring: the tails, which were cut away, have their share of KL.
+# Where may 0.63 come from? Section 4.2 of the paper compares events of the bulk, regions 2 to 19 of the radius. The distance *within the bulk*, divided by the root of half of the *whole* KL, is {glue:text}`validation_loss_bulk_ring2d` ({glue:text}`validation_loss_bulk_ring2d_low` to {glue:text}`validation_loss_bulk_ring2d_high`) for the 2D ring and {glue:text}`validation_loss_bulk_ring4d` ({glue:text}`validation_loss_bulk_ring4d_low` to {glue:text}`validation_loss_bulk_ring4d_high`) for the 4D ring: the tails, which were cut away, have their share of KL.
 #
-# A small $c$ is a sign of rare, large errors. Of the spline flow with the most training events, one true event in a thousand has {glue:text}`validation_loss_rare_share` % of KL. Of these events {glue:text}`validation_loss_rare_threshold` % are among the one per cent next to the threshold, where the true density begins like a root.
+# A small $c$ is a sign of rare, large errors. Of the spline flow with the most training events, one true event in a thousand makes up {glue:text}`validation_loss_rare_share` % of KL. Of these events {glue:text}`validation_loss_rare_threshold` % are among the one per cent next to the threshold, where the true density begins like a root.
 
 # %% [markdown]
 # (sec-kl-regions)=
 # ## Regions
 #
-# For averaging, information can only be lost: the divergence of the two numbers "inside" and "outside" of a region is at most KL (the *data-processing inequality*). For a small error $\Delta I$ it is $\Delta I^2/(2I(1-I))$, so that *every region, however rare*, is worth at least about
+# For averaging, information can only be lost: the divergence of the two probabilities "inside" and "outside" of a region is at most KL (the *data-processing inequality*). For an error $\Delta I$ that is small compared to $I$ and $1-I$ it is $\Delta I^2/(2I(1-I))$, so that in *every such region, however rare*, the generator is worth at least about
 #
 # $$ n_{\rm equiv} = \frac{I(1-I)}{\Delta I^2} \;\gtrsim\; \frac{1}{2\,{\rm KL}} . $$
 #
-# Below, which share of the bound is used by ten intervals of equal probability in each observable and by the tail of {glue:text}`validation_loss_tail_percent` % of largest mass. Only generators with explicit densities are shown, and what their finite numbers of events contribute is not taken off.
+# The table shows which share of the bound is used by ten intervals of equal probability in each observable and by the tail of {glue:text}`validation_loss_tail_percent` % of largest mass. Only generators with explicit densities are shown, and what the finite number of true events contributes is not subtracted.
 
 # %% tags=["hide-input"]
 page.record("tail_percent", 2, digits=1)
@@ -425,13 +425,13 @@ markdown_table(
 # (sec-kl-practice)=
 # ## What follows for a validation loss
 #
-# *With a truth whose entropy is known*, such as a density to be sampled in lattice theory or phase-space integration, loss minus entropy is KL, and {eq}`eq-kl-pinsker` is a guarantee for every summary. The loss of {glue:text}`validation_loss_n_validation` validation events has an error; known densities on both sides make it the mean of $r-1-\log r$, which has a much smaller one.
+# *With a truth whose entropy is known*, such as a density with known normalisation that is sampled in phase-space integration, loss minus entropy is KL, and {eq}`eq-kl-pinsker` is a guarantee for every summary. The loss of {glue:text}`validation_loss_n_validation` validation events has an error; where both densities are known, KL is the mean of $r-1-\log r$, whose error is much smaller.
 #
 # *With data or simulation the entropy is unknown*, and what follows is less than one may hope:
 #
-# 1. **Differences of losses are differences of KL**, and cheap: on the same events the entropy's fluctuation cancels. The table below has standard errors for {glue:text}`validation_loss_n_validation` validation events.
-# 2. **A difference is a lower limit of KL**, ${\rm KL}_a\geq L_a-L_b$, so an approximate *upper* limit of what the worse generator is worth: $n_{\rm equiv}\lesssim2\langle K\rangle^2/(c^2(L_a-L_b))$ with a typical $c$. It is no lower limit: the best generator's own KL is hidden in the entropy.
-# 3. **A learning curve does not tell the entropy.** If losses follow $H+a\,\ntrain^{-b}$, three sizes at equal ratios determine $H=(L_1L_3-L_2^2)/(L_1+L_3-2L_2)$. The last columns try it.
+# 1. **Differences of losses are differences of KL**, and they are cheap: on the same events the fluctuation of the entropy cancels. The table below has standard errors for {glue:text}`validation_loss_n_validation` validation events.
+# 2. **A difference is a lower limit of KL**, ${\rm KL}_a\geq L_a-L_b$, and so gives an approximate *upper* limit of what the worse generator is worth: $n_{\rm equiv}\lesssim2\langle K\rangle^2/(c^2(L_a-L_b))$ with a typical $c$. It is no lower limit: the best generator's own KL is hidden in the entropy.
+# 3. **A learning curve need not tell the entropy.** If losses follow $H+a\,\ntrain^{-b}$, the losses $L_1$, $L_2$ and $L_3$ at three sizes with equal ratios determine $H=(L_1L_3-L_2^2)/(L_1+L_3-2L_2)$. The last columns try it.
 
 
 # %% tags=["hide-input"]
@@ -462,16 +462,16 @@ head = ["generator", *(f"KL, {n} events" for n in sizes), "error of loss", "of d
 markdown_table([*head, *(["KL from the curve", "over true KL (95 %)"] if len(sizes) == 3 else [])], rows)
 
 # %% [markdown]
-# The curve of a generator that its training or its size limits bends as if it had reached the truth, and its plateau is not the entropy. That is the trap of a validation loss that no longer falls. KL from the curve, over the true one: {glue:text}`validation_loss_extrapolated_transformer` ({glue:text}`validation_loss_extrapolated_transformer_low` to {glue:text}`validation_loss_extrapolated_transformer_high`) for the transformer, {glue:text}`validation_loss_extrapolated_autoregressive` ({glue:text}`validation_loss_extrapolated_autoregressive_low` to {glue:text}`validation_loss_extrapolated_autoregressive_high`) for the autoregressive generator, {glue:text}`validation_loss_extrapolated_spline` ({glue:text}`validation_loss_extrapolated_spline_low` to {glue:text}`validation_loss_extrapolated_spline_high`) for the spline flow; 95 % over true events, for one training set of each size.
+# The curve of a generator that is limited by its training or its size bends as if it had reached the truth, and its plateau lies above the entropy. That is the trap of a validation loss that no longer falls. The part of KL that a curve takes for entropy is missing in its KL. KL from the curve over the true one is {glue:text}`validation_loss_extrapolated_transformer` ({glue:text}`validation_loss_extrapolated_transformer_low` to {glue:text}`validation_loss_extrapolated_transformer_high`) for the transformer, {glue:text}`validation_loss_extrapolated_autoregressive` ({glue:text}`validation_loss_extrapolated_autoregressive_low` to {glue:text}`validation_loss_extrapolated_autoregressive_high`) for the autoregressive generator, {glue:text}`validation_loss_extrapolated_spline` ({glue:text}`validation_loss_extrapolated_spline_low` to {glue:text}`validation_loss_extrapolated_spline_high`) for the spline flow; 95 % over true events, for one training set of each size.
 #
 # (sec-kl-two)=
 # ## Two generators need no truth
 #
-# Two generators $a$ and $b$ with explicit densities have an exactly computable distance $D_{ab}$: events of $a$ with $r=p_b/p_a$. By the triangle inequality one of the two is at least half of it away from any truth, so that
+# Two generators $a$ and $b$ with explicit densities have an exactly computable distance $D_{ab}$: events of $a$ with $r=p_b/p_a$. By the triangle inequality one of the two is at least half of that away from any truth, so that in the likelihood ratio
 #
 # $$ \min(n_a, n_b) \;\leq\; \Big(\frac{2\langle K\rangle}{D_{ab}}\Big)^2 \qquad\text{rigorously, and without a single true event.} $$
 #
-# If their errors are independent and of equal size, $D_{ab}\approx\sqrt2 D$, so that the limit is about twice what they are worth. Members of an ensemble share their training events, which makes it weaker, never wrong. Their ratio shows the shape of the errors, too: $c_{ab}$, made of $D_{ab}$ and ${\rm KL}_{ab}$, can stand for the $c$ that is needed in {eq}`eq-kl-law`. In the table true events with the weights $p_a/p_{\rm true}$ stand for those of $a$, which is the same on average.
+# If their errors are independent and of equal size, $D_{ab}\approx\sqrt2 D$, so that the limit is about twice what they are worth. Members of an ensemble share training events, which makes the limit weaker, never wrong. The ratio $p_b/p_a$ shows the shape of the errors, too: $c_{ab}$, made of $D_{ab}$ and ${\rm KL}_{ab}$, can stand for the $c$ that is needed in {eq}`eq-kl-law`. In the table true events with the weights $p_a/p_{\rm true}$ stand for those of $a$, which is the same on average.
 
 
 # %% tags=["hide-input"]
@@ -518,20 +518,20 @@ print(
 )
 
 # %% [markdown]
-# On the 2D ring the median limit is {glue:text}`validation_loss_limit_independent` times the worth of the worse for members with independent training sets and {glue:text}`validation_loss_limit_bootstrap` times for bootstraps of one; the smallest of all pairs of this page is {glue:text}`validation_loss_limit_least` times. The quotient $c_{ab}/c$ for independent members is {glue:text}`validation_loss_c_without_truth` ({glue:text}`validation_loss_c_without_truth_low` to {glue:text}`validation_loss_c_without_truth_high`, 95 % over training sets).
+# On the 2D ring the median limit is {glue:text}`validation_loss_limit_independent` times what the worse is worth for members with independent training sets, and {glue:text}`validation_loss_limit_bootstrap` times for bootstraps of one; the smallest of all pairs of this page is {glue:text}`validation_loss_limit_least` times. The quotient $c_{ab}/c$ for independent members is {glue:text}`validation_loss_c_without_truth` ({glue:text}`validation_loss_c_without_truth_low` to {glue:text}`validation_loss_c_without_truth_high`, 95 % over training sets).
 #
-# **In short.** KL turns into $n_{\rm equiv}$ by the square of one number between zero and one, $c$, which is from {glue:text}`validation_loss_c_least` to {glue:text}`validation_loss_c_most` for the generators here. A known entropy makes a validation loss a guarantee. An unknown one leaves comparisons, and upper limits for the worse of two. A loss that is no likelihood, such as the squared velocity of flow matching or a repulsive loss, says none of this: the density has to be worked out first.
+# **In short.** KL turns into $n_{\rm equiv}$ of the likelihood ratio by the square of one number between zero and one, $c$, which goes from {glue:text}`validation_loss_c_least` to {glue:text}`validation_loss_c_most` for the generators here. A known entropy makes a validation loss a guarantee. An unknown one leaves comparisons, and upper limits for the worse of two generators. A loss that is not a likelihood, such as the squared error of the velocity in flow matching or a repulsive loss, says none of this: the density has to be worked out first.
 #
 # ## Exercises
 #
 # ```{exercise}
 # :label: ex-kl-one
-# Which distribution of $h$ has the largest $c$, and which law has $c=1/\sqrt2$?
+# Which distribution of $h$ has the largest $c$, and which well-known one has $c=1/\sqrt2$?
 # ```
 #
 # ````{solution} ex-kl-one
 # :class: dropdown
-# $\langle|h|\rangle=\sqrt{\langle h^2\rangle}$ needs a constant $|h|$, the step. A Laplace distribution of $h$ has $\langle|h|\rangle=b$ and $\langle h^2\rangle=2b^2$: $c=1/\sqrt2$.
+# $\langle|h|\rangle=\sqrt{\langle h^2\rangle}$ needs a constant $|h|$, the step. A Laplace distribution of $h$ with scale $b$ has $\langle|h|\rangle=b$ and $\langle h^2\rangle=2b^2$: $c=1/\sqrt2$.
 # ````
 #
 # ```{exercise}
@@ -541,7 +541,7 @@ print(
 #
 # ````{solution} ex-kl-dimensions
 # :class: dropdown
-# In one dimension $h\propto x^2-1$, a skew distribution. In $d$ dimensions it is the sum of $d$ of them, which becomes normal.
+# In one dimension $h\propto x^2-1$, a skew distribution. In $d$ dimensions it is the sum of $d$ independent ones, which becomes normal.
 # ````
 
 # %% tags=["hide-input", "hide-output"]
