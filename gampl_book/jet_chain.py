@@ -1,7 +1,7 @@
 """Z bosons with one to three jets from a chain of conditional spline flows, one for each jet after the first.
 
 p(x | n) = p(Z, j1 | n) p(j2 | Z, j1, n) p(j3 | Z, j1, j2), as in arXiv:2110.13632 and arXiv:2305.10475, with their way
-around what flows have difficulties with in the distances of jets: training events are weighed such that the step at the
+around what flows have difficulties with in the distances of jets: training events are weighted so that the step at the
 smallest distance becomes small, and generated events by the inverse.
 """
 

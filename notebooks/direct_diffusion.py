@@ -107,14 +107,15 @@ def worth(x, name, w=None):
 
 def worth_of_ratio(log_ratio, w=None):
     """n_equiv from the distance in log p_true / p_gen of generated events, at most n_gen."""
-    return min((MEAN / np.average(1 - np.exp(np.minimum(log_ratio, 0)), weights=w)) ** 2, n_gen)
+    distance = np.average(1 - np.exp(np.minimum(log_ratio, 0)), weights=w)
+    return (MEAN / max(distance, MEAN / np.sqrt(n_gen))) ** 2
 
 
-def over_sets(values):
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
+def over_sets(values, most=np.inf):
+    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal; at most `most`."""
     logs = np.log(values)
     half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
+    return float(np.exp(logs.mean())), [min(float(np.exp(logs.mean() + sign * half)), most) for sign in (-1, 1)]
 
 
 def words(mean, ends):
@@ -331,14 +332,14 @@ page.figure(figure, "direct_spectra", data)
 figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.7), sharey=True)
 data = {"distance": list(FAR.values())}
 for ax, what, title in zip(axes, COLUMNS, titles, strict=True):
-    mean, ends = over_sets(of("noise", what))
+    mean, ends = over_sets(of("noise", what), n_gen)
     ax.axhspan(*ends, color=plots.OTHERS[0], alpha=0.2, lw=0)
     ax.axhline(mean, color=plots.OTHERS[0], label="from noise")
     untouched = [min(UNTOUCHED[E][what], n_gen) for E in TEV]
     data[f"{what} source"], data[f"{what} noise"] = untouched, [mean] * len(TEV)
     ax.plot(list(FAR.values()), untouched, ":", color="0.4", label="source, as it is")
     for shift, (way, (label, colour)) in zip((-0.009, -0.003, 0.003, 0.009), WAYS.items(), strict=True):
-        mean, ends = zip(*(over_sets(of((E, way), what)) for E in TEV), strict=True)
+        mean, ends = zip(*(over_sets(of((E, way), what), n_gen) for E in TEV), strict=True)
         data[f"{what} {way}"] = mean
         errors = np.abs(np.transpose(ends) - np.array(mean))
         ax.errorbar(
@@ -351,15 +352,15 @@ plots.shared_legend(axes, columns=6)
 page.figure(figure, "direct_worth", data)
 
 # %% tags=["hide-input"]
-rows = [["noise", "from noise", *(words(*over_sets(of("noise", what))) for what in COLUMNS)]]
+rows = [["noise", "from noise", *(words(*over_sets(of("noise", what), n_gen)) for what in COLUMNS)]]
 for what in COLUMNS:
-    page.record(f"n_{what}_noise", *over_sets(of("noise", what)), 0.95, digits=2)
+    page.record(f"n_{what}_noise", *over_sets(of("noise", what), n_gen), 0.95, digits=2)
 for E in TEV:
     rows.append([f"{E} TeV", "source, as it is", *(rounded(UNTOUCHED[E][what], 2) for what in COLUMNS)])
     for way, (title, _) in WAYS.items():
         rows.append([f"{E} TeV", title])
         for what in COLUMNS:
-            mean, ends = over_sets(of((E, way), what))
+            mean, ends = over_sets(of((E, way), what), n_gen)
             rows[-1].append(words(mean, ends))
             page.record(f"n_{what}_{E}_{way}", mean, ends, 0.95, digits=2)
             for rival in ("noise", "radial", "quadratic"):
@@ -577,7 +578,7 @@ rows = [
 for way, (title, _) in OFF_WAYS.items():
     rows.append([title])
     for name in PEAKS:
-        mean, ends = over_sets(of_off(way, name))
+        mean, ends = over_sets(of_off(way, name), len(off_true))
         rows[-1].append(words(mean, ends))
         page.record(f"off_n_{name[2:-2]}_{way}", mean, ends, 0.95, digits=2)
     for name in TRUE_WIDTH:

@@ -79,7 +79,7 @@ page.record("window", round(WINDOW))
 #
 # ## Plain sampling, VEGAS and MadNIS
 #
-# VEGAS adapts a step function for each coordinate, with steps of equal probability, in ten iterations; our own few lines have as many steps as Lepage's package takes by default. MadNIS is the authors' package, with its default flow of coupling blocks with splines and default losses: Kullback-Leibler divergence, or with channels the stratified variance. In each of {glue:text}`known_density_steps` steps it evaluates the density at a batch of new points, {glue:text}`known_density_n_full` in all; a grid has as many. With channels the evaluations are divided among them; the network for the channels' weights corrects the known $\alpha_k$, or starts from $\alpha_k=\tfrac13$ and has to find them. Everything is repeated {glue:text}`known_density_repetitions` times with other random numbers; intervals are at 95 % and take the logarithms to be normal. The *efficiency* of unweighting is the mean weight over the largest of {glue:text}`known_density_n_points` per channel. It hangs on a single point; a second efficiency lets weights exceed the limit with 0.1 % of the integral.
+# VEGAS adapts a step function for each coordinate, with steps of equal probability, in ten iterations or more; our own few lines have as many steps as Lepage's package takes by default. MadNIS is the authors' package, with its default flow of coupling blocks with splines and default losses: Kullback-Leibler divergence, or with channels the stratified variance. In each of {glue:text}`known_density_steps` steps it evaluates the density at a batch of new points, {glue:text}`known_density_n_full` in all; a grid has as many. With channels the evaluations are divided among them; the network for the channels' weights corrects the known $\alpha_k$, or starts from $\alpha_k=\tfrac13$ and has to find them. Everything is repeated {glue:text}`known_density_repetitions` times with other random numbers; intervals are at 95 % and take the logarithms to be normal. The *efficiency* of unweighting is the mean weight over the largest of {glue:text}`known_density_n_points` per channel. It hangs on a single point; a second efficiency lets weights exceed the limit with 0.1 % of the integral.
 
 
 # %% tags=["hide-input"]
@@ -231,7 +231,7 @@ for name, (colour, line) in STYLES.items():
 for ax, title in zip(axes, ("leading order", "with masses of the tops"), strict=True):
     ax.set(xscale="log", yscale="log", ylim=(1e-3, 30), xlabel=r"$w/\langle w\rangle$", title=title)
     ax.legend(loc="upper left", fontsize=8)
-axes[0].set_ylabel(r"points per decade of $w$")
+axes[0].set_ylabel(r"share of points per decade of $w$")
 page.figure(figure, "madnis_weights", data)
 
 # %% mystnb={"figure": {"name": "fig-madnis-masses", "caption": "Plane of the masses of top and antitop near the pole: the exact density, and the points, without weights, of VEGAS and MadNIS with one map and of MadNIS with channels. One colour is the same density in all panels."}, "image": {"alt": "Four square panels with a bright spot in the centre and a cross of two bands. With VEGAS the quarters between the bands are not empty."}} tags=["hide-input"]

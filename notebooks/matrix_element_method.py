@@ -29,7 +29,6 @@ from sklearn.neural_network import MLPClassifier
 from gampl import plots
 from gampl.generators.settings import Architecture
 from gampl.training import Data, Fit, Table, Training, train_members
-from gampl_book.coverage import covered
 from gampl_book.matrix_element import (
     FINER,
     MASSES,
@@ -149,6 +148,17 @@ def binomial(held):
     """A share and its 95 % interval (Clopper and Pearson 1934)."""
     found = stats.binomtest(int(held.sum()), held.size).proportion_ci(0.95)
     return float(held.mean()), [float(found.low), float(found.high)]
+
+
+def covered(held):
+    """Share of intervals with the truth, (sets, experiments), and its 95 % interval.
+
+    All training sets see the same experiments, so that there are two errors: that over sets, and that over experiments.
+    """
+    of_sets, of_experiments = (held.mean(axis=axis).std(ddof=1) / np.sqrt(held.shape[1 - axis]) for axis in (1, 0))
+    half = np.hypot(stats.t.ppf(0.975, len(held) - 1) * of_sets, stats.norm.ppf(0.975) * of_experiments)
+    mean = float(held.mean())
+    return mean, [max(0.0, mean - half), min(1.0, mean + half)]
 
 
 def mean_of(values):
@@ -467,8 +477,8 @@ for i, n in enumerate(sizes):
     scatter = np.std([one.mass for one in found[n]], axis=0, ddof=1)  # over training sets, which needs no truth
     held = np.array([one.covers(TRUE) for one in found[n]])
     wider = np.array([one.covers(TRUE, scatter) for one in found[n]])
-    mean, _, limits = covered(held)
-    mean_wider, _, limits_wider = covered(wider)
+    mean, limits = covered(held)
+    mean_wider, limits_wider = covered(wider)
     worth_of_pairs, ends_of_pairs = events_worth(of_templates[n], one_event)
     page.record(f"G_templates_{i}", worth_of_pairs / n, [end / n for end in ends_of_pairs], 0.95, digits=2)
     page.record(f"bias_{i}", *mean_of(shifts[n]), 0.95, digits=2)
@@ -589,7 +599,7 @@ rows = []
 for name, results in parts.items():
     delta = np.array([one.mass.mean() for one in results]) - exact.mass.mean()
     worth, ends = events_worth(delta, one_event)
-    mean, _, limits = covered(np.array([one.covers(TRUE) for one in results]))
+    mean, limits = covered(np.array([one.covers(TRUE) for one in results]))
     error = [float(np.sqrt((delta**2).mean()) / sigma), [float(np.sqrt(n_events / end)) for end in ends[::-1]]]
     page.record(f"part_{name}", *error, 0.95, digits=2)
     page.record(f"part_worth_{name}", worth, ends, 0.95, digits=2)
