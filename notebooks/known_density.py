@@ -354,7 +354,7 @@ for behind, k in product(buffered, SETS):
     learned["vegas"][evaluations[behind], k] = judge(*of_grid(on_shell, grid, 3, rng))
 seconds["events"] = (time.process_time() - start) / len(samples)
 
-# %% mystnb={"figure": {"name": "fig-madnis-worth", "caption": "First panel: relative standard deviation of the weights against evaluations of the density (MadNIS, VEGAS) or training events (the same flow, by maximum likelihood). Other panels: true number of equivalent events of the same densities without weights. Geometric means over repetitions with 95 % intervals; on the thin line one evaluation, or event, is worth one event."}, "image": {"alt": "Four log-log panels. The standard deviation falls for MadNIS and for the flow from events, and levels off for VEGAS. The numbers of equivalent events rise for the two flows and level off or fall for VEGAS."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-madnis-worth", "caption": "First panel: relative standard deviation of the weights against evaluations of the density (MadNIS, VEGAS) or training events (the same flow, by maximum likelihood). Other panels: true number of equivalent events of the same densities without weights. Geometric means over repetitions with 95 % intervals; on the thin line one evaluation, or event, is worth one event."}, "image": {"alt": "Four log-log panels. The standard deviation falls for all three, most slowly for VEGAS. The numbers of equivalent events rise, those of VEGAS most slowly."}} tags=["hide-input"]
 TITLES = {
     "events": ("flow from events", plots.STAT, "s"),
     "madnis": ("MadNIS", plots.ESTIMATE, "o"),
