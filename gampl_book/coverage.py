@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from gampl.basics import Floats, Interval
@@ -15,6 +15,13 @@ LEVEL = 0.683  # of the intervals that are judged
 def student(n: int, level: float = LEVEL) -> float:
     """Student's factor of an interval from n numbers."""
     return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
+def over_sets(values: ArrayLike) -> tuple[float, list[float]]:
+    """Mean of one number for each training set, (sets,), and the ends of its 95 % interval by Student's law."""
+    x = np.asarray(values, dtype=float)
+    half = student(x.size, 0.95) * x.std(ddof=1) / np.sqrt(x.size)
+    return float(x.mean()), [float(x.mean() - half), float(x.mean() + half)]
 
 
 def covered(held: NDArray[np.bool_]) -> tuple[float, float, Interval]:

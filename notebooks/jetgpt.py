@@ -25,6 +25,7 @@ from gampl.processes import ZJets
 from gampl.ratio import auc, held_out
 from gampl.reweighting import Reweighting
 from gampl_book import jet_ensembles, jet_studies
+from gampl_book.coverage import over_sets
 from gampl_book.jet_ensembles import padded, true_events
 from gampl_book.jet_studies import ALONE, JETS, TITLES
 from gampl_book.pages import Page, markdown_table
@@ -138,13 +139,6 @@ for n in JETS:
     page.record(f"holdout_{n}", len(TRUE[n]))
 FOUND = {(kind, n): of(kind, n) for kind, n in product(TITLES, JETS)}
 FOUND |= {(way, n): of(f"{way}{n}", n) for way, n in product(("alone", "longer"), ALONE)}
-
-
-def over_sets(values):
-    """Mean over the training sets and its 95 % interval."""
-    x = np.asarray(values, dtype=float)
-    half = stats.t.ppf(0.975, x.size - 1) * x.std(ddof=1) / np.sqrt(x.size)
-    return float(x.mean()), [float(x.mean() - half), float(x.mean() + half)]
 
 
 def interval(value, ends, digits=2):

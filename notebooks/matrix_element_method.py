@@ -30,6 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from gampl import plots
 from gampl.generators.settings import Architecture
 from gampl.training import Data, Fit, Table, Training, train_members
+from gampl_book.coverage import over_sets
 from gampl_book.matrix_element import (
     FINER,
     MASSES,
@@ -73,7 +74,7 @@ page.record("true_mass", round(TRUE))
 #
 # The helicity angle $\theta$ of the lepton has the density $\frac34F_0\sin^2\theta+\frac38F_L(1-\cos\theta)^2$, with $F_0=m_t^2/(m_t^2+2m_W^2)=1-F_L$ for longitudinal and left-handed $W$; this density does not depend on how the top was made. The edge of $m_{b\ell}$ at $\sqrt{m_t^2-m_W^2}$ is where most of the sensitivity comes from. $p_{T,b}$ follows from the exact density of the tops' transverse momentum, from the energy $(m_t^2-m_W^2)/2m_t$ of the quark in the top's frame and from a random direction there. Both densities are quadratures of one dimension, for each $m_t$.
 #
-# The detector measures $x=z+y$ with $y=(\ln r,\,\ln r+\ln s)$. The response $r$ to the jet is normal in its logarithm with a resolution that improves with $p_T$, except for a share of the jets that lose energy to neutrinos and out of the cone; $s$ is what lepton and angles add to the mass. The jet must be tagged, and the lepton must be isolated from it, with probabilities $\epsilon(z)$ that depend on the hard process. These densities are known, so that {eq}`eq-mem` is a quadrature of two dimensions in $\ln r$ and $\ln s$. It is the simplest system that we have found in which all parts of the method do something: the mass is in the hard process, the smearing is not Gaussian, and the acceptance depends on the mass. It is no measurement: there is no background, no assignment of jets, and nothing radiates.
+# The detector measures $x=z+y$ with $y=(\ln r,\,\ln r+\ln s)$. The response $r$ to the jet is normal in its logarithm with a resolution that improves with $p_T$, except for a share of the jets that lose energy to neutrinos and out of the cone; $s$ is what lepton and angles add to the mass. The jet must be tagged, and the lepton must be isolated from it, with probabilities $\epsilon(z)$ that depend on the hard process. These densities are known, so that {eq}`eq-mem` is a quadrature of two dimensions in $\ln r$ and $\ln s$. It is the simplest system that we have found in which all parts of the method do something: the mass is in the hard process, the smearing is not Gaussian, and the acceptance depends on the mass. It is not a measurement: there is no background, no assignment of jets, and nothing radiates.
 
 # %% mystnb={"figure": {"name": "fig-mem-system", "caption": "Left and middle: the hard process for three top masses, exact (lines) and sampled for the middle one (dots); dashed: the same, accepted and measured. Dotted, left panel, axis on its right: probability of acceptance for $m_{b\\ell}=100$ GeV. Right: response to the jet for two transverse momenta."}, "image": {"alt": "Left, transverse momentum of the quark, a hump that moves little with the mass, and a rising curve of the acceptance. Middle, mass of quark and lepton, a broad hump with an edge that moves with the top mass and is washed out where it is measured. Right, asymmetric peaks of the response, narrower for the harder jet."}} tags=["hide-input"]
 pseudo_data = simulate(process, detector, TRUE, n_events * experiments, page.rng(0))
@@ -162,12 +163,6 @@ def covered(held):
     return mean, [max(0.0, mean - half), min(1.0, mean + half)]
 
 
-def mean_of(values):
-    """The mean of independent numbers and Student's 95 % interval."""
-    half = stats.t.ppf(0.975, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
-    return float(values.mean()), [float(values.mean() - half), float(values.mean() + half)]
-
-
 def words(value, ends, digits=2, scale=1.0):
     """A number with its interval."""
     return (
@@ -180,7 +175,7 @@ exact = fitted(exact_likelihood)
 coverage = binomial(exact.covers(TRUE))
 page.record("coverage_exact", *coverage, 0.95)
 page.record("coverage_exact_percent", 100 * coverage[0], [100 * end for end in coverage[1]], 0.95)
-bias = mean_of(exact.mass - TRUE)
+bias = over_sets(exact.mass - TRUE)
 page.record("bias_exact", *bias, 0.95, digits=2)
 sigma = float(exact.error.mean())
 one_event = sigma * np.sqrt(n_events)
@@ -198,7 +193,7 @@ for mass, x in samples.items():
         [
             f"{mass:.0f}",
             len(found.mass),
-            words(*mean_of(found.mass - mass)),
+            words(*over_sets(found.mass - mass)),
             rounded(found.mass.std(ddof=1), 3),
             rounded(found.error.mean(), 3),
             words(*binomial(found.covers(mass)), scale=100),
@@ -368,14 +363,14 @@ for way, (title, draw) in WAYS.items():
         pulls.append((ratio - 1) / (ratio * spreads[-1] / np.sqrt(draws)))
     spread[way] = np.sqrt((np.array(spreads) ** 2).mean(axis=1))
     within = (np.abs(pulls) < 1).mean(axis=1)
-    page.record(f"integral_{way}", *mean_of(np.array(ratios)), 0.95, digits=4)
-    page.record(f"spread_{way}", *mean_of(spread[way]), 0.95, digits=2)
+    page.record(f"integral_{way}", *over_sets(np.array(ratios)), 0.95, digits=4)
+    page.record(f"spread_{way}", *over_sets(spread[way]), 0.95, digits=2)
     rows.append(
         [
             title,
-            words(*mean_of(np.array(ratios)), digits=4),
-            words(*mean_of(100 * within)),
-            words(*mean_of(spread[way])),
+            words(*over_sets(np.array(ratios)), digits=4),
+            words(*over_sets(100 * within)),
+            words(*over_sets(spread[way])),
             rounded(float((spread[way] ** 2).mean()) / 0.01**2, 2),
         ]
     )
@@ -385,15 +380,15 @@ even = np.array(
         for k in range(sets)
     ]
 )
-page.record("integral_even", *mean_of(even.mean(axis=1)), 0.95, digits=4)
-page.record("even_percent", *mean_of(100 * np.sqrt(((even - 1) ** 2).mean(axis=1))), 0.95, digits=2)
+page.record("integral_even", *over_sets(even.mean(axis=1)), 0.95, digits=4)
+page.record("even_percent", *over_sets(100 * np.sqrt(((even - 1) ** 2).mean(axis=1))), 0.95, digits=2)
 page.record("random_percent", 100 * float(np.sqrt((spread["sampler"] ** 2).mean() / draws)), digits=2)
 numbers = [page.recorded["numbers"][f"integral_{way}"]["interval"] for way in WAYS]
 agree = sum(float(low) <= 1 <= float(high) for low, high in numbers)
 page.record("integrals_agree", agree)
 page.record("integral_ways", len(WAYS))
 gain = (spread["measured"] / spread["sampler"]) ** 2
-page.record("sampler_gain", *mean_of(gain), 0.95, digits=2)
+page.record("sampler_gain", *over_sets(gain), 0.95, digits=2)
 markdown_table(
     [
         "points from",
@@ -482,7 +477,7 @@ for i, n in enumerate(sizes):
     mean_wider, limits_wider = covered(wider)
     worth_of_pairs, ends_of_pairs = events_worth(of_templates[n], one_event)
     page.record(f"G_templates_{i}", worth_of_pairs / n, [end / n for end in ends_of_pairs], 0.95, digits=2)
-    page.record(f"bias_{i}", *mean_of(shifts[n]), 0.95, digits=2)
+    page.record(f"bias_{i}", *over_sets(shifts[n]), 0.95, digits=2)
     page.record(f"rms_{i}", float(np.sqrt((shifts[n] ** 2).mean())), digits=2)
     page.record(f"worth_{i}", worth, ends, 0.95, digits=2)
     page.record(f"G_{i}", worth / n, [end / n for end in ends], 0.95, digits=2)
@@ -491,7 +486,7 @@ for i, n in enumerate(sizes):
     rows.append(
         [
             n,
-            words(*mean_of(shifts[n])),
+            words(*over_sets(shifts[n])),
             rounded(shifts[n].std(ddof=1), 2),
             rounded(np.sqrt((shifts[n] ** 2).mean()) / sigma, 2),
             words(worth, ends),
@@ -605,7 +600,7 @@ for name, results in parts.items():
     page.record(f"part_{name}", *error, 0.95, digits=2)
     page.record(f"part_worth_{name}", worth, ends, 0.95, digits=2)
     page.record(f"part_coverage_{name}", mean, limits, 0.95, digits=3)
-    rows.append([name, words(*mean_of(delta)), words(*error), words(worth, ends), words(mean, limits, scale=100)])
+    rows.append([name, words(*over_sets(delta)), words(*error), words(worth, ends), words(mean, limits, scale=100)])
 part = page.recorded["numbers"]["part_coverage_all"]
 page.record("all_percent", 100 * part["value"], [100 * end for end in part["interval"]], 0.95, digits=2)
 markdown_table(

@@ -16,7 +16,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import ticker
 from myst_nb import glue
-from scipy import stats
 
 from gampl import differential, plots
 from gampl.generators.settings import Architecture
@@ -26,7 +25,7 @@ from gampl.processes import ZJets
 from gampl.training import Fit, Table, Training, train_or_load
 from gampl_book import jet_ensembles
 from gampl_book.bayesian_prior import train_with_prior
-from gampl_book.coverage import AS_IT_IS, Judged, covered
+from gampl_book.coverage import AS_IT_IS, Judged, covered, over_sets
 from gampl_book.jet_chain import COLUMNS, CUT, ENDS, JETS, Chain, Rows, smoothing, training_data
 from gampl_book.jet_ensembles import padded, true_events
 from gampl_book.pages import Page, markdown_table, rounded
@@ -175,13 +174,6 @@ def of_jetgpt(n):
 
 
 FOUND = {(way, n): of_chain(way, n) for way, n in product(CHAINS, JETS)} | {("jetgpt", n): of_jetgpt(n) for n in JETS}
-
-
-def over_sets(values):
-    """Mean over the training sets and its 95 % interval."""
-    x = np.asarray(values, dtype=float)
-    half = stats.t.ppf(0.975, x.size - 1) * x.std(ddof=1) / np.sqrt(x.size)
-    return float(x.mean()), [float(x.mean() - half), float(x.mean() + half)]
 
 
 def interval(value, ends, digits=2):
