@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gampl.basics import Floats, Interval, counted, require, training_events, unmasked
 from gampl.regions import Placed, Regions
-from gampl.result import Amplification, Note, NoteCode, State, Worth, part_notes, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, Worth, event_notes
 from gampl.samples import Accumulator, Weights, accumulate, gather, mean_size
 from gampl.spread import Spread, averaging_curve, n_equiv
 
@@ -277,12 +277,8 @@ def _n_equiv_true(spread: Spread, truth: Floats) -> float:
 
 def _notes(tallies: Sequence[Tally]) -> Iterator[Note]:
     """What to know about the events behind an estimate."""
-    yield from part_notes(tallies)
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        taken_as = "counted as outside all regions"
-        yield NoteCode.LOST_EVENTS(lost=counted(n_lost, "event"), number="observable", taken_as=taken_as)
+    yield from event_notes(tallies, "observable", "counted as outside all regions")
     weighted = [tally for tally in tallies if tally.is_weighted]
-    yield from weight_notes((tally.n_effective, tally.n_gen) for tally in weighted)
     if weighted and (sparse := int((np.min([tally.inside for tally in weighted], axis=0) < SPARSE).sum())):
         yield NoteCode.SPARSE_REGIONS(regions=sparse, events="effective events of some member")
 

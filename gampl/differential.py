@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gampl import kolmogorov
-from gampl.basics import Interval, counted, require, training_events
+from gampl.basics import Interval, require, training_events
 from gampl.distances import summarise
 from gampl.kolmogorov import (
     KOLMOGOROV,
@@ -27,7 +27,7 @@ from gampl.kolmogorov import (
     worth,
 )
 from gampl.regions import Observable, coordinate
-from gampl.result import Amplification, Note, NoteCode, State, part_notes, weight_notes
+from gampl.result import Amplification, Note, NoteCode, State, event_notes
 from gampl.samples import Weights, accumulate, as_events, gather, mean_size
 
 TIES_MATTER = 0.95  # ratio of the mean of K with ties and without, below which a result says so
@@ -102,17 +102,8 @@ def from_tallies(
         level=level,
         reference_is=reference_is,
         law=Law.of(reference),
-        notes=tuple(_notes(members)),
+        notes=tuple(event_notes(members, "summary", "taken as above all others")),
     )
-
-
-def _notes(tallies: Sequence[KolmogorovSmirnov]) -> Iterator[Note]:
-    """What to know about the events behind an estimate."""
-    yield from part_notes(tallies)
-    if n_lost := sum(tally.n_lost for tally in tallies):
-        lost = counted(n_lost, "event")
-        yield NoteCode.LOST_EVENTS(lost=lost, number="summary", taken_as="taken as above all others")
-    yield from weight_notes((tally.now.n_effective, tally.n_gen) for tally in tallies if tally.is_weighted)
 
 
 def from_distances(

@@ -1,7 +1,6 @@
 """The Kolmogorov-Smirnov distance of a stream to a small sample, its law, and where it crosses that of true events."""
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -56,16 +55,10 @@ class KolmogorovSmirnov(Accumulator):
         self._reference_up_to = np.cumsum(repeats) / self.n_ref
         self._reference_below = self._reference_up_to - repeats / self.n_ref
         self._grid = Grid(self._low, self._high)
-        self._start()
+        self.clear()
 
-    def another(self, name: str = "") -> "KolmogorovSmirnov":
-        """One of the same reference, whose memory it shares, for another stream; with prefixes at the default steps."""
-        made = copy(self)
-        Accumulator.__init__(made, None, name)
-        made._start()
-        return made
-
-    def _start(self) -> None:
+    def clear(self) -> None:
+        """Forget the values so far."""
         # sums of weights and of their squares: of all values, of those up to each point, of those below it
         self._all = np.zeros(2)
         self._up_to = self._below = np.zeros((2, 1))
@@ -138,6 +131,8 @@ class KolmogorovSmirnov(Accumulator):
         is ((1 - F)^2 Q(t) + F^2 (Q - Q(t))) / S^2. The largest is that of 1 / 4n for events of equal weight; their
         number is no more than S^2 / Q.
         """
+        if self._closed is not None:
+            return self._closed.n_effective
         if not self.is_weighted:
             return float(self.n_gen)
         F, squares = self._share(self._up_to)
@@ -189,11 +184,6 @@ def distance_to_density(probabilities: ArrayLike) -> Floats:
 def rescaled(distance: ArrayLike, n_ref: ArrayLike, n_gen: ArrayLike) -> Floats:
     """K of Eq. (34), the distance in units of the fluctuation of samples of n_ref and n_gen events."""
     return np.asarray(np.asarray(distance) / np.sqrt(1 / np.asarray(n_ref) + 1 / np.asarray(n_gen)))
-
-
-def band(level: float, folds: int = 1) -> Interval:
-    """Equal-tailed interval of K, Eq. (34), or of the mean of ``folds`` independent K: 0.617 to 1.126 at 68.3 %."""
-    return KOLMOGOROV.band(level, folds)
 
 
 def printed_band(level: float) -> Interval:
@@ -256,7 +246,7 @@ class Law:
         return float(np.quantile(np.mean([rng.permutation(self._values) for _ in range(folds)], axis=0), probability))
 
     def band(self, level: float, folds: int = 1) -> Interval:
-        """Equal-tailed interval of K, or of the mean of ``folds`` independent K."""
+        """Equal-tailed interval of K, or of the mean of ``folds`` of them: Kolmogorov's 0.617 to 1.126 at 68.3 %."""
         return Interval(self.quantile((1 - level) / 2, folds), self.quantile((1 + level) / 2, folds))
 
     def below_elsewhere(self, K: float, folds: int = 1) -> float:
@@ -266,6 +256,7 @@ class Law:
 
 
 KOLMOGOROV = Law()
+band = KOLMOGOROV.band
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ events from generated ones is said by `auc` and `calibration`.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -112,6 +112,7 @@ class LearnedRatio:
     reference_events: Floats  #: true events to test against, shape (n_ref, ...)
     reference: Floats  #: their log ratios, shape (n_ref,)
     generated: Floats  #: log ratios of generated events that were kept out of the training, shape (n,)
+    of_folds: Sequence[LogRatio] = ()  #: of cross-fitting, whose events get any one of them, as if by lot
 
     def __call__(self, events: ArrayLike) -> Floats:
         """Log ratios of events of the shape that was learned from, or (n,) in one dimension; else a ValueError."""
@@ -201,7 +202,7 @@ def cross_fit(
             values[which == k] = of_fold(events[which == k])
         return values
 
-    return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()))
+    return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()), of_folds=ratios)
 
 
 def in_sample(

@@ -1,6 +1,6 @@
 """The result of an estimate: how many true events an unlimited generated sample is worth, with warnings and words."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,19 +74,17 @@ class Note(NamedTuple):
         return self.text
 
 
-def part_notes(members: Sequence[Accumulator]) -> Iterator[Note]:
-    """What to know of members of which only the first events were used."""
+def event_notes(members: Sequence[Accumulator], number: str, taken_as: str) -> Iterator[Note]:
+    """What to know about the events behind an estimate: the first ones only, lost ones, and weights."""
     if unlike := [member.n_gen for member in members if member.is_of_unlike_part]:
         yield NoteCode.UNLIKE_PART(n_gen=unlike[0], members=len(unlike))
-
-
-def weight_notes(sizes: Iterable[tuple[float, int]]) -> Iterator[Note]:
-    """What to know of weighted members with these effective and real numbers of events; nothing without any."""
-    n_effective, n_gen = min(sizes, default=(0.0, 0))
-    if n_gen:
+    if n_lost := sum(member.n_lost for member in members):
+        yield NoteCode.LOST_EVENTS(lost=counted(n_lost, "event"), number=number, taken_as=taken_as)
+    if sizes := [(member.n_effective, member.n_gen) for member in members if member.is_weighted]:
+        n_effective, n_gen = min(sizes)
         yield NoteCode.WEIGHTED(n_gen=n_gen, n_effective=n_effective)
-    if n_effective < 0.1 * n_gen:
-        yield NoteCode.LONG_TAIL()
+        if n_effective < 0.1 * n_gen:
+            yield NoteCode.LONG_TAIL()
 
 
 def significant(number: float, digits: int) -> float:

@@ -1,8 +1,9 @@
 """What users hand to the estimators, and what is accumulated of each member's events at nested prefixes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import chain, count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -234,6 +235,22 @@ class Accumulator:
 
     def update(self, batch: Any, weights: Floats | None = None) -> None:
         """Add the events of a batch, in the form that the accumulator takes, with weights (n,) if they have any."""
+        raise NotImplementedError
+
+    @property
+    def n_effective(self) -> float:
+        """Number of events of equal weight that fluctuate as much."""
+        raise NotImplementedError
+
+    def another(self, name: str = "") -> Self:
+        """One for another stream, which shares what was made of a reference, with prefixes at the default steps."""
+        made = copy(self)
+        Accumulator.__init__(made, None, name)
+        made.clear()
+        return made
+
+    def clear(self) -> None:
+        """Forget the events so far."""
         raise NotImplementedError
 
     def check_lost(self, member: int, what: str, max_lost: float) -> None:

@@ -8,8 +8,8 @@ from functools import cache, partial
 from itertools import takewhile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.processes.top_pair import TopPair
 from gampl.store.artifacts import Store, key_digest
@@ -20,8 +20,6 @@ from gampl.training.ensemble import Ensemble, Trained
 from gampl.training.settings import LeadingOrder, TopPairJets, Training
 from gampl_book import BookError, event_studies
 from gampl_book.studies import event_file
-
-Floats = NDArray[np.float64]
 
 FEWEST = 3  # members that an ensemble is shown with before all are trained
 
@@ -118,11 +116,8 @@ def available(profile: str, seed: int) -> dict[str, int]:
 
 def note_available(profile: str, seed: int) -> None:
     """Writes down what of a profile that is trained elsewhere is there, see `gampl_book.event_studies.trained_list`."""
-    plan, there, path = (
-        event_studies.ensembles(profile, seed),
-        available(profile, seed),
-        event_studies.trained_list(profile),
-    )
+    plan, there = event_studies.ensembles(profile, seed), available(profile, seed)
+    path = event_studies.trained_list(profile)
     artifacts = {name: [artifact(plan[name], k, profile) for k in range(members)] for name, members in there.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, (json.dumps(artifacts, indent=1) + "\n").encode())

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.kolmogorov import MEAN
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.regions import Intervals
 from gampl.spread import n_equiv
 
-Floats = NDArray[np.float64]
 Integrand = Callable[[Floats], Floats]  # points (n, d) -> values (n,)
 WIDTH = 1.42  # GeV, of the top quark
 WINDOW = 50.0  # GeV, by which masses of off-shell tops may differ from the pole

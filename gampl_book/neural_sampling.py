@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from madnis.integrator import Integrand, Integrator
 from madnis.nn import Flow
-from numpy.typing import NDArray
 from torch import Tensor
 
+from gampl.basics import Floats
 from gampl.generators.randomness import global_stream, torch_generator
 from gampl_book.known_density import CHANNELS, OffShellIntegrand
 
-Floats = NDArray[np.float64]
 SIZE = {"layers": 3, "units": 32, "bins": 10}
 BATCH = 10_000  # points at a time
 VALIDATION = 0.2  # share of the events that only decide when to stop

@@ -4,17 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special, stats
 from scipy.interpolate import CubicSpline
 
-from gampl.basics import Interval
+from gampl.basics import Floats, Interval
 from gampl.processes.leading_order_coordinates import m_tt, velocity
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.ratio import LogRatio
 from gampl.regions import Intervals
 
-Floats = NDArray[np.float64]
 Draw = Callable[[int, np.random.Generator], Floats]
 
 BAND, KEPT = Interval(150.0, 200.0), 0.4  # GeV of transverse momentum, where so many events are kept

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.generators.jets import JetGenerator
 from gampl.generators.randomness import torch_generator
 from gampl.generators.settings import Architecture
@@ -17,7 +18,6 @@ from gampl.particles import Events
 from gampl.processes import ZJets
 from gampl.training import Bootstrap, Data, Ensemble, Fit, Training, ZWithJets, bootstrap_rounds, train_or_load
 
-Floats = NDArray[np.float64]
 TRIES = 16  # of a sequence that is made to have many jets to stop, see `Radiated`
 BEYOND = 2  # numbers of jets above those in training that are looked at
 METHODS = ("naive", "bootstrap", "truncated")

@@ -8,56 +8,21 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from gampl.basics import Floats
 from gampl.particles.event_classifier import calibrated_trees
 from gampl.processes import GaussianLine
-from gampl.ratio import Classifier, LogRatio, MakeClassifier, cross_fit
+from gampl.ratio import Classifier, LogRatio, MakeClassifier, cross_fit, in_sample
 from gampl.reweighting import Reweighting
 
 EDGES = np.linspace(-8.0, 8.0, 3201)  # of the cells on the line, 0 and 0.5 among them
 CENTRES = 0.5 * (EDGES[1:] + EDGES[:-1])[:, None]
 
 
-class LogOdds:
-    """A classifier that also tells its log ratio, with the classes' sizes at its training taken out."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier, self._log_prior_odds = classifier, 0.0
-
-    def fit(self, X: Floats, y: NDArray[np.int64]) -> object:
-        """Train on events (n, dim) with classes (n,), 1 for true ones."""
-        self._log_prior_odds = float(np.log(y.sum() / (1 - y).sum()))
-        return self._classifier.fit(X, y)
-
-    def predict_proba(self, X: Floats) -> ArrayLike:
-        """Probabilities of the two classes, (n, 2)."""
-        return self._classifier.predict_proba(X)
-
-    def __call__(self, events: Floats) -> Floats:
-        """Log ratios, (n, dim) -> (n,)."""
-        p = np.maximum(np.asarray(self.predict_proba(events), dtype=np.float64), np.finfo(np.float64).tiny)
-        return np.asarray(np.log(p[:, 1]) - np.log(p[:, 0]) - self._log_prior_odds)
-
-
-def learned(true: Floats, generated: Floats, make: MakeClassifier, seed: int) -> LogOdds:
+def learned(true: Floats, generated: Floats, make: MakeClassifier, seed: int) -> LogRatio:
     """The log ratio learned from all events of both samples, (n, dim)."""
-    classes = np.repeat([1, 0], [len(true), len(generated)])
-    (odds := LogOdds(make(seed))).fit(np.concatenate([true, generated]), classes)
-    return odds
-
-
-def cross_fitted(true: Floats, generated: Floats, make: MakeClassifier, seed: int, folds: int) -> list[LogOdds]:
-    """The log ratios of the folds of `gampl.ratio.cross_fit`: a generated event gets any one of them, as if by lot."""
-    made = list[LogOdds]()
-
-    def recorded(seed_of_fold: int) -> Classifier:
-        made.append(LogOdds(make(seed_of_fold)))
-        return made[-1]
-
-    cross_fit(true, generated, seed, folds=folds, make_classifier=recorded)
-    return made
+    return in_sample(true, generated, seed, make_classifier=make)
 
 
 def logistic(_seed: int, degree: int = 1) -> Classifier:
@@ -125,15 +90,11 @@ class Density(NamedTuple):
 
     def distance(self) -> float:
         """Kolmogorov-Smirnov distance to the true density, a unit Gaussian."""
-        from scipy import special
-
         return float(np.abs(self.below - special.ndtr(EDGES)).max())
 
 
 def reweighted(sources: Sequence[Source]) -> Density:
     """The density of events of which each source makes an equal share."""
-    from scipy import special
-
     total, weighted, squares, clipped = 0.0, np.zeros(len(CENTRES)), 0.0, 0.0
     for generator, ratio in sources:
         mass = np.diff(special.ndtr((EDGES - generator.mean) / generator.width))
@@ -178,7 +139,8 @@ def treat(
     generator = fit(training)
     generated = generator.sample(n_generated, rng)
     if way == "folds":
-        return [(generator, ratio) for ratio in cross_fitted(training, generated, make, seed, 2)]
+        ratios = cross_fit(training, generated, seed, folds=2, make_classifier=make)
+        return [(generator, ratio) for ratio in ratios.of_folds]
     true = GaussianLine().sample(len(training), rng) if way == "fresh" else training
     return [(generator, learned(true, generated, make, seed))]
 

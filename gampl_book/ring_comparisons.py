@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gampl import differential
+from gampl.basics import Floats
 from gampl.distances import Comparison, Cut, summarise, trace
 from gampl.processes import GaussianRing
 from gampl.ratio import exact_log_ratio
@@ -14,8 +15,6 @@ from gampl.regions import Observable, radius
 from gampl.result import Amplification
 from gampl.training.ensemble import Ensemble
 from gampl_book.ring_ensembles import ring, training_events
-
-Events = NDArray[np.float64]
 
 BULK = GaussianRing(2).shells(20)[1:19]  # the same radii in every dimension
 
@@ -34,7 +33,7 @@ def true_log_ratio(outcome: Ensemble, member: int) -> Observable:
 
 def compare_members(
     outcome: Ensemble,
-    references: Mapping[str, Events],
+    references: Mapping[str, Floats],
     n_gen: ArrayLike,
     summaries: Callable[[int], Mapping[str, Observable]],
     *,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from gampl.basics import Floats
 from gampl.processes import GaussianRing
 from gampl.store.artifacts import Store
 from gampl.training import train
@@ -15,8 +15,6 @@ from gampl.training.settings import Ring, Training
 # Members train side by side as long as one layer's output (members x batch x features x width) has no more numbers
 # than this, so that training needs about 1 GB. That is never slower: benchmarks/test_ensemble_speed.py.
 NUMBERS_TOGETHER = 4_000_000
-
-Floats = NDArray[np.float64]
 
 
 def training_events(training: Training) -> Floats:

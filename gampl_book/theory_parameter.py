@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gampl.basics import Floats
 from gampl.processes.leading_order_coordinates import velocity
 from gampl.processes.leading_order_top_pair import NODES, LeadingOrderTopPair
 from gampl.regions import Intervals
 
-Floats = NDArray[np.float64]
 OFFSET, SCALE = 15.0, 100.0  # GeV, of the talk's weight
 
 

@@ -22,7 +22,6 @@ with warnings.catch_warnings():  # lloca's libraries import this, and in a noteb
     warnings.simplefilter("ignore", TqdmWarning)
     import tqdm.auto  # noqa: F401
 
-Floats = NDArray[np.float64]
 
 COLOURS = {**plots.GENERATORS, "lgatr": plots.OTHERS[2], "transformer_deep": "0.45"}  # both L-GATr may be there
 

@@ -10,7 +10,6 @@ n_equiv = (<K> / D)^2 it is an upper limit of n_equiv.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -147,16 +146,10 @@ class Halves(Accumulator):
         points = values[lots == 0] if cut is None else np.array([cut])
         self._ends = np.stack(distinct(points)[:2])
         self.true = self._cells(values, lots)  #: events between the places, by part, (2, places + 1)
-        self._start()
+        self.clear()
 
-    def another(self, name: str = "") -> "Halves":
-        """The same for another stream."""
-        made = copy(self)
-        Accumulator.__init__(made, (), name)
-        made._start()
-        return made
-
-    def _start(self) -> None:
+    def clear(self) -> None:
+        """Forget the stream so far."""
         self.generated = np.zeros_like(self.true)  #: as ``true``
         self._rng = np.random.default_rng([self.seed, 2])
 

@@ -9,7 +9,7 @@ from gampl.processes import GaussianLine
 from gampl.ratio import cross_fit
 from gampl.regions import Intervals
 from gampl.reweighting import Reweighting
-from gampl_book.reweighters import HOW, LINE, WAYS, cross_fitted, histogram, learned, posterior, reweighted, treat
+from gampl_book.reweighters import HOW, LINE, WAYS, histogram, learned, posterior, reweighted, treat
 
 EDGES = [(0.0, 0.5), (2.0, 3.0)]
 GENERATOR = GaussianLine(0.1, 1.2)
@@ -55,9 +55,10 @@ def test_the_mean_over_folds_is_what_cross_fitted_events_have():
     rng = np.random.default_rng(3)
     true, generated = GaussianLine().sample(500, rng), GENERATOR.sample(2000, rng)
     make = partial(histogram, bins=5)
-    density = reweighted([(GENERATOR, ratio) for ratio in cross_fitted(true, generated, make, 7, 2)])
+    fitted = cross_fit(true, generated, 7, folds=2, make_classifier=make)
+    density = reweighted([(GENERATOR, ratio) for ratio in fitted.of_folds])
     events = GENERATOR.sample(400_000, rng)
-    w = np.exp(cross_fit(true, generated, 7, folds=2, make_classifier=make)(events))
+    w = np.exp(fitted(events))
     counted = w[(events[:, 0] >= 0) & (events[:, 0] < 0.5)].sum() / w.sum()
     assert density.integrals(EDGES)[0] == pytest.approx(counted, abs=0.004)  # five standard errors
 
