@@ -20,6 +20,11 @@ from gampl.result import Amplification
 from gampl.spread import SAME
 
 
+def student(n: int, level: float = 0.683) -> float:
+    """Student's factor of a two-sided interval around the mean of n numbers."""
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
 def pulls(integrals: ArrayLike, truth: ArrayLike) -> Floats:
     """Deviation of the members' mean integral from the truth in units of their spread, shape (regions,).
 
@@ -54,7 +59,7 @@ def rms_pull(pulls_by_set: ArrayLike, level: float = 0.683) -> tuple[float, Inte
     table = np.asarray(pulls_by_set, dtype=np.float64)
     require(table.ndim == 2 and len(table) >= 2, "pulls_by_set", "have shape (sets >= 2, regions)", table.shape)
     squares = (table**2).mean(axis=1)
-    half = stats.t.ppf((1 + level) / 2, squares.size - 1) * squares.std(ddof=1) / np.sqrt(squares.size)
+    half = student(squares.size, level) * squares.std(ddof=1) / np.sqrt(squares.size)
     mean = squares.mean()
     centre, low, high = np.sqrt([mean, max(mean - half, 0.0), mean + half]).tolist()
     return centre, Interval(low, high)
@@ -96,8 +101,7 @@ class Correction:
         """
         table = np.asarray(integrals, dtype=np.float64)
         total, model = _variances(table[None], n_gen)
-        half = np.sqrt(self.factor**2 * np.maximum(model[0], 0) + total[0] / len(table))
-        half = half * stats.t.ppf((1 + level) / 2, len(table) - 1)
+        half = np.sqrt(self.factor**2 * np.maximum(model[0], 0) + total[0] / len(table)) * student(len(table), level)
         return table.mean(axis=0) - half, table.mean(axis=0) + half
 
 
@@ -138,7 +142,7 @@ def correction(
     squares = ((tables.mean(axis=1) - truths) ** 2 - total / members) / promised
     of_sets = squares.mean(axis=1)
     square = float(of_sets.mean())
-    error = of_sets.std(ddof=1) / np.sqrt(sets) * stats.t.ppf((1 + level) / 2, sets - 1)
+    error = of_sets.std(ddof=1) / np.sqrt(sets) * student(sets, level)
     of_promise = stats.norm.ppf((1 + level) / 2) * np.sqrt(2 / (sets * (members - 1)))  # of one region, at most
     half = np.hypot(error, max(square, 0.0) * of_promise)
     factor, low, high = np.sqrt(np.maximum([square, square - half, square + half], 0.0)).tolist()
@@ -205,7 +209,7 @@ def over_training_sets(values: Sequence[float], level: float = 0.95) -> tuple[fl
     is_right = numbers.size >= 2 and np.isfinite(numbers).all() and (numbers > 0).all()
     require(is_right, "values", "be at least 2 positive finite numbers", values)
     logs = np.log(numbers)
-    half = stats.t.ppf((1 + level) / 2, logs.size - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
+    half = student(logs.size, level) * logs.std(ddof=1) * np.sqrt(1 + 1 / logs.size)
     centre, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]).tolist()
     return centre, Interval(low, high)
 

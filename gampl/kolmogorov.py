@@ -231,10 +231,12 @@ class Law:
 
     @classmethod
     def of(cls, reference: ArrayLike) -> "Law":
-        """The law for true events that have ties as the reference has, shape (n_ref,)."""
+        """The law for true events with the ties of the reference, shape (n_ref,); a ValueError if all are equal."""
         ties = leaps(reference)
         if ties is None:
             return KOLMOGOROV
+        if (ties == [0, 1]).all():
+            raise ValueError("reference: all values are equal; a constant summary tells nothing apart")
         across = ties[(ties[:, 0] < 0.5) & (ties[:, 1] > 0.5)]  # B scatters most at 1/2, unless a leap leaves that out
         return cls(values_of_k(ties), float(np.sqrt(across * (1 - across)).max(initial=0.0)) if across.size else 0.5)
 

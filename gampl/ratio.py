@@ -202,7 +202,8 @@ def cross_fit(
             values[which == k] = of_fold(events[which == k])
         return values
 
-    return LearnedRatio(ratio, samples["reference"], *(ratio(events) for events in samples.values()), of_folds=ratios)
+    of_true, of_generated = map(ratio, samples.values())
+    return LearnedRatio(ratio, samples["reference"], of_true, of_generated, ratios)
 
 
 def in_sample(

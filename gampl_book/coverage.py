@@ -4,17 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from gampl.basics import Floats, Interval
-from gampl.calibration import Correction, pulls, rms_pull
+from gampl.calibration import Correction, pulls, rms_pull, student
 
 LEVEL = 0.683  # of the intervals that are judged
-
-
-def student(n: int, level: float = LEVEL) -> float:
-    """Student's factor of an interval from n numbers."""
-    return float(stats.t.ppf((1 + level) / 2, n - 1))
 
 
 def over_sets(values: ArrayLike) -> tuple[float, list[float]]:

@@ -20,13 +20,14 @@ from gampl.particles.jet_sequences import OF_MUONS, PHI, JetSequences, sequence
 from gampl.particles.kinematics import delta_r, wrapped
 from gampl.training.data import Data
 from gampl.training.ensemble import Ensemble
+from gampl_book.jet_ensembles import padded
 
 JETS = (1, 2, 3)
-ROWS = 2 + max(JETS)  # of an event, with those of jets that it does not have
+MOST = max(JETS)
 PT_MIN = 20.0  # GeV, of jets
 CUT = 0.4  # smallest distance of two jets, the radius of the jet algorithm
 LOW, HIGH = 0.2, 1.5  # distances between which weights rise from zero to one
-_SEQUENCE = sequence(max(JETS), "particles", sorts=False)
+_SEQUENCE = sequence(MOST, "particles", sorts=False)
 COLUMNS = tuple(f"{('pT', 'phi', 'eta', 'm')[component]} of {particle}" for particle, component in _SEQUENCE)
 ANGLES = np.array([component == PHI for _, component in _SEQUENCE])
 ENDS = (0, 9, 13, 17)  # of the numbers of muons and first jet, second, and third jet
@@ -53,13 +54,13 @@ class Rows:
     """
 
     def __init__(self, events: Sequence[Floats]) -> None:
-        every = np.concatenate([_padded(some) for some in events])
+        every = np.concatenate([padded(some, MOST) for some in events])
         self.coordinates = JetSequences.of(torch.from_numpy(every), PT_MIN)
 
     def of(self, events: Floats) -> Floats:
         """Rows of events with equally many jets: (n, 2 + jets, 4) -> (n, 5 + 4 jets)."""
         d = OF_MUONS + 4 * (events.shape[1] - 2)
-        rows = self.coordinates.to_network(torch.from_numpy(_padded(events)))[:, 2 : 2 + d].numpy()
+        rows = self.coordinates.to_network(torch.from_numpy(padded(events, MOST)))[:, 2 : 2 + d].numpy()
         rows[:, ANGLES[:d]] = np.arctanh(wrapped(rows[:, ANGLES[:d]] + np.pi) / np.pi)
         return np.asarray(rows)
 
@@ -74,14 +75,9 @@ class Rows:
 
     def log_jacobian(self, events: Floats) -> Floats:
         """Logarithm of |det drow / devent|, and of 1 / 2 pi for the random angle: (n, 2 + jets, 4) -> (n,)."""
-        x, rows = self.coordinates.to_network(torch.from_numpy(_padded(events))), self.of(events)
+        x, rows = self.coordinates.to_network(torch.from_numpy(padded(events, MOST))), self.of(events)
         of_angles = 2 * np.log(np.cosh(rows[:, ANGLES[: rows.shape[1]]])) - math.log(math.pi)
         return np.asarray(self.coordinates.log_jacobian(x).numpy() + of_angles.sum(axis=1) - math.log(2 * math.pi))
-
-
-def _padded(events: Floats) -> Floats:
-    """Events with rows of zeros for the jets that they do not have."""
-    return np.pad(events, ((0, 0), (0, ROWS - events.shape[1]), (0, 0)))
 
 
 def told(rows: Floats, n_jets: int, link: int) -> Floats:
@@ -96,7 +92,7 @@ def told(rows: Floats, n_jets: int, link: int) -> Floats:
     turns = np.pi * np.tanh(before[:, angles])
     parts = [before[:, ~angles], np.cos(turns), np.sin(turns)]
     if link == 1:
-        parts.append(np.full((len(rows), 1), float(n_jets == max(JETS))))
+        parts.append(np.full((len(rows), 1), float(n_jets == MOST)))
     return np.concatenate(parts, axis=1)
 
 

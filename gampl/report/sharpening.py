@@ -15,6 +15,8 @@ from gampl.spread import AveragingCurve, Spread
 SHARP = 1.1  # an interval within this factor of G is left alone
 GAIN = 0.1  # a change that shortens the interval by a smaller share is not worth a word
 
+count = partial(in_digits, digits=7)  # of events, whole below ten million
+
 
 class _Change(NamedTuple):
     what: str
@@ -48,12 +50,12 @@ def _changes(result: Amplification) -> Iterator[_Change]:
     if isinstance(curve, DifferentialCurve):
         expected, folds, n_ref = partial(_differential, result, curve), curve.folds, curve.n_ref
         reference = "true events" if folds == 1 else f"true events in each of {folds} references"
-        words = f"{_count(2 * n_ref)} {reference} instead of {_count(n_ref)}"
+        words = f"{count(2 * n_ref)} {reference} instead of {count(n_ref)}"
         yield _Change("the size of the reference", words, expected(members, n_gen, 2 * n_ref))
     else:
         expected, folds, n_gen = partial(_averaging, result, curve), 1, np.inf if curve.is_exact else n_gen
     if np.isfinite(n_gen):
-        words = f"{_count(10 * n_gen)} generated events per member instead of {_count(n_gen)}"
+        words = f"{count(10 * n_gen)} generated events per member instead of {count(n_gen)}"
         yield _Change("the number of generated events", words, expected(members, 10 * n_gen))
     if members > folds:
         more = max(2 * members, 10)
@@ -108,7 +110,3 @@ def _comparison(new: Interval, now: Interval, n_train: int) -> str:
     if np.isfinite(new.high):
         return f"the interval would be about {low} to {high} (now {before})"
     return f"the lower end would be about {low} (now {before})"
-
-
-def _count(number: float) -> str:
-    return f"{number:.0f}" if number < 1e7 else f"{number:.2g}"

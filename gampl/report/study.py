@@ -1,8 +1,9 @@
 """One pass through the samples: both estimates in all regions, and what a report wants to show beside them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -187,11 +188,11 @@ def _tests(
         if problem:
             yield Finding(region=where.region if where else None, summary=text, problem=problem)
         else:
-            yield Test(text, _value_of(e), where, true, n_train)
+            yield Test(text, partial(_values_of, e), where, true, n_train)
 
 
-def _value_of(e: Expression) -> Callable[[Values], Floats]:
-    return lambda values: values[e].values
+def _values_of(e: Expression, values: Values) -> Floats:
+    return values[e].values
 
 
 def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: Streams) -> Test:
@@ -239,35 +240,28 @@ def _learn(process: Process, reference: TrueSample, numbers: Numbers, streams: S
 
 def _finding(job: Job, members: Sequence[Member], where: Placement | None, test: Test | None = None) -> Finding:
     """The averaging estimate in a region or, with a test, the differential one there."""
-    process, result, at_most, problem, integrals = job.process, None, None, "", None
-    share = 1.0 if where is None else 0.0
-    options = {"level": process.level, "max_lost": process.max_lost}
+    options = {"level": job.process.level, "max_lost": job.process.max_lost}
+    finding = Finding(region=where.region if where else None, summary=test.name if test else "")
     try:
         if where is not None:
+            finding = replace(finding, share=0.0)  # unless its events can be counted
             integrals = np.stack([member.shares(where) for member in members])
-            share = float(integrals.sum(axis=1).mean())
+            finding = replace(finding, share=float(integrals.sum(axis=1).mean()), integrals=integrals)
+            if test is None:
+                tallies = [member.tallies[where] for member in members]
+                finding = replace(finding, result=averaging.from_tallies(tallies, job.process.n_train, **options))
         if test is not None:
-            distances = [member.distances[test] for member in members]
-            n_train = max(round(test.n_train), 1)
+            distances, n_train = [member.distances[test] for member in members], max(round(test.n_train), 1)
             result = differential.from_tallies(distances, n_train, reference_is=job.truth.reference_is, **options)
+            finding = replace(finding, result=result)
             if test in job.halves:
-                at_most = split.from_halves([member.halves[test] for member in members], n_train, **options)
-        elif where is not None:
-            result = averaging.from_tallies([member.tallies[where] for member in members], process.n_train, **options)
+                limit = split.from_halves([member.halves[test] for member in members], n_train, **options)
+                finding = replace(finding, at_most=limit)
     except RegionError as error:
-        problem = error.problem if where is None or len(where) == 1 else str(error)
+        return replace(finding, problem=error.problem if where is None or len(where) == 1 else str(error))
     except ValueError as error:
-        problem = str(error)
-    region, summary = where.region if where else None, test.name if test else ""
-    return Finding(
-        region=region,
-        summary=summary,
-        share=share,
-        result=result,
-        problem=problem,
-        at_most=at_most,
-        integrals=integrals,
-    )
+        return replace(finding, problem=str(error))
+    return finding
 
 
 def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from scipy import stats
 
 from gampl import differential
 from gampl.kolmogorov import KOLMOGOROV, MEAN, KolmogorovSmirnov, Law
+from gampl.report import split
 from gampl.report.sharpening import sharpen
 from gampl.result import NoteCode
 from gampl.ties import leaps, values_of_k
@@ -185,3 +186,10 @@ def test_a_result_carries_its_law():
     plt.close(result.plot().figure)
     folds = [differential.from_samples(members, counts(rng, 300), 300) for _ in range(3)]
     assert differential.combine(folds).curve.law is folds[0].curve.law
+
+
+def test_a_reference_of_equal_values_has_no_law():
+    with pytest.raises(ValueError, match="all values are equal"):
+        Law.of(np.full(50, 2.5))
+    with pytest.raises(ValueError, match="all values are equal"):  # and not a limit of 0
+        split.from_samples([np.random.default_rng(1).normal(size=1000)], np.full(50, 2.5), 100)
