@@ -31,7 +31,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     yield from _repeats(job, members)
     yield from reweighted(job, members)
     yield from _order(job, members)
-    if job.tests and job.truth.reference_is == "training":
+    if (job.tests or job.together) and job.truth.reference_is == "training":
         yield Doubt(
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
             "poor one look good: keep a holdout",
