@@ -170,9 +170,14 @@ class Sliced:
     noise: float  #: of a member: 1 / n_ref + 1 / n_gen
 
     @classmethod
-    def measure(cls, true: Floats, generated: Sequence[Floats], rng: np.random.Generator) -> "Sliced":
-        """From standardised events, (n, dim) each; the first numbers of the stream are those of `directions`."""
-        slices, k = directions(true.shape[1], rng), min(len(true), RESAMPLED)
+    def measure(
+        cls, true: Floats, generated: Sequence[Floats], rng: np.random.Generator, slices: Floats | None = None
+    ) -> "Sliced":
+        """From standardised events, (n, dim) each, and directions, (slices, dim), by default the next of `directions`.
+
+        With the axes as directions it is the mean over the coordinates.
+        """
+        slices, k = directions(true.shape[1], rng) if slices is None else slices, min(len(true), RESAMPLED)
         lots = rng.multinomial(k, np.full(k, 1 / k), size=PSEUDO) - 1.0
         distances, values, mean = np.zeros(len(generated)), np.zeros(PSEUDO), 0.0
         for direction in slices:
@@ -181,11 +186,11 @@ class Sliced:
             for i, events in enumerate(generated):
                 one = test.another()
                 one.update(events @ direction)
-                distances[i] += one.now.distance / SLICES
+                distances[i] += one.now.distance / len(slices)
             order = np.argsort(projected[:k])
             ends = np.append(np.diff(projected[:k][order]) > 0, True)  # equal values step together
             values += np.abs(np.cumsum(lots[:, order], axis=1)[:, ends]).max(axis=1)
-            mean += Law.of(projected).mean / SLICES  # resampling has too small a mean, but tells the scatter
+            mean += Law.of(projected).mean / len(slices)  # resampling has too small a mean, but tells the scatter
         noise = 1 / len(true) + 1 / float(np.mean([len(y) for y in generated]))
         return cls(distances, values * mean / values.mean(), noise)
 
