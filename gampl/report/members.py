@@ -14,7 +14,7 @@ from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Bools, Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
-from gampl.report.multivariate import Lot
+from gampl.report.lot import Lot
 from gampl.report.order import Order
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of

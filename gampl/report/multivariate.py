@@ -26,7 +26,7 @@ of more than 10 000 true or generated events a random part is used.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,11 +35,11 @@ from scipy.spatial.distance import cdist, pdist
 
 from gampl.basics import Floats, Interval, counted, require, training_events
 from gampl.kolmogorov import DifferentialCurve, KolmogorovSmirnov, Law
+from gampl.report.lot import MOST, Lot
 from gampl.result import Amplification, Note, NoteCode, State
 from gampl.samples import as_events
 
 KINDS = {"energy": "energy distance", "mmd": "MMD", "sliced": "sliced Kolmogorov-Smirnov distance"}
-MOST = 10_000  # true events, and generated ones of all members
 FEWEST = 1000  # generated events of each member, if there are that many
 SLICES = 50
 PSEUDO = 500  # experiments behind a law
@@ -245,56 +245,19 @@ def _with_members(values: Floats, ends: Interval, level: float) -> Interval:
     return Interval(low, value + float(np.hypot(ends.high - value, spread)))
 
 
-class Lot:
-    """A random part of a stream of events, (n, dim), of bounded size; events that are not finite are counted only."""
-
-    def __init__(self, most: int = MOST, seed: int = 1) -> None:
-        self.most, self.n_gen, self.n_lost = most, 0, 0
-        self._rng, self._lots, self._events = np.random.default_rng(seed), np.empty(0), list[Floats]()
-
-    def update(self, events: Floats) -> None:
-        """Add events."""
-        finite = np.isfinite(events).all(axis=1)
-        self.n_gen, self.n_lost = self.n_gen + len(events), self.n_lost + int((~finite).sum())
-        self._lots = np.concatenate([self._lots, self._rng.random(int(finite.sum()))])
-        self._events.append(events[finite])
-        if self._lots.size > 4 * self.most:
-            self._draw()
-
-    def _draw(self) -> None:
-        kept = np.sort(np.argsort(self._lots)[: self.most])
-        self._lots, self._events = self._lots[kept], [np.concatenate(self._events)[kept]]
-
-    def events(self) -> Floats:
-        """The part, (at most ``most``, dim), in the order of the stream; all if there are no more."""
-        self._draw()
-        return self._events[0]
-
-
 def from_samples(
-    members: Iterable[ArrayLike],
-    reference: ArrayLike,
-    n_train: int,
-    *,
-    kind: Literal["energy", "mmd", "sliced"] = "energy",
-    level: float = 0.683,
-    reference_is: Literal["holdout", "training"] = "holdout",
-    max_lost: float = 1e-3,
-    seed: int = 1,
+    members: Iterable[ArrayLike], reference: ArrayLike, n_train: int, *, seed: int = 1, **options: Any
 ) -> Amplification:
-    """Estimate G from a distance of whole events, each of shape (dim,), by members' samples and one of true events.
+    """Estimate G from a distance of whole events, (n, dim) or (n, ...), of members' samples to one of true events.
 
-    ``seed`` is that of the parts, the slices and the pseudo-experiments. The other arguments and errors are those of
-    `gampl.differential.from_samples`; weights there are none. A ValueError if samples differ in the number of
-    coordinates, one of which is constant, or have fewer than 10 events.
+    ``seed`` is that of the parts, the slices and the pseudo-experiments; the other options are those of `from_lots`.
     """
     lots: list[Lot] = []
-    for events in (reference, *members):
+    for sample in (reference, *members):
+        events = as_events(sample)
         lots.append(Lot(seed=seed + len(lots)))
-        lots[-1].update(_table(events))
-    return from_lots(
-        lots[1:], lots[0], n_train, kind=kind, level=level, reference_is=reference_is, max_lost=max_lost, seed=seed
-    )
+        lots[-1].update(events.reshape(len(events), -1))
+    return from_lots(lots[1:], lots[0], n_train, seed=seed, **options)
 
 
 def from_lots(
@@ -302,22 +265,22 @@ def from_lots(
     reference: Lot,
     n_train: int,
     *,
-    kind: str,
+    kind: str = "energy",
     level: float = 0.683,
     reference_is: str = "holdout",
     max_lost: float = 1e-3,
     seed: int = 1,
 ) -> Amplification:
-    """Estimate G from parts of the samples; see `from_samples`."""
+    """Estimate G from parts of the samples, by one of `KINDS` of distances.
+
+    The other arguments and errors are those of `gampl.differential.from_samples`; events have no weights. A ValueError
+    if samples differ in the number of coordinates, one is constant, or a sample has fewer than 10 events.
+    """
     require(kind in KINDS, "kind", f"be one of {', '.join(KINDS)}", repr(kind))
-    n_train = training_events(n_train)
     require(0.57 < level < 1, "level", "lie between 0.57 and 1", level)
     require(len(members) > 0, "members", "hold at least one sample", 0)
+    n_train = training_events(n_train)
     true, *generated = _standardised(reference, members, max_lost)
-    notes = (
-        *((NoteCode.REUSED(),) if reference_is == "training" else ()),
-        *_notes(reference, members, true, generated),
-    )
     rng, n_gen = np.random.default_rng(seed), np.array([np.mean([len(y) for y in generated])])
     found: Squared | Sliced
     if kind == "sliced":
@@ -327,6 +290,7 @@ def from_lots(
     value, ends = float(found.values.mean()), found.interval(level)
     state = State.VALUE if ends.low > 0 else State.UNBOUNDED if value > 0 else State.LOWER_LIMIT
     curve = DistanceCurve(n_gen, found.distances[:, None], float(len(true)), 1, found.law, KINDS[kind])
+    reused = [NoteCode.REUSED()] if reference_is == "training" else []
     return Amplification(
         n_train,
         found.c / value if value > 0 else np.inf,
@@ -336,7 +300,7 @@ def from_lots(
         state=state,
         curve=curve,
         n_members=len(generated),
-        notes=(*notes, *_words(found, state, curve)),
+        notes=(*reused, *_notes((reference, *members), found, state, curve)),
     )
 
 
@@ -347,41 +311,31 @@ def _largest(gram: Floats) -> float:
     return float(first[0] / len(gram))
 
 
-def _table(events: ArrayLike) -> Floats:
-    table = as_events(events)
-    return table.reshape(len(table), -1)
-
-
 def _standardised(reference: Lot, members: Sequence[Lot], max_lost: float) -> list[Floats]:
     """The events of the reference and of each member in units of the reference's standard deviations."""
-    most = max(MOST // len(members), FEWEST)
-    tables = [reference.events(), *(member.events()[:most] for member in members)]
-    for lot, table, name in zip((reference, *members), tables, ("reference", *["members"] * len(members)), strict=True):
+    most, tables = max(MOST // len(members), FEWEST), list[Floats]()
+    for lot, name in ((reference, "reference"), *((member, "members") for member in members)):
+        events = lot.events(MOST if lot is reference else most)
         if lot.n_lost > max_lost * lot.n_gen:
-            raise ValueError(
-                f"{name}: {counted(lot.n_lost, 'event')} of {lot.n_gen} with a coordinate that is not finite"
-            )
-        if len(table) < 10:
-            raise ValueError(f"{name}: {counted(len(table), 'event')}, expected at least 10")
-        require(table.shape[1] == tables[0].shape[1], name, f"have {tables[0].shape[1]} coordinates", table.shape[1])
+            n = f"{counted(lot.n_lost, 'event')} of {lot.n_gen}"
+            raise ValueError(f"{name}: {n} with a coordinate that is not finite")
+        if len(events) < 10:
+            raise ValueError(f"{name}: {counted(len(events), 'event')}, expected at least 10")
+        tables.append(events)
+        dim = tables[0].shape[1]
+        require(events.shape[1] == dim, name, f"have {dim} coordinates", events.shape[1])
     mean, width = tables[0].mean(axis=0), tables[0].std(axis=0)
     if not (width > 0).all():
         raise ValueError("reference: a coordinate is the same for all events; it tells nothing apart")
     return [(table - mean) / width for table in tables]
 
 
-def _notes(reference: Lot, members: Sequence[Lot], true: Floats, generated: Sequence[Floats]) -> Iterator[Note]:
-    lost = reference.n_lost + sum(member.n_lost for member in members)
-    if lost:
+def _notes(lots: Sequence[Lot], found: Squared | Sliced, state: State, curve: DifferentialCurve) -> Iterator[Note]:
+    if lost := sum(lot.n_lost for lot in lots):
         yield NoteCode.LOST_EVENTS(lost=counted(lost, "event"), number="coordinate", taken_as="left out")
-    if len(true) < reference.n_gen - reference.n_lost or any(
-        len(y) < member.n_gen - member.n_lost for y, member in zip(generated, members, strict=True)
-    ):
-        used = f"{len(true)} true events and {len(generated[0])} generated ones of each member"
+    if any(lot.n_left_out for lot in lots):
+        used = f"{curve.n_ref:.0f} true events and {curve.n_gen[-1]:.0f} generated ones of each member"
         yield NoteCode.OTHER(text=f"compared is a random part, {used}: the cost grows as the square")
-
-
-def _words(found: Squared | Sliced, state: State, curve: DifferentialCurve) -> Iterator[Note]:
     if state is State.LOWER_LIMIT:
         yield NoteCode.LOWER_LIMIT()
     elif state is State.UNBOUNDED:

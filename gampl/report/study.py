@@ -13,11 +13,12 @@ from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
 from gampl.report import multivariate, split
+from gampl.report.lot import Lot
 from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, columns_of, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
-from gampl.report.weak_spots import weak_spots
-from gampl.result import Amplification, State
+from gampl.report.weak_spots import weak_spots, weaker
+from gampl.result import Amplification
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
@@ -156,10 +157,11 @@ def analyse_streams(
     findings += [test if isinstance(test, Finding) else _finding(job, members, test.where, test) for test in tests]
     if reference is not None and together:
         findings += _distances(job, members, columns_of(reference.values, together))
+    everywhere = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=(*weak_spots(job, members), *_weaker(findings, [test.name for test in job.tests if test.skipped])),
+        warnings=(*weak_spots(job, members), *weaker(everywhere, [test.name for test in job.tests if test.skipped])),
         histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
@@ -276,53 +278,18 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
 
 def _distances(job: Job, members: Sequence[Member], true: Floats) -> Iterator[Finding]:
     """The estimates from distances of whole events."""
-    process, reference = job.process, multivariate.Lot(seed=job.process.seed)
+    process, reference = job.process, Lot(seed=job.process.seed)
     reference.update(true)
     options: dict[str, Any] = {"level": process.level, "max_lost": process.max_lost, "seed": process.seed}
     for kind, title in multivariate.KINDS.items():
-        result, problem, lots = None, "", [member.lot for member in members]
+        name, lots = f"{title} of {', '.join(process.distances)}", [member.lot for member in members]
         try:
             result = multivariate.from_lots(
                 lots, reference, process.n_train, kind=kind, reference_is=job.truth.reference_is, **options
             )
+            yield Finding(region=None, summary=name, result=result)
         except ValueError as error:
-            problem = str(error)
-        name = f"{title} of {', '.join(process.distances)}"
-        yield Finding(region=None, summary=name, result=result, problem=problem)
-
-
-def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:
-    """Which summaries of all events show less of a difference than the one that counts, and classifiers with none."""
-    found = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
-    told = [(result.n_equiv, summary, result) for summary, result in found if result.state is State.VALUE]
-    least, summary, strongest = min(told, key=lambda one: one[0], default=(np.inf, "", None))
-    others = {name: result for name, result in found if result.n_equiv_interval.low > least}
-    if strongest is not None and (
-        names := [name for name in others if name not in classifiers and not _is_distance(found, name)]
-    ):
-        yield (
-            f"{', '.join(names)}: what is found is about {'these numbers' if len(names) > 1 else 'this number'} alone; "
-            f"{summary} tells more of the generated events from true ones, and G{strongest.words} counts for the "
-            "events as a whole"
-        )
-    for name, result in found:
-        if (name in classifiers or _is_distance(found, name)) and name in others and strongest is not None:
-            yield Doubt(
-                f"{name}: G{result.words} is the weaker statement, as it tells fewer of the generated events from true "
-                f"ones than {summary} does: G{strongest.words}, which counts, since no sample is worth more than the "
-                "number says that shows the largest difference",
-                "differential",
-                summary=name,
-            )
-        elif name in classifiers and result.state is not State.VALUE:
-            yield (
-                f"{name}: that it hardly tells generated events from true ones is weak evidence: it may have learned "
-                "too little from these true events, and another number may show more"
-            )
-
-
-def _is_distance(found: Sequence[tuple[str, Amplification]], name: str) -> bool:
-    return isinstance(dict(found)[name].curve, multivariate.DistanceCurve)
+            yield Finding(region=None, summary=name, problem=str(error))
 
 
 def _edges_of(values: Floats) -> Floats:

@@ -6,7 +6,8 @@ from scipy import integrate, stats
 from scipy.spatial.distance import cdist, pdist
 
 from gampl.report import multivariate
-from gampl.report.multivariate import DistanceCurve, Kernel, Lot, Sliced, Squared, directions, from_samples
+from gampl.report.lot import Lot
+from gampl.report.multivariate import DistanceCurve, Kernel, Sliced, Squared, directions, from_samples
 from gampl.result import NoteCode, State
 
 
@@ -169,6 +170,11 @@ def test_a_lot_is_bounded_and_drawn_from_the_whole_stream():
     assert (events.size, lot.n_gen, lot.n_lost) == (100, 10_001, 1)
     assert stats.kstest(events, stats.uniform(0, 10_000).cdf).pvalue > 1e-3
     assert (np.diff(events) > 0).all()
+    part = lot.events(20)[:, 0]  # is as random
+    assert part.size == 20
+    assert set(part) < set(events)
+    assert stats.kstest(part, stats.uniform(0, 10_000).cdf).pvalue > 1e-3
+    assert lot.n_left_out == 10_000 - 20
 
 
 def test_what_is_refused():
