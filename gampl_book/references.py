@@ -43,6 +43,11 @@ RETRAINED = (
     ("joint_training", re.compile("G_|beyond_|narrower_|spread_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),
+    # a mixture and a classifier that the page trains, and counts of few trials
+    ("many_dimensions", re.compile("n_(LR|radius|classifier|energy|mmd|sliced|coordinate)|over_"), 0.3, 0.0),
+    ("many_dimensions", re.compile("power_|coverage_(energy|mmd|sliced)_"), 0.0, 0.3),
+    ("many_dimensions", re.compile("coverage_least"), 0.0, 10.0),
+    ("many_dimensions", re.compile("wins_"), 0.0, 1.0),
     ("direct_diffusion", re.compile("distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
     # of two small training sets: one over the square of a shift that can be next to nothing
     (

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 from gampl.basics import printable
 
 # options whose values may begin with a minus, which argparse takes for another option
-SIGNED = ("--region", "--edges", "--quantiles", "--summary", "--classifier", "--define")
+SIGNED = ("--region", "--edges", "--quantiles", "--summary", "--classifier", "--distances", "--define")
 FAR_TOO_MANY = 10**30
 
 

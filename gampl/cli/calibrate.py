@@ -60,7 +60,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--size", type=whole, metavar="MEMBERS", help="members of each set (default: as many as are given)")
     add("--json", type=Path, metavar="FILE", help="write all numbers as JSON")
     add("--quiet", action="store_true", help="no progress")
-    calibrate.set_defaults(run=_calibrate, averaging=True, summary=(), classifier=(), split=None)
+    calibrate.set_defaults(run=_calibrate, averaging=True, summary=(), classifier=(), distances=(), split=None)
 
 
 def _calibrate(options: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ AVERAGING = """examples:
   gampl averaging --n-train 60000 --members 'gen_*.npy' --particles b1,q1,q2,b2,q3,q4 --region 'm(b1+q1+q2) < 150'"""
 DIFFERENTIAL = """examples:
   gampl differential --n-train 1000 --members generated.csv --holdout holdout.csv --summary x --split
-  gampl differential --n-train 1000 --members 'gen_*.npz' --holdout true.npz --classifier x,y --summary 'hypot(x, y)'
+  gampl differential --n-train 1000 --members 'gen_*.npz' --holdout true.npz --classifier x,y --distances x,y
   gampl differential --n-train 60000 --members 'gen_*.h5::events' --holdout top_pair_0j.h5::holdout --summary m_tt \\
       --region 'm_tt > 1000'"""
 REPORT = """example:
@@ -124,11 +124,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_samples(differential)
 
     add_regions(averaging)
-    averaging.set_defaults(process=None, averaging=True, summary=(), classifier=(), split=None)
+    averaging.set_defaults(process=None, averaging=True, summary=(), classifier=(), distances=(), split=None)
 
     add = differential.add_argument_group("what is compared, at least one").add_argument
     add("--summary", metavar="EXPRESSION", help="a number of each event; may be repeated", **REPEATED)
     add("--classifier", help="compare likelihood ratios that a classifier of these learns", **NAMES)
+    how = "compare all of these at once: energy distance, MMD, sliced Kolmogorov-Smirnov distance"
+    add("--distances", help=how, **NAMES)
     add("--region", metavar="CONDITION", help="also only the events that are in; may be repeated", **REPEATED)
     how = "also an upper limit of n_equiv: a share of the events (0.5) chooses a place where the others are counted"
     add("--split", type=float, nargs="?", const=0.5, metavar="SHARE", help=how)
@@ -233,7 +235,18 @@ def _study(options: argparse.Namespace) -> Any:
 def process_of(options: argparse.Namespace) -> Process:
     """What the options say."""
     arguments: dict[str, Any] = {name: files_of(options, name) for name in ("members", "holdout", "train")}
-    for name in ("n_train", "title", "level", "n_gen", "max_lost", "seed", "averaging", "classifier", "split"):
+    for name in (
+        "n_train",
+        "title",
+        "level",
+        "n_gen",
+        "max_lost",
+        "seed",
+        "averaging",
+        "classifier",
+        "distances",
+        "split",
+    ):
         arguments[name] = getattr(options, name)
     if options.particles:
         arguments["layout"] = Layout(options.particles, coordinates=options.coordinates, unit=options.unit)

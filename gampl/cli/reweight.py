@@ -66,7 +66,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     how = f"what the weights come from, which estimates look for (default: beside the output, FILE{RECEIPT})"
     add("--receipt", type=Path, metavar="FILE", help=how)
     add_reading(reweight)
-    empty: dict[str, Any] = dict.fromkeys(("summary", "region", "edges", "quantiles"), ())
+    empty: dict[str, Any] = dict.fromkeys(("summary", "region", "edges", "quantiles", "distances"), ())
     empty |= dict.fromkeys(("holdout", "member_column", "n_gen", "split"))
     called = {"members": "GENERATED", "train": "--true"}
     reweight.set_defaults(run=_reweight, n_train=1, level=0.683, averaging=False, title="", called=called, **empty)

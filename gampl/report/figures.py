@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gampl import plots
 from gampl.basics import Floats
+from gampl.report.multivariate import DistanceCurve
 from gampl.report.study import Finding, Histogram, Study
 from gampl.result import Amplification, in_digits
 from gampl.store import targets
@@ -117,6 +118,8 @@ def figure_of(shown: Shown) -> Figure:
         FigureCanvasAgg(figure)
         if isinstance(shown, Amplification):
             panels = [shown.plot(figure.subplots(), legend=False)]
+            if isinstance(shown.curve, DistanceCurve):
+                panels[0].set_ylabel(shown.curve.name)
         elif isinstance(shown, Histogram):
             panels = list(figure.subplots(2, sharex=True, height_ratios=[3, 1.2]))
             histogram(shown, panels[0], ratio=panels[1])

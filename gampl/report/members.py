@@ -14,6 +14,7 @@ from gampl.kolmogorov import KolmogorovSmirnov
 from gampl.particles.expressions import Bools, Expression
 from gampl.regions import Intervals, Placed
 from gampl.report import suspects
+from gampl.report.lot import Lot
 from gampl.report.order import Order
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, rows_of
@@ -114,6 +115,7 @@ class Job:
     histograms: Mapping[Expression, Floats]  #: bins by expression
     divisions: Mapping[Expression, Floats]  #: coarser ones, of about as many true events each
     overlaps: Overlaps  #: of the regions that are conditions
+    together: Sequence[Expression] = ()  #: coordinates of the events that are compared as a whole
 
     @cached_property
     def distances(self) -> Mapping[Test, KolmogorovSmirnov]:
@@ -180,6 +182,7 @@ class Member:
         self.tallies = {region: Tally(len(region), name=name) for region in job.regions}
         self.distances = {test: distance.another(name) for test, distance in job.distances.items()}
         self.halves = {test: halves.another(name) for test, halves in job.halves.items()}
+        self.lot = Lot(seed=job.process.seed)
         self.counts = {e: np.zeros(edges.size - 1) for e, edges in job.histograms.items()}
         self.kept = suspects.Kept()
         self.order = job.order(job.process.n_gen)
@@ -213,11 +216,18 @@ class Member:
                 distances.update(x, weights)
                 if test in self.halves:
                     self.halves[test].update(x, weights)
+        if self.job.together:
+            self.lot.update(columns_of(values, self.job.together))
         for e, edges in self.job.histograms.items():
             self.counts[e] += counts(values[e].values, edges, batch.weights)
         self.job.overlaps.update(list(inside.values()))
         self.n_gen += len(batch)
         self.weight += len(batch) if batch.weights is None else float(batch.weights.sum())
+
+
+def columns_of(values: Values, expressions: Sequence[Expression]) -> Floats:
+    """Some numbers of each event as coordinates, (n, numbers)."""
+    return np.stack([values[e].values for e in expressions], axis=-1)
 
 
 def counts(values: Floats, edges: Floats, weights: Floats | None = None) -> Floats:

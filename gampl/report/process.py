@@ -115,13 +115,14 @@ class Process:
     averaging: bool = True  #: whether to make the averaging estimate
     summaries: tuple[str, ...] = ()  #: names or expressions of numbers for the differential estimate
     classifier: tuple[str, ...] = ()  #: observables that a classifier makes one more summary of, see `gampl.ratio`
+    distances: tuple[str, ...] = ()  #: numbers that are compared all at once, see `multivariate` beside this
     layout: Layout | None = None  #: how momenta are read, for files of particles
     composites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names of sums of particles
     title: str = "Amplification"  #: for the report
     level: float = 0.683  #: confidence level
     n_gen: int | None = None  #: generated events to use of each member, all if left out
     max_lost: float = 1e-3  #: tolerated share of events whose numbers are not finite
-    seed: int = 1  #: of unweighting, of the classifier and of the lots of ``split``
+    seed: int = 1  #: of unweighting, of the classifier, of ``distances`` and of the lots of ``split``
     #: share of the events that chooses a place where the others are counted for an upper limit, see `split` beside this
     split: float | None = None
 
@@ -134,11 +135,14 @@ class Process:
             raise ValueError(f"n_gen must be at least 2, and at most 2^53, got {self.n_gen}")
         if not 0 <= self.max_lost < 1:
             raise ValueError(f"max_lost must be a share between 0 and 1, got {self.max_lost}")
-        if not (self.regions or self.summaries or self.classifier):
-            raise ValueError("nothing to estimate: expected regions, summaries or a classifier")
+        compared = (self.summaries, self.classifier, self.distances)
+        if not (self.regions or any(compared)):
+            raise ValueError("nothing to estimate: expected regions, summaries, a classifier or distances")
         has_truth = self.holdout is not None or self.train is not None
-        if (self.summaries or self.classifier) and not has_truth:
+        if any(compared) and not has_truth:
             raise ValueError("summaries need true events to compare with: a holdout (or, biased, the training sample)")
+        if self.distances and self.members is not None and self.members.weight is not None:
+            raise ValueError("distances are those of events of equal weight, expected members without weights")
         if self.split is not None:
             self._check_split(self.split)
         if any(region.quantiles for region in self.regions) and not has_truth:
@@ -146,6 +150,7 @@ class Process:
         check_different("regions", [region.name for region in self.regions])
         check_different("summaries", self.summaries)
         check_different("classifier", self.classifier)
+        check_different("distances", self.distances)
         for name, parts in self.composites.items():
             check_different(f"composites.{name}", parts)
         self._check_files()

@@ -21,6 +21,7 @@ r"""Process files: what is to be analysed, as text that people write, in YAML. A
       - {observable: pT, quantiles: 10}
     summaries: [m, sqrt(m**2 + pT**2)]           # of the differential estimate
     classifier: [m, pT]                          # one more summary, learned from these
+    distances: [m, pT]                           # compared all at once, by three distances
     particles: [mu-, mu+, j1]                    # for files of momenta, as sources, coordinates, unit, column, order,
     composites: {Z: [mu-, mu+]}                  # absent, further and check_unit: see `gampl.files.Layout`
     level: 0.683                                 # n_gen, max_lost, seed, averaging and split, too, see `Process`
@@ -82,6 +83,7 @@ class _Document(TypedDict, total=False):
     regions: Any
     summaries: Any
     classifier: Any
+    distances: Any
     composites: Mapped
 
 
@@ -177,7 +179,7 @@ class _Reader:
         self.define(document.get("observables", {}))
         arguments["observables"] = self.observables
         keys: dict[str, str] = {}  # where each number or condition stands
-        for name in ("regions", "summaries", "classifier"):
+        for name in ("regions", "summaries", "classifier", "distances"):
             entries = _each(name, document[name]) if name in document else []
             make = self.region if name == "regions" else self.expression
             arguments[name] = tuple(make(key, item) for key, item in entries)

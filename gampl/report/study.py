@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from gampl import averaging, differential
 from gampl.basics import Floats, counted
 from gampl.particles.expressions import Expression
 from gampl.ratio import held_out
-from gampl.report import split
-from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, counts
+from gampl.report import multivariate, split
+from gampl.report.lot import Lot
+from gampl.report.members import Doubt, Job, Member, Overlaps, Placement, Streams, Test, columns_of, counts
 from gampl.report.process import Process, Region
 from gampl.report.samples import Batch, Numbers, Progress, TrueSample, Truth, Values, batches
-from gampl.report.weak_spots import weak_spots
-from gampl.result import Amplification, State
+from gampl.report.weak_spots import weak_spots, weaker
+from gampl.result import Amplification
 from gampl.spread import RegionError
 
 EVERYWHERE = "all events"
@@ -130,7 +132,7 @@ def analyse_streams(
     """Analyse as `analyse` does, with members of any kind, see `Streams`; what was learned is a column of theirs."""
     start = time.monotonic()
     expressions = [process.expression_of(region) for region in process.regions]
-    expressions += [process.number(text) for text in (*process.summaries, *process.classifier)]
+    expressions += [process.number(text) for text in (*process.summaries, *process.classifier, *process.distances)]
     # what simple conditions are about, for their control plots
     intervals = [e.interval() for e in expressions if e.is_condition]
     expressions += [interval.inner for interval in intervals if interval is not None]
@@ -147,16 +149,20 @@ def analyse_streams(
     divisions = {e: _edges_of_equal_parts(reference.values[e].values) for e in bins} if reference else {}
     overlaps = Overlaps(sum(bool(region.condition) for region in process.regions))
     own = [test for test in tests if isinstance(test, Test)]
-    job = Job(process, truth, numbers, regions, own, bins, divisions, overlaps)
+    together = [process.number(text) for text in process.distances]
+    job = Job(process, truth, numbers, regions, own, bins, divisions, overlaps, together)
     members = job.members(streams, progress)
     findings: list[Finding] = []
     if process.averaging and not (len(members) == 1 and tests):  # a single generator can be compared only
         findings += [_finding(job, members, region) for region in regions]
     findings += [test if isinstance(test, Finding) else _finding(job, members, test.where, test) for test in tests]
+    if reference is not None and together:
+        findings += _distances(job, members, columns_of(reference.values, together))
+    everywhere = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
     return Study(
         process=process,
         findings=tuple(findings),
-        warnings=(*weak_spots(job, members), *_weaker(findings, [test.name for test in job.tests if test.skipped])),
+        warnings=(*weak_spots(job, members), *weaker(everywhere, [test.name for test in job.tests if test.skipped])),
         histograms=tuple(_histogram(job, reference, members, e) for e in bins) if reference else (),
         members=tuple(member.name for member in members),
         n_gen=tuple(member.n_gen for member in members),
@@ -264,32 +270,20 @@ def _finding(job: Job, members: Sequence[Member], where: Placement | None, test:
     return finding
 
 
-def _weaker(findings: Sequence[Finding], classifiers: Sequence[str]) -> Iterator[str]:
-    """Which summaries of all events show less of a difference than the one that counts, and classifiers with none."""
-    found = [(one.summary, one.result) for one in findings if one.summary and one.region is None and one.result]
-    told = [(result.n_equiv, summary, result) for summary, result in found if result.state is State.VALUE]
-    least, summary, strongest = min(told, key=lambda one: one[0], default=(np.inf, "", None))
-    others = {name: result for name, result in found if result.n_equiv_interval.low > least}
-    if strongest is not None and (names := [name for name in others if name not in classifiers]):
-        yield (
-            f"{', '.join(names)}: what is found is about {'these numbers' if len(names) > 1 else 'this number'} alone; "
-            f"{summary} tells more of the generated events from true ones, and G{strongest.words} counts for the "
-            "events as a whole"
-        )
-    for name, result in found:
-        if name in classifiers and name in others and strongest is not None:
-            yield Doubt(
-                f"{name}: G{result.words} is the weaker statement, as it tells fewer of the generated events from true "
-                f"ones than {summary} does: G{strongest.words}, which counts, since no sample is worth more than the "
-                "number says that shows the largest difference",
-                "differential",
-                summary=name,
+def _distances(job: Job, members: Sequence[Member], true: Floats) -> Iterator[Finding]:
+    """The estimates from distances of whole events."""
+    process, reference = job.process, Lot(seed=job.process.seed)
+    reference.update(true)
+    options: dict[str, Any] = {"level": process.level, "max_lost": process.max_lost, "seed": process.seed}
+    for kind, title in multivariate.KINDS.items():
+        name, lots = f"{title} of {', '.join(process.distances)}", [member.lot for member in members]
+        try:
+            result = multivariate.from_lots(
+                lots, reference, process.n_train, kind=kind, reference_is=job.truth.reference_is, **options
             )
-        elif name in classifiers and result.state is not State.VALUE:
-            yield (
-                f"{name}: that it hardly tells generated events from true ones is weak evidence: it may have learned "
-                "too little from these true events, and another number may show more"
-            )
+            yield Finding(region=None, summary=name, result=result)
+        except ValueError as error:
+            yield Finding(region=None, summary=name, problem=str(error))
 
 
 def _edges_of(values: Floats) -> Floats:
@@ -310,7 +304,10 @@ def _edges_of_equal_parts(values: Floats) -> Floats:
 def _histogram(job: Job, reference: TrueSample, members: Sequence[Member], e: Expression) -> Histogram:
     """One of the numbers that a job has bins for, events outside of the bins included in the shares."""
     process, edges = job.process, job.histograms[e]
-    names = {process.number(text): text for text in (*process.observables, *process.summaries, *process.classifier)}
+    names = {
+        process.number(text): text
+        for text in (*process.observables, *process.summaries, *process.classifier, *process.distances)
+    }
     marks: list[float] = []
     for placement in job.regions:
         interval = placement.expression.interval() if placement.region.condition else None

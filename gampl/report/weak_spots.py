@@ -8,10 +8,12 @@ from scipy import stats
 from gampl.basics import Floats, counted
 from gampl.report import suspects
 from gampl.report.members import Doubt, Job, Member
+from gampl.report.multivariate import DistanceCurve
 from gampl.report.order import Disorder, disorder
 from gampl.report.outsiders import outsiders
 from gampl.report.process import true_by_name
 from gampl.report.reweighted import reweighted
+from gampl.result import Amplification, State
 
 FEW = 10  # events of which a Poisson fluctuation is a third
 FAR = 3.0  # standard deviations; by chance in 1 of 370 regions
@@ -31,7 +33,7 @@ def weak_spots(job: Job, members: Sequence[Member]) -> Iterator[str]:
     yield from _repeats(job, members)
     yield from reweighted(job, members)
     yield from _order(job, members)
-    if job.tests and job.truth.reference_is == "training":
+    if (job.tests or job.together) and job.truth.reference_is == "training":
         yield Doubt(
             "the differential estimates compare with the events that the generator was trained on, which makes even a "
             "poor one look good: keep a holdout",
@@ -185,3 +187,31 @@ def deviation_probability(deviation: Floats, estimated: Floats, known: Floats, m
     widths = np.sqrt(estimated[:, None] / quantiles + known[:, None])
     ratios = np.divide(np.abs(deviation)[:, None], widths, out=np.zeros_like(widths), where=widths > 0)
     return np.asarray(2 * stats.norm.sf(ratios).mean(axis=1))
+
+
+def weaker(found: Sequence[tuple[str, Amplification]], classifiers: Sequence[str]) -> Iterator[str]:
+    """Which summaries of all events show less of a difference than the one that counts, and classifiers with none."""
+    distances = [name for name, result in found if isinstance(result.curve, DistanceCurve)]
+    told = [(result.n_equiv, summary, result) for summary, result in found if result.state is State.VALUE]
+    least, summary, strongest = min(told, key=lambda one: one[0], default=(np.inf, "", None))
+    others = {name: result for name, result in found if result.n_equiv_interval.low > least}
+    if strongest is not None and (names := [name for name in others if name not in (*classifiers, *distances)]):
+        yield (
+            f"{', '.join(names)}: what is found is about {'these numbers' if len(names) > 1 else 'this number'} alone; "
+            f"{summary} tells more of the generated events from true ones, and G{strongest.words} counts for the "
+            "events as a whole"
+        )
+    for name, result in found:
+        if name in (*classifiers, *distances) and name in others and strongest is not None:
+            yield Doubt(
+                f"{name}: G{result.words} is the weaker statement, as it tells fewer of the generated events from true "
+                f"ones than {summary} does: G{strongest.words}, which counts, since no sample is worth more than the "
+                "number says that shows the largest difference",
+                "differential",
+                summary=name,
+            )
+        elif name in classifiers and result.state is not State.VALUE:
+            yield (
+                f"{name}: that it hardly tells generated events from true ones is weak evidence: it may have learned "
+                "too little from these true events, and another number may show more"
+            )

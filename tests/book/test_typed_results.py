@@ -32,6 +32,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "joint_training": {
         r"with $\alpha=1$": METHOD,
     },
+    "many_dimensions": {"The smallest deformation that each test excludes": METHOD},
     "matrix_element_method": {
         "bins of either number, at most 12": CHOSEN,
         "is smaller than the statistical one of $N$ events as long as": DERIVED,

@@ -110,7 +110,7 @@ BAD = {
     "title number": (SMALL + "title: 2024", "title: ", "the number 2024 (quotes"),
     "title lines": (SMALL + 'title: "a\\nb"', "title: ", "one line"),
     "title surrogate": (SMALL + 'title: "\\ud800"', "line 4", "printable"),
-    "nothing to do": ("n_train: 10\nmembers: x.csv", "regions, summaries or a classifier"),
+    "nothing to do": ("n_train: 10\nmembers: x.csv", "regions, summaries, a classifier or distances"),
     "no truth": (SMALL + "summaries: x", "summaries need true events"),
     # samples
     "neither": ("n_train: 10\nregions: x > 1", "either members (files) or generator", "neither"),

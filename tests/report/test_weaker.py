@@ -6,7 +6,8 @@ from made_studies import compared, estimate
 
 from gampl.report.members import Doubt
 from gampl.report.process import Process, SampleFiles
-from gampl.report.study import _weaker, analyse
+from gampl.report.study import analyse
+from gampl.report.weak_spots import weaker
 
 CLASSIFIER = "classifier of x, y"
 
@@ -15,7 +16,7 @@ def said(**excess):
     """What is said of summaries whose distances are so many times what true events would have."""
     names = {"classifier": CLASSIFIER}
     found = [estimate(None, names.get(name, name), compared(times)) for name, times in excess.items()]
-    return [*_weaker(found, [CLASSIFIER])]
+    return [*weaker([(finding.summary, finding.result) for finding in found], [CLASSIFIER])]
 
 
 def test_a_classifier_that_misses_what_a_number_shows_is_doubted_and_the_number_counts():
