@@ -29,7 +29,7 @@ from gampl.kolmogorov import MEAN
 from gampl.processes import DileptonTopPair, LeadingOrderTopPair
 from gampl.ratio import default_classifier, in_sample
 from gampl.regions import Intervals
-from gampl.training import Fit, LeadingOrder, Source, TopPairJets, Training, carried, train_direct, train_members
+from gampl.training import Data, Fit, LeadingOrder, Source, TopPairJets, Training, carried, train_members
 from gampl_book import event_ensembles
 from gampl_book.pages import Page, markdown_table, rounded
 
@@ -69,9 +69,9 @@ print("width at t = 1, 1/2, 0:", ", ".join(f"{width:.4f}" for width in path.y[0]
 #
 # ```python
 # source = Source.process(LeadingOrderTopPair(energy=8_000))  # or Source.events(array)
-# (one,) = train_direct(training, events, source, pairing="random")
+# (one,) = train_members(training, Data(events, source=source, pairing="random"))
 # one.sample(10_000, seed)  # of new source events
-# carried(one, source_events)  # what becomes of each of these
+# carried(one.generator, source_events)  # what becomes of each of these
 # ```
 #
 # ## From 13 TeV, 8 TeV and 4 TeV to 13 TeV
@@ -183,8 +183,8 @@ for key in ("noise", *product(TEV, ("random", "optimal"))):
         made = train_members(training, events.__getitem__, label="direct/noise", **options)
     else:
         E, pairing = key
-        label = f"direct/{E} TeV/{pairing}"
-        made = train_direct(training, events.__getitem__, STARTS[E], pairing=pairing, label=label, **options)
+        paired = [Data(one, source=STARTS[E], pairing=pairing) for one in events]
+        made = train_members(training, paired.__getitem__, label=f"direct/{E} TeV/{pairing}", **options)
     for k, one in enumerate(made):
         page.count_training(one.history.seconds, one.history.device)
         x = one.sample(n_gen, seed)
@@ -231,7 +231,7 @@ def network_coordinates(one, x):
 def moved(key, k):
     """Coordinates of source events, (n, 4), and by how much the flow changes them."""
     x = sources[key[0]].sample(N_MOVED, page.rng(300 + k))
-    before, after = (network_coordinates(flows[key, k], y) for y in (x, carried(flows[key, k], x)))
+    before, after = (network_coordinates(flows[key, k], y) for y in (x, carried(flows[key, k].generator, x)))
     change = after - before
     change[:, 3] = (change[:, 3] + np.pi) % (2 * np.pi) - np.pi
     return before, change
@@ -479,14 +479,14 @@ def shown(x):
 
 made_off = {}
 noise = train_members(off_training, parts["off"].__getitem__, label="direct/off/noise", **options)
-direct = {
-    way: train_direct(off_training, parts[kind].__getitem__, file, label=f"direct/off/{way}", **options)
-    for way, kind in (("on", "off"), ("null", "on"))
-}
+direct = {}
+for way, kind in (("on", "off"), ("null", "on")):
+    from_file = [Data(one, source=file) for one in parts[kind]]
+    direct[way] = train_members(off_training, from_file.__getitem__, label=f"direct/off/{way}", **options)
 for k in range(sets):
     made_off["noise", k] = noise[k].sample(len(on_shell), seed), None
     for way, ones in direct.items():
-        made_off[way, k] = carried(ones[k], on_shell), None
+        made_off[way, k] = carried(ones[k].generator, on_shell), None
     log_w = in_sample(shown(parts["off"][k]), shown(on_shell), seed)
     made_off["weights", k] = on_shell, np.exp(log_w(shown(on_shell)))
     made_off["source", k] = on_shell, None

@@ -56,9 +56,10 @@ def use_deterministic_algorithms() -> None:
 def torch_as_it_starts() -> Iterator[None]:
     """Torch as in a new process, whatever the caller has set: on it depends what is computed.
 
-    That is: single precision by default, on the CPU, with gradients, without autocast and inference mode.
+    That is: single precision by default, on the CPU, with gradients, without autocast and inference mode; and a CPU's
+    products of matrices in single precision, not in fewer bits (for those of a GPU, see `pick_device`).
     """
-    dtype, cpu = torch.get_default_dtype(), torch.device("cpu")
+    dtype, cpu, products = torch.get_default_dtype(), torch.device("cpu"), torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     with ExitStack() as stack:
         for mode in (torch.inference_mode(False), torch.enable_grad()):
             stack.enter_context(mode)
@@ -69,4 +70,6 @@ def torch_as_it_starts() -> Iterator[None]:
             stack.enter_context(cpu)
         stack.callback(torch.set_default_dtype, dtype)
         torch.set_default_dtype(torch.float32)
+        stack.callback(setattr, products, "fp32_precision", products.fp32_precision)
+        products.fp32_precision = "ieee"
         yield

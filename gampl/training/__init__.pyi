@@ -1,5 +1,5 @@
 from .data import Data as Data
-from .direct import Source as Source, carried as carried, train_direct as train_direct
+from .direct import Source as Source, carried as carried
 from .ensemble import Ensemble as Ensemble, Trained as Trained
 from .extrapolation import Bootstrap as Bootstrap, bootstrap_rounds as bootstrap_rounds
 from .joint import Joint as Joint, joint_rounds as joint_rounds

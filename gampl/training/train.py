@@ -127,7 +127,7 @@ def train_members(
     return trained
 
 
-def artifact_key(training: Training, number: int, digests: Mapping[str, str]) -> dict[str, Any]:
+def artifact_key(training: Training, number: int, digests: Mapping[str, Any]) -> dict[str, Any]:
     """All that the weights of a member depend on: settings, events, the source of this module and below, versions.
 
     The digests are those of its events, see `Data.digests`.
@@ -232,7 +232,8 @@ def train(
     side_by_side = Repulsive if training.posterior == "repulsive" else Stack
     trainable = members[0] if len(group) == 1 else side_by_side(members)
     before = trainable.validation_losses(Divider(f"{label}, validation"))
-    has_learned = data_of(group[0]).start is not None  # before its first step, so that it need not get better
+    # before its first step it may have learned, or return the events of a source: then it need not get better
+    has_learned = (data := data_of(group[0])).start is not None or data.source is not None
     try:
         history = fit(trainable, training.fit, checkpoint=checkpoint, label=label)
     except FloatingPointError as error:

@@ -100,6 +100,17 @@ def default_dtype(dtype):
         torch.set_default_dtype(before)
 
 
+@contextmanager
+def short_products():
+    """Products of single precision in bfloat16, on processors that have it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 CALLERS = {
     "as it starts": nullcontext,
     "double precision": lambda: default_dtype(torch.float64),
@@ -107,6 +118,7 @@ CALLERS = {
     "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
     "no gradients": torch.no_grad,
     "inference": torch.inference_mode,
+    "short products": short_products,
     "another device": lambda: torch.device("meta"),
 }
 
@@ -122,6 +134,8 @@ def test_what_the_caller_has_set_makes_no_difference(kind, tmp_path):
             made, density = member.sample(20, 1), member.log_prob(events[:5])
             assert torch.is_grad_enabled() == (name not in ("no gradients", "inference"))  # it is the caller's again
             assert torch.is_autocast_enabled("cpu") == (name == "autocast")
+            assert torch.get_float32_matmul_precision() == ("medium" if name == "short products" else "highest")
+            assert (torch.backends.mkldnn.matmul.fp32_precision == "bf16") == (name == "short products")
             weights = [tensor.numpy(force=True) for tensor in member.generator.state_dict().values()]
         seen[name] = [array.tobytes() for array in (made, density, *weights)]
     assert [name for name, arrays in seen.items() if arrays != seen["as it starts"]] == []

@@ -12,8 +12,10 @@ from gampl.generators.settings import Architecture
 from gampl.particles.coordinates import LeadingOrderCoordinates, wrapped
 from gampl.processes.leading_order_top_pair import LeadingOrderTopPair
 from gampl.store.artifacts import Store
-from gampl.training.direct import Source, Start, assigned, carried, train_direct
+from gampl.training.data import Data
+from gampl.training.direct import Source, Start, assigned, carried
 from gampl.training.settings import Fit, LeadingOrder, Training
+from gampl.training.train import train_members
 
 TARGET, NEAR = LeadingOrderTopPair(m_max=13_000.0), LeadingOrderTopPair(energy=4_000.0)
 FLOW = replace(SMALL["transformer"], base="normal")
@@ -43,16 +45,18 @@ def test_sources_are_assigned_one_to_one_within_their_blocks():
 
 @pytest.mark.parametrize("pairing", ["random", "optimal"])
 def test_what_has_not_moved_has_the_events_and_the_density_of_the_source(store, pairing):
-    (one,) = train_direct(STILL, pairs(), Source.process(NEAR), store, pairing=pairing, solver=COARSE)
+    data = Data(pairs(), source=Source.process(NEAR), pairing=pairing)
+    (one,) = train_members(STILL, data, store, solver=COARSE)
     events = NEAR.sample(50, np.random.default_rng(1))
-    np.testing.assert_allclose(carried(one, events), events, rtol=0.02, atol=0.05)
+    np.testing.assert_allclose(carried(one.generator, events), events, rtol=0.02, atol=0.05)
     np.testing.assert_allclose(one.log_prob(events), NEAR.log_prob(events), atol=0.2)
 
 
 def test_the_density_of_what_it_makes_is_normalised(store):
     """Mean of p_gen / p over events of p, which have a density wherever the flow makes events: within 5 errors."""
     training = replace(QUICK, fit=replace(FIT, steps=60, learning_rate=1e-2))
-    (one,) = train_direct(training, TARGET.sample(200, np.random.default_rng(1)), Source.process(NEAR), store)
+    data = Data(TARGET.sample(200, np.random.default_rng(1)), source=Source.process(NEAR))
+    (one,) = train_members(training, data, store)
     events = TARGET.sample(2_000, np.random.default_rng(2))
     ratio = np.exp(one.log_prob(events) - TARGET.log_prob(events))
     assert abs(ratio.mean() - 1) < 5 * ratio.std() / len(ratio) ** 0.5
@@ -64,9 +68,12 @@ def test_it_carries_the_source_towards_the_events(store, pairing):
     network = Architecture("transformer", 1, 2, 16, base="normal")
     training = Training(LeadingOrder(), 1_000, network, "deep", members=1, fit=fit)
     events, sources = TARGET.sample(1_000, np.random.default_rng(1)), NEAR.sample(5_000, np.random.default_rng(2))
-    (one,) = train_direct(training, events, Source.process(NEAR), store, pairing=pairing, solver=COARSE)
+    data = Data(events, source=Source.process(NEAR), pairing=pairing)
+    (one,) = train_members(training, data, store, solver=COARSE)
     true = TARGET.sample(20_000, np.random.default_rng(3))
-    before, after = (abs(np.log(x[:, 0]).mean() - np.log(true[:, 0]).mean()) for x in (sources, carried(one, sources)))
+    before, after = (
+        abs(np.log(x[:, 0]).mean() - np.log(true[:, 0]).mean()) for x in (sources, carried(one.generator, sources))
+    )
     assert before > 0.08
     assert after < 0.4 * before  # 1000 events know the mean to 0.01
 
@@ -78,9 +85,10 @@ def test_trainings_are_kept_by_source_and_pairing(store):
         "file": Source.events(NEAR.sample(100, np.random.default_rng(1))),
     }.items():
         for pairing in ("random", "optimal"):
-            (made[name, pairing],) = train_direct(QUICK, pairs(), source, store, pairing=pairing)
+            data = Data(pairs(), source=source, pairing=pairing)
+            (made[name, pairing],) = train_members(QUICK, data, store)
     assert len({one.artifact for one in made.values()}) == 4
-    (again,) = train_direct(QUICK, pairs(), Source.process(NEAR), store)
+    (again,) = train_members(QUICK, Data(pairs(), source=Source.process(NEAR)), store)
     assert again.artifact == made["near", "random"].artifact
     for name, p in state(made["near", "random"]).items():
         assert torch.equal(state(again)[name], p)
@@ -100,13 +108,13 @@ def test_a_file_gives_its_own_events_and_no_density(store):
 
 
 def test_what_cannot_be_done_is_said(store):
-    source = Source.process(NEAR)
+    source, bootstrap = Source.process(NEAR), replace(QUICK, posterior="bootstrap")
     with pytest.raises(ValueError, match="pairing must be one of"):
-        train_direct(QUICK, pairs(), source, store, pairing="nearest")
+        train_members(QUICK, Data(pairs(), source=source, pairing="nearest"), store)
     with pytest.raises(ValueError, match="cannot be paired optimally"):
-        train_direct(replace(QUICK, posterior="bootstrap"), pairs(), source, store, pairing="optimal")
+        train_members(bootstrap, Data(pairs(), source=source, pairing="optimal"), store)
     with pytest.raises(ValueError, match="direct diffusion is for flows"):
-        train_direct(replace(QUICK, architecture=SMALL["spline"]), pairs(), source, store)
+        train_members(replace(QUICK, architecture=SMALL["spline"]), Data(pairs(), source=source), store)
     far = Source.process(LeadingOrderTopPair(energy=20_000.0, top_mass=150.0))
     with pytest.raises(ValueError, match="outside the phase space"):
-        train_direct(QUICK, pairs(), far, store)
+        train_members(QUICK, Data(pairs(), source=far), store)
