@@ -63,6 +63,13 @@ RETRAINED = (
     ("known_density", re.compile("flow_"), 0.5, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
+    ("scaling_laws", re.compile("number_|best_steps"), math.inf, 0.0),
+    # of two small training sets, whose logarithms are averaged: the largest of regions are limited by counting only
+    ("scaling_laws", re.compile("(overtrained|capacity|G)_|(m|tail)_(spline|transformer)_"), math.inf, 0.0),
+    ("scaling_laws", re.compile("LR_|KL_|d_eff_|power_|sigma_power_"), 0.3, 0.5),
+    ("amplification_maps", re.compile("truth_|estimate_|maps_|marks_"), 0.0, 3.0),
+    ("amplification_maps", re.compile("coverage_|wrong_|limits_"), 0.0, 0.4),
+    ("amplification_maps", re.compile("G_|apart|over_true"), 0.5, 0.0),
     ("z_jets_inn", re.compile("coverage"), 0.0, 0.2),
     ("z_jets_inn", re.compile("percent|least|most"), 0.0, 20.0),
     ("z_jets_inn", re.compile("G_|trick_|gain_|inside_|precision_|deviation_|over_|width_|range"), 0.3, 0.3),

@@ -18,6 +18,11 @@ CONSTRUCTED = "about an example that is constructed to be so"
 
 # page: part of the sentence: reason
 ALLOWED: dict[str, dict[str, str]] = {
+    "amplification_maps": {
+        "hardly know their own spread": DERIVED,
+        "With $N=10$ members": CHOSEN,
+        "are partly so by chance": DERIVED,
+    },
     "jetgpt": {
         "say how results differ from one to the next": METHOD,
         "What differs from the published network": CHOSEN,
@@ -143,6 +148,11 @@ ALLOWED: dict[str, dict[str, str]] = {
     "reweighting": {
         "these numbers are half as large": DERIVED,
         "of which the table has the smallest and largest $G$": TABLE,
+    },
+    "scaling_laws": {
+        "or a network that is too small, does the same": CONDITIONAL,
+        "the best rate is": DERIVED,
+        "for the smallest training samples": CHOSEN,
     },
     "theory_uncertainties": {
         "much larger than the offset of 15 GeV": "physics of the process",
