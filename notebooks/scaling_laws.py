@@ -28,7 +28,7 @@ from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.scaling import geometric_mean, memorised, power, worth_in_regions
 
 page = Page("scaling_laws", profile, seed)
-sizes, sets, steps, widths, longer, n_gen, n_density, n_flow, n_truth = page.settings.values()
+kinds, sizes, sets, steps, widths, longer, n_gen, n_density, n_flow, n_truth = page.settings.values()
 PLACES = dict(zip(sizes, ("smallest", "middle", "largest"), strict=True))
 for name, value in {"sets": sets, "steps": steps, "n_gen": n_gen, "n_density": n_density, "n_flow": n_flow}.items():
     page.record(name, value)
@@ -75,6 +75,7 @@ GENERATORS = {  # and their learning rates
     "transformer": (Architecture("transformer", blocks=2, heads=2, width=24, base="normal"), 1e-2),
     "autoregressive": (Architecture("autoregressive", blocks=2, heads=2, width=32, components=8), 5e-3),
 }
+GENERATORS = {kind: GENERATORS[kind] for kind in kinds}
 EVENTS = {
     (n, k): process.sample(n + n // 4, page.rng(100 * (i + 1) + k))
     for (i, n), k in product(enumerate(sizes), range(sets))
@@ -344,6 +345,8 @@ for kind, by_steps in LONGER.items():
         data[f"{q} {kind}, stopped early"] = [early]
 for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=True):
     ax.set(xscale="log", yscale="log", xlabel="steps", title=title)
+    ax.set_xticks(longer, [f"{n}" for n in longer])
+    ax.minorticks_off()
 for ax, level in zip(axes, (regions_worth, regions_worth, ratio_worth), strict=False):
     ax.axhline(level / FEWEST, color="0.6", lw=3, alpha=0.5)
 axes[0].set_ylabel("true $G$")
