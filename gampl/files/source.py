@@ -104,6 +104,9 @@ class Layout:
         return tuple(SPELLINGS.get(name.strip().lower(), name) for name in names)
 
 
+Told = tuple[str | None, Layout, Names, Collection[str], int, str | None]
+
+
 @dataclass(frozen=True, eq=False)
 class OpenFile:
     """An open file, and what its reader is told."""
@@ -116,6 +119,11 @@ class OpenFile:
     labels: Collection[str] = ()  # columns that may hold texts
     rows: int = 100_000  # most events to read at a time
     decimal: str | None = None  # how text writes decimals; None for a point, unless it looks like commas
+
+    @property
+    def told(self) -> Told:
+        """What its reader is told, besides where it is: the fields from `sample` on."""
+        return self.sample, self.layout, self.names, self.labels, self.rows, self.decimal
 
     def error(self, problem: str) -> EventFileError:
         """What to raise if something is wrong with it."""
@@ -184,6 +192,11 @@ def floats(path: Path, what: str, values: NDArray[Any], n: int | None = None) ->
     if values.dtype.kind not in "fiub":
         raise EventFileError(f"{path}: {what} of type {values.dtype}, expected numbers")
     return values.astype(np.float64)
+
+
+def nth(event: int) -> str:
+    """How errors name an event."""
+    return f"event {event} (counted from 0)"
 
 
 @contextmanager

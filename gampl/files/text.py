@@ -250,11 +250,7 @@ def _end(content: bytes, newline: bytes) -> int:
 
 def _without_spare_blanks(block: bytes) -> bytes:
     """The same rows with single blanks between their fields, and none around them."""
-    if re.search(rb"  |\t|\n | \n| \r", block) or block.startswith(b" "):
-        block = re.sub(rb"[ \t]{2,}|\t", b" ", block)
-        for end in (b"\n", b"\r"):
-            block = block.replace(b" " + end, end).replace(end + b" ", end)
-    return block.strip(b" ")
+    return re.sub(rb" ?([\r\n]) ?", rb"\1", re.sub(rb"[ \t]{2,}|\t", b" ", block)).strip(b" ")
 
 
 def _refused(
