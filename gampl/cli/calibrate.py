@@ -25,7 +25,6 @@ from gampl.store.progress import Progress
 
 if TYPE_CHECKING:
     from gampl.calibration import Correction
-    from gampl.report.study import Finding
     from gampl.result import Amplification
 
 SETTINGS = "calibration.json"  # in the folder: what its trainings are of
@@ -70,7 +69,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     process = process_of(options)
     members = process.members
     assert members is not None  # noqa: S101 - argparse asks for them
-    size = options.size or len(members.files)
+    size = len(members.files) if options.size is None else options.size
     words = shlex.split(options.command)
     if missing := [name for name in ("{train}", "{output}") if not any(name in word for word in words)]:
         raise ValueError(f"--command: expected {missing[0]} in it, got {options.command!r}")
@@ -98,9 +97,11 @@ def _calibrate(options: argparse.Namespace) -> int:
                 progress("trainings", k * size + len(outputs))
             study = analyse(replace(process, members=replace(members, files=tuple(outputs))))
             n_gen = min(n_gen, *study.n_gen)
-            for own in study.findings:
-                if own.where in tables:
-                    tables[own.where].append(_integrals(own, options.folder))
+            for one in study.findings:
+                if one.where in tables and (one.integrals is None or one.result is None):
+                    raise ValueError(f"{one.where}: of members in {options.folder}: {one.problem}")
+                if one.where in tables and one.integrals is not None:
+                    tables[one.where].append(one.integrals)
     problems = [f"{one.where}: {one.problem}" for one in findings if one.result is None]
     entries = []
     for where, result, integrals in estimated:
@@ -133,7 +134,7 @@ def _draw(process: Process, path: Path, train: Path, rng: np.random.Generator) -
 
     assert process.members is not None  # noqa: S101
     events: Any
-    if path.suffix == ".npy" and process.members.sample is None:
+    if path.suffix.lower() == ".npy" and process.members.sample is None:
         events = np.load(path, mmap_mode="r", allow_pickle=False)
     else:
         with opened(path, process.members, process.layout) as file:
@@ -167,13 +168,6 @@ def _trained(words: Sequence[str], train: Path, size: int, seed: Sequence[int]) 
                 raise ValueError(f"{shlex.join(line)} has not written {part}")
             os.replace(part, output)
         yield output
-
-
-def _integrals(finding: "Finding", folder: Path) -> NDArray[Any]:
-    """Those of newly trained members; a ValueError if they tell nothing."""
-    if finding.integrals is None or finding.result is None:
-        raise ValueError(f"{finding.where}: of members in {folder}: {finding.problem}")
-    return finding.integrals
 
 
 def _entry(where: str, result: "Amplification", found: "Correction") -> dict[str, Any]:

@@ -54,16 +54,13 @@ class Patient:
             self._stream.flush()
         except OSError as error:
             self.failure = None if isinstance(error, BrokenPipeError) else error
-            self._silence()
+            # the rest goes nowhere: Python would try it again when it ends, and complain
+            with suppress(OSError), open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), self._stream.fileno())
         return len(text)
 
     def flush(self) -> None:
         """Nothing waits."""
-
-    def _silence(self) -> None:
-        """Sends the rest to nowhere: Python would try it again when it ends, and complain."""
-        with suppress(OSError), open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

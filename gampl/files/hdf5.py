@@ -201,11 +201,11 @@ def table(source: OpenFile) -> Iterator[Table]:
             return
         # shards are of the rows, but no column
         no_column = {SHARDS} if file.group.attrs.get("format") == OBSERVABLES.encode() else set()
-        columns = [name for name in item if name not in no_column and item.is_dataset(name)]
-        others = [f"{place}/{name}".lstrip("/") for name in item if name not in columns]
-        if not columns:
+        is_column = {name: name not in no_column and item.is_dataset(name) for name in item}
+        others = [f"{place}/{name}".lstrip("/") for name in item if not is_column[name]]
+        if len(others) == len(is_column):
             chosen(source.path, None, others)
-        datasets = Inside(source.path, item.group, columns)
+        datasets = Inside(source.path, item.group, [name for name in item if is_column[name]])
         yield table_of(replace(source, sample=None), datasets)._replace(others=others)
 
 

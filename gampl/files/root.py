@@ -55,7 +55,10 @@ def table(source: OpenFile) -> Iterator[Table]:
             step = max(source.rows, _packed_together(tree, branches.values()))
             for start in range(0, n, step):
                 stop = min(start + step, n)
-                arrays = {name: _array(source, branch, start, stop) for name, branch in branches.items()}
+                arrays = {name: branch.array(entry_start=start, entry_stop=stop) for name, branch in branches.items()}
+                for name, array in arrays.items():
+                    if len(array) != stop - start:
+                        raise source.error(f"branch {name!r} has {len(array)} entries, expected {stop - start}")
                 for rows in source.slices(stop - start):
                     yield {name: _column(array[rows]) for name, array in arrays.items()}
 
@@ -105,13 +108,6 @@ def _packed_together(tree: Any, branches: Collection[Any]) -> int:
     if hasattr(tree, "cluster_summaries"):
         return max((int(cluster.num_entries) for cluster in tree.cluster_summaries), default=0)
     return max((int(np.diff(branch.entry_offsets).max(initial=0)) for branch in branches), default=0)
-
-
-def _array(source: OpenFile, branch: Any, start: int, stop: int) -> Any:
-    array = branch.array(entry_start=start, entry_stop=stop)
-    if len(array) != stop - start:
-        raise source.error(f"branch {branch.name!r} has {len(array)} entries, expected {stop - start}")
-    return array
 
 
 def _column(array: Any) -> Column:

@@ -194,11 +194,6 @@ def floats(path: Path, what: str, values: NDArray[Any], n: int | None = None) ->
     return values.astype(np.float64)
 
 
-def nth(event: int) -> str:
-    """How errors name an event."""
-    return f"event {event} (counted from 0)"
-
-
 @contextmanager
 def library_calls(path: Path, task: str) -> Iterator[None]:
     """Turns what a library says about a file into one sentence, and its warnings into nothing."""

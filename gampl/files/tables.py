@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gampl.basics import counted
 from gampl.files.checks import Chunk
-from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile, nth
+from gampl.files.source import COORDINATE_SETS, SPELLINGS, Layout, Names, OpenFile
 
 WEIGHT = "weight"
 _WEIGHTS = re.compile(r"((gen|mc|event|evt|mc[_. ]?event|sample|total)[_. ]?)?weights?", re.IGNORECASE)
@@ -30,9 +30,7 @@ class Labels:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The label of each event, (n,)."""
-        words = np.empty(len(self.words), dtype=object)
-        words[:] = self.words
-        return words[self.which].astype(dtype or object, copy=bool(copy))
+        return np.array(self.words, dtype=object)[self.which].astype(dtype or object, copy=bool(copy))
 
     @classmethod
     def of(cls, values: "NDArray[Any] | Labels") -> "Labels":
@@ -173,8 +171,8 @@ def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coord
         event = int(np.argmax(wrong))
         name = source if isinstance(source, str) else f"PDG id {' or '.join(map(str, source))}"
         cure = "absent" if counts[event] < n else "further"
-        its = f"{counted(counts[event], 'entry', 'entries')} of {name}"
-        raise file.error(f"{nth(first + event)} has {its}, expected {n} (or Layout({cure}=True))")
+        its = f"event {first + event} (counted from 0) has {counted(counts[event], 'entry', 'entries')} of {name}"
+        raise file.error(f"{its}, expected {n} (or Layout({cure}=True))")
     events = np.repeat(np.arange(len(counts)), counts)
     if layout.order == "pT":
         by_name = dict(zip(coordinates, entries.T, strict=True))
