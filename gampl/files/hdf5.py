@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import h5py
@@ -45,15 +44,13 @@ SHARD_COLUMNS = ("seed", "generated", "accepted")
 ROWS_PER_CHUNK, LEVEL = 4096, 6
 MOST_NESTED = 16  # groups
 LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 itself ends at 64 kB
-About = Mapping[str, Any]
-
 
 Samples = Mapping[str, Events] | Mapping[str, Mapping[str, Floats]]  # by name
+About = Mapping[str, Any]
 Shards = Mapping[str, NDArray[np.int64]]  # of samples, by their names
-NO_SHARDS: Shards = MappingProxyType({})
 
 
-def write(path: Path | str, samples: Samples, process: str, about: About, shards: Shards = NO_SHARDS) -> None:
+def write(path: Path | str, samples: Samples, process: str, about: About, shards: Shards | None = None) -> None:
     """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
     The arguments and errors are those of `content`, which makes it.
@@ -61,7 +58,7 @@ def write(path: Path | str, samples: Samples, process: str, about: About, shards
     targets.write(Path(path), content(path, samples, process, about, shards))
 
 
-def content(path: Path | str, samples: Samples, process: str, about: About, shards: Shards = NO_SHARDS) -> bytes:
+def content(path: Path | str, samples: Samples, process: str, about: About, shards: Shards | None = None) -> bytes:
     """The bytes of a file of samples of events, by name, which errors call by its path.
 
     A sample may also be observables alone: by name, shape (n,), NaN where an event has none. `process` is what was
@@ -70,6 +67,7 @@ def content(path: Path | str, samples: Samples, process: str, about: About, shar
     accepted, shape (k, 3). An EventFileError if the events are not what `gampl.files.read` would accept; a ValueError
     if there is no sample, a name cannot be used, or an attribute is too long or not JSON.
     """
+    shards = shards or {}
     if not samples or not shards.keys() <= samples.keys():
         raise ValueError(f"samples must name at least one sample, and include those of shards, got {list(samples)}")
     if bad := [name for name in samples if not _is_name(name)]:
@@ -88,9 +86,10 @@ def content(path: Path | str, samples: Samples, process: str, about: About, shar
             file.attrs[name] = _attribute(name, attributes[name])
         for sample in sorted(samples):
             group = file.create_group(sample)
-            given = samples[sample]
-            save_sample = _save_events if isinstance(given, Events) else _save_observables
-            n_events = save_sample(Path(path), group, given)
+            if isinstance(given := samples[sample], Events):
+                n_events = _save_events(Path(path), group, given)
+            else:
+                n_events = _save_observables(Path(path), group, given)
             if sample in shards:
                 _save_shards(group, np.asarray(shards[sample]), n_events)
         file.flush()
@@ -98,7 +97,7 @@ def content(path: Path | str, samples: Samples, process: str, about: About, shar
     return image
 
 
-def _save_events(path: Path, group: Any, events: Any) -> int:
+def _save_events(path: Path, group: Any, events: Events) -> int:
     # what is stored is checked, after rounding
     with np.errstate(over="ignore"):
         momenta = events.momenta.astype("<f4")
@@ -112,7 +111,7 @@ def _save_events(path: Path, group: Any, events: Any) -> int:
     return len(events)
 
 
-def _save_observables(path: Path, group: Any, observables: Any) -> int:
+def _save_observables(path: Path, group: Any, observables: Mapping[str, Floats]) -> int:
     if bad := [name for name in observables if name == SHARDS or not _is_name(name)]:
         raise ValueError(f"observables must have names without '/', other than {SHARDS}, got {bad[0]!r}")
     columns = {name: np.asarray(observables[name]) for name in sorted(observables)}
