@@ -26,6 +26,7 @@ _MARKS = ("#", "%", "//", "!")  # of comments
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 _WITH_COMMA = re.compile(r"[-+]?(\d*|\d{1,3}(\.\d{3})+),\d+([eE][-+]?\d+)?")
 _FORTRAN = re.compile(r"[-+]?\d*\.\d*[dD][-+]?\d+")
+_QUOTED = re.compile(rb'("(?<![^ \t\r\n]")(?:[^"]++|"")*+")')  # a field, from its beginning
 _WHOLE = re.compile(r"[-+]?\d+")
 _UNIT = re.compile(r"[kMGT]?eV(/c\^?2?)?|rad|deg|[mcn]?m|[np]?s|[mfp]b|1|-|[(\[].*[)\]]")
 _SAY_WHICH = "say which it is: --decimal , or --decimal . (decimal=',' or '.')"
@@ -248,9 +249,9 @@ def _end(content: bytes, newline: bytes) -> int:
 
 def _without_spare_blanks(block: bytes) -> bytes:
     """The same rows with single blanks between their fields, and none around them; in quotes all are kept."""
-    parts = block.split(b'"')
+    parts = _QUOTED.split(block)
     parts[::2] = [re.sub(rb" ?([\r\n]) ?", rb"\1", re.sub(rb"[ \t]{2,}|\t", b" ", part)) for part in parts[::2]]
-    return b'"'.join(parts).strip(b" ")
+    return b"".join(parts).strip(b" ")
 
 
 def _refused(
