@@ -5,6 +5,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy import stats
@@ -57,7 +58,7 @@ def test_a_file_is_made_of_what_its_plan_says(name):
         if not expected:
             assert all(sample not in said for said in about["sources"])
             continue
-        shards = hdf5.read_shards(path, sample)
+        shards = h5py.File(path)[f"{sample}/shards"][:]
         assert shards[:, 0].tolist() == expected
         assert shards[:, 1].sum() == sum(said[sample]["passed"]["generated"] for said in about["sources"])
         if plan.observables:
@@ -114,7 +115,7 @@ def test_the_first_events_of_a_seed_come_out_again(name, folder, seed, recipe, s
     sources = hdf5.read_about(path)["sources"]
     assert recipe.describe() | {"events_per_shard": 20_000} in [source["recipe"] for source in sources]
     assert RECIPES[plans.plan("bundled").shards[folder].recipe] is type(recipe)
-    shards = hdf5.read_shards(path, "train")
+    shards = h5py.File(path)["train/shards"][:]
     start = shards[: shards[:, 0].tolist().index(seed), 2].sum()
     stored = files.read(path, sample="train").momenta[start:]
     made = generate(recipe, seed, n_events)[0][sample].momenta
@@ -127,7 +128,7 @@ def test_the_first_observables_of_a_seed_come_out_again():
     path, further = FILES["top_pair_0j_observables"], TopPair(0).load_observables()
     if not same_versions(path):
         pytest.skip("the bundled events were made with other versions of Pythia or FastJet")
-    seed = int(hdf5.read_shards(path, "holdout")[0, 0])
+    seed = int(h5py.File(path)["holdout/shards"][:][0, 0])
     made = generate(TopPairRecipe(), seed, 1000)[0]["extra_jets_0"].momenta
     assert len(made) > 20
     for name, values in further.items():

@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -32,6 +32,15 @@ def whole(text: str) -> int:
     except (ArithmeticError, ValueError):
         pass
     raise argparse.ArgumentTypeError(f"expected a whole number such as 1000 or 1e5, got {text!r}")
+
+
+@contextmanager
+def of_option(option: str) -> Iterator[None]:
+    """Makes an error about a value one about the option that has it."""
+    try:
+        yield
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

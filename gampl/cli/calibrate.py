@@ -1,6 +1,7 @@
 """The command ``gampl calibrate``: are members as wide as they are wrong? Trainings on their own events tell."""
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -13,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gampl.basics import plain
 from gampl.cli.arguments import whole
 from gampl.cli.main import PLAIN, add_regions, add_samples, process_of
-from gampl.cli.terminal import complain, say
+from gampl.cli.terminal import complain, say, write_json
 from gampl.files import writing
-from gampl.particles.events import Events
 from gampl.report.process import MOST_EVENTS, Process, SampleFiles
 from gampl.store import targets
 from gampl.store.atomic import write_bytes
@@ -26,7 +25,7 @@ from gampl.store.progress import Progress
 
 if TYPE_CHECKING:
     from gampl.calibration import Correction
-    from gampl.report.study import Finding
+    from gampl.result import Amplification
 
 SETTINGS = "calibration.json"  # in the folder: what its trainings are of
 TIMES = 10  # generated events at least, in units of n_train, that a training sample is drawn from
@@ -70,7 +69,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     process = process_of(options)
     members = process.members
     assert members is not None  # noqa: S101 - argparse asks for them
-    size = options.size or len(members.files)
+    size = len(members.files) if options.size is None else options.size
     words = shlex.split(options.command)
     if missing := [name for name in ("{train}", "{output}") if not any(name in word for word in words)]:
         raise ValueError(f"--command: expected {missing[0]} in it, got {options.command!r}")
@@ -81,43 +80,42 @@ def _calibrate(options: argparse.Namespace) -> int:
     if options.json is not None:
         targets.check(options.json)
         targets.check_different({"--json": options.json}, members.files)
-    folder = _prepared(options, members, size)
+    _prepare(options, members, size)
     findings = analyse(process).findings
-    tables: dict[str, list[NDArray[Any]]] = {one.where: [] for one in findings if one.result is not None}
-    truths: dict[str, list[NDArray[Any]]] = {name: [] for name in tables}
+    estimated = [(one.where, one.result, one.integrals) for one in findings if one.result and one.integrals is not None]
+    tables = {where: list[NDArray[Any]]() for where, *_ in estimated}
+    truths = [k % len(members.files) for k in range(options.sets)]
     n_gen = MOST_EVENTS
     with Progress("members", total=options.sets * size, quiet=options.quiet) as progress:
-        for k in range(options.sets):
-            source = k % len(members.files)
-            train = folder / f"set_{k}" / f"train{members.files[source].suffix}"
+        for k, path in enumerate(members.files[truth] for truth in truths):
+            train = options.folder / f"set_{k}" / f"train{path.suffix}"
             if not train.exists():
-                _draw(process, members.files[source], train, np.random.default_rng([options.seed, k]))
+                _draw(process, path, train, np.random.default_rng([options.seed, k]))
             outputs = []
             for output in _trained(words, train, size, [options.seed, k]):
                 outputs.append(output)
                 progress("trainings", k * size + len(outputs))
             study = analyse(replace(process, members=replace(members, files=tuple(outputs))))
-            own, n_gen = {one.where: one for one in study.findings}, min(n_gen, *study.n_gen)
-            for one in findings:
+            n_gen = min(n_gen, *study.n_gen)
+            for one in study.findings:
+                if one.where in tables and (one.integrals is None or one.result is None):
+                    raise ValueError(f"{one.where}: of members in {options.folder}: {one.problem}")
                 if one.where in tables and one.integrals is not None:
-                    tables[one.where].append(_integrals(own[one.where], folder))
-                    truths[one.where].append(one.integrals[source])
+                    tables[one.where].append(one.integrals)
     problems = [f"{one.where}: {one.problem}" for one in findings if one.result is None]
     entries = []
-    for one in (one for one in findings if one.result is not None):
+    for where, result, integrals in estimated:
         try:
-            found = correction(tables[one.where], truths[one.where], n_gen=n_gen, level=options.level)
-            entries.append(_entry(one, found, options.n_train))
+            found = correction(tables[where], integrals[truths], n_gen=n_gen, level=options.level)
+            entries.append(_entry(where, result, found))
         except ValueError as error:
-            problems.append(f"{one.where}: {error}")
+            problems.append(f"{where}: {error}")
     _show(options, entries)
-    for problem in problems:
-        complain(problem)
-    return 1 if problems else 0
+    return complain(*problems)
 
 
-def _prepared(options: argparse.Namespace, members: SampleFiles, size: int) -> Path:
-    """The folder of the trainings; a ValueError if it has those of something else."""
+def _prepare(options: argparse.Namespace, members: SampleFiles, size: int) -> None:
+    """Says in the folder of the trainings what they are of; a ValueError if it has those of something else."""
     from gampl.files.public import sha256
 
     digests = [sha256(path) for path in members.files]
@@ -128,8 +126,6 @@ def _prepared(options: argparse.Namespace, members: SampleFiles, size: int) -> P
         write_bytes(known, content.encode())
     if known.read_text(encoding="utf-8") != content:
         raise ValueError(f"--folder: {options.folder} has trainings of other members or by other options: name another")
-    folder: Path = options.folder
-    return folder
 
 
 def _draw(process: Process, path: Path, train: Path, rng: np.random.Generator) -> None:
@@ -138,24 +134,20 @@ def _draw(process: Process, path: Path, train: Path, rng: np.random.Generator) -
 
     assert process.members is not None  # noqa: S101
     events: Any
-    if path.suffix == ".npy" and process.members.sample is None:
+    if path.suffix.lower() == ".npy" and process.members.sample is None:
         events = np.load(path, mmap_mode="r", allow_pickle=False)
     else:
         with opened(path, process.members, process.layout) as file:
             events = writing.read_whole(file, train)
-    n = len(events) if not isinstance(events, dict) else len(next(iter(events.values())))
+    n = len(next(iter(events.values()))) if isinstance(events, dict) else len(events)
     if n < TIMES * process.n_train:
         raise ValueError(f"{path}: has {n} events, expected at least {TIMES} n_train to draw training samples from")
-    rows = np.sort(rng.choice(n, process.n_train, replace=False))
-    if isinstance(events, np.ndarray):
-        temporary = train.with_name(f"part_{train.name}")
-        train.parent.mkdir(parents=True, exist_ok=True)
-        np.save(temporary, rng.permutation(events[rows]))
-        os.replace(temporary, train)
-        return
-    rows = rng.permutation(rows)
-    drawn = events[rows] if isinstance(events, Events) else {name: column[rows] for name, column in events.items()}
-    write_bytes(train, writing.content(train, drawn))
+    rows = rng.permutation(np.sort(rng.choice(n, process.n_train, replace=False)))
+    drawn = {name: column[rows] for name, column in events.items()} if isinstance(events, dict) else events[rows]
+    array = io.BytesIO()
+    if isinstance(drawn, np.ndarray):
+        np.save(array, drawn)
+    write_bytes(train, array.getvalue() or writing.content(train, drawn))
 
 
 def _trained(words: Sequence[str], train: Path, size: int, seed: Sequence[int]) -> Iterator[Path]:
@@ -165,9 +157,8 @@ def _trained(words: Sequence[str], train: Path, size: int, seed: Sequence[int]) 
         if not output.exists():
             part = output.with_name(f"part_{output.name}")
             number = int(np.random.SeedSequence([*seed, m]).generate_state(1)[0] >> 1)
-            names = {"{train}": train, "{output}": part, "{seed}": number}
             line = list(words)
-            for name, value in names.items():
+            for name, value in {"{train}": train, "{output}": part, "{seed}": number}.items():
                 line = [word.replace(name, str(value)) for word in line]
             done = subprocess.run(line, check=False, capture_output=True, text=True)
             if done.returncode:
@@ -179,25 +170,17 @@ def _trained(words: Sequence[str], train: Path, size: int, seed: Sequence[int]) 
         yield output
 
 
-def _integrals(finding: "Finding", folder: Path) -> NDArray[Any]:
-    """Those of newly trained members; a ValueError if they tell nothing."""
-    if finding.integrals is None or finding.result is None:
-        raise ValueError(f"{finding.where}: of members in {folder}: {finding.problem}")
-    return finding.integrals
-
-
-def _entry(finding: "Finding", found: "Correction", n_train: int) -> dict[str, Any]:
+def _entry(where: str, result: "Amplification", found: "Correction") -> dict[str, Any]:
     """The correction of a region, and what it makes of G."""
-    assert finding.result is not None  # noqa: S101
-    n_equiv, interval = found.n_equiv(finding.result)
+    n_equiv, interval = found.n_equiv(result)
     return {
-        "region": finding.where,
+        "region": where,
         "factor": found.factor,
         "factor_interval": found.interval,
         "sets": found.sets,
-        "before": finding.result.words.removeprefix(" = ").strip(),
-        "G": n_equiv / n_train,
-        "interval": [end / n_train for end in interval],
+        "before": result.words.removeprefix(" = ").strip(),
+        "G": n_equiv / result.n_train,
+        "interval": [end / result.n_train for end in interval],
     }
 
 
@@ -205,10 +188,8 @@ def _show(options: argparse.Namespace, entries: Sequence[dict[str, Any]]) -> Non
     """Writes and prints what was found."""
     from gampl.result import in_digits, percent  # SciPy's, for which no completion waits
 
-    is_taken = options.json is not None and targets.is_stdout(options.json)
-    if options.json is not None:
-        content = {"level": options.level, "n_train": options.n_train, "regions": entries}
-        targets.write(options.json, (json.dumps(plain(content), indent=1, allow_nan=False) + "\n").encode())
+    content = {"level": options.level, "n_train": options.n_train, "regions": entries}
+    is_taken = write_json(options.json, content)
     rows = [["region", "error / scatter", "G before", "G corrected"]]
     for entry in entries:
         factor, G = (

@@ -12,7 +12,7 @@ from typing import Any
 import gampl
 from gampl.basics import printable
 from gampl.cli import results
-from gampl.cli.arguments import Parser, complete, joined, whole
+from gampl.cli.arguments import Parser, complete, joined, of_option, whole
 from gampl.cli.terminal import complain, patient_streams
 from gampl.files import KINDS, Layout
 from gampl.report.process import Definition, Process, Region, SampleFiles, named_files
@@ -203,9 +203,7 @@ def _run(options: argparse.Namespace) -> int:
     problems = results.write(options, study)
     results.show(options, study)
     problems += [f"{finding.what}: {finding.problem}" for finding in study.findings if finding.result is None]
-    for problem in problems:
-        complain(problem)
-    return 1 if problems else 0
+    return complain(*problems)
 
 
 def _study(options: argparse.Namespace) -> Any:
@@ -254,10 +252,8 @@ def process_of(options: argparse.Namespace) -> Process:
         raise ValueError("--coordinates and --unit are about momenta: give --particles, too")
     observables = {name: Definition(text) for name, text in _pairs(options, "define", "=")}
     for name, definition in observables.items():
-        try:
+        with of_option(f"--define {name}"):
             _ = definition.expression
-        except ValueError as error:
-            raise ValueError(f"--define {name}: {error}") from None
     return Process(
         **arguments,
         observables=observables,
@@ -276,10 +272,8 @@ def files_of(options: argparse.Namespace, name: str) -> SampleFiles | None:
     samples = {sample or None for _, _, sample in parts}
     if len(samples) > 1:
         raise ValueError(f"{called}: expected the same ::SAMPLE for all files, got {sorted(map(str, samples))}")
-    try:
+    with of_option(called):
         paths = [path for text, _, _ in parts for path in named_files(text)]
-    except ValueError as error:
-        raise ValueError(f"{called}: {error}") from None
     is_true = name != "members"
     weight = options.unweight if is_true else options.weight
     how: dict[str, Any] = {"ignore_weights": True} if weight == NO_WEIGHTS else {"weight": weight}
@@ -296,10 +290,8 @@ def _regions(options: argparse.Namespace) -> tuple[Region, ...]:
             raise ValueError(f"--edges {name}: expected numbers such as 60, 80, 100, got {numbers!r}") from None
         regions.append(Region(observable=name, edges=edges))
     for name, number in _pairs(options, "quantiles", ":"):
-        try:
+        with of_option(f"--quantiles {name}"):
             regions.append(Region(observable=name, quantiles=whole(number)))
-        except argparse.ArgumentTypeError as error:
-            raise ValueError(f"--quantiles {name}: {error}") from None
     return tuple(regions)
 
 

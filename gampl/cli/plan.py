@@ -1,12 +1,11 @@
 """The command ``gampl plan``: how many members and events a wanted precision of G takes."""
 
 import argparse
-import json
 from pathlib import Path
 from textwrap import wrap
 
 from gampl.basics import ArgumentError
-from gampl.cli.terminal import say
+from gampl.cli.terminal import say, write_json
 from gampl.store import targets
 
 OPTIONS = {"precision": "--factor", "n_train": "--n-train"}  # where they differ from the argument's name
@@ -49,12 +48,10 @@ def _plan(options: argparse.Namespace) -> int:
         differential = planning.differential(*aim, **common)
     except ArgumentError as error:
         raise ValueError(f"{OPTIONS.get(error.argument, '--' + error.argument)} {error.problem}") from None
-    is_taken = options.json is not None and targets.is_stdout(options.json)
     if options.json is not None:
         targets.check(options.json, make_folder=True)
-        content = {"averaging": averaging.to_dict(), "differential": differential.to_dict()}
-        targets.write(options.json, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     plans = (averaging, differential)
+    is_taken = write_json(options.json, {"averaging": averaging.to_dict(), "differential": differential.to_dict()})
     rows = [
         ("", "averaging", "differential"),
         ("generators", averaging.members, 1),

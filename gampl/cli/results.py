@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +40,32 @@ def check(options: argparse.Namespace, process: Process) -> None:
 
 def write(options: argparse.Namespace, study: "Study") -> list[str]:
     """Writes all that can be written; returns why something could not."""
+    from gampl.report import outputs
+
+    command = shlex.join(["gampl", *sys.argv[1:]])
+
+    def report(path: Path) -> None:
+        from gampl.report.html import html
+
+        targets.write(path, html(study, command).encode(errors="backslashreplace"))
+
+    def figures(folder: Path) -> None:
+        from gampl.report.figures import write
+
+        write(study, folder)
+
+    makers: list[tuple[Path | None, Callable[[Path], object]]] = [
+        (options.json, lambda path: targets.write(path, outputs.to_json_text(study, command).encode())),
+        (options.csv, lambda path: targets.write(path, outputs.to_csv(study).encode(errors="backslashreplace"))),
+        (options.figures, figures),
+        (options.report, report),
+    ]
+    wanted = [(path, make) for path, make in makers if path is not None]
     problems = []
-    for path, write_to in _makers(options, study):
+    # pipes come last, as whoever reads them may keep us waiting
+    for path, make in sorted(wanted, key=lambda one: targets.is_stdout(one[0]) or one[0].is_fifo()):
         try:
-            write_to(path)
+            make(path)
         except OSError as error:
             problems.append(f"{path}: cannot be written, {error.strerror}")
     return problems
@@ -66,29 +88,3 @@ def _files(options: argparse.Namespace) -> dict[str, Path]:
     report = "--report" if options.process is None else "--output"
     names = {"--json": options.json, "--csv": options.csv, report: options.report}
     return {option: path for option, path in names.items() if path is not None}
-
-
-def _makers(options: argparse.Namespace, study: "Study") -> Iterator[tuple[Path, Callable[[Path], object]]]:
-    """What writes each file; pipes come last, as whoever reads them may keep us waiting."""
-    command = shlex.join(["gampl", *sys.argv[1:]])
-
-    def report(path: Path) -> None:
-        from gampl.report.html import html
-
-        targets.write(path, html(study, command).encode(errors="backslashreplace"))
-
-    def figures(folder: Path) -> None:
-        from gampl.report.figures import write
-
-        write(study, folder)
-
-    from gampl.report import outputs
-
-    makers: list[tuple[Path | None, Callable[[Path], object]]] = [
-        (options.json, lambda path: targets.write(path, outputs.to_json_text(study, command).encode())),
-        (options.csv, lambda path: targets.write(path, outputs.to_csv(study).encode(errors="backslashreplace"))),
-        (options.figures, figures),
-        (options.report, report),
-    ]
-    wanted = [(path, write_to) for path, write_to in makers if path is not None]
-    yield from sorted(wanted, key=lambda one: targets.is_stdout(one[0]) or one[0].is_fifo())

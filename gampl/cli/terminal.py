@@ -1,5 +1,6 @@
 """What is said in a terminal: nothing that a name contains moves its cursor, and no failure of it ends the work."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from pathlib import Path
 from typing import Any, TextIO
 
-from gampl.basics import printable
+from gampl.basics import plain, printable
+from gampl.store import targets
 
 PLAIN = str.maketrans({"≥": ">=", "–": "-", "…": "...", "σ": "sigma", "\N{NARROW NO-BREAK SPACE}": " "})
 
@@ -18,9 +20,18 @@ def say(text: str, *, is_error: bool = False) -> None:
     stream.write("\n".join(map(printable, text.split("\n"))) + "\n")
 
 
-def complain(problem: object) -> None:
-    """Says a problem in one line on standard error."""
-    say(f"gampl: {' '.join(str(problem).splitlines())}", is_error=True)
+def complain(*problems: object) -> int:
+    """Says each problem in one line on standard error; the exit status, 0 if there is none."""
+    for problem in problems:
+        say(f"gampl: {' '.join(str(problem).splitlines())}", is_error=True)
+    return 1 if problems else 0
+
+
+def write_json(path: Path | None, content: object) -> bool:
+    """Writes numbers as JSON, if a file is named for them; returns whether standard output is taken by that."""
+    if path is not None:
+        targets.write(path, (json.dumps(plain(content), indent=1, allow_nan=False) + "\n").encode())
+    return path is not None and targets.is_stdout(path)
 
 
 class Patient:
@@ -43,16 +54,13 @@ class Patient:
             self._stream.flush()
         except OSError as error:
             self.failure = None if isinstance(error, BrokenPipeError) else error
-            self._silence()
+            # the rest goes nowhere: Python would try it again when it ends, and complain
+            with suppress(OSError), open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), self._stream.fileno())
         return len(text)
 
     def flush(self) -> None:
         """Nothing waits."""
-
-    def _silence(self) -> None:
-        """Sends the rest to nowhere: Python would try it again when it ends, and complain."""
-        with suppress(OSError), open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -9,7 +9,7 @@ import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from typing import IO, Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gampl.basics import counted
 from gampl.files.checks import Chunk
 from gampl.files.source import EventFileError, Names, OpenFile, chosen
-from gampl.files.tables import WEIGHT, Column, Table, further_columns, is_weight
+from gampl.files.tables import Column, Table, further_columns
 from gampl.particles.kinematics import COORDINATES
 
 MOMENTA, PARTICLES = "momenta", "particles"
@@ -36,10 +36,7 @@ def chunks(source: OpenFile) -> Iterator[Chunk]:
         shaped = [name for name, array in arrays.items() if len(array.shape) in (2, 3) and array.dtype.kind in "fiub"]
         possible = [*arrays] if len(arrays) == 1 else shaped
         name = source.sample or (possible[0] if len(possible) == 1 else MOMENTA)
-        weights = [name for name in arrays if is_weight(name) and len(arrays[name].shape) == 1]
-        further = further_columns(layout, arrays) | {
-            name: name for name in weights if name not in (WEIGHT, layout.weight)
-        }
+        further = further_columns(layout, {name: len(array.shape) != 1 for name, array in arrays.items()})
         if missing := [needed for needed in (name, *further.values()) if needed not in arrays]:
             raise source.error(f"has the arrays {', '.join(arrays)}, also expected {missing[0]!r}")
         if PARTICLES in arrays and (shape := arrays[PARTICLES].shape) > (MOST_PARTICLES,):
@@ -63,10 +60,8 @@ def array_chunks(
         raise source.error(f"momenta have shape {shape}, that is {n} particles, expected at most {MOST_PARTICLES}")
     particles = particles or tuple(f"p{k}" for k in range(1, n + 1))
     if len(particles) != n or len(set(particles)) < n:
-        raise source.error(
-            f"momenta have shape {shape}, that is {counted(n, 'particle')},"
-            f" expected {len(particles)} with different names: {', '.join(particles)}"
-        )
+        expected = f"expected {len(particles)} with different names: {', '.join(particles)}"
+        raise source.error(f"momenta have shape {shape}, that is {counted(n, 'particle')}, {expected}")
     for name, column in columns.items():
         if (its := getattr(column, "shape", None)) != shape[:1]:
             raise source.error(f"column {name!r} has shape {its}, expected one number per event, {shape[:1]}")
@@ -133,12 +128,11 @@ def _opened(source: OpenFile) -> Iterator[Arrays]:
     with ExitStack() as opened:
         archive = opened.enter_context(zipfile.ZipFile(source.stream))
         _check_archive(source, archive)
-        parts = {part.filename.removesuffix(".npy"): part for part in archive.infolist()}
-        files = {name: opened.enter_context(archive.open(part)) for name, part in parts.items()}
-        yield {
-            name: _ArrayStream(f"{source.path}: array {name!r}", file, parts[name].file_size, is_packed=True)
-            for name, file in files.items()
-        }
+        arrays = {}
+        for part in archive.infolist():
+            name, file = part.filename.removesuffix(".npy"), opened.enter_context(archive.open(part))
+            arrays[name] = _ArrayStream(f"{source.path}: array {name!r}", file, part.file_size, is_packed=True)
+        yield arrays
 
 
 @contextmanager
@@ -172,7 +166,6 @@ class _ArrayStream:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         self.shape, by_columns, self.dtype = read(file)
         self._by_columns = by_columns and len(self.shape) > 1  # no row is complete before the end
-        self._whole: NDArray[Any] | None = None
         self._begin = file.tell()
         self._size = math.prod(self.shape) * self.dtype.itemsize
         if self.dtype.hasobject:
@@ -195,12 +188,14 @@ class _ArrayStream:
                 self._file.seek(self._begin + (column * self.shape[0] + rows.start) * self.dtype.itemsize)
                 parts.append(self._read((n,)))
             return np.stack(parts).reshape(*self.shape[:0:-1], n).T
-        if self._whole is None:
-            if self._size > LARGEST_BY_COLUMNS:
-                most = f"expected at most {LARGEST_BY_COLUMNS}, or rows: numpy.ascontiguousarray"
-                raise EventFileError(f"{self._name} is stored by columns in {self._size} bytes, {most}")
-            self._whole = self._read(self.shape[::-1]).T
         return self._whole[rows]
+
+    @cached_property
+    def _whole(self) -> NDArray[Any]:
+        if self._size > LARGEST_BY_COLUMNS:
+            most = f"expected at most {LARGEST_BY_COLUMNS}, or rows: numpy.ascontiguousarray"
+            raise EventFileError(f"{self._name} is stored by columns in {self._size} bytes, {most}")
+        return self._read(self.shape[::-1]).T
 
     def _read(self, shape: tuple[int, ...]) -> NDArray[Any]:
         if self.dtype.hasobject:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gampl.files.checks import Chunk
-from gampl.files.source import EventFileError, Layout, MissingPackageError, OpenFile, guarded
+from gampl.files.source import EventFileError, MissingPackageError, OpenFile, Told, guarded
 from gampl.files.tables import Labels
 
 MEMORY = 4 << 30  # bytes
@@ -41,12 +41,7 @@ class Task(msgspec.Struct):
     function: str
     arguments: Sequence[Any]
     path: bytes
-    sample: str | None
-    layout: Layout
-    names: Sequence[str]
-    labels: Sequence[str]
-    rows: int
-    decimal: str | None
+    told: Told
 
 
 Request: Any = Task | bool  # bool: whether the next part is wanted
@@ -61,6 +56,22 @@ class Message(msgspec.Struct):
     word: str | None = None
     error: bytes | None = None  # it may name a file that is not UTF-8
     is_missing: bool = False  # the error is that of a package that is not installed
+
+    @classmethod
+    def of(cls, part: Part) -> "Message":
+        """The message that a part is sent in."""
+        if isinstance(part, str):
+            return cls(word=part)
+        if isinstance(part, Chunk):
+            return cls(chunk=part)
+        labels = {name: column for name, column in part.items() if isinstance(column, Labels)}
+        return cls(columns={name: part[name] for name in part if name not in labels}, labels=labels)
+
+    @property
+    def part(self) -> Part | None:
+        """The part that was sent."""
+        columns = None if self.columns is None else self.columns | (self.labels or {})
+        return next((part for part in (self.chunk, columns, self.word) if part is not None), None)
 
 
 def search_path() -> list[str]:
@@ -78,9 +89,7 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
     An EventFileError for what the other process raised, or if it crashed or exceeded its limits, and a
     MissingPackageError if it lacks a package.
     """
-    where, labels = os.fsencode(source.path), list(source.labels)
-    told = source.sample, source.layout, source.names, labels, source.rows, source.decimal
-    task = Task(function, arguments, where, *told)
+    task = Task(function, arguments, os.fsencode(source.path), source.told)
     reader = Reader.idle()
     answer = reader.ask(task)
     if answer is None and reader.has_read:  # a file before this one may have harmed it
@@ -93,11 +102,9 @@ def parts(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
             if answer.error is not None:
                 kind = MissingPackageError if answer.is_missing else EventFileError
                 raise kind(answer.error.decode(errors="surrogatepass"))
-            columns = None if answer.columns is None else answer.columns | (answer.labels or {})
-            found = [part for part in (answer.chunk, columns, answer.word) if part is not None]
-            if not found:
+            if (part := answer.part) is None:
                 return
-            yield found[0]
+            yield part
             is_well = False  # if this is interrupted
             answer = reader.ask(True)
             is_well = answer is not None
@@ -240,16 +247,8 @@ def _answers(task: Task) -> Iterator[Message]:
     try:
         _limit()
         with path.open("rb") as file:
-            told = task.sample, task.layout, tuple(task.names), task.labels, task.rows, task.decimal
-            source = OpenFile(path, file, *told)
-            for part in guarded(path, _parts(task, source), _length, may_be_empty=True):
-                if isinstance(part, str):
-                    yield Message(word=part)
-                elif isinstance(part, Chunk):
-                    yield Message(chunk=part)
-                else:
-                    labels = {name: column for name, column in part.items() if isinstance(column, Labels)}
-                    yield Message(columns={name: part[name] for name in part if name not in labels}, labels=labels)
+            for part in guarded(path, _parts(task, OpenFile(path, file, *task.told)), _length, may_be_empty=True):
+                yield Message.of(part)
                 _limit()
         yield Message()
     except (ValueError, OSError, ImportError) as error:

@@ -45,14 +45,12 @@ ROWS_PER_CHUNK, LEVEL = 4096, 6
 MOST_NESTED = 16  # groups
 LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 itself ends at 64 kB
 
+Samples = Mapping[str, Events] | Mapping[str, Mapping[str, Floats]]  # by name
+About = Mapping[str, Any]
+Shards = Mapping[str, NDArray[np.int64]]  # of samples, by their names
 
-def write(
-    path: Path | str,
-    samples: Mapping[str, Events] | Mapping[str, Mapping[str, Floats]],
-    process: str,
-    about: Mapping[str, Any],
-    shards: Mapping[str, NDArray[np.int64]] | None = None,
-) -> None:
+
+def write(path: Path | str, samples: Samples, process: str, about: About, shards: Shards | None = None) -> None:
     """Writes samples of events, by name (``train`` and ``holdout``, or ``events``), to one file, all or nothing.
 
     The arguments and errors are those of `content`, which makes it.
@@ -60,13 +58,7 @@ def write(
     targets.write(Path(path), content(path, samples, process, about, shards))
 
 
-def content(
-    path: Path | str,
-    samples: Mapping[str, Events] | Mapping[str, Mapping[str, Floats]],
-    process: str,
-    about: Mapping[str, Any],
-    shards: Mapping[str, NDArray[np.int64]] | None = None,
-) -> bytes:
+def content(path: Path | str, samples: Samples, process: str, about: About, shards: Shards | None = None) -> bytes:
     """The bytes of a file of samples of events, by name, which errors call by its path.
 
     A sample may also be observables alone: by name, shape (n,), NaN where an event has none. `process` is what was
@@ -75,7 +67,6 @@ def content(
     accepted, shape (k, 3). An EventFileError if the events are not what `gampl.files.read` would accept; a ValueError
     if there is no sample, a name cannot be used, or an attribute is too long or not JSON.
     """
-    path = Path(path)
     shards = shards or {}
     if not samples or not shards.keys() <= samples.keys():
         raise ValueError(f"samples must name at least one sample, and include those of shards, got {list(samples)}")
@@ -96,9 +87,9 @@ def content(
         for sample in sorted(samples):
             group = file.create_group(sample)
             if isinstance(given := samples[sample], Events):
-                n_events = _save_events(path, group, given)
+                n_events = _save_events(Path(path), group, given)
             else:
-                n_events = _save_observables(path, group, given)
+                n_events = _save_observables(Path(path), group, given)
             if sample in shards:
                 _save_shards(group, np.asarray(shards[sample]), n_events)
         file.flush()
@@ -171,7 +162,7 @@ def _attribute(name: str, value: Any) -> Any:
 def chunks(source: OpenFile) -> Iterator[Chunk]:
     """Momenta of one of our own files; its layout is its own."""
     with _our_file(source.path, FORMAT) as (file, about):
-        group = _group(source.path, source.sample, file)
+        group = _group(source, file)
         where = f"{source.path}: sample {group.group.name[1:]!r}"
         momenta = group.get(MOMENTA)
         if momenta is None or isinstance(momenta, Inside) or momenta.ndim != 3:
@@ -207,13 +198,13 @@ def table(source: OpenFile) -> Iterator[Table]:
         if frames.is_frame(item):
             yield frames.table(source, item)
             return
-        datasets = item.datasets()
-        if file.group.attrs.get("format") == OBSERVABLES.encode():  # of the rows, but no column
-            datasets = Inside(source.path, item.group, [name for name in datasets if name != SHARDS])
-        found = {*datasets}
-        others = [f"{place}/{name}".lstrip("/") for name in item if name not in found]
-        if not datasets:
+        # shards are of the rows, but no column
+        no_column = {SHARDS} if file.group.attrs.get("format") == OBSERVABLES.encode() else set()
+        is_column = {name: name not in no_column and item.is_dataset(name) for name in item}
+        others = [f"{place}/{name}".lstrip("/") for name in item if not is_column[name]]
+        if len(others) == len(is_column):
             chosen(source.path, None, others)
+        datasets = Inside(source.path, item.group, [name for name in item if is_column[name]])
         yield table_of(replace(source, sample=None), datasets)._replace(others=others)
 
 
@@ -234,25 +225,19 @@ def read_about(path: Path | str) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(_read("stored_about", path)))
 
 
-def read_shards(path: Path | str, sample: str | None = None) -> NDArray[np.int64] | None:
-    """The seeds that the rows of a sample come from, shape (k, 3): seed, generated, accepted; None if not said."""
-    return cast("NDArray[np.int64] | None", _read("stored_shards", path, sample).get(SHARDS))
-
-
 def _read(function: str, path: Path | str, sample: str | None = None) -> Any:
-    """What one of the functions below yields first, in the process that reads; nothing by name if it yields nothing."""
+    """What one of the functions below yields, in the process that reads."""
     with Path(path).open("rb") as stream:
-        return next(elsewhere.parts(f"{__name__}:{function}", OpenFile(Path(path), stream, sample)), {})
+        return next(elsewhere.parts(f"{__name__}:{function}", OpenFile(Path(path), stream, sample)))
 
 
 def stored_observables(source: OpenFile) -> Iterator[dict[str, Floats]]:
     """The observables of a sample, by name."""
     with _our_file(source.path, OBSERVABLES) as (file, _):
-        group = _group(source.path, source.sample, file)
+        group = _group(source, file)
         values = {name: group[name][...] for name in group if name != SHARDS}
         if not values:
-            name = group.group.name[1:]
-            raise source.error(f"sample {name!r} has no observables, expected at least one")
+            raise source.error(f"sample {group.group.name[1:]!r} has no observables, expected at least one")
         n = len(next(iter(values.values())))
         yield {name: floats(source.path, f"observable {name!r}", column, n) for name, column in values.items()}
 
@@ -261,14 +246,6 @@ def stored_about(source: OpenFile) -> Iterator[str]:
     """What a file says about its events, as JSON."""
     with _our_file(source.path) as (_, said):
         yield json.dumps(said, default=str)
-
-
-def stored_shards(source: OpenFile) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """The shards of a sample under their name, if it says them."""
-    with _our_file(source.path) as (file, _):
-        group = _group(source.path, source.sample, file)
-        if SHARDS in group:
-            yield {SHARDS: np.asarray(group[SHARDS][...], dtype=np.int64)}
 
 
 @contextmanager
@@ -284,10 +261,10 @@ def _our_file(path: Path, *kinds: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield file, about
 
 
-def _group(path: Path, sample: str | None, file: Any) -> Any:
-    group = file[chosen(path, sample, sorted(file))]
+def _group(source: OpenFile, file: Any) -> Any:
+    group = file[chosen(source.path, source.sample, sorted(file))]
     if not isinstance(group, Inside):
-        raise EventFileError(f"{path}: expected {group.name[1:]!r} to be a group of datasets")
+        raise source.error(f"expected {group.name[1:]!r} to be a group of datasets")
     return group
 
 

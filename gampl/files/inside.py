@@ -5,7 +5,7 @@ else made must not say which files of this machine are read, so that none of the
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,9 @@ _MOST_LINKS = 16  # that lead to one another
 class Inside(Mapping[str, Any]):
     """The groups and datasets of a file or group by name; an EventFileError for what leads outside of the file."""
 
-    def __init__(self, path: Path, group: Any, names: Sequence[str] | None = None) -> None:
+    def __init__(self, path: Path, group: Any, names: Collection[str] | None = None) -> None:
         self.path, self.group = path, group
-        self._names = list(group) if names is None else names
+        self._names = group if names is None else names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -49,10 +49,6 @@ class Inside(Mapping[str, Any]):
             raise EventFileError(f"{self.path}: {name!r} is a group, expected a dataset")
         return found
 
-    def datasets(self) -> "Inside":
-        """The same without what is a group."""
-        return Inside(self.path, self.group, [name for name in self if self.is_dataset(name)])
-
     def is_dataset(self, name: str) -> bool:
         """Whether a dataset has this name, or something of which only its use shows that it leads outside."""
         return self._kind(name) in (h5py.Dataset, EventFileError)
@@ -67,26 +63,24 @@ class Inside(Mapping[str, Any]):
             return EventFileError
         return group.get(last, getclass=True)
 
-    def _placed(self, name: str) -> tuple[Any, str]:
-        return _placed(self.path, self.group, name, _MOST_LINKS)
-
-
-def _placed(path: Path, group: Any, name: str, links: int) -> tuple[Any, str]:
-    """The group that an object lies in, and its name there: no link is left to the library."""
-    *folders, last = [part for part in name.split("/") if part not in ("", ".")] or [""]
-    for folder in folders:
-        above, below = _placed(path, group, folder, links)
-        if above.get(below, getclass=True) is not h5py.Group:
+    def _placed(self, name: str, links: int = _MOST_LINKS) -> tuple[Any, str]:
+        """The group that an object lies in, and its name there: no link is left to the library."""
+        *folders, last = [part for part in name.split("/") if part not in ("", ".")] or [""]
+        group = self.group
+        for folder in folders:
+            above, below = Inside(self.path, group)._placed(folder, links)
+            if above.get(below, getclass=True) is not h5py.Group:
+                raise KeyError(name)
+            group = above[below]
+        link = group.get(last, getlink=True) if last and group.id.links.exists(last.encode()) else None
+        if link is None or links == 0:
             raise KeyError(name)
-        group = above[below]
-    link = group.get(last, getlink=True) if last and group.id.links.exists(last.encode()) else None
-    if link is None or links == 0:
-        raise KeyError(name)
-    if isinstance(link, h5py.SoftLink):
-        return _placed(path, group.file if link.path.startswith("/") else group, link.path, links - 1)
-    if not isinstance(link, h5py.HardLink):
-        raise EventFileError(f"{path}: {name!r} is a link to another file, expected all events in this one")
-    return group, last
+        if isinstance(link, h5py.SoftLink):
+            start = group.file if link.path.startswith("/") else group
+            return Inside(self.path, start)._placed(link.path, links - 1)
+        if not isinstance(link, h5py.HardLink):
+            raise EventFileError(f"{self.path}: {name!r} is a link to another file, expected all events in this one")
+        return group, last
 
 
 @contextmanager
@@ -125,10 +119,9 @@ def whole(path: Path, group: Any, name: str) -> Any:
     shape, chunks, size = dataset.shape or (), dataset.chunks, dataset.id.get_type().get_size()
     if math.prod(shape) == 0:
         return dataset
-    if chunks is None:
-        held, needed, what = dataset.id.get_storage_size(), math.prod(shape) * size, "bytes"
-    else:
-        counts = [-(-n // k) for n, k in zip(shape, chunks, strict=True)]
+    counts = [-(-n // k) for n, k in zip(shape, chunks or shape, strict=True)]
+    held, needed, what = dataset.id.get_storage_size(), math.prod(shape) * size, "bytes"
+    if chunks is not None:
         held, needed, what = dataset.id.get_num_chunks(), math.prod(counts), "chunks"
     if held < needed:
         raise EventFileError(f"{where} of shape {shape} was not written: it holds {held} {what}, expected {needed}")

@@ -29,13 +29,8 @@ class _Gzip:
     def needs_input(self) -> bool:
         return not self._unpacker.unconsumed_tail
 
-    @property
-    def eof(self) -> bool:
-        return self._unpacker.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._unpacker.unused_data
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unpacker, name)
 
 
 def _zstandard() -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -73,9 +74,7 @@ class EventFile(OpenFile):
         """Columns that may have one number per event, or all of them; of files of particles, the particles."""
         if self.holds_particles:
             return next(self.events(1)).particles
-        kind = KINDS[self.kind]
-        run = _here if kind.is_safe else _apart
-        return tuple(run("reading:table_names", self, kind.table, is_number))
+        return tuple(self._run("reading:table_names", KINDS[self.kind].table, is_number))
 
     def columns(
         self, names: Sequence[str], labels: Sequence[str] = (), *, with_weights: bool = False
@@ -87,14 +86,15 @@ class EventFile(OpenFile):
         weights, tables add the columns that are some by their names, see `tables.is_weight`. An EventFileError if the
         file is damaged, has no rows or lacks a column; says which, and what there is.
         """
-        source = replace(self, labels=labels, rows=ROWS)
-        wanted, kind = list(dict.fromkeys(names)), KINDS[self.kind]
-        if kind.table:
-            run = _here if kind.is_safe else _apart
-            parts = run("reading:table_columns", source, kind.table, wanted, with_weights)
-        else:
-            parts = source._event_columns(wanted)
+        source, table = replace(self, labels=labels, rows=ROWS), KINDS[self.kind].table
+        wanted = list(dict.fromkeys(names))
+        of_table = ("reading:table_columns", table, wanted, with_weights)
+        parts = source._run(*of_table) if table else source._event_columns(wanted)
         return guarded(self.path, parts, lambda batch: len(next(iter(batch.values()))), "rows")
+
+    def _run(self, function: str, *arguments: Any) -> Iterator[Any]:
+        """What a function yields for the file, in a process of its own unless files of this kind can harm none."""
+        return (_here if KINDS[self.kind].is_safe else _apart)(function, self, *arguments)
 
     def _checked(self) -> Iterator[Events]:
         """Events of particles, as many at a time as the file is read in."""
@@ -105,14 +105,14 @@ class EventFile(OpenFile):
 
     def _chunks(self) -> Iterator[Chunk]:
         kind = KINDS[self.kind]
-        run = _here if kind.is_safe else _apart
-        return run(kind.chunks, self) if kind.chunks else run("reading:table_chunks", self, kind.table)
+        return self._run(kind.chunks) if kind.chunks else self._run("reading:table_chunks", kind.table)
 
     def _event_columns(self, names: Sequence[str]) -> Iterator[Batch]:
         for events in self.events(self.rows):
             if missing := [name for name in names if name not in events.columns]:
-                existing = ", ".join(events.columns) or "none"
-                raise self.error(f"has no column {missing[0]!r} besides its particles; it has {existing}")
+                raise self.error(
+                    f"has no column {missing[0]!r} besides its particles; it has {', '.join(events.columns) or 'none'}"
+                )
             if len(events):
                 yield {name: events.columns[name] for name in names}
 
@@ -154,8 +154,7 @@ def open_file(
         if sample is not None and not KINDS[kind].has_samples:
             raise EventFileError(f"{path}: files of kind {kind!r} hold one sample, expected no sample, got {sample!r}")
         holds_particles = layout is not None or not KINDS[kind].table
-        layout = layout or Layout(absent=kind == "gampl")
-        own = sample, layout, tuple(names)
+        own = sample, layout or Layout(absent=kind == "gampl"), tuple(names)
         yield EventFile(path, stream, *own, decimal=decimal, kind=kind, holds_particles=holds_particles)
 
 
@@ -196,50 +195,43 @@ def regrouped(parts: Iterator[Events], batch: int) -> Iterator[Events]:
         yield Events.concatenate(waiting)
 
 
-def _function(name: str) -> Any:
-    return resolve_name(f"gampl.files.{name}")
-
-
 def _apart(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
     return elsewhere.parts(f"{__package__}.{function}", source, *arguments)
 
 
-def _here(function: str, source: OpenFile, *arguments: Any) -> Iterator[Any]:
-    """As `elsewhere.parts`, in this process."""
-    yield from _function(function)(source, *arguments)
+def _here(function: str, source: OpenFile, *arguments: Any) -> Any:
+    """What a function of this package makes of a file."""
+    return resolve_name(f"{__package__}.{function}")(source, *arguments)
 
 
 def table_chunks(source: OpenFile, opener: str) -> Iterator[Chunk]:
     """Momenta of a table."""
-    with _function(opener)(source) as table:
+    with _here(opener, source) as table:
         yield from tables.chunks(source, table)
 
 
 def table_names(source: OpenFile, opener: str, is_number: bool) -> Iterator[str]:
     """Names of all columns of a table, or of those that may have one number per event."""
-    with _function(opener)(source) as table:
+    with _here(opener, source) as table:
         yield from (name for name, has_lists in table.columns.items() if has_lists is False or not is_number)
 
 
 def table_columns(source: OpenFile, opener: str, names: Sequence[str], with_weights: bool = False) -> Iterator[Batch]:
     """Columns of a table with one number per event."""
-    with _function(opener)(source) as table:
-        weights = filter(tables.is_weight, table.columns if with_weights else ())
-        names = list(dict.fromkeys([*names, *(name for name in weights if table.columns[name] is False)]))
+    with _here(opener, source) as table:
+        weights = tables.weights(table.columns) if with_weights else ()
+        names = list(dict.fromkeys([*names, *weights]))
         if missing := [name for name in names if name not in table.columns]:
-            others = f"; FILE::NAME or sample=NAME reads {tables.listed(dict.fromkeys(table.others))}"
-            further = others * bool(table.others)
-            problem = f"has no column {missing[0]!r}{no_function(missing[0])}"
-            raise source.error(f"{problem}; it has {tables.listed(table.columns)}{further}")
+            problem = f"has no column {missing[0]!r}{no_function(missing[0])}; it has {tables.listed(table.columns)}"
+            others = f"; FILE::NAME or sample=NAME reads {tables.listed(table.others)}" * bool(table.others)
+            raise source.error(problem + others)
         for columns in table.read(names):
             if lists := [name for name, column in columns.items() if column.counts is not None]:
                 raise source.error(f"column {lists[0]!r} has lists, expected one number per event")
-            yield {
-                name: values
-                if name in source.labels
-                else floats(source.path, f"column {name!r}", np.asarray(values), len(values))
-                for name, (values, _) in columns.items()
-            }
+            values = {name: column.numbers for name, column in columns.items()}
+            for name in [name for name in values if name not in source.labels]:
+                values[name] = floats(source.path, f"column {name!r}", np.asarray(values[name]), len(values[name]))
+            yield values
 
 
 def _recognise(source: OpenFile, has_layout: bool) -> str:
@@ -259,11 +251,10 @@ def _recognise(source: OpenFile, has_layout: bool) -> str:
         return "lhe"
     if b"HepMC::" in start:
         return "hepmc"
-    ending = path.name.lower()
-    for packed in ENDINGS:  # text may be, under its own ending, too
-        ending = ending.removesuffix(packed)
+    own = path.name.lower()
+    unpacked = reduce(str.removesuffix, ENDINGS, own)  # text may be packed, under its own ending, too
     for name, known in KINDS.items():
-        if (path.name.lower() if known.magic else ending).endswith(known.endings):
+        if (own if known.magic else unpacked).endswith(known.endings):
             return name
     if how is not None:
         raise source.error(f"is packed with {how} and neither text, LHE nor HepMC by its ending, expected it unpacked")

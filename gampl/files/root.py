@@ -4,8 +4,8 @@ Only branches of plain numbers are looked at. Objects, whose description a file 
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,14 +34,15 @@ def table(source: OpenFile) -> Iterator[Table]:
             raise source.error(f"ends {counted(-extra, 'byte')} before the end that it says, expected a complete file")
         trees = [name for name, kind in file.classnames(cycle=False).items() if kind in TREES]
         tree = file[chosen(source.path, source.sample, trees, "trees")]
-        columns = _Branches(tree)
+        called = _branches(tree)
+        columns = {name: _has_lists(branch) for name, (branch, *_) in called.items()}
 
         def read(names: Sequence[str]) -> Iterator[dict[str, Column]]:
             if hasattr(tree, "page_link_list"):
                 _check_sizes(source, tree)
             n = int(tree.num_entries)  # a float in trees of old versions
-            branches = {name: columns.branches[name] for name in names}
-            for name, (branch, *others) in branches.items():
+            for name in names:
+                branch, *others = called[name]
                 if others:
                     raise source.error(f"has {1 + len(others)} branches {name!r}, expected one of this name")
                 if columns[name] is None:
@@ -49,47 +50,28 @@ def table(source: OpenFile) -> Iterator[Table]:
                 # fields of an RNTuple do not count their own
                 if getattr(branch, "num_entries", n) != n:
                     raise source.error(f"branch {name!r} has {branch.num_entries} entries, expected {n}")
+            branches = {name: called[name][0] for name in names}
             # what is packed together is unpacked once, and not for each of its parts
-            step = max(source.rows, _packed_together(tree, [branch for branch, *_ in branches.values()]))
+            step = max(source.rows, _packed_together(tree, branches.values()))
             for start in range(0, n, step):
                 stop = min(start + step, n)
-                arrays = {name: _array(source, branch, start, stop) for name, (branch, *_) in branches.items()}
+                arrays = {name: branch.array(entry_start=start, entry_stop=stop) for name, branch in branches.items()}
+                for name, array in arrays.items():
+                    if len(array) != stop - start:
+                        raise source.error(f"branch {name!r} has {len(array)} entries, expected {stop - start}")
                 for rows in source.slices(stop - start):
                     yield {name: _column(array[rows]) for name, array in arrays.items()}
 
         yield Table(columns, read)
 
 
-class _Branches(Mapping[str, bool | None]):
-    """Whether a branch has lists, see `_has_lists`, found out when it is asked for: one in thousands may be unusable.
-
-    A branch within others also goes by its own name, such as ``Jet.PT`` for ``Jet/Jet.PT``.
-    """
-
-    def __init__(self, tree: Any) -> None:
-        self.branches: dict[str, list[Any]] = {}
-        own: dict[str, list[Any]] = {}
-        for path, branch in tree.iteritems(recursive=True):
-            self.branches.setdefault(path, []).append(branch)
-            own.setdefault(path.rpartition("/")[2], []).append(branch)
-        self.branches = {**own, **self.branches}
-
-    def __getitem__(self, name: str) -> bool | None:
-        try:
-            return _has_lists(self.branches[name][0])
-        except KeyError:
-            raise
-        except Exception:  # of whatever the library makes of a description that it does not understand
-            return None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.branches
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.branches)
-
-    def __len__(self) -> int:
-        return len(self.branches)
+def _branches(tree: Any) -> dict[str, list[Any]]:
+    """The branches of each name; one within others also goes by its own, such as ``Jet.PT`` for ``Jet/Jet.PT``."""
+    by_path, by_name = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    for path, branch in tree.iteritems(recursive=True):
+        by_path[path].append(branch)
+        by_name[path.rpartition("/")[2]].append(branch)
+    return {**by_name, **by_path}
 
 
 def _check_sizes(source: OpenFile, tree: Any) -> None:
@@ -109,29 +91,23 @@ def _check_sizes(source: OpenFile, tree: Any) -> None:
 def _has_lists(branch: Any) -> bool | None:
     """Whether a branch has lists of numbers, or one number per event; None if it has neither."""
     if not isinstance(branch, uproot.TBranch):
-        if re.fullmatch(_NUMBER, branch.typename):
-            return False
-        return True if re.fullmatch(_LIST, branch.typename) else None
-    kind = branch.interpretation
+        is_list = re.fullmatch(_LIST, branch.typename) is not None
+        return is_list if is_list or re.fullmatch(_NUMBER, branch.typename) else None
+    try:
+        kind = branch.interpretation
+    except Exception:  # of whatever the library makes of a description that it does not understand
+        return None
     lists = isinstance(kind, uproot.AsJagged)
     content = kind.content if lists else kind
-    if isinstance(content, uproot.AsDtype) and content.inner_shape == () and content.to_dtype.kind in "fiub":
-        return lists
-    return None
+    is_number = isinstance(content, uproot.AsDtype) and content.inner_shape == () and content.to_dtype.kind in "fiub"
+    return lists if is_number else None
 
 
-def _packed_together(tree: Any, branches: Sequence[Any]) -> int:
+def _packed_together(tree: Any, branches: Collection[Any]) -> int:
     """Events of the largest cluster of an RNTuple, or of the largest basket of some branches."""
     if hasattr(tree, "cluster_summaries"):
         return max((int(cluster.num_entries) for cluster in tree.cluster_summaries), default=0)
     return max((int(np.diff(branch.entry_offsets).max(initial=0)) for branch in branches), default=0)
-
-
-def _array(source: OpenFile, branch: Any, start: int, stop: int) -> Any:
-    array = branch.array(entry_start=start, entry_stop=stop)
-    if len(array) != stop - start:
-        raise source.error(f"branch {branch.name!r} has {len(array)} entries, expected {stop - start}")
-    return array
 
 
 def _column(array: Any) -> Column:

@@ -104,6 +104,9 @@ class Layout:
         return tuple(SPELLINGS.get(name.strip().lower(), name) for name in names)
 
 
+Told = tuple[str | None, Layout, Names, Collection[str], int, str | None]
+
+
 @dataclass(frozen=True, eq=False)
 class OpenFile:
     """An open file, and what its reader is told."""
@@ -116,6 +119,11 @@ class OpenFile:
     labels: Collection[str] = ()  # columns that may hold texts
     rows: int = 100_000  # most events to read at a time
     decimal: str | None = None  # how text writes decimals; None for a point, unless it looks like commas
+
+    @property
+    def told(self) -> Told:
+        """What its reader is told, besides where it is: the fields from `sample` on."""
+        return self.sample, self.layout, self.names, self.labels, self.rows, self.decimal
 
     def error(self, problem: str) -> EventFileError:
         """What to raise if something is wrong with it."""

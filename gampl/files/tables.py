@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any, NamedTuple
@@ -30,9 +30,7 @@ class Labels:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The label of each event, (n,)."""
-        words = np.empty(len(self.words), dtype=object)
-        words[:] = self.words
-        return words[self.which].astype(dtype or object, copy=bool(copy))
+        return np.array(self.words, dtype=object)[self.which].astype(dtype or object, copy=bool(copy))
 
     @classmethod
     def of(cls, values: "NDArray[Any] | Labels") -> "Labels":
@@ -68,11 +66,7 @@ Entries = tuple[Mapping[Any, Column], Mapping[str, NDArray[Any]]]  # particles b
 def chunks(file: OpenFile, table: Table) -> Iterator[Chunk]:
     """Momenta, from the columns that hold the coordinates of particles; see `gathered`."""
     sources, coordinates, columns_of = _locate(file, table.columns)
-    own = {WEIGHT: False} if table.columns.get(WEIGHT) is not None else {}
-    weights = [name for name in table.columns if is_weight(name) and table.columns[name] is False]
-    further = further_columns(file.layout, own) | {
-        name: name for name in weights if name not in (WEIGHT, file.layout.weight)
-    }
+    further = further_columns(file.layout, table.columns)
     if bad := [name for name in further.values() if table.columns.get(name) is not False]:
         raise file.error(f"expected a column {bad[0]!r} with one number per event; it has {listed(table.columns)}")
 
@@ -100,30 +94,31 @@ def _locate(file: OpenFile, columns: Mapping[str, bool | None]) -> tuple[Names, 
         sources = tuple(source for source, n in Counter(source for source, _ in named).items() if n > 1)
         lists = [source for (source, _), column in named.items() if source in sources and columns[column]]
         if lists or not sources:
-            example = layout.column.format(particle=lists[0] if lists else "b1", coordinate="pT")
-            raise file.error(
-                f"the columns {listed(columns)} do not tell the particles, expected Layout(particles=...) with columns"
-                f" such as {example}"
-            )
+            example = layout.column.format(particle=[*lists, "b1"][0], coordinate="pT")
+            cure = f"expected Layout(particles=...) with columns such as {example}"
+            raise file.error(f"the columns {listed(columns)} do not tell the particles, {cure}")
     different = dict.fromkeys(sources)
     choices = (layout.coordinate_names,) if layout.coordinate_names else COORDINATE_SETS
     gaps = [[place for place in product(different, choice) if place not in named] for choice in choices]
     missing, choice = min(zip(gaps, choices, strict=True), key=lambda pair: len(pair[0]))  # the first without gaps
     if missing:
         column = layout.column.format(particle=missing[0][0], coordinate=missing[0][1])
-        raise file.error(
-            f"no column {column!r} with numbers, expected {','.join(choice)} of {', '.join(different)};"
-            f" it has {listed(columns)}"
-        )
+        expected = f"expected {','.join(choice)} of {', '.join(different)}; it has {listed(columns)}"
+        raise file.error(f"no column {column!r} with numbers, {expected}")
     return sources, choice, {source: tuple(named[source, name] for name in choice) for source in different}
 
 
-def further_columns(layout: Layout, columns: Mapping[str, Any]) -> dict[str, str]:
-    """Name of each further number of an event, and of its column in a file with some columns."""
+def further_columns(layout: Layout, columns: Mapping[str, bool | None]) -> dict[str, str]:
+    """Name of each further number of an event, and of its column in a file with some columns, as in a `Table`."""
     further = {name: name for name in layout.keep}
-    if layout.weight is not None or WEIGHT in columns:
+    if layout.weight is not None or columns.get(WEIGHT) is not None:
         further[WEIGHT] = layout.weight or WEIGHT
-    return further
+    return further | {name: name for name in weights(columns) if name not in (WEIGHT, layout.weight)}
+
+
+def weights(columns: Mapping[str, bool | None]) -> list[str]:
+    """The columns that have weights of events by their names, one for each."""
+    return [name for name, has_lists in columns.items() if is_weight(name) and has_lists is False]
 
 
 def is_weight(name: str) -> bool:
@@ -131,7 +126,7 @@ def is_weight(name: str) -> bool:
     return bool(_WEIGHTS.fullmatch(name))
 
 
-def listed(columns: Mapping[str, Any]) -> str:
+def listed(columns: Iterable[str]) -> str:
     """The names of columns, for errors."""
     names = [*columns]
     return ", ".join(names[:12]) + ", ..." * (len(names) > 12) or "none with numbers"
@@ -176,10 +171,8 @@ def _take(file: OpenFile, first: int, source: Any, column: Column, n: int, coord
         event = int(np.argmax(wrong))
         name = source if isinstance(source, str) else f"PDG id {' or '.join(map(str, source))}"
         cure = "absent" if counts[event] < n else "further"
-        raise file.error(
-            f"event {first + event} (counted from 0) has {counted(counts[event], 'entry', 'entries')} of {name},"
-            f" expected {n} (or Layout({cure}=True))"
-        )
+        its = f"event {first + event} (counted from 0) has {counted(counts[event], 'entry', 'entries')} of {name}"
+        raise file.error(f"{its}, expected {n} (or Layout({cure}=True))")
     events = np.repeat(np.arange(len(counts)), counts)
     if layout.order == "pT":
         by_name = dict(zip(coordinates, entries.T, strict=True))

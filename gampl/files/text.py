@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -26,6 +26,7 @@ _MARKS = ("#", "%", "//", "!")  # of comments
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)", re.IGNORECASE)
 _WITH_COMMA = re.compile(r"[-+]?(\d*|\d{1,3}(\.\d{3})+),\d+([eE][-+]?\d+)?")
 _FORTRAN = re.compile(r"[-+]?\d*\.\d*[dD][-+]?\d+")
+_QUOTED = re.compile(rb'("(?<![^ \t\r\n]")(?:[^"]++|"")*+")')  # a field, from its beginning
 _WHOLE = re.compile(r"[-+]?\d+")
 _UNIT = re.compile(r"[kMGT]?eV(/c\^?2?)?|rad|deg|[mcn]?m|[np]?s|[mfp]b|1|-|[(\[].*[)\]]")
 _SAY_WHICH = "say which it is: --decimal , or --decimal . (decimal=',' or '.')"
@@ -129,14 +130,14 @@ def table(source: OpenFile) -> Iterator[Table]:
                     raise source.error(f"has a quote that does not close, in row {n_read + part.num_rows} or before it")
                 if sum(part.column(name).null_count for name in names):
                     raise source.error("has empty fields, expected a number in each")
-                yield {name: Column(_values(part.column(name).combine_chunks())) for name in names}
+                whole = {name: part.column(name).combine_chunks() for name in names}
+                yield {
+                    name: Column(labels(values) if name in source.labels else values.to_numpy())
+                    for name, values in whole.items()
+                }
                 n_read += part.num_rows
 
     yield Table(dict.fromkeys(columns, False), read)
-
-
-def _values(column: Any) -> Any:
-    return labels(column) if pa.types.is_string(column.type) else column.to_numpy()
 
 
 def _head(source: OpenFile) -> _Head:
@@ -149,11 +150,9 @@ def _head(source: OpenFile) -> _Head:
     parts = content[begin:].split(newline, _MOST_BEFORE_ROWS)
     if len(content) == BLOCK or len(parts) > _MOST_BEFORE_ROWS:
         parts = parts[:-1]  # which is not whole
-    lines = []
-    for part in parts:
-        lines.append((begin, part.decode(errors="replace").rstrip("\r\n")))
-        begin += len(part) + 1
-    lines = [(at, line) for at, line in lines if line.strip()]
+    begins = accumulate((len(part) + 1 for part in parts), initial=begin)
+    texts = (part.decode(errors="replace").rstrip("\r\n") for part in parts)
+    lines = [(at, line) for line, at in zip(texts, begins, strict=False) if line.strip()]
     comments = [line.lstrip("#%/! \t") for _, line in takewhile(lambda part: _is_comment(part[1]), lines)]
     below = lines[len(comments) :]
     while len(below) > 1 and _is_comment(below[1][1]):  # below a header
@@ -249,12 +248,10 @@ def _end(content: bytes, newline: bytes) -> int:
 
 
 def _without_spare_blanks(block: bytes) -> bytes:
-    """The same rows with single blanks between their fields, and none around them."""
-    if re.search(rb"  |\t|\n | \n| \r", block) or block.startswith(b" "):
-        block = re.sub(rb"[ \t]{2,}|\t", b" ", block)
-        for end in (b"\n", b"\r"):
-            block = block.replace(b" " + end, end).replace(end + b" ", end)
-    return block.strip(b" ")
+    """The same rows with single blanks between their fields, and none around them; in quotes all are kept."""
+    parts = _QUOTED.split(block)
+    parts[::2] = [re.sub(rb" ?([\r\n]) ?", rb"\1", re.sub(rb"[ \t]{2,}|\t", b" ", part)) for part in parts[::2]]
+    return b"".join(parts).strip(b" ")
 
 
 def _refused(

@@ -6,7 +6,7 @@ sums of jets that have names, such as the tops and the W bosons: trees cannot fi
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -80,15 +80,14 @@ def event_classifier(process: EventProcess) -> MakeClassifier:
     nothing to find. Training takes 1 s of one core for 5 000 events of each class, a million events take 10 to 35 s.
     All cores are used; where several processes share them, one thread each (OMP_NUM_THREADS=1) is much faster.
     """
+    return lambda seed: _on_features(process, calibrated_trees(seed, max_features=0.3))
 
-    def make(seed: int) -> Classifier:
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import FunctionTransformer
 
-        of_events = FunctionTransformer(partial(features, process=process))
-        return make_pipeline(of_events, calibrated_trees(seed, max_features=0.3))
+def _on_features(process: EventProcess, *steps: Any) -> Classifier:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
 
-    return make
+    return make_pipeline(FunctionTransformer(partial(features, process=process)), *steps)
 
 
 def calibrated_trees(seed: int, max_features: float = 1.0) -> Classifier:
@@ -121,8 +120,7 @@ def event_network(process: EventProcess) -> MakeClassifier:
     def make(seed: int) -> Classifier:
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.neural_network import MLPClassifier
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import FunctionTransformer, StandardScaler
+        from sklearn.preprocessing import StandardScaler
 
         network = MLPClassifier(
             (64, 64),
@@ -133,8 +131,7 @@ def event_network(process: EventProcess) -> MakeClassifier:
             max_iter=200,
             random_state=seed,
         )
-        of_events = FunctionTransformer(partial(features, process=process))
-        return make_pipeline(of_events, StandardScaler(), CalibratedClassifierCV(network, cv=FOLDS))
+        return _on_features(process, StandardScaler(), CalibratedClassifierCV(network, cv=FOLDS))
 
     return make
 

@@ -39,13 +39,11 @@ _MISMATCH = {
 }
 
 
-_OF_ONE_NUMBER = ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
+_OF_ONE = ("sqrt", "exp", "log", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
 # with the fewest and the most numbers that each takes
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int, int]] = {
-    **{name: (getattr(np, name), 1, 1) for name in _OF_ONE_NUMBER},
-    "arctan2": (np.arctan2, 2, 2),
-    "atan2": (np.arctan2, 2, 2),
-    "hypot": (np.hypot, 2, 2),
+    **{name: (getattr(np, name), 1, 1) for name in _OF_ONE},
+    **{name: (getattr(np, name), 2, 2) for name in ("arctan2", "atan2", "hypot")},
     "min": (lambda *numbers: reduce(np.minimum, numbers), 2, MOST_CHARACTERS),
     "max": (lambda *numbers: reduce(np.maximum, numbers), 2, MOST_CHARACTERS),
 }
@@ -69,10 +67,9 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
 def no_function(name: str) -> str:
     """What errors say behind the name of a column that there is not, if it is written like a function's call."""
     called = re.match(r"\s*(\w+)\s*\(", name)
-    is_unknown = called is not None and called[1] not in FUNCTIONS
-    return (
-        f", and {called[1]} is not a function, expected one of {', '.join(FUNCTIONS)}" if called and is_unknown else ""
-    )
+    if called is None or called[1] in FUNCTIONS:
+        return ""
+    return f", and {called[1]} is not a function, expected one of {', '.join(FUNCTIONS)}"
 
 
 class Evaluated(NamedTuple):
@@ -88,13 +85,6 @@ class Interval(NamedTuple):
     inner: "Expression"  # the number that is kept between
     low: float  # -inf if there is none
     high: float  # inf if there is none
-
-
-class _Known(NamedTuple):
-    """What is known of a condition, Kleene's logic: events for which it neither holds nor fails are lost."""
-
-    holds: Bools  # (n,)
-    fails: Bools  # (n,)
 
 
 @dataclass(frozen=True)
@@ -124,9 +114,7 @@ class Expression:
         """
         with np.errstate(all="ignore"):
             value = _Evaluation(self._parsed, self._floats(columns)).value(self._parsed.body)
-        if isinstance(value, _Known):
-            return Evaluated(value.holds, ~(value.holds | value.fails))
-        return Evaluated(value, ~np.isfinite(value))
+        return Evaluated(value > 0, value == 0) if _is_condition(value) else Evaluated(value, ~np.isfinite(value))
 
     def interval(self) -> Interval | None:
         """The number and its ends if the condition is one comparison with constants, for plots; else None.
@@ -198,7 +186,11 @@ def _read(text: str) -> Expression:
         raise parsed.error("nested too deeply, expected fewer operations") from None
     if not columns:
         raise parsed.error("names no column, expected at least one")
-    return Expression(text, tuple(columns), isinstance(value, _Known), parsed)
+    return Expression(text, tuple(columns), _is_condition(value), parsed)
+
+
+def _is_condition(value: NDArray[Any]) -> bool:
+    return value.dtype == np.int8
 
 
 def _any_columns() -> dict[str, Floats]:
@@ -209,7 +201,8 @@ def _any_columns() -> dict[str, Floats]:
 class _Evaluation:
     """Computes what Python's tree says for the columns of a batch; what is not listed here is refused.
 
-    A number is np.float64 if it is a constant, else of shape (n,); a condition is `_Known`.
+    A number is np.float64 if it is a constant, else of shape (n,). A condition is int8 of shape (n,): 1 where it holds,
+    -1 where it fails, 0 where that is open. So Kleene's logic is the smallest, the largest and the negative of these.
     """
 
     def __init__(self, parsed: Parsed, columns: Mapping[str, Floats]) -> None:
@@ -224,7 +217,7 @@ class _Evaluation:
         self.depth -= 1
         if isinstance(value, np.float64) and not np.isfinite(value):
             raise self.parsed.error(f"expected a finite constant, got {value}", node)
-        if condition not in (None, isinstance(value, _Known)):
+        if condition not in (None, _is_condition(value)):
             mismatch = _MISMATCH[not condition].format("the")
             raise self.parsed.error(f"{mismatch} {quoted(self.parsed.source(node))}", node)
         return value
@@ -243,14 +236,12 @@ class _Evaluation:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 return self.computed(OPERATORS[type(op)], left, right)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return _Known(*reversed(self.value(operand, condition=True)))
+                return -self.value(operand, condition=True)
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 return self.computed(OPERATORS[type(op)], operand)
             case ast.BoolOp(op=op, values=parts):
-                holds, fails = zip(*[self.value(part, condition=True) for part in parts], strict=True)
-                if isinstance(op, ast.And):
-                    return _Known(reduce(np.logical_and, holds), reduce(np.logical_or, fails))
-                return _Known(reduce(np.logical_or, holds), reduce(np.logical_and, fails))
+                join = np.minimum if isinstance(op, ast.And) else np.maximum
+                return reduce(join, [self.value(part, condition=True) for part in parts])
             case ast.Compare():
                 return self.comparison(node)
             case ast.Tuple(elts=[_, *_]):
@@ -274,11 +265,11 @@ class _Evaluation:
     def computed(self, compute: Callable[..., Any], *arguments: ast.expr) -> Any:
         return compute(*[self.value(argument, condition=False) for argument in arguments])
 
-    def comparison(self, node: ast.Compare) -> _Known:
+    def comparison(self, node: ast.Compare) -> NDArray[np.int8]:
         numbers = [self.value(side, condition=False) for side in (node.left, *node.comparators)]
         if all(np.ndim(number) == 0 for number in numbers):
             raise self.parsed.error("this comparison names no column, expected at least one", node)
         pairs = zip(node.ops, pairwise(numbers), strict=True)
         holds = reduce(np.logical_and, [OPERATORS[type(op)](a, b) for op, (a, b) in pairs])
         finite = reduce(np.logical_and, map(np.isfinite, numbers))
-        return _Known(holds & finite, ~holds & finite)
+        return (2 * holds.view(np.int8) - np.int8(1)) * finite

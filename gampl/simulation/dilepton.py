@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical
@@ -52,17 +51,10 @@ class DileptonRecipe(Recipe):
 
     def make(self, particles: Particles, rng: np.random.Generator) -> Made:
         """The partons, each on its mass shell; no column."""
-        rows = np.stack([_entry(particles, code) for code in PARTONS], axis=1)
+        of_decays = particles.status == OF_DECAYS
+        rows = np.stack([particles.rows(of_decays & (particles.pdg == code)) for code in PARTONS], axis=1)
         complete = np.asarray((rows >= 0).all(axis=1))
         chosen = complete & (rng.random(particles.n_events) < self.kept)
         momenta = cylindrical(particles.momenta[rows[chosen]])
         momenta[..., 3] = MASSES
         return {"events": Events(momenta, DileptonTopPair().particles, {})}, {"two b quarks": complete, "kept": chosen}
-
-
-def _entry(particles: Particles, code: int) -> NDArray[np.int64]:
-    """The entry of the parton with a code in each event, -1 where there is none, shape (n_events,)."""
-    entries = np.flatnonzero((particles.pdg == code) & (particles.status == OF_DECAYS))
-    rows = np.full(particles.n_events, -1, dtype=np.int64)
-    rows[particles.event[entries]] = entries
-    return rows

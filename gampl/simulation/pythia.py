@@ -31,6 +31,13 @@ class Particles(NamedTuple):
         chosen = {name: getattr(self, name)[mask] for name in self._fields if name not in ("n_events", "m_hat")}
         return self._replace(**chosen)
 
+    def rows(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The entry of each event that a mask marks, -1 where there is none, shape (n_events,)."""
+        entries = np.flatnonzero(mask)
+        rows = np.full(self.n_events, -1, dtype=np.int64)
+        rows[self.event[entries]] = entries
+        return rows
+
     @property
     def momenta(self) -> NDArray[np.float64]:
         """(E, px, py, pz), shape (entries, 4)."""

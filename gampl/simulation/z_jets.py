@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from gampl.particles.events import Events
 from gampl.particles.kinematics import cylindrical
@@ -68,7 +67,8 @@ class ZJetsRecipe(Recipe):
     def make(self, particles: Particles, rng: np.random.Generator) -> Made:
         """Muons and jets; the column ``weight`` is one over the kept fraction."""
         final = particles.where(particles.status > 0)
-        rows = np.stack([_from_z(final, MUON), _from_z(final, -MUON)], axis=1)  # entry of mu-, of mu+; -1 if none
+        early = final.status < HADRON_DECAYS
+        rows = np.stack([final.rows(early & (final.pdg == pdg)) for pdg in (MUON, -MUON)], axis=1)  # mu-, mu+
         muons = cylindrical(final.momenta[rows])
         muons[..., 3] = MUON_MASS
 
@@ -91,11 +91,3 @@ class ZJetsRecipe(Recipe):
         steps = {"two muons": has_muons} | {f"{n} jets": has_muons & (number == n) for n in range(MAX_JETS + 1)}
         steps |= {"more jets": has_muons & (number > MAX_JETS), "kept": chosen}
         return {"events": Events(momenta, ZJets().particles, {"weight": 1 / fraction[chosen]})}, steps
-
-
-def _from_z(final: Particles, pdg: int) -> NDArray[np.int64]:
-    """The entry of the Z's muon of one charge in each event, -1 where there is none, shape (n_events,)."""
-    entries = np.flatnonzero((final.pdg == pdg) & (final.status < HADRON_DECAYS))
-    rows = np.full(final.n_events, -1, dtype=np.int64)
-    rows[final.event[entries]] = entries
-    return rows

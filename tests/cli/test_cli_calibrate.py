@@ -92,6 +92,11 @@ def test_what_is_refused(options, message, capsys):
     assert said.count("\n") == 1
 
 
+def test_no_member_of_a_set_is_not_as_many_as_there_are(capsys):
+    assert line("--region", "x > 0", "--size", 0) == 1
+    assert "expected at least 2 members, --sets and --size, got 4, 3 and 0" in capsys.readouterr().err
+
+
 def test_members_need_many_more_events_than_training(capsys):
     assert line("--region", "x > 0", "--n-train", 20_000) == 1
     assert "has 50000 events, expected at least 10 n_train" in capsys.readouterr().err

@@ -183,14 +183,12 @@ def processes(monkeypatch):
 def test_what_else_our_own_files_say_leads_to_no_other_either(lead, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     other_file(tmp_path)
-    for name, read in {"x": hdf5.read_observables, "shards": hdf5.read_shards}.items():
-        shards = {"a": np.array([[1, 2, N]])}
-        hdf5.write(tmp_path / "a.h5", {"a": {"x": np.ones(N), "y": np.ones(N)}}, "top_pair", {}, shards)
-        with h5py.File(tmp_path / "a.h5", "r+") as file:
-            del file["a"][name]
-            lead(file, f"a/{name}")
-        with pytest.raises(EventFileError, match=r"a.h5: .*expected all events in this one"):
-            read(tmp_path / "a.h5", "a")
+    hdf5.write(tmp_path / "a.h5", {"a": {"x": np.ones(N), "y": np.ones(N)}}, "top_pair", {})
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        del file["a"]["x"]
+        lead(file, "a/x")
+    with pytest.raises(EventFileError, match=r"a.h5: .*expected all events in this one"):
+        hdf5.read_observables(tmp_path / "a.h5", "a")
 
 
 def test_what_else_our_own_files_say_is_read_in_the_same_process(tmp_path, processes, monkeypatch):
@@ -198,7 +196,6 @@ def test_what_else_our_own_files_say_is_read_in_the_same_process(tmp_path, proce
     monkeypatch.setattr(h5py, "File", None)
     assert hdf5.read_observables(tmp_path / "a.h5")["x"].tolist() == [1] * N
     assert hdf5.read_about(tmp_path / "a.h5") == {"process": "top_pair", "more": [1, "é"]}
-    assert hdf5.read_shards(tmp_path / "a.h5") is None
     assert len(processes) == 1
 
 

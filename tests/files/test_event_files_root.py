@@ -9,28 +9,27 @@ from gampl.files import EventFileError, open_file, reading, root
 from gampl.files.source import OpenFile
 
 
-def test_only_wanted_branches_are_looked_at(tmp_path, monkeypatch):
+def test_a_branch_that_nothing_can_be_made_of_spoils_no_other(tmp_path, monkeypatch):
     with uproot.recreate(tmp_path / "a.root") as file:
         file.mktree("t", dict.fromkeys([f"b{k}" for k in range(300)], np.float64))
         file["t"].extend({f"b{k}": np.full(5, k) for k in range(300)})
-    looked, has_lists = [], root._has_lists
+    interpretation = uproot.TBranch.interpretation
 
     def look(branch):
-        looked.append(branch.name)
         if branch.name == "b7":
             raise NotImplementedError("what describes it is unknown")
-        return has_lists(branch)
+        return interpretation.fget(branch)
 
-    monkeypatch.setattr(root, "_has_lists", look)
-    with (tmp_path / "a.root").open("rb") as stream:
-        source = OpenFile(tmp_path / "a.root", stream)
-        (part,) = reading.table_columns(source, "root:table", ["b200", "b3"])
-        assert set(looked) == {"b200", "b3"}
+    monkeypatch.setattr(uproot.TBranch, "interpretation", property(look))
+    monkeypatch.setattr(reading, "_apart", reading._here)  # where it does so
+    with open_file(tmp_path / "a.root") as file:
+        (part,) = file.columns(["b200", "b3"])
         np.testing.assert_array_equal(part["b200"], np.full(5, 200))
-        with pytest.raises(EventFileError, match="branch 'b7' is of type double, expected numbers"):
-            list(reading.table_columns(source, "root:table", ["b7"]))
+        assert set(file.held_names()) == {f"b{k}" for k in range(300)} - {"b7"}
+        with pytest.raises(EventFileError, match="what describes it is unknown"):
+            list(file.columns(["b7"]))
         with pytest.raises(EventFileError, match=r"has no column 'x'; it has b0, b1, .*b11, \.\.\.$"):
-            list(reading.table_columns(source, "root:table", ["x"]))
+            list(file.columns(["x"]))
 
 
 def test_repeated_names_of_branches_spoil_none_but_their_own(tmp_path):

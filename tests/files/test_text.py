@@ -339,6 +339,13 @@ def test_marks_of_comments(tmp_path, mark):
         assert_read(tmp_path / "a.csv")
 
 
+def test_blanks_in_quotes_are_kept(tmp_path):
+    (tmp_path / "a.txt").write_text('member   x\n"a  b"   1\n  "a b"\t2 \n"a\tb" 3\n5" \t 4 \n')
+    found = columns(tmp_path / "a.txt", ["member", "x"], ["member"])
+    assert np.asarray(found["member"]).tolist() == ["a  b", "a b", "a\tb", '5"']
+    assert found["x"].tolist() == [1, 2, 3, 4]
+
+
 def test_bars_may_separate_numbers(tmp_path):
     FRAME.to_csv(tmp_path / "a.csv", index=False, sep="|")
     assert_read(tmp_path / "a.csv")
