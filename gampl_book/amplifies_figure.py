@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gampl import plots
-from gampl_book.amplifies import QUESTIONS, Row, group
+from gampl_book.amplifies import QUESTIONS, Row, group, parameters
 from gampl_book.amplifies_words import page
 from gampl_book.claims import Results
+from gampl_book.network_costs import Cost
 from gampl_book.verdicts import Recorded
 
 EDGES = 2e-5, 1e3  # of the axis; what lies beyond is drawn as a triangle at the edge
@@ -86,13 +87,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     numbers = [f"{what}{end}" for what in ("true", "estimated") for end in ("", "_low", "_high", "_level")]
-    writer.writerow(["profile", "page", "process", "generator", "n_train", "question", *numbers])
+    writer.writerow(["profile", "page", "process", "generator", "n_train", "question", *numbers, *Cost._fields])
     for row in rows:
         for question in QUESTIONS:
             pair = row.truth.get(question), row.estimate.get(question)
             if any(pair):
                 about = [row.profile, row.pages[0], row.process, row.generator, row.n_train or "", question]
-                writer.writerow([*about, *(cell for one in pair for cell in _cells(one))])
+                cost = (parameters(row.cost), row.cost.training or "", row.cost.generation or "")
+                writer.writerow([*about, *(cell for one in pair for cell in _cells(one)), *cost])
     return text.getvalue()
 
 
