@@ -146,12 +146,12 @@ print(result)
 # - {ref}`sec-amplifies` collects what all of these pages have recorded in one table.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
 #   {ref}`sec-teaching` makes a task for students of it.
-# - {ref}`sec-claims` lists what the paper states as a result, beside ours, with a verdict, and {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.
+# - {ref}`sec-claims` lists what the paper and the talks state as a result, beside ours, with a verdict, and {ref}`by source <sec-claims-sources>`; {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes
 # minutes on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and makes numbers only (`make rings`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
-# the seed, the time and the device, and a link to the plotted numbers.
+# the seed, the time and the device, and a link to the plotted numbers; the last line of a page leads to files of its figures, tables and numbers.
 #
 # To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page with
 # another seed, open its file from `notebooks/` in Jupyter and change the second cell.
