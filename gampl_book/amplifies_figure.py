@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def write_page(results: Results, profile: str, stage: Path) -> None:
         draw(rows, labelled).savefig(stage / f"{name}.png", dpi=150)
     data = stage / "_extra" / "figures" / "amplifies"
     data.mkdir(parents=True, exist_ok=True)
+    shutil.copy(stage / "amplifies.png", data)
     (data / "amplifies.csv").write_text(as_csv(rows), encoding="utf-8")
 
 

@@ -35,7 +35,7 @@ SOURCES = {  # of the statements, by how the ledger names the place
     "the paper, *Forecasting Generative Amplification* {cite}`forecasting`": r"(?!(talks|check):)",
     "the talk *Controlled Precision Generators* {cite}`plehn_controlled`": "talks:Plehn 2024",
     "the talk *High Multiplicity with JetGPT* {cite}`jetgpt_talk`": "talks:Spinner 2023",
-    "*Extrapolating Jet Radiation with Autoregressive Transformers* {cite}`jetgpt_extrapolation`": (
+    "the poster *Extrapolating Jet Radiation with Autoregressive Transformers* {cite}`jetgpt_extrapolation`": (
         "talks:Butter et al. 2024"
     ),
     "both talks, or a paper that they build on": "talks:",
