@@ -21,16 +21,16 @@ RULE = re.compile(r":?-+:?")  # between the header of a table and its rows
 def write(notebook: NotebookNode, name: str, results: Path, site: Path) -> str:
     """Writes files of an executed notebook below ``downloads/<name>`` of a site; returns a line of HTML with links.
 
-    Tables have the title of their section, figures the name with which the book refers to them.
+    Figures and tables have the title of their section; files of figures, the name with which the book refers to them.
     """
     folder = site / FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     links: dict[str, list[str]] = {"png": [], "csv": []}
-    met: Counter[str] = Counter()
-    for kind, title, content in _shown(notebook):
-        met[title] += 1
-        whole = f"{title} ({met[title]})" if met[title] > 1 else title
-        file = folder / f"{name}_{_slug(whole).removeprefix(f'{name}_')}.{kind}"
+    met: Counter[tuple[str, str]] = Counter()
+    for kind, title, figure, content in _shown(notebook):
+        met[kind, slug := _slug(title)] += 1
+        whole = f"{title} ({met[kind, slug]})" if met[kind, slug] > 1 else title
+        file = folder / f"{name}_{_slug(figure or whole).removeprefix(f'{name}_')}.{kind}"
         file.write_bytes(content)
         links[kind].append(_link(file.relative_to(site), whole))
     numbers = folder / f"{name}_numbers.json"
@@ -55,8 +55,8 @@ def _plain(cell: str) -> str:
     return cell.strip().replace(r"\|", "|").replace("**", "")
 
 
-def _shown(notebook: NotebookNode) -> Iterator[tuple[str, str, bytes]]:
-    """Kind, title and content of every figure and table, in the order of the page."""
+def _shown(notebook: NotebookNode) -> Iterator[tuple[str, str, str, bytes]]:
+    """Kind, title, name if it has one, and content of every figure and table, in the order of the page."""
     heading = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -66,9 +66,9 @@ def _shown(notebook: NotebookNode) -> Iterator[tuple[str, str, bytes]]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if png := data.get("image/png"):
-                yield "png", figure.removeprefix("fig-").replace("-", " ") or heading, base64.b64decode(png)
+                yield "png", heading, figure.removeprefix("fig-"), base64.b64decode(png)
             if (table := table_csv(data.get("text/markdown", ""))) is not None:
-                yield "csv", heading, table.encode()
+                yield "csv", heading, "", table.encode()
 
 
 def _slug(title: str) -> str:

@@ -99,14 +99,15 @@ def test_what_a_page_shows_is_in_files_with_links(tmp_path):
     folder = tmp_path / "stage" / "_extra"
     links = re.findall('href="([^"]+)" download>([^<]+)<', line)
     assert [title for _, title in links] == [
-        "some curves",
-        "Is G&lt;1 &amp; small? (3)",
+        "Is G&lt;1 &amp; small?",
+        "Is G&lt;1 &amp; small? (2)",
         "Is G&lt;1 &amp; small?",
         "Is G&lt;1 &amp; small? (2)",
         "all that it recorded",
     ]
     files = [folder / link for link, _ in links]
     assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
+    assert files[0].name == "page_some_curves.png"
     assert [path.suffix for path in files] == [".png", ".png", ".csv", ".csv", ".json"]
     assert [path.read_bytes() for path in files[:2]] == [b"a picture"] * 2
     assert list(csv.reader(files[2].read_text().splitlines())) == [["$x$", "in |words|, all"], ["1", "2"]]
