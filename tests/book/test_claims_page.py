@@ -169,5 +169,9 @@ def test_every_statement_has_one_source(judged):
     assert radiation.verdicts.total() == sum(one.claim.where.startswith("Butter et al. 2024") for one in judged)
     text = claims_page(judged, PROFILE, {})
     for source in found:
-        [line] = [line for line in text.splitlines() if line.startswith(f"| {source.title} | ")]
-        assert re.match(r" (\d+) \|", line.removeprefix(f"| {source.title} |"))[1] == str(source.verdicts.total())
+        [line] = [line for line in text.splitlines() if line.startswith(f"- {source.title}: ")]
+        counts = re.findall(r"\*\*(\d+)\*\* ([a-z ]+)", line)
+        assert {verdict: int(count) for count, verdict in counts} == {
+            str(v): n for v, n in source.verdicts.items() if n
+        }
+        assert f": {source.verdicts.total()} statements, " in line
