@@ -133,7 +133,7 @@ print(result)
 #   by what the training set leaves open, and what one member and the pool are worth: read it before you train an ensemble of your own.
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
-#   it is compared with, and {ref}`sec-which` lines the two estimates up.
+#   it is compared with, and {ref}`sec-which` lines the two estimates up. {ref}`sec-many-dimensions` asks the question of all numbers of an event at once.
 # - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
