@@ -212,6 +212,7 @@ rule book:
         OTHER_RESULTS,
         files("book"),
         files("data/results"),
+        files("data/costs"),  # and the networks in data/trainings, which change no page but with the numbers that they make
         "_config.yml",
         "_toc.yml",
         sources("gampl_book/site.py"),

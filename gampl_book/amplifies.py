@@ -16,6 +16,7 @@ import yaml
 
 from gampl_book import BookError
 from gampl_book.claims import Results, Run
+from gampl_book.network_costs import Cost, cost
 from gampl_book.pages import rounded
 from gampl_book.profiles import LARGER
 from gampl_book.verdicts import LEVEL, Range, Recorded
@@ -43,6 +44,8 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     percent: bool = False  # coverage is recorded in per cent
     n_equiv: bool = False  # the numbers are n_equiv, not yet G
     means: bool = False  # intervals are of the mean over training sets, and say nothing about one estimate
+    network: Mapping[str, str] = {}  # patterns of the settings of kept networks, see `gampl_book.network_costs`
+    trained_on: str = ""  # of these networks, where it is not n_train: digits or the name of a number
 
     def __post_init__(self) -> None:
         if unknown := {*self.truth, *self.estimate, *self.quotient} - set(QUESTIONS):
@@ -64,6 +67,7 @@ class Row(NamedTuple):
     pull: Recorded | None
     coverage: Recorded | None
     means: bool
+    cost: Cost = Cost(None, None, None)
 
     def holds(self, question: str) -> bool | None:
         """Whether the estimate's interval holds the truth; None where no interval can tell."""
@@ -103,7 +107,7 @@ def names_of(listed: Listed, run: Run) -> Iterator[tuple[str, str]]:
     for keys in _keys(listed):
         values = dict(zip(listed.over, keys, strict=True))
         numbers = [*listed.truth.values(), *listed.estimate.values(), *listed.quotient.values()]
-        for name in (*numbers, listed.pull, listed.coverage, listed.n_train, listed.sets):
+        for name in (*numbers, listed.pull, listed.coverage, listed.n_train, listed.sets, listed.trained_on):
             if name and not name.isdigit():
                 yield _place(listed, name, values, run)
 
@@ -145,7 +149,7 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         interval = Range(*(end / scale for end in ends)) if ends and not any(map(math.isnan, ends)) else None
         return Recorded(value / scale, interval, entry.get("level"))
 
-    n_train, sets = found(listed.n_train), found(listed.sets)
+    n_train, sets, trained_on = (found(name) for name in (listed.n_train, listed.sets, listed.trained_on))
     pages.clear()  # sizes may come from anywhere
     scale = (n_train.value if n_train else None) if listed.n_equiv else 1.0
 
@@ -153,6 +157,8 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         numbers = {question: found(name, scale) for question, name in names.items()}
         return {question: number for question, number in numbers.items() if number}
 
+    network = {name: pattern.format_map(values) for name, pattern in listed.network.items()}
+    size = trained_on or n_train
     words = {word: listed.over[word][key] for word, key in values.items()}
     return Row(
         profile=profile,
@@ -167,6 +173,7 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         n_train=n_train.value if n_train else None,
         sets=sets.value if sets else None,
         means=listed.means,
+        cost=cost(network, size.value if size else None, profile),
     )
 
 
@@ -185,6 +192,19 @@ def number(n: Recorded | None) -> str:
         return rounded(n.value, 2)
     at = "" if n.level == LEVEL else ", no level" if n.level is None else f"; {100 * n.level:.3g} %"
     return f"{rounded(n.value, 2)} ({rounded(n.interval.low, 2)} to {rounded(n.interval.high, 2)}{at})"
+
+
+def seconds(value: float | None) -> str:
+    """A time with two digits; a dash if it was not measured."""
+    return "–" if value is None else rounded(value, 2)
+
+
+def parameters(of: Cost) -> str:
+    """Numbers of parameters, or a dash."""
+    if of.parameters is None:
+        return "–"
+    fewest, most = of.parameters
+    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
 
 
 def group(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gampl import plots
-from gampl_book.amplifies import QUESTIONS, Row, group
+from gampl_book.amplifies import QUESTIONS, Row, group, parameters
 from gampl_book.amplifies_words import page
 from gampl_book.claims import Results
+from gampl_book.network_costs import Cost
 from gampl_book.verdicts import Recorded
 
 EDGES = 2e-5, 1e3  # of the axis; what lies beyond is drawn as a triangle at the edge
@@ -26,6 +28,7 @@ def write_page(results: Results, profile: str, stage: Path) -> None:
         draw(rows, labelled).savefig(stage / f"{name}.png", dpi=150)
     data = stage / "_extra" / "figures" / "amplifies"
     data.mkdir(parents=True, exist_ok=True)
+    shutil.copy(stage / "amplifies.png", data)
     (data / "amplifies.csv").write_text(as_csv(rows), encoding="utf-8")
 
 
@@ -86,13 +89,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     numbers = [f"{what}{end}" for what in ("true", "estimated") for end in ("", "_low", "_high", "_level")]
-    writer.writerow(["profile", "page", "process", "generator", "n_train", "question", *numbers])
+    writer.writerow(["profile", "page", "process", "generator", "n_train", "question", *numbers, *Cost._fields])
     for row in rows:
         for question in QUESTIONS:
             pair = row.truth.get(question), row.estimate.get(question)
             if any(pair):
                 about = [row.profile, row.pages[0], row.process, row.generator, row.n_train or "", question]
-                writer.writerow([*about, *(cell for one in pair for cell in _cells(one))])
+                cost = (parameters(row.cost), row.cost.training or "", row.cost.generation or "")
+                writer.writerow([*about, *(cell for one in pair for cell in _cells(one)), *cost])
     return text.getvalue()
 
 

@@ -6,7 +6,21 @@ from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from gampl_book import ROOT
-from gampl_book.amplifies import FITS, LISTED, QUESTIONS, Row, all_rows, described, group, largest, load, number, side
+from gampl_book.amplifies import (
+    FITS,
+    LISTED,
+    QUESTIONS,
+    Row,
+    all_rows,
+    described,
+    group,
+    largest,
+    load,
+    number,
+    parameters,
+    seconds,
+    side,
+)
 from gampl_book.claims import Results
 from gampl_book.made_pages import render
 from gampl_book.verdicts import LEVEL
@@ -98,10 +112,13 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         above = [described(row) for row in networks if side(row.truth[question]) == "above"]
         text = f"*{title}*: of {len(networks)} generators {found['above']} have a true $G$ above one at 95 %, "
         text += f"{found['below']} below one, and of {found['both']} the interval holds one"
-        text += f"; of {found['none']} no interval at 95 % is recorded" if found["none"] else ""
-        text += ". None amplifies beyond doubt." if not above else f". Above are: {'; '.join(above)}."
-        if above:
-            asked = len(networks) - found["none"]
+        asked = len(networks) - found["none"]
+        if found["none"]:
+            text += f"; of {found['none']} no interval at 95 % is recorded, so that nothing is known of these"
+        if not above:
+            text += f". None of the {asked} with an interval amplifies beyond doubt." if asked else "."
+        else:
+            text += f". Above are: {'; '.join(above)}."
             text += f" If all were one, about {(1 - LEVEL) / 2 * asked:.1f} would lie there by chance."
         if first := largest(networks, question):
             text += f" The largest number is {number(first.truth[question])}, of {described(first)}."
@@ -150,6 +167,16 @@ def trust_words(found: Sequence[Trust]) -> list[str]:
     return said
 
 
+def timed(rows: Sequence[Row]) -> str:
+    """Of how many rows costs are known, in words."""
+    known = [row.cost for row in rows if row.cost.parameters]
+    slow = [cost.generation for cost in known if cost.generation]
+    text = f"Parameters and training are known of {len(known)} of {len(rows)} rows"
+    if slow:
+        text += f", generation of {len(slow)}: {seconds(min(slow))} to {seconds(max(slow))} s for $10^4$ events"
+    return f"{text}."
+
+
 def page(results: Results, profile: str) -> tuple[str, list[Row]]:
     """The page as MyST, and the rows for its figure."""
     systems, corrections = load(ROOT / LISTED)
@@ -179,5 +206,8 @@ def page(results: Results, profile: str) -> tuple[str, list[Row]]:
         absent=sorted({one.page for one in (*systems, *corrections)} - {name for _, name in used}),
         side=side,
         number=number,
+        parameters=parameters,
+        seconds=seconds,
+        timed=timed(rows),
     )
     return text, rows

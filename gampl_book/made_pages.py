@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -31,6 +31,16 @@ SECTIONS = {
     "talks": "Talks on control, correction and jets",
     CHECK: "Checks of our own",
 }
+SOURCES = {  # of the statements, by how the ledger names the place
+    "the paper, *Forecasting Generative Amplification* {cite}`forecasting`": r"(?!(talks|check):)",
+    "the talk *Controlled Precision Generators* {cite}`plehn_controlled`": "talks:Plehn 2024",
+    "the talk *High Multiplicity with JetGPT* {cite}`jetgpt_talk`": "talks:Spinner 2023",
+    "the poster *Extrapolating Jet Radiation with Autoregressive Transformers* {cite}`jetgpt_extrapolation`": (
+        "talks:Butter et al. 2024"
+    ),
+    "both talks, or a paper that they build on": "talks:",
+    "checks of our own": f"{CHECK}:",
+}
 REPORT = "run_report.html"  # Snakemake's own
 CHECKED = "smoke"  # the profile of the runs that are compared with the references, whose steps count, too
 MOVED = 0.02  # relative change of a number from which on it counts as moved
@@ -50,8 +60,29 @@ def claims_page(judged: Sequence[Judged], profile: str, results: Results) -> str
         counts=Counter((section, j.verdict(profile)) for j in paper for section in (j.claim.section, "")),
         others={p: n for p, n in others.items() if n.total() > n[Verdict.NOT_ATTEMPTED]},
         shown=shown,
+        sources=by_source(judged, profile),
         runs={p: _about(results[p]) for p in PROFILES if p in results},
     )
+
+
+class Source(NamedTuple):
+    """What became of the statements of a source."""
+
+    title: str
+    verdicts: Counter[Verdict]
+    pages: list[str]  # notebooks that answer them
+
+
+def by_source(judged: Sequence[Judged], profile: str) -> list[Source]:
+    """The statements by where they come from, each of them once."""
+    found = {title: Source(title, Counter(), []) for title in SOURCES}
+    for one in judged:
+        place = f"{one.claim.section}:{one.claim.where}"
+        source = found[next(title for title, pattern in SOURCES.items() if re.match(pattern, place))]
+        source.verdicts[one.verdict(profile)] += 1
+        pages = (name.partition(".")[0] for name in one.claim.names)
+        source.pages.extend(page for page in pages if page not in source.pages)
+    return [source for source in found.values() if source.verdicts]
 
 
 def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> str:

@@ -4,13 +4,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import nbformat
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from gampl_book import KEPT_RESULTS, BookError
+from gampl_book import KEPT_RESULTS, BookError, downloads
 
 BUILD = Path("_build")
 # the script jupyter-book has an absolute first line, which is wrong after the checkout was moved
@@ -27,7 +28,7 @@ def make(profile: str) -> None:
     shutil.copy("_toc.yml", stage)
     hidden = shutil.ignore_patterns(".*")  # Snakemake leaves a file of its own
     for notebook in notebooks:
-        add_notebook(run / "executed" / f"{notebook}.ipynb", stage)
+        add_notebook(run / "executed" / f"{notebook}.ipynb", run / "results" / f"{notebook}.json", stage)
         shutil.copytree(run / "figures" / notebook, stage / "_extra" / "figures" / notebook, ignore=hidden)
     # not below _static: Jupyter Book loads every script there on every page
     mathjax, fonts = stage / "_extra" / "mathjax", Path("output", "chtml", "fonts", "woff-v2")
@@ -62,26 +63,52 @@ def check_toc(toc: Path, notebooks: list[str]) -> None:
         raise BookError(f"notebook {forgotten[0]} is not in {toc}: add a line `- file: {forgotten[0]}`")
 
 
-def add_notebook(executed: Path, stage: Path) -> None:
-    """Copies an executed notebook; the parameters that the run has put in start folded, with what follows them."""
+def add_notebook(executed: Path, results: Path, stage: Path) -> None:
+    """Copies an executed notebook: adjacent folded cells are one, and its last line leads to files of what it shows."""
     notebook = nbformat.read(executed, 4)  # type: ignore[no-untyped-call]
+    line = downloads.write(notebook, executed.stem, results, stage / "_extra")
     cells: list[nbformat.NotebookNode] = []
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"].append("hide-input")
-        if cells and _is_folded(cell) and _is_folded(cells[-1]) and not cells[-1].outputs:
-            cell.source = f"{cells.pop().source}\n\n{cell.source}"  # one bar to unfold for both
+    for cell in joined(notebook.cells):
         cells.append(cell)
         if "figure" in cell.metadata.get("mystnb", {}):
             # the HTML below the image, its line of provenance, in a cell of its own: MyST-NB would make another figure,
             # with the same name, of it
             shown = [output for output in cell.outputs if "text/html" in output.get("data", {})]
             cell.outputs = [output for output in cell.outputs if output not in shown]
-            html = "\n".join(output.data["text/html"] for output in shown)
-            cells.append(nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```"))  # type: ignore[no-untyped-call]
-    notebook.cells = cells
+            cells.append(raw_html("\n".join(output.data["text/html"] for output in shown)))
+    notebook.cells = [*cells, raw_html(line)]
     nbformat.write(notebook, stage / executed.name)  # type: ignore[no-untyped-call]
+
+
+def raw_html(html: str) -> nbformat.NotebookNode:
+    """A cell of HTML."""
+    return nbformat.v4.new_markdown_cell(f"```{{raw}} html\n{html}\n```")  # type: ignore[no-untyped-call]
+
+
+def joined(cells: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The cells, with those folded ones as one between which nothing is shown; the parameters of a run start folded."""
+    cells, made = list(cells), list[nbformat.NotebookNode]()
+    for cell in cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata["tags"].append("hide-input")
+    for silent in (0, 1):  # a cell that shows nothing joins the next one, or else the one before
+        cells, made = made or cells, []
+        for cell in cells:
+            pair = [*made[-1:], cell]
+            if len(pair) == 2 and all(map(_is_folded, pair)) and not _shows(pair[silent]):
+                kept = pair[1 - silent]  # whose figure and tags stay
+                kept.source = f"{pair[0].source}\n\n{pair[1].source}"
+                kept.outputs = [output for one in pair for output in one.outputs]
+                made[-1] = kept
+            else:
+                made.append(cell)
+    return made
 
 
 def _is_folded(cell: nbformat.NotebookNode) -> bool:
     return bool(cell.cell_type == "code" and "hide-input" in cell.metadata.get("tags", []))
+
+
+def _shows(cell: nbformat.NotebookNode) -> bool:
+    """Whether a reader sees anything that a cell has put out: all but what is glued."""
+    return any("scrapbook" not in output.get("metadata", {}) for output in cell.outputs)

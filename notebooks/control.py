@@ -544,7 +544,7 @@ page.figure(figure, "control_own", data)
 # - Weights name a fault where it is strong enough for the number of events, in both tails, and the numbers above say how often. Look at true events as well as at generated ones.
 # - A tail alone does not show a fault. That takes a test with events that did not choose the place.
 # - A classifier is calibrated for what it has seen. It can miss a difference, and then all weights are near 1: say for a *known* difference what it would have found.
-# - Weights that diagnose can also correct. What that does to $G$ is the subject of the page on reweighting.
+# - Weights that diagnose can also correct. What that does to $G$ is the subject of {ref}`the next page <sec-reweighting>`.
 #
 # ## Exercises
 

@@ -25,7 +25,8 @@
 # density nor a large holdout sample. *Averaging amplification* looks at integrals over regions of phase space, and at how
 # much a posterior of generators disagrees about them. *Differential amplification* tests the density itself, without
 # any averaging. This book covers both: on toy data and for a process of the LHC with an exact density, where the
-# truth is known and the estimates can be checked, and for generators of simulated LHC events.
+# truth is known and the estimates can be checked, and for generators of simulated LHC events. Later parts ask the same question of generators
+# that are corrected by classifiers, told a parameter, started from other events, trained on a density, or asked for any number of jets.
 #
 # ```{figure} cover.png
 # :name: fig-cover
@@ -132,7 +133,7 @@ print(result)
 #   by what the training set leaves open, and what one member and the pool are worth: read it before you train an ensemble of your own.
 # - {ref}`sec-ks` starts the second part: a test of the density itself, with an interval that holds. {ref}`sec-ratios` shows the summaries that
 #   it can be based on, {ref}`sec-differential` applies it to the rings, {ref}`sec-reference` and {ref}`sec-crossfit` look at the sample that
-#   it is compared with, and {ref}`sec-which` lines the two estimates up.
+#   it is compared with, and {ref}`sec-which` lines the two estimates up. {ref}`sec-many-dimensions` asks the question of all numbers of an event at once.
 # - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
@@ -145,16 +146,18 @@ print(result)
 # - {ref}`sec-jetgpt` begins the part on any number of jets, beside {ref}`a chain of flows <sec-z-jets-inn>`; {ref}`sec-jet-radiation` goes beyond the jets of the training sample.
 # - {ref}`sec-amplifies` collects what all of these pages have recorded in one table.
 # - {ref}`sec-your-samples` is for those who have a generator of their own, {ref}`sec-your-process` does all of it in one notebook,
-#   {ref}`sec-teaching` makes a task for students of it.
-# - {ref}`sec-claims` lists what the paper states as a result, beside ours, with a verdict, and {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.
+#   {ref}`sec-teaching` has two hours of a course, and a task for students.
+# - {ref}`sec-claims` lists what the paper, the talks and the poster state as a result, beside ours, with a verdict, and counts them {ref}`by source <sec-claims-sources>`; {ref}`sec-paper-scale` tells what a run of the paper's sizes takes.
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes
-# minutes on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and makes numbers only (`make rings`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
-# the seed, the time and the device, and a link to the plotted numbers.
+# less than an hour on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and *gpu* the paper's networks for top pairs, and both make
+# numbers only (`make rings`, `make gpu`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
+# the seed, the time and the device, and a link to the plotted numbers; the last line of a page leads to files of its figures, tables and numbers.
 #
-# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page with
-# another seed, open its file from `notebooks/` in Jupyter and change the second cell.
+# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. One page takes less than a minute, most of them: after `make environment`,
+# `.venv/bin/python -m gampl_book notebook notebooks/gaussian_rings.py --profile laptop --seed 1 --folder mine` finds the networks of the laptop profile, which come with the project, and trains those that another seed or
+# other settings ask for. Or open a file from `notebooks/` in Jupyter and change the second cell.
 
 # %% [markdown]
 # ## Exercises

@@ -79,7 +79,7 @@ page.record("window", round(WINDOW))
 #
 # ## Plain sampling, VEGAS and MadNIS
 #
-# VEGAS adapts a step function for each coordinate, with steps of equal probability, in ten iterations or more; our own few lines have as many steps as Lepage's package takes by default. MadNIS is the authors' package, with its default flow of coupling blocks with splines and default losses: Kullback-Leibler divergence, or with channels the stratified variance. In each of {glue:text}`known_density_steps` steps it evaluates the density at a batch of new points, {glue:text}`known_density_n_full` in all; a grid has as many. With channels the evaluations are divided among them; the network for the channels' weights corrects the known $\alpha_k$, or starts from $\alpha_k=\tfrac13$ and has to find them. Everything is repeated {glue:text}`known_density_repetitions` times with other random numbers; intervals are at 95 % and take the logarithms to be normal. The *efficiency* of unweighting is the mean weight over the largest of {glue:text}`known_density_n_points` per channel. It hangs on a single point; a second efficiency lets weights exceed the limit with 0.1 % of the integral.
+# VEGAS adapts a step function for each coordinate, with steps of equal probability, in ten iterations or more; our own few lines have as many steps as Lepage's package takes by default. MadNIS is the authors' package, with its default flow of coupling blocks with splines and default losses: Kullback-Leibler divergence, or with channels the stratified variance. In each of {glue:text}`known_density_steps` steps it evaluates the density at a batch of new points, {glue:text}`known_density_n_full` in all; a grid has as many. With channels the evaluations are divided among them; the network for the channels' weights corrects the known $\alpha_k$, or starts from $\alpha_k=\tfrac13$ and has to find them. Everything is repeated {glue:text}`known_density_repetitions` times with other random numbers; intervals are at 95 % and take the logarithms to be normal. The *efficiency* of unweighting is the mean weight over the largest of {glue:text}`known_density_n_points` per channel, a share, so that its interval ends at one at the latest. It hangs on a single point; a second efficiency lets weights exceed the limit with 0.1 % of the integral.
 
 
 # %% tags=["hide-input"]
@@ -95,9 +95,10 @@ def words(value, ends, digits=2):
     return f"{rounded(value, digits)} ({rounded(ends[0], digits)} to {rounded(ends[1], digits)})"
 
 
-def record(name, values, digits=2):
-    """Record the geometric mean over repetitions, and give it in words."""
+def record(name, values, digits=2, most=np.inf):
+    """Record the geometric mean over repetitions, and give it in words; its interval ends where nothing larger can be."""
     value, ends = over_sets(values)
+    ends = [min(end, most) for end in ends]
     page.record(name, value, ends, 0.95, digits=digits)
     return words(value, ends, digits)
 
@@ -195,7 +196,8 @@ for name, title in METHODS.items():
     chi2 = np.sum(np.square(pulls[name]))
     rows.append([title, f"{mean:.2f} ± {error:.2f}", f"{chi2:.1f}"])
     for short, field in FIELDS.items():
-        rows[-1].append(record(f"{tag(name)}_{short}", [getattr(one, field) for one in here]))
+        most = np.inf if short == "std" else 1.0  # the share of points that unweighting keeps
+        rows[-1].append(record(f"{tag(name)}_{short}", [getattr(one, field) for one in here], most=most))
 header = [
     "method",
     r"$\sigma$ [pb]",
@@ -406,7 +408,7 @@ header = ["evaluations", *(f"events for one: {title}" for title in ("weights", *
 markdown_table(header, rows)
 
 # %% tags=["hide-input"]
-record("events_per_point", [found["plain", k].efficiency for k in SETS])
+record("events_per_point", [found["plain", k].efficiency for k in SETS], most=1.0)
 record("points_per_event", [1 / found["plain", k].efficiency for k in SETS])
 record("effective_plain", [1 / (1 + found["plain", k].relative_std ** 2) for k in SETS])
 for n, name in names.items():
@@ -418,7 +420,7 @@ record(
 )
 record("flow_saved", [learned["madnis"][list(names)[1], k]["std"] / learned["madnis"][N_FULL, k]["std"] for k in SETS])
 record("flow_vegas_LR", [learned["madnis"][N_FULL, k]["LR"] / learned["vegas"][N_FULL, k]["LR"] for k in SETS])
-record("flow_vegas_pT", [learned["madnis"][N_FULL, k]["pT"] / learned["vegas"][N_FULL, k]["pT"] for k in SETS])
+_ = record("flow_vegas_pT", [learned["madnis"][N_FULL, k]["pT"] / learned["vegas"][N_FULL, k]["pT"] for k in SETS])
 
 # %% [markdown]
 # In the likelihood ratio, {glue:text}`known_density_n_some` evaluations with buffered training make a flow of $n_{\rm equiv}=$ {glue:text}`known_density_flow_n_equiv_LR_some` ({glue:text}`known_density_flow_n_equiv_LR_some_low` to {glue:text}`known_density_flow_n_equiv_LR_some_high`). The flow from events needs {glue:text}`known_density_flow_price_LR_some` ({glue:text}`known_density_flow_price_LR_some_low` to {glue:text}`known_density_flow_price_LR_some_high`) events per evaluation for that, and {glue:text}`known_density_flow_price_std_some` ({glue:text}`known_density_flow_price_std_some_low` to {glue:text}`known_density_flow_price_std_some_high`) for weights of the same standard deviation: *this is what an evaluation of the density is worth.* The number depends on the training: with {glue:text}`known_density_n_few` evaluations it is {glue:text}`known_density_flow_price_LR_few` ({glue:text}`known_density_flow_price_LR_few_low` to {glue:text}`known_density_flow_price_LR_few_high`) in the likelihood ratio, with all {glue:text}`known_density_n_all` it is {glue:text}`known_density_flow_price_LR_all` ({glue:text}`known_density_flow_price_LR_all_low` to {glue:text}`known_density_flow_price_LR_all_high`). The first points are those of plain sampling, whose weights make $n$ points as good as {glue:text}`known_density_effective_plain` $n$ events; later points are distributed nearly like events. In regions of $m$ and $p_T$ each training has a bias of its own, which the intervals contain.

@@ -4,7 +4,7 @@
 #
 # On the {ref}`Gaussian rings <sec-rings>` the true density is known; on LHC events it is not, so that every check of an amplification estimate needs a large holdout. This page has LHC events of which it is known: $pp\to t\bar t$ at 13 TeV,
 # at leading order and before anything radiates or decays. The density can be written down, and with it the probability of any region, also that of Eq. (43), $2.0$ to $2.2$ TeV, where a holdout has few events.
-# On this process both amplification estimates can later be validated without any holdout.
+# On this process both amplification estimates are validated later, without any holdout: {ref}`sec-known-truth`.
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"

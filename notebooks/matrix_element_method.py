@@ -611,6 +611,8 @@ markdown_table(
 # %% [markdown]
 # With all three parts learned from {glue:text}`matrix_element_method_n_whole` pairs the interval holds the true mass in {glue:text}`matrix_element_method_all_percent` % of the pseudo-experiments ({glue:text}`matrix_element_method_all_percent_low` to {glue:text}`matrix_element_method_all_percent_high`, over training sets), and the networks add {glue:text}`matrix_element_method_part_all` times the statistical error ({glue:text}`matrix_element_method_part_all_low` to {glue:text}`matrix_element_method_part_all_high`). The efficiency alone adds {glue:text}`matrix_element_method_part_efficiency` ({glue:text}`matrix_element_method_part_efficiency_low` to {glue:text}`matrix_element_method_part_efficiency_high`), the sampler {glue:text}`matrix_element_method_part_sampler` ({glue:text}`matrix_element_method_part_sampler_low` to {glue:text}`matrix_element_method_part_sampler_high`), which more points would reduce. The error of a transfer density is of another kind: it takes more pairs to reduce it, or a network that makes more of them.
 #
+# ## Exercises
+#
 # ```{exercise}
 # :label: ex-mem-templates
 # Why do $n$ simulated events, used as templates of $x$, add the error $\sigma_1/\sqrt n$ to the mass at best?

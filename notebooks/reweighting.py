@@ -231,7 +231,7 @@ print("closed forms agree:", all(low < quotient < high for quotient in quotients
 #
 # *Cross-fitting and separate halves* hide no true events from the result, they only decide which classifier sees which; $G$ with the histogram is {glue:text}`reweighting_centre_good_histogram_folds` and {glue:text}`reweighting_centre_good_histogram_halves`. Cross-fitting serves to *test* ({ref}`sec-ratios`) and not to mend. It does make the weights the mean of two classifiers that have fewer events each, and so they have less freedom: for calibrated trees $G$ is {glue:text}`reweighting_centre_good_calibrated_folds` ({glue:text}`reweighting_centre_good_calibrated_folds_low` to {glue:text}`reweighting_centre_good_calibrated_folds_high`) for the good generator, which needs none, and {glue:text}`reweighting_centre_poor_calibrated_folds` ({glue:text}`reweighting_centre_poor_calibrated_folds_low` to {glue:text}`reweighting_centre_poor_calibrated_folds_high`) for the poor one, which does.
 #
-# A prototype of this page, with as many generated as training events, had found 99, 40, 13, 1.1 and 0.34 for no weights, logistic regression in $x$, calibrated trees, the histogram and trees that nobody stops. For logistic regression the formula above says $G_0/2$ with $n_g=\ntrain$. For trees the number of generated events decides, too, and its trees without a stop were 400 and not fifty.
+# *The number of generated events* is part of the price as long as they are not free. With only as many as there are training events, $n_g=\ntrain$, the formula above leaves logistic regression in $x$ with $G_0/2$.
 
 # %% [markdown]
 # (sec-reweighting-estimate)=

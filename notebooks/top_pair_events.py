@@ -2,7 +2,7 @@
 # (sec-top-events)=
 # # Top pairs
 #
-# The events behind the rest of this book: $t\bar t$ without additional jets and with four, both tops decaying to quarks. This page looks at them before any generator does: are the masses where they should be, do training sample and
+# The events that the next part of this book learns from: $t\bar t$ without additional jets and with four, both tops decaying to quarks. This page looks at them before any generator does: are the masses where they should be, do training sample and
 # holdout agree, and how far is this sample from the one of the paper?
 
 # %% tags=["parameters", "hide-input"]

@@ -40,6 +40,12 @@ from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.ring_comparisons import in_bulk
 
 page = Page("validation_loss", profile, seed)
+CALLED = {
+    "bayesian": "Bayesian network",
+    "same_split": "deep, one split",
+    "deep": "deep, a split each",
+    "independent": "independent training sets",
+}  # as on the page on members
 n_events, n_flow, members, fits, n_fit, n_validation = page.settings.values()
 for name, value in page.settings.items():
     page.record(name, value)
@@ -308,6 +314,12 @@ def over_sets(several, number):
     return mean_of(values) if len(values) > 1 else (float(values[0]), None)
 
 
+def called(who):
+    """A generator with its posterior, in words."""
+    generator, comma, posterior = who.rpartition(", ")
+    return f"{generator}{comma}{CALLED.get(posterior, posterior)}"
+
+
 rows, every = [], np.concatenate([one.c for one in FOUND])
 for (where, who, n_train), several in GROUPS.items():
     c = over_sets(several, lambda one: one.c)
@@ -315,7 +327,9 @@ for (where, who, n_train), several in GROUPS.items():
     shown = words(*c) if c[1] else f"{rounded(c[0])}"
     G = [rounded(value / n_train, 2) for value in (TWO_K2 / k, TWO_K2 / (GAUSS**2 * k), worth(d))]
     reverse = np.mean([one.reverse.mean() for one in several]) / k
-    rows.append([where, who, n_train, rounded(k, 2), rounded(reverse, 2), shown, rounded(2 * n_train * k, 2), *G])
+    rows.append(
+        [where, called(who), n_train, rounded(k, 2), rounded(reverse, 2), shown, rounded(2 * n_train * k, 2), *G]
+    )
 head = ["process", "generator", r"$n_\mathrm{train}$", "KL", "reverse / KL", "$c$ (95 %)", r"$d_\mathrm{eff}$"]
 markdown_table([*head, r"$G_\mathrm{LR}$ at least", "law", "true"], rows)
 
@@ -493,7 +507,7 @@ for (where, who, n_train), several in GROUPS.items():
     rows.append(
         [
             where,
-            who,
+            called(who),
             n_train,
             rounded(by_truth),
             rounded(c.mean()),

@@ -1,6 +1,6 @@
 # %% [markdown]
 # (sec-z-jets-inn)=
-# # A Bayesian flow for Z bosons with one to three jets
+# # A Bayesian flow, B-INN, for Z bosons with one to three jets
 #
 # A normalizing flow, or invertible network (INN), has a fixed number of inputs. The talk *Controlled Precision Generators* {cite}`plehn_controlled` begins with one that makes {ref}`Z bosons <sec-z-jets>` with one, two and three jets nonetheless {cite}`precision_generators`, and claims three things for it: *per-cent precision*; an error bar that is *training-related*, from a Bayesian network; and that even the distances of jets, where flows do badly, are learned when the training events have weights. This page builds a small one of its kind and asks: is it as precise as its training events allow? Does its band hold the true distributions, and what is the band made of? What do the weights gain, and what do they cost?
 
@@ -116,7 +116,7 @@ def link_of(link, rows, k, weights, prior=1.0, **options):
     return made
 
 
-TITLES = {"smooth": "INN, weighted", "plain": "INN, not weighted", "jetgpt": "JetGPT"}
+TITLES = {"smooth": "B-INN, weighted", "plain": "B-INN, not weighted", "jetgpt": "JetGPT"}
 ROWS = [Rows([*events.values()]) for events in SETS]
 OF_SET = [{n: rows.of(events[n]) for n in JETS} for rows, events in zip(ROWS, SETS, strict=True)]
 WEIGHTS = {
@@ -268,7 +268,7 @@ for n in JETS[1:]:
     page.record(f"inside_before_{n}", value, ends, 0.95, digits=2)
     row.insert(2, f"{interval(value, ends, 1)} %")
     rows.append(row)
-markdown_table(["jets", "true events", "INN, weighted, before undoing", *TITLES.values()], rows)
+markdown_table(["jets", "true events", "B-INN, weighted, before undoing", *TITLES.values()], rows)
 
 # %% [markdown]
 # The table has the share of generated events with two jets closer than {math}`0.4`, by weight. With weights in training it is {glue:text}`z_jets_inn_inside_before_2` % for two jets, without {glue:text}`z_jets_inn_inside_plain_2` %; undoing the weights turns the former into {glue:text}`z_jets_inn_inside_smooth_2` %, because $F$ is smallest below the cut. In all that follows these events are dropped, for all generators alike, if nothing else is said. Where this decides the answer, both are shown. {ref}`JetGPT <sec-jetgpt>`, trained on the same events, is there for comparison: its order, and what it is told of the nearest jet, are another answer to the same difficulty.
@@ -378,7 +378,7 @@ markdown_table(
 # (sec-inn-precision)=
 # ## Truth, training events and model
 
-# %% mystnb={"figure": {"name": "fig-inn-spectra", "caption": "The first training set, as the talk shows it: densities of true events that no network has seen (points), of the training events (green) and of the Bayesian flow (mean of its draws, blue) with its 68.3 % band. Middle: ratios to the true events. Bottom: deviations from the true events in per cent; grey is the statistical error of the true events, dotted lines are at 1 and 10 %."}, "image": {"alt": "Five columns with spectra: leading jet and muon mass for one jet, distances of jets for two and three, and the last of three jets. Below, ratios around one with a blue band and green steps, and deviations of up to a hundred per cent on a logarithmic axis."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-inn-spectra", "caption": "The first training set, as the talk shows it: densities of true events that no network has seen (points), of the training events (green) and of the B-INN (mean of its draws, blue) with its 68.3 % band. Middle: ratios to the true events. Bottom: deviations from the true events in per cent; grey is the statistical error of the true events, dotted lines are at 1 and 10 %."}, "image": {"alt": "Five columns with spectra: leading jet and muon mass for one jet, distances of jets for two and three, and the last of three jets. Below, ratios around one with a blue band and green steps, and deviations of up to a hundred per cent on a logarithmic axis."}} tags=["hide-input"]
 COLUMNS_SHOWN = [
     (1, "pT(j1)", r"$p_T$ of the jet [GeV]", np.array([20, 24, 28, 33, 39, 46, 55, 67, 82, 105, 140, 200.0])),
     (1, "m_mumu", r"$m_{\mu\mu}$ [GeV]", np.array([70, 80, 84, 87, 88.5, 90, 91, 92, 93.5, 95, 98, 103, 110])),
@@ -484,13 +484,13 @@ for n in JETS:
     words = [f"{interval(*one, 1)} %" for one in deviations.values()]
     rows.append([n, *words, f"{training:.0f} %", interval(value, ends)])
 glue("z_jets_inn_better", ", ".join(better) or "none", display=False)
-header = ["jets", "mean deviation of a bin, INN", "JetGPT", "training events", "log density, INN over JetGPT"]
+header = ["jets", "mean deviation of a bin, B-INN", "JetGPT", "training events", "log density, B-INN over JetGPT"]
 markdown_table(header, rows)
 
 # %% [markdown]
 # {numref}`fig-inn-spectra` shows one training set. The table has the root mean square deviation of the mean of the draws, over the bins of the figure that hold more than 2 % of the events, in all observables that there are for so many jets. What finite samples add is subtracted. It is {glue:text}`z_jets_inn_precision_smooth_1` % ({glue:text}`z_jets_inn_precision_smooth_1_low` to {glue:text}`z_jets_inn_precision_smooth_1_high`) for one jet, {glue:text}`z_jets_inn_precision_smooth_2` % for two and {glue:text}`z_jets_inn_precision_smooth_3` % for three. Training events deviate by {glue:text}`z_jets_inn_precision_training_1`, {glue:text}`z_jets_inn_precision_training_2` and {glue:text}`z_jets_inn_precision_training_3` % for statistical reasons. The numbers of jets for which the generator deviates by less on average: {glue:text}`z_jets_inn_better`. A per cent in such a bin takes some $10^5$ training events or more, and networks that can follow them.
 #
-# The last column compares the INN with JetGPT in all numbers of an event at once: it is the mean log density of true events under the INN (mean density of its draws) less that under JetGPT (a single network, which holds back a sixth of the events). For three jets the difference is {glue:text}`z_jets_inn_gain_jetgpt_3` ({glue:text}`z_jets_inn_gain_jetgpt_3_low` to {glue:text}`z_jets_inn_gain_jetgpt_3_high`).
+# The last column compares the B-INN with JetGPT in all numbers of an event at once: it is the mean log density of true events under the B-INN (mean density of its draws) less that under JetGPT (a single network, which holds back a sixth of the events). For three jets the difference is {glue:text}`z_jets_inn_gain_jetgpt_3` ({glue:text}`z_jets_inn_gain_jetgpt_3_low` to {glue:text}`z_jets_inn_gain_jetgpt_3_high`).
 
 # %% mystnb={"figure": {"name": "fig-inn-worth", "caption": "What generated events are worth in true ones, $n_{\\rm equiv}$ from the Kolmogorov-Smirnov distance: one point for each training set, short lines are geometric means. Dotted: events with so many jets in a training set ($G=1$). Dashed: true events to compare with; larger values are set to this one."}, "image": {"alt": "Three panels for one to three jets, up to six observables each, three groups of points on a logarithmic axis."}} tags=["hide-input"]
 SHORT = {
@@ -535,7 +535,7 @@ for n, way in product(JETS, TITLES):
 markdown_table(["jets", r"$G=n_{\rm equiv}/n_{\rm train}$", *(title for title, _ in QUESTIONS.values()), "mean"], rows)
 
 # %% [markdown]
-# In the geometric mean over these questions $G$ of the weighted INN is {glue:text}`z_jets_inn_G_smooth_1` ({glue:text}`z_jets_inn_G_smooth_1_low` to {glue:text}`z_jets_inn_G_smooth_1_high`) for one jet, {glue:text}`z_jets_inn_G_smooth_2` ({glue:text}`z_jets_inn_G_smooth_2_low` to {glue:text}`z_jets_inn_G_smooth_2_high`) for two and {glue:text}`z_jets_inn_G_smooth_3` ({glue:text}`z_jets_inn_G_smooth_3_low` to {glue:text}`z_jets_inn_G_smooth_3_high`) for three; that of JetGPT is {glue:text}`z_jets_inn_G_jetgpt_1`, {glue:text}`z_jets_inn_G_jetgpt_2` and {glue:text}`z_jets_inn_G_jetgpt_3`. The first network of the chain has learned from all {glue:text}`z_jets_inn_n_train` events, the third only from those with three jets.
+# In the geometric mean over these questions $G$ of the weighted B-INN is {glue:text}`z_jets_inn_G_smooth_1` ({glue:text}`z_jets_inn_G_smooth_1_low` to {glue:text}`z_jets_inn_G_smooth_1_high`) for one jet, {glue:text}`z_jets_inn_G_smooth_2` ({glue:text}`z_jets_inn_G_smooth_2_low` to {glue:text}`z_jets_inn_G_smooth_2_high`) for two and {glue:text}`z_jets_inn_G_smooth_3` ({glue:text}`z_jets_inn_G_smooth_3_low` to {glue:text}`z_jets_inn_G_smooth_3_high`) for three; that of JetGPT is {glue:text}`z_jets_inn_G_jetgpt_1`, {glue:text}`z_jets_inn_G_jetgpt_2` and {glue:text}`z_jets_inn_G_jetgpt_3`. The first network of the chain has learned from all {glue:text}`z_jets_inn_n_train` events, the third only from those with three jets.
 #
 # (sec-inn-band)=
 # ## Does the band hold the holdout?

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_a_page_without_results_breaks_nothing(missing):
     assert (f"`{missing}`" in text.partition("What this page cannot say")[2]) == (missing is not None)
     assert missing is None or missing not in {page for one in found for page in one.pages}
     assert "&lt;" not in text
-    assert "None" not in text.replace("None amplifies", "").replace("none", "")
+    assert "None" not in text.replace("None of the", "").replace("none", "")
 
 
 def test_a_run_without_any_results_has_a_page_and_a_figure(tmp_path):
@@ -133,7 +134,11 @@ def test_the_words_count_every_true_number_once(found):
             assert "no page" in text
             continue
         assert f"of {len(others)} generators {len(above)} have a true" in text
-        assert ("None amplifies beyond doubt" in text) == (not above)
+        with_interval = sum(side(one.truth[question]) != "none" for one in others)
+        beyond = re.findall(r"None of the (\d+) with an interval amplifies beyond doubt", text)
+        assert beyond == ([str(with_interval)] if with_interval and not above else [])
+        without = re.findall(r"of (\d+) no interval at 95 % is recorded", text)
+        assert without == ([str(len(others) - with_interval)] if len(others) > with_interval else [])
         named = text.partition("Above are: ")[2].partition(". If all")[0]
         assert named == "; ".join(map(amplifies.described, above))
         largest = max(one.truth[question].value for one in others)
@@ -174,6 +179,33 @@ def test_an_estimate_is_trusted_if_its_interval_holds_the_truth(estimate, truth,
     sizes = re.fullmatch(r"Of the (\d) that miss the truth (\d) are too large, (\d) too small\.", last).groups()
     larger = not inside and estimate.value > truth.value
     assert sizes == (str(int(not inside)), str(int(larger)), str(int(not inside and not larger)))
+
+
+def test_no_generator_is_a_row_twice():
+    """The same networks on two pages, as JetGPT with three jets, have other names or another number of events."""
+    found = rows_of(SYSTEMS, KEPT, "laptop")
+    met = Counter((one.process, one.generator, one.n_train) for one in found if one.truth and one.cost.parameters)
+    assert [key for key, times in met.items() if times > 1 and "JetGPT" in key[1]] == []
+
+
+def test_an_entry_with_networks_finds_them():
+    """Where the run is one whose networks are kept; and the others do not take those of somebody else."""
+    listed = [one for one in SYSTEMS if one.network]
+    assert len(listed) > 5
+    found = rows_of(listed, KEPT, "laptop")
+    assert [one.generator for one in found if one.cost.parameters is None or not one.cost.training] == []
+    assert [
+        one.generator for one in rows_of([one for one in SYSTEMS if not one.network], KEPT, "laptop") if any(one.cost)
+    ] == []
+
+
+def test_a_quotient_alone_is_in_the_table():
+    text, _ = amplifies_words.page({"laptop": KEPT}, "laptop")
+    [line] = [line for line in text.splitlines() if line.startswith("| B-INN |")]
+    about = KEPT["whose_interval"]["numbers"]["over_binn"]
+    low, high = about["interval"]
+    assert f"est. over true {amplifies.rounded(about['value'], 2)} (" in line
+    assert ("✓" if low <= 1 <= high else "✗") in line
 
 
 def test_a_quotient_over_training_sets_is_asked_before_single_intervals():

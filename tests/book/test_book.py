@@ -1,6 +1,10 @@
 """The built book, as a reader sees it who has opened it from disk, without network."""
 
+import csv
+import io
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -150,6 +154,34 @@ def test_figure_data_can_be_downloaded(pages):
     files = {path.relative_to(SITE).as_posix() for path in (SITE / "figures").rglob("*") if path.is_file()}
     assert files
     assert linked == files
+
+
+def test_what_a_page_shows_can_be_downloaded(pages):
+    """Figures, tables and numbers of every page that a notebook makes, in files that are what their names say."""
+    notebooks = {path.stem for path in (SITE.parents[2] / "notebooks").glob("*.py")}
+    texts = {page.stem: page.read_text() for page in pages if page.stem in notebooks}
+    linked = {name: re.findall(r'href="(downloads/[^"]+)" download>([^<]+)</a>', text) for name, text in texts.items()}
+    assert linked.keys() == notebooks
+    assert {link for links in linked.values() for link, _ in links} == {
+        path.relative_to(SITE).as_posix() for path in (SITE / "downloads").rglob("*") if path.is_file()
+    }
+    for name, links in linked.items():
+        kinds = Counter(Path(link).suffix for link, _ in links)
+        article = texts[name].partition("<article")[2].partition("</article")[0]
+        assert kinds[".png"] == len(re.findall(r'<img [^>]*src="_images/(?!cover\.)', article)), name
+        assert kinds[".json"] == 1
+        assert kinds[".csv"] <= article.count("<table"), name
+        for link, title in links:
+            assert re.fullmatch(r"[^_$\\{}]{4,}", title), title
+            content = (SITE / link).read_bytes()
+            if link.endswith(".png"):
+                assert content.startswith(b"\x89PNG"), link
+            elif link.endswith(".json"):
+                assert json.loads(content)["numbers"], link
+            else:
+                rows = list(csv.reader(io.StringIO(content.decode())))
+                assert len(rows) > 1, link
+                assert len(set(map(len, rows))) == 1, link
 
 
 @pytest.mark.usefixtures("pages")

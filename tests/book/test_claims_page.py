@@ -9,7 +9,7 @@ import pytest
 from chromium import chromium
 
 from gampl_book import claims
-from gampl_book.made_pages import claims_page
+from gampl_book.made_pages import SOURCES, by_source, claims_page
 from gampl_book.verdicts import Verdict
 
 pytestmark = pytest.mark.slow
@@ -155,3 +155,23 @@ def test_without_scripts_all_rows_show(browser, html, judged):
     assert Counter(shown(page)) == expected(judged)
     assert not page.is_visible("form.claims-filter")
     context.close()
+
+
+def test_every_statement_has_one_source(judged):
+    found = by_source(judged, PROFILE)
+    assert sum((source.verdicts for source in found), Counter()) == Counter(one.verdict(PROFILE) for one in judged)
+    assert len(found) == len(SOURCES)
+    by_title = {source.title: source for source in found}
+    of_check = by_title["checks of our own"]
+    assert of_check.verdicts.total() == sum(one.claim.section == "check" for one in judged)
+    radiation = next(source for title, source in by_title.items() if "Extrapolating Jet Radiation" in title)
+    assert radiation.pages == ["jet_radiation"]
+    assert radiation.verdicts.total() == sum(one.claim.where.startswith("Butter et al. 2024") for one in judged)
+    text = claims_page(judged, PROFILE, {})
+    for source in found:
+        [line] = [line for line in text.splitlines() if line.startswith(f"- {source.title}: ")]
+        counts = re.findall(r"\*\*(\d+)\*\* ([a-z ]+)", line)
+        assert {verdict: int(count) for count, verdict in counts} == {
+            str(v): n for v, n in source.verdicts.items() if n
+        }
+        assert f": {source.verdicts.total()} statements, " in line

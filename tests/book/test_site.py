@@ -1,10 +1,15 @@
 """What pages look like: where they begin, and whether their words can be read in both themes."""
 
+import base64
+import csv
+import json
 import re
+from itertools import pairwise
 
 import nbformat
 import pytest
 import yaml
+from hypothesis import given, strategies as st
 from small_project import ROOT
 
 from gampl_book import site
@@ -16,29 +21,99 @@ def code(source, tags=(), outputs=()):
     return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}, outputs=list(outputs))
 
 
+def glued(name):
+    about = {"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}}
+    return nbformat.v4.new_output("display_data", {"application/papermill.record/text/plain": "1"}, metadata=about)
+
+
+def shown(text):
+    return nbformat.v4.new_output("stream", text=text)
+
+
+def add(tmp_path, cells):
+    """The cells of a page as the site has it, and what it says of downloads."""
+    executed, results, stage = tmp_path / "page.ipynb", tmp_path / "page.json", tmp_path / "stage"
+    stage.mkdir()
+    results.write_text('{"numbers": {"a": 1}}')
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), executed)
+    site.add_notebook(executed, results, stage)
+    *made, last = nbformat.read(stage / "page.ipynb", 4).cells
+    return made, last.source
+
+
 def test_a_page_begins_with_one_folded_cell(tmp_path):
     """Parameters, those of the run and the first code are one; nothing shown is lost, nothing open is folded."""
-    shown = nbformat.v4.new_output("stream", text="badge")
     cells = [
         nbformat.v4.new_markdown_cell("# Page"),
         code("seed: int = 1", ["parameters", "hide-input"]),
         code("seed = 2", ["injected-parameters"]),
-        code("import this", ["hide-input"], [shown]),
-        code("plot()", ["hide-input"]),
+        code("import this", ["hide-input"], [shown("badge")]),
         code("open()"),
+        code("alone()", ["injected-parameters"]),
     ]
-    executed, stage = tmp_path / "page.ipynb", tmp_path / "stage"
-    stage.mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), executed)
-    site.add_notebook(executed, stage)
-    made = nbformat.read(stage / "page.ipynb", 4).cells
+    made, _ = add(tmp_path, cells)
     assert [cell.source for cell in made] == [
         "# Page",
         "seed: int = 1\n\nseed = 2\n\nimport this",
-        "plot()",
         "open()",
+        "alone()",
     ]
     assert [output.text for output in made[1].outputs] == ["badge"]
+    assert made[-1].metadata.tags == ["injected-parameters", "hide-input"]
+
+
+@given(st.lists(st.sampled_from(["silent", "glued", "shown", "figure", "open", "words"]), max_size=9))
+def test_folded_cells_between_which_nothing_is_shown_are_one(kinds):
+    cells = []
+    for n, kind in enumerate(kinds):
+        outputs = [glued(str(n))] if kind == "glued" else [shown(str(n))] if kind in ("shown", "figure") else []
+        cell = code(f"run({n})", () if kind == "open" else ("hide-input",), outputs)
+        cells.append(nbformat.v4.new_markdown_cell(f"run({n})") if kind == "words" else cell)
+        if kind == "figure":
+            cell.metadata["mystnb"] = {"figure": {"name": f"fig-{n}"}}
+    before = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    made = site.joined(cells)
+    assert "\n\n".join(cell.source for cell in made) == "\n\n".join(f"run({n})" for n in range(len(kinds)))
+    assert [output for cell in made if cell.cell_type == "code" for output in cell.outputs] == before
+    for one, other in pairwise(made):
+        if all("hide-input" in cell.metadata.get("tags", ()) for cell in (one, other)):
+            assert all(any(output.output_type == "stream" for output in cell.outputs) for cell in (one, other))
+    for n, cell in ((n, cell) for cell in made for n, kind in enumerate(kinds) if f"run({n})" in cell.source):
+        if kinds[n] in ("open", "words"):
+            assert cell.source == f"run({n})"
+        elif kinds[n] == "figure":
+            assert cell.metadata["mystnb"] == {"figure": {"name": f"fig-{n}"}}
+
+
+def test_what_a_page_shows_is_in_files_with_links(tmp_path):
+    png = base64.b64encode(b"a picture").decode()
+    table = "| $x$ | in \\|words\\|, all |\n| --- | ---: |\n| 1 | **2** |"
+    output = {"image/png": png}, {"text/markdown": table}, {"text/markdown": "| no table |"}
+    picture, first, none = (nbformat.v4.new_output("display_data", data) for data in output)
+    drawn = code("draw()", ["hide-input"], [picture])
+    drawn.metadata["mystnb"] = {"figure": {"name": "fig-some-curves"}}
+    headings = map(nbformat.v4.new_markdown_cell, ["# Page\n\n## Is $G<1$ & small?", "words"])
+    made, line = add(
+        tmp_path, [*headings, drawn, code("show()", [], [first, none, first]), code("plot()", [], [picture])]
+    )
+    folder = tmp_path / "stage" / "_extra"
+    links = re.findall('href="([^"]+)" download>([^<]+)<', line)
+    assert [title for _, title in links] == [
+        "Is G&lt;1 &amp; small?",
+        "Is G&lt;1 &amp; small? (2)",
+        "Is G&lt;1 &amp; small?",
+        "Is G&lt;1 &amp; small? (2)",
+        "all that it recorded",
+    ]
+    files = [folder / link for link, _ in links]
+    assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
+    assert files[0].name == "page_some_curves.png"
+    assert [path.suffix for path in files] == [".png", ".png", ".csv", ".csv", ".json"]
+    assert [path.read_bytes() for path in files[:2]] == [b"a picture"] * 2
+    assert list(csv.reader(files[2].read_text().splitlines())) == [["$x$", "in |words|, all"], ["1", "2"]]
+    assert json.loads(files[4].read_text()) == {"numbers": {"a": 1}}
+    assert line.startswith("```{raw} html\n<details")
+    assert [cell.source for cell in made if cell.cell_type == "code"] == ["draw()", "show()", "plot()"]
 
 
 def luminance(colour):
