@@ -49,7 +49,7 @@ def test_definition_eq_18():
 
 
 def intervals(integrals, n_gen, levels):
-    """The intervals of G that results have at these levels, without all that else is in a result, which takes longer."""
+    """The intervals of G that results have at these levels, without the rest of them, which takes longer."""
     table = integrals[:, None] if integrals.ndim == 1 else integrals
     spread = averaging.Spread.of(table, n_gen).of_heavy_tails()
     return [tuple(end / N_TRAIN for end in spread.n_equiv_interval(level)) for level in levels]
