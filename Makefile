@@ -64,11 +64,11 @@ gpu: environment
 
 test: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-cluster: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist loadfile tests/cluster
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist worksteal tests/cluster
 
 lint: environment
 	@$(PROJECT_PYTHON) -m ruff check .

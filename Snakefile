@@ -14,6 +14,7 @@ import os
 import runpy
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 # our packages are found here, even where the checkout was moved after its installation, and no others
@@ -33,20 +34,24 @@ NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.py"))
 JOBS = {profile: plan.jobs(profile, SEED) for profile in {PROFILE, CHECKED}}
 
 
+# found once, and only of the files that a build needs: each job of a cluster reads this anew, twice
+@cache
+def source_files(file):
+    return provenance.source_files(Path(file), PACKAGES)
+
+
+@cache
 def sources(file):
     """A Python file and what it imports of the package."""
-    return [os.path.relpath(path, workflow.basedir) for path in provenance.source_files(Path(file), PACKAGES)]
+    return [os.path.relpath(path, workflow.basedir) for path in source_files(file)]
 
 
+@cache
 def lock(file):
     """The versions of the packages that a Python file needs, directly or not."""
-    return provenance.requirements(provenance.source_files(Path(file), PACKAGES), PACKAGES)
+    return provenance.requirements(source_files(file), PACKAGES)
 
 
-PROGRAMS = {f"notebooks/{name}.py" for name in NOTEBOOKS}
-PROGRAMS |= {job.trained_by for jobs in JOBS.values() for job in jobs.values()}
-SOURCES = {file: sources(file) for file in PROGRAMS}
-LOCKS = {file: lock(file) for file in PROGRAMS}
 CHECKING_NOTEBOOKS = ["gampl_book/references.py", "gampl_book/run_notebook.py", "tests/nbval_sanitize.cfg"]
 
 
@@ -58,7 +63,7 @@ def receipts(notebook, profile):
 
 def made_of(notebook, profile, seed):
     """Everything but files that decides what a notebook shows."""
-    return {**plan.notebook_settings(notebook, profile, seed), "lock": LOCKS[f"notebooks/{notebook}.py"]}
+    return {**plan.notebook_settings(notebook, profile, seed), "lock": lock(f"notebooks/{notebook}.py")}
 
 
 def files(folder):
@@ -115,14 +120,14 @@ rule notebooks:
 # the trained networks themselves go to the artifact store; the receipt says what was trained and where it is
 rule train:
     input:
-        lambda w: SOURCES[JOBS[w.profile][w.job].trained_by],
+        lambda w: sources(JOBS[w.profile][w.job].trained_by),
         lambda w: JOBS[w.profile][w.job].data,
     output:
         "_build/{profile}/receipts/{job}.json",
     log:
         "_build/{profile}/logs/train/{job}.log",
     params:
-        made_of=lambda w: {**JOBS[w.profile][w.job].made_of, "lock": LOCKS[JOBS[w.profile][w.job].trained_by]},
+        made_of=lambda w: {**JOBS[w.profile][w.job].made_of, "lock": lock(JOBS[w.profile][w.job].trained_by)},
         names=lambda w: list(JOBS[w.profile][w.job].trainings),
     wildcard_constraints:
         profile=f"(?!{CHECKED}/)[^/]+",
@@ -150,7 +155,7 @@ use rule train as train_smoke with:
 rule notebook:
     input:
         "gampl_book/run_notebook.py",
-        lambda w: SOURCES[f"notebooks/{w.notebook}.py"],
+        lambda w: sources(f"notebooks/{w.notebook}.py"),
         lambda w: plan.notebook_files(w.notebook, PROFILE),
         lambda w: receipts(w.notebook, PROFILE),
         source="notebooks/{notebook}.py",
@@ -174,7 +179,7 @@ rule notebook:
 rule nbval:
     input:
         CHECKING_NOTEBOOKS,
-        lambda w: SOURCES[f"notebooks/{w.notebook}.py"],
+        lambda w: sources(f"notebooks/{w.notebook}.py"),
         lambda w: plan.notebook_files(w.notebook, CHECKED),
         lambda w: receipts(w.notebook, CHECKED) if SEED == CHECKED_SEED else [],
         lambda w: [path for path in [f"tests/reference/{w.notebook}.ipynb"] if os.path.exists(path)],

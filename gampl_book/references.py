@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -195,21 +196,29 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 
 
 def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
-    """Runs smoke notebooks as another processor would, by default those with networks; returns 1 if numbers differ."""
+    """Runs smoke notebooks as another processor would, by default those with networks; returns 1 if numbers differ.
+
+    Two at a time: each is of one thread but where networks are trained.
+    """
     reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # networks are still those of data/trainings; what pages train and what networks generate is made in this way
         variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
-        for notebook in notebooks or with_networks():
+
+        def run(notebook: str) -> tuple[str, dict[str, float | str]]:
             command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
-            command += ["--profile=smoke", "--seed=1", f"--folder={folder}"]
+            command += ["--profile=smoke", "--seed=1", f"--folder={folder}/{notebook}"]
             done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
             if done.returncode:
                 raise BookError(done.stderr)
-            expected = reference[notebook]
-            differing = differences(notebook, recorded(Path(folder, "results"))[notebook], expected)
-            wrong += len(differing)
-            words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
-            words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
-            print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
+            return notebook, recorded(Path(folder, notebook, "results"))[notebook]
+
+        with ThreadPoolExecutor(2) as pool:
+            for notebook, ours in pool.map(run, notebooks or with_networks()):
+                expected = reference[notebook]
+                differing = differences(notebook, ours, expected)
+                wrong += len(differing)
+                words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
+                words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
+                print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
     return 1 if wrong else 0

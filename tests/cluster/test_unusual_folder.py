@@ -1,10 +1,14 @@
-"""The smoke book is built once where paths have a space, a quote, a dollar sign, a semicolon and more than ASCII."""
+"""The smoke book is built once where paths have a space, a quote, a dollar sign, a semicolon and more than ASCII.
+
+Two of its notebooks are run a second time for their references: the same code in the same folder, whose numbers the
+smoke book of `make test` compares for all.
+"""
 
 import os
 import sys
 
 import pytest
-from faulty_project import copy_of_the_project
+from faulty_project import check_references_of, copy_of_the_project
 from small_project import Checkout
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -25,6 +29,7 @@ def test_smoke_book_in_an_unusual_folder(tmp_path):
     folder = tmp_path / "a b'$c;é"
     project = Kept(copy_of_the_project(folder, faulty=False).root)
     (folder / ".venv").symlink_to(sys.prefix)
+    check_references_of(project, ["gaussian_rings", "making_events"])
     before = set(os.listdir(tmp_path))
     done = project.build()
     assert done.returncode == 0, done.stderr

@@ -108,9 +108,13 @@ def in_sample(reference, generated, seed):
 
 @pytest.mark.slow
 def test_held_out_has_exact_size_and_in_sample_rejects_a_perfect_generator():
-    """K follows Kolmogorov's law (false-alarm rate 1e-4); the same experiment sees what in-sample use does to it."""
+    """K follows Kolmogorov's law (false-alarm rate 1e-4); the same experiment sees what in-sample use does to it.
+
+    A hundred repetitions see a law whose distribution function is 0.3 off somewhere: 0.22 is the smallest difference
+    that is seen at all, and thirty see that of the use in sample.
+    """
     repeat = partial(null_values, RING.sample, 400, 800, 2000)
-    held = repeat(200, 21, learn=held_out)
+    held = repeat(100, 21, learn=held_out)
     assert stats.kstest(held, stats.kstwobign.cdf).pvalue > 1e-4
     reused = repeat(30, 22, learn=in_sample)
     assert stats.kstest(reused, stats.kstwobign.cdf).pvalue < 1e-9
