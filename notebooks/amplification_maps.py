@@ -131,9 +131,8 @@ for ax, one, title in zip(axes, (MAPS[0], TRUE), ("estimate", "truth"), strict=T
     ax.set_yticks(range(n_rows + 1), [r"$2m_t$", *ROWS, r"$\infty$"])
     ax.tick_params(length=0)
 axes[0].set_ylabel("$m$ [GeV]")
-figure.colorbar(
-    image, ax=axes, label="$G$", ticks=[t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if 1 / most <= t <= most]
-).ax.minorticks_off()
+ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if 1 / most <= t <= most]
+figure.colorbar(image, ax=axes, label="$G$", ticks=ticks, format="%g").ax.minorticks_off()
 axes[0].set_yticklabels([r"$2m_t$", *ROWS, r"$\infty$"])
 columns = {"exact": EXACT}
 for title, one in (("estimate", MAPS[0]), ("truth", TRUE)):

@@ -15,6 +15,7 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+from matplotlib import ticker
 
 from gampl import plots
 from gampl.generators.settings import Architecture, Solver
@@ -153,6 +154,14 @@ figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9))
 data = {"n_train": sizes}
 
 
+def plain(*axes):
+    """Ticks of logarithmic axes at 1, 2 and 5 times powers of ten, as plain numbers."""
+    for axis in axes:
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axis.set_minor_formatter(ticker.NullFormatter())
+
+
 def draw(ax, x, means, color, label):
     """A line with intervals; returns its numbers."""
     values, ends = np.array([m.value for m in means]), np.array([m.interval for m in means]).T
@@ -173,6 +182,7 @@ for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=
     ax.plot(sizes, top * sizes[0] / np.array(sizes), color="0.5", ls=":", lw=1)
     ax.set_xticks(sizes, [f"{n}" for n in sizes])
     ax.minorticks_off()
+    plain(ax.yaxis)
 for ax in axes[:3]:
     ax.axhline(1, color=plots.TRUE, lw=0.8)
 axes[0].set_ylabel("true $G$")
@@ -292,6 +302,7 @@ for kind in widths:
         data[f"{q} {kind}"] = {"parameters": x, "mean, ends": draw(ax, x, means, plots.GENERATORS[kind], TITLES[kind])}
 for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=True):
     ax.set(xscale="log", yscale="log", xlabel="parameters", title=title)
+    plain(ax.xaxis, ax.yaxis)
 for ax in axes[:3]:
     ax.axhline(1, color=plots.TRUE, lw=0.8)
 axes[0].set_ylabel("true $G$")
@@ -347,6 +358,7 @@ for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=
     ax.set(xscale="log", yscale="log", xlabel="steps", title=title)
     ax.set_xticks(longer, [f"{n}" for n in longer])
     ax.minorticks_off()
+    plain(ax.yaxis)
 for ax, level in zip(axes, (regions_worth, regions_worth, ratio_worth), strict=False):
     ax.axhline(level / FEWEST, color="0.6", lw=3, alpha=0.5)
 axes[0].set_ylabel("true $G$")
