@@ -237,7 +237,7 @@ display(
 )
 
 # %% [markdown]
-# In the likelihood ratio $G$ goes from {glue:text}`scaling_laws_LR_least` to {glue:text}`scaling_laws_LR_most`; {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. There more events are no remedy, as long as the power is not above one. The divergence turns these powers into effective parameters:
+# In the likelihood ratio, $G$ lies between {glue:text}`scaling_laws_LR_least` and {glue:text}`scaling_laws_LR_most`, and {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. More training events do not help there unless the power is above one. The divergence turns these powers into effective parameters:
 
 # %% tags=["hide-input"]
 rows = []

@@ -28,7 +28,7 @@ class Lot:
         self._lots, self._events = self._lots[kept], [np.concatenate(self._events)[kept]]
 
     def events(self, most: int = MOST) -> Floats:
-        """The part, or less of it, (at most ``most``, dim), in the order of the stream; all if there are no more."""
+        """At most ``most`` events of the part, (n, dim), in the order of the stream; all of a shorter stream."""
         self._draw(min(most, self.most))
         return self._events[0]
 

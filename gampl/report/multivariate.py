@@ -201,7 +201,7 @@ class Sliced:
 
     @property
     def c(self) -> float:
-        """The n-fold squared mean distance of n true events: <K>^2 where there are no ties."""
+        """N times the squared mean distance of n true events: <K>^2 if no values are equal."""
         return self.law.mean**2
 
     @property

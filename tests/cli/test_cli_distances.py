@@ -1,11 +1,12 @@
 """`gampl differential --distances`: three more estimates everywhere, the same as in Python, and what is refused."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+from two_samples import differential
 
-from gampl.cli.main import main
 from gampl.report import multivariate
 from gampl.report.process_file import read
 
@@ -20,10 +21,7 @@ def samples(tmp_path):
     return tmp_path
 
 
-def run(folder, *options, expected=0):
-    command = ["differential", "--n-train", "500", "--members", f"{folder}/generated.csv", "--quiet"]
-    command += ["--holdout", f"{folder}/holdout.csv", *options]
-    assert main(command) == expected
+run = partial(differential, n_train=500)
 
 
 def test_three_estimates_as_in_python(samples, capsys):

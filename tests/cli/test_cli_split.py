@@ -2,9 +2,11 @@
 
 import csv
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+from two_samples import differential
 
 from gampl.cli.main import main
 from gampl.report.split import from_samples
@@ -20,10 +22,7 @@ def samples(tmp_path):
     return tmp_path
 
 
-def run(folder, *options, expected=0):
-    command = ["differential", "--n-train", "1000", "--members", f"{folder}/generated.csv", "--quiet"]
-    command += ["--holdout", f"{folder}/holdout.csv", *options]
-    assert main(command) == expected
+run = partial(differential, n_train=1000)
 
 
 def test_the_limit_is_that_of_the_package_and_is_said_everywhere(samples, capsys):
