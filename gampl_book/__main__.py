@@ -57,8 +57,7 @@ def parser() -> argparse.ArgumentParser:
     notebook.add_argument("-p", "--parameter", dest="others", action="append", default=[], metavar="NAME=VALUE")
     notebook.add_argument("--folder", type=Path, required=True, help="of the executed notebook, numbers and figures")
 
-    check = command("check", "references:check", "Compare what a notebook prints with its reference.")
-    check.add_argument("notebook", help="its name, such as gaussian_line")
+    check = command("check", "references:check", "Compare what the smoke notebooks print with their references.")
     check.add_argument("--ok", type=Path, required=True, help="file to write when all is well")
 
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")

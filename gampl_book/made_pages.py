@@ -90,7 +90,7 @@ def run_page(build: Path, profile: str, archive: Path = Path(KEPT_RESULTS)) -> s
     groups: dict[str, list[Record]] = {}
     for name in dict.fromkeys((profile, CHECKED)):
         for record in read_all(build / name / "logs"):
-            if name == profile or record.rule in ("train", "nbval"):
+            if name == profile or record.rule in ("train", "notebook", "check"):
                 groups.setdefault(f"{record.rule}, {name}", []).append(record)
     groups |= {f"events, {logs.parent.name}": read_all(logs) for logs in sorted(build.glob("events/*/logs"))}
     groups = {name: [record for record in records if record.state == "done"] for name, records in groups.items()}

@@ -1,9 +1,11 @@
-"""Makes the committed reference notebooks, tests/reference/*.ipynb, and checks notebooks against them.
+"""Makes the committed references of the notebooks, tests/reference, and compares a run of the smoke profile with them.
 
-A reference is the code, and the text from cells tagged ``nbval-check-output``; nbval runs it again in each build and
-compares that text, so that a number cannot change unnoticed.
+The reference of a notebook is the text that its cells tagged ``check-output`` print or glue into the prose, in
+``NAME.txt``; and the numbers of all of them that the claims are about, in ``numbers.json``. Both are committed, so that
+a number cannot change unnoticed.
 """
 
+import difflib
 import json
 import math
 import os
@@ -11,23 +13,21 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import jupytext
 import nbformat
 import numpy as np
 from nbformat import NotebookNode
-from nbval.plugin import coalesce_streams  # type: ignore[import-untyped]
 
 from gampl.store.provenance import requirements, source_files
-from gampl_book import PACKAGES, ROOT, BookError, agree, read_results, run_notebook
+from gampl_book import PACKAGES, ROOT, BookError, agree, read_results
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
-SANITIZE = Path("tests/nbval_sanitize.cfg")
-CHECKED = "nbval-check-output"
-INJECTED = "injected-parameters"
+CHECKED = "check-output"
+GLUED = "application/papermill.record/text/plain"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
 # What networks generate, which are the same everywhere (kept_trainings.py), repeats to round-off of single precision;
@@ -91,36 +91,30 @@ INSTRUCTIONS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 REMEDY = "if that is intended, run `make reference` and look at the difference before committing it"
 
 
-def reduced(executed: NotebookNode, name: str) -> NotebookNode:
-    """What a reference keeps of an executed notebook; BookError if a checked cell shows something else than text."""
-    reference = nbformat.v4.new_notebook(metadata={"kernelspec": run_notebook.KERNEL})  # type: ignore[no-untyped-call]
-    for number, cell in enumerate(cell for cell in executed.cells if cell.cell_type == "code"):
-        tags = list(cell.metadata.get("tags", []))
-        kept = nbformat.v4.new_code_cell(cell.source, id=f"cell-{number}", metadata={"tags": tags})  # type: ignore[no-untyped-call]
-        if CHECKED in tags:
-            if not cell.outputs or not all(map(_is_text, cell.outputs)):
-                problem = f"a cell tagged {CHECKED} must print or glue text and show nothing else"
-                raise BookError(f"notebook {name}: {problem}:\n{cell.source}")
-            kept.outputs = coalesce_streams(cell.outputs)
-            kept.execution_count = number + 1  # nbval takes a cell without one for never run
-        reference.cells.append(kept)
-    return reference
+def printed(path: Path) -> str:
+    """The text of the checked cells of an executed notebook; BookError if one of them shows something else, or none."""
+    notebook = nbformat.read(path, 4)  # type: ignore[no-untyped-call]
+    cells = [cell for cell in notebook.cells if CHECKED in cell.metadata.get("tags", [])]
+    if not cells:
+        raise BookError(f"notebook {path.stem}: no cell is tagged {CHECKED}, so that nothing would be compared")
+    return "\n".join("".join(_texts(cell, path.stem)) for cell in cells)
 
 
-def _is_text(output: NotebookNode) -> bool:
-    """Whether an output is printed text, or text that is glued into the prose."""
-    glued = set(output.get("data", ())) == {"application/papermill.record/text/plain"}
-    return glued or (output.output_type == "stream" and output.name == "stdout")
-
-
-def is_current(reference: Path, source: Path) -> bool:
-    """Whether a reference holds the same code as the py:percent source of its notebook, injected parameters aside."""
-    notebooks = nbformat.read(reference, 4), jupytext.read(source, fmt="py:percent")  # type: ignore[no-untyped-call]
-    ours, theirs = (
-        [c.source for c in one.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
-        for one in notebooks
+def _texts(cell: NotebookNode, name: str) -> Iterator[str]:
+    """What a checked cell has printed or glued."""
+    for output in cell.outputs:
+        if output.output_type == "stream" and output.name == "stdout":
+            yield output.text
+        elif output.get("data", {}).keys() == {GLUED}:
+            yield f"{output.metadata['scrapbook']['name']}: {output.data[GLUED]}\n"
+        else:
+            break
+    else:
+        if cell.outputs:
+            return
+    raise BookError(
+        f"notebook {name}: a cell tagged {CHECKED} must print or glue text and show nothing else:\n{cell.source}"
     )
-    return ours == theirs
 
 
 def recorded(results: Path) -> dict[str, dict[str, float | str]]:
@@ -147,34 +141,36 @@ def _same(notebook: str, name: str, one: float, other: float) -> bool:
 
 def make() -> None:
     """Writes the references of executed smoke notebooks, and the numbers of that run; removes others."""
-    executed = sorted((SMOKE / "executed").glob("*.ipynb"))
-    references = {FOLDER / path.name: reduced(nbformat.read(path, 4), path.stem) for path in executed}  # type: ignore[no-untyped-call]
+    texts = {FOLDER / f"{path.stem}.txt": printed(path) for path in sorted((SMOKE / "executed").glob("*.ipynb"))}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for path, reference in references.items():
-        nbformat.write(reference, path)  # type: ignore[no-untyped-call]
-    for left_over in set(FOLDER.glob("*.ipynb")) - set(references):
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    for left_over in set(FOLDER.glob("*.txt")) - set(texts):
         left_over.unlink()  # its notebook is gone
     numbers = json.dumps(recorded(SMOKE / "results"), indent=1, sort_keys=True)
     (FOLDER / NUMBERS).write_text(numbers + "\n", encoding="utf-8")
-    print(f"{len(references)} references are in {FOLDER}; see what changed: git diff {FOLDER}")
+    print(f"{len(texts)} references are in {FOLDER}; see what changed: git diff {FOLDER}")
 
 
-def check(notebook: str, ok: Path) -> None:
-    """Makes the file `ok` if a notebook prints what its reference says; raises BookError with the remedy if not."""
-    source, reference = Path("notebooks", f"{notebook}.py"), FOLDER / f"{notebook}.ipynb"
-    if not reference.is_file():
-        raise BookError(f"notebook {notebook} has no reference {reference}: make it with `make reference`")
-    if not is_current(reference, source):
-        raise BookError(f"the code of {source} is not that of {reference}: {REMEDY}")
-    with tempfile.TemporaryDirectory(prefix="nbval-", ignore_cleanup_errors=True) as folder:
-        run_notebook.surround(Path(folder), "smoke")
-        command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-o", "filterwarnings=default"]
-        command += ["-p", "no:cacheprovider", "--noconftest", "--nbval-lax", "--nbval-current-env"]
-        done = subprocess.run([*command, "--nbval-sanitize-with", SANITIZE, reference], check=False)
-    if done.returncode:
-        raise BookError(f"notebook {notebook} does not print what {reference} says, see above: {REMEDY}")
+def check(ok: Path) -> None:
+    """Makes the file `ok` if all smoke notebooks print what their references say; else BookError names the others."""
+    wrong = [problem for path in sorted(Path("notebooks").glob("*.py")) for problem in _problems(path.stem)]
+    if wrong:
+        raise BookError("\n".join([*wrong, REMEDY]))
     ok.parent.mkdir(parents=True, exist_ok=True)
     ok.touch()
+
+
+def _problems(notebook: str) -> list[str]:
+    """What is wrong with what a notebook prints."""
+    reference = FOLDER / f"{notebook}.txt"
+    if not reference.is_file():
+        return [f"notebook {notebook} has no reference {reference}: make it with `make reference`"]
+    ours, expected = printed(SMOKE / "executed" / f"{notebook}.ipynb"), reference.read_text(encoding="utf-8")
+    if ours == expected:
+        return []
+    lines = difflib.unified_diff(expected.splitlines(), ours.splitlines(), str(reference), "this run", lineterm="", n=1)
+    return [f"notebook {notebook} does not print what {reference} says:", *lines]
 
 
 def with_networks() -> list[str]:

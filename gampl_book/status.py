@@ -16,7 +16,7 @@ from gampl_book.step import Record, read
 
 COLUMNS = ("done", "running", "failed", "stale", "to make")  # stale: outrun by what it depends on; to make: no product
 # which product of a step stands for it, by the folder that it is in -> the folder of its log
-LOGS = {"receipts": "train", "executed": "notebook", "nbval": "nbval"}
+LOGS = {"receipts": "train", "executed": "notebook"}
 
 
 class Step(NamedTuple):

@@ -13,7 +13,6 @@ OURS = [
     "Snakefile",
     "gampl_book",
     "workflow",
-    "tests/nbval_sanitize.cfg",
     "gampl/store/provenance.py",
     "gampl/store/atomic.py",
     "gampl/store/locking.py",
@@ -36,7 +35,7 @@ from pathlib import Path
 from {package} import {module}
 from gampl_book import profiles
 
-# %% tags=["nbval-check-output"]
+# %% tags=["check-output"]
 settings = profiles.section(profile, "{name}")
 print({module}.value(**settings))
 

@@ -1,4 +1,4 @@
-"""The numbers that the smoke run records, against committed ones: what nbval's few digits cannot see."""
+"""The numbers that the smoke run records, against committed ones: what the few digits that it prints cannot show."""
 
 import json
 import math

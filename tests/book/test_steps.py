@@ -175,7 +175,7 @@ def test_nothing_is_known_of_the_time_left():
         ("_build/laptop/receipts/ring2d/deep/1-2.json", "train", "_build/laptop/logs/train/ring2d/deep/1-2.log"),
         ("_build/laptop/executed/z_jets.ipynb", "notebook", "_build/laptop/logs/notebook/z_jets.log"),
         ("_build/laptop/results/z_jets.json", "notebook", None),
-        ("_build/smoke/nbval/z_jets.ok", "nbval", "_build/smoke/logs/nbval/z_jets.log"),
+        ("_build/smoke/checked.ok", "check", "_build/smoke/logs/check.log"),
         ("_build/laptop/book.done", "book", "_build/laptop/logs/book.log"),
         ("_build/events/paper/top/seed_000000001.made", "shard", "_build/events/paper/logs/top/seed_000000001.log"),
         ("_build/events/paper/top.h5", "event_file", "_build/events/paper/logs/top.log"),
@@ -194,8 +194,8 @@ def test_the_page_of_a_run(tmp_path):
     leave(build / "laptop/logs/train/ring2d/deep/1.log", **measured)
     leave(build / "laptop/logs/notebook/z_jets.log", **measured)
     leave(build / "laptop/logs/notebook/failed.log", **(measured | {"state": "failed"}))
-    leave(build / "smoke/logs/nbval/z_jets.log", **measured)
-    leave(build / "smoke/logs/notebook/other_book.log", **measured)
+    leave(build / "smoke/logs/notebook/z_jets.log", **measured)
+    leave(build / "smoke/logs/other_book.log", **measured)
     leave(build / "events/paper/logs/top/seed_1.log", **measured)
     receipt = build / "laptop/receipts/ring2d/deep/1.json"
     receipt.parent.mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_the_page_of_a_run(tmp_path):
     assert "| ring2d/deep/1 | cuda | node7 | 17 | 12.3 | 321 |" in text
     assert "| z_jets | – | node7 | 17 | 12.3 | 321 |" in text
     assert "| events, paper | 1 | 12 | 12.3 | 12.3 | 321 | node7 |" in text
-    assert "| nbval, smoke | 1 |" in text
+    assert "| notebook, smoke | 1 |" in text
     assert "failed" not in text
     assert "other_book" not in text
     assert 'href="run_report.html"' in text

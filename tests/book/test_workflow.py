@@ -40,8 +40,9 @@ def checkout(built, tmp_path):
 
 
 BOOK = {"report of the run", "the book"}
-ALPHA = {"notebook alpha", "checking alpha against its reference"} | BOOK
-BETA = {"notebook beta", "checking beta against its reference"} | BOOK
+CHECK = {"comparing the smoke notebooks with their references"}
+ALPHA = {"notebook alpha (smoke)"} | CHECK | BOOK
+BETA = {"notebook beta (smoke)"} | CHECK | BOOK
 TRAINING = {"training toy/one (smoke)"}
 
 
@@ -59,7 +60,7 @@ TRAINING = {"training toy/one (smoke)"}
         ("site-packages/tinydist-1.0.dist-info/METADATA", "Version: 1.0", "Version: 1.1", ALPHA),
         ("data/events.csv", "1", "2", ALPHA),
         ("gampl_book/run_notebook.py", "def publish", "def  publish", ALPHA | BETA),
-        ("tests/reference/beta.ipynb", '"outputs"', '"outputs" ', {"checking beta against its reference"} | BOOK),
+        ("tests/reference/beta.txt", "3", "4", CHECK | BOOK),
         ("book/intro.md", "Start", "Begin", {"the book"}),
         ("_toc.yml", "- file: beta\n", "- file: beta \n", {"the book"}),
         ("gampl/cli/main.py", "", "# nothing that a page needs", {"the book"}),  # whose API pages show docstrings
@@ -80,9 +81,9 @@ def test_same_content_redoes_nothing(checkout):
     ("product", "steps"),
     [
         ("receipts/toy/one.json", TRAINING | BETA),
-        ("executed/alpha.ipynb", {"notebook alpha"} | BOOK),
-        ("results/alpha.json", {"notebook alpha"} | BOOK),
-        ("nbval/beta.ok", {"checking beta against its reference"} | BOOK),
+        ("executed/alpha.ipynb", ALPHA),
+        ("results/alpha.json", ALPHA),
+        ("checked.ok", CHECK | BOOK),
     ],
 )
 def test_a_removed_product_is_made_again(checkout, product, steps):
@@ -108,7 +109,6 @@ def test_a_failing_notebook(checkout):
     """It is named, the rest goes on, and the book that was there stays."""
     checkout.edit("notebooks/alpha.py", "import json, os", "import json, os, no_such_module")
     checkout.edit("notebooks/beta.py", "Some words", "Other words")
-    checkout.edit("tests/reference/alpha.ipynb", "import json, os", "import json, os, no_such_module")
     site = (checkout.root / "_build/smoke/site/index.html").read_text()
     done = checkout.build()
     assert done.returncode == 1
@@ -116,37 +116,40 @@ def test_a_failing_notebook(checkout):
     assert "notebook alpha failed in cell 3, which begins" in done.stderr
     assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
     assert (checkout.root / "_build/smoke/failed/alpha.ipynb").exists()
-    assert "notebook beta (" in done.stderr
+    assert "notebook beta (smoke) (" in done.stderr
     assert (checkout.root / "_build/smoke/site/index.html").read_text() == site
 
 
-def check(checkout, notebook: str) -> str:
-    """What nbval's step says of a notebook; it must not pass."""
-    done = checkout.python("-m", "gampl_book", "check", notebook, "--ok", "valid.ok")
+def failed_check(checkout) -> str:
+    """What the build says that ends at the comparison with the references, and makes no book."""
+    before = (checkout.root / "_build/smoke/book.done").stat().st_mtime_ns
+    done = checkout.build()
     assert done.returncode == 1
-    assert not (checkout.root / "valid.ok").exists()
+    assert not (checkout.root / "_build/smoke/checked.ok").exists()
+    assert (checkout.root / "_build/smoke/book.done").stat().st_mtime_ns == before
     return done.stderr
 
 
 def test_a_changed_number_is_noticed(checkout):
     """Not so if a fresh run were compared with itself."""
     checkout.edit("gampl/averaging.py", "2 * b", "2.01 * b")
-    said = check(checkout, "alpha")
-    assert "notebook alpha does not print what tests/reference/alpha.ipynb says" in said
+    said = failed_check(checkout)
+    assert "notebook alpha does not print what tests/reference/alpha.txt says" in said
+    assert "-5\n" in said
+    assert "+5.02\n" in said
     assert "make reference" in said
+    assert "beta" not in said.partition("does not print")[2]
 
 
 def test_a_notebook_without_reference(checkout):
-    (checkout.root / "tests/reference/alpha.ipynb").unlink()
-    assert "alpha has no reference tests/reference/alpha.ipynb: make it with `make reference`" in check(
-        checkout, "alpha"
-    )
-    assert "checking alpha against its reference" in checkout.plan(), "the step fails, not the whole plan"
+    (checkout.root / "tests/reference/alpha.txt").unlink()
+    said = failed_check(checkout)
+    assert "notebook alpha has no reference tests/reference/alpha.txt: make it with `make reference`" in said
 
 
-def test_a_reference_of_other_code(checkout):
-    checkout.edit("notebooks/alpha.py", "print(", "print(0 + ")
-    assert "the code of notebooks/alpha.py is not that of tests/reference/alpha.ipynb" in check(checkout, "alpha")
+def test_a_notebook_of_which_nothing_is_compared(checkout):
+    checkout.edit("notebooks/alpha.py", ' tags=["check-output"]', "")
+    assert "notebook alpha: no cell is tagged check-output" in failed_check(checkout)
 
 
 def test_a_warning_fails_the_book(checkout):

@@ -11,8 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from single_node_slurm import Slurm, wait_for
 from small_project import ROOT, Checkout
 
@@ -112,7 +114,7 @@ def copy_of_the_project(folder: Path, faulty: bool = True) -> Project:
     for name in filter(None, names):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     if not faulty:
         return project
@@ -122,13 +124,23 @@ def copy_of_the_project(folder: Path, faulty: bool = True) -> Project:
     return project
 
 
-def check_references_of(project: Checkout, notebooks: list[str]) -> None:
-    """Lets a book be complete with these notebooks compared with their references, for which each runs once more."""
-    project.edit(
-        "Snakefile",
-        '/nbval/{{notebook}}.ok", notebook=NOTEBOOKS)',
-        f'/nbval/{{{{notebook}}}}.ok", notebook={notebooks})',
-    )
+def copy_of_the_smoke_book(folder: Path, notebooks: Sequence[str], trainings: Sequence[str]) -> Project:
+    """A copy of the project with the smoke book of `make test`, of which some notebooks and trainings are missing.
+
+    With a training, each notebook that uses it is made anew. The networks that come with the project are found. Skipped
+    where there is no such book.
+    """
+    if not (ROOT / "_build/smoke/book.done").exists():
+        pytest.skip("there is no smoke book to copy: make test makes it")
+    project = copy_of_the_project(folder, faulty=False)
+    project.trains = False
+    for made in ("_build/smoke", ".snakemake/metadata"):  # with their times, and what they were made of
+        shutil.copytree(ROOT / made, folder / made)
+    for name in notebooks:
+        (folder / f"_build/smoke/executed/{name}.ipynb").unlink()
+    for name in (*(f"receipts/{name}" for name in trainings), "logs", "site"):
+        shutil.rmtree(folder / "_build/smoke" / name)
+    return project
 
 
 def file_digest(path: Path) -> str:
