@@ -1,6 +1,6 @@
 """Makes the committed references of the notebooks, tests/reference, and compares a run of the smoke profile with them.
 
-The reference of a notebook is the text that its cells tagged ``check-output`` print or glue into the prose, in
+The reference of a notebook is the text that its cells tagged ``nbval-check-output`` (as nbval has it) print or glue into the prose, in
 ``NAME.txt``; and the numbers of all of them that the claims are about, in ``numbers.json``. Both are committed, so that
 a number cannot change unnoticed.
 """
@@ -26,7 +26,7 @@ from gampl_book import PACKAGES, ROOT, BookError, agree, read_results
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
-CHECKED = "check-output"
+CHECKED = "nbval-check-output"
 GLUED = "application/papermill.record/text/plain"
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 

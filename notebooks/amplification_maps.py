@@ -292,7 +292,7 @@ lines.insert(2, "  ... \\")
 options = f"gampl averaging --n-train {n_train} --members 'member_*.npy' --columns m,c --level {EACH:.4f} \\"
 display(Markdown("\n".join(["```bash", options, *lines, "  --csv map.csv", "```"])))
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 with tempfile.TemporaryDirectory() as folder:
     some = trained("bootstrap", members, drawn(100)[:n_train], 0)[:6]
     for k, one in enumerate(some):

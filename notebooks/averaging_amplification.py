@@ -131,7 +131,7 @@ draw_curves(["region20"], "rings_tail")
 # Counting and integrating must agree. Per member and region the difference is binomial; summed over all of them it follows a $\chi^2$ distribution.
 # For this comparison the integrals of the first few members are computed with more points, so that counting is what limits it.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 CHECKED = 5
 for dim in RING_DIMENSIONS:
     few = posteriors[dim, "bayesian", 1].densities[:CHECKED]
@@ -314,7 +314,7 @@ beside(page, NUMBERS | {f"{dim}D, rms pull": f"pull_ring{dim}d_bayesian" for dim
 # {ref}`Gaussian fit <sec-line>` there is no such factor, because there each member has its own training set: the average runs over training sets instead of over
 # draws from the posterior of one. The paper's Figs. 4 and 5 are of the second kind.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 z = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
 ratio = 1 / (1 + z**2)
 quantiles = np.quantile(ratio, [0.1585, 0.8415])

@@ -134,7 +134,7 @@ page.figure(figure, "faults", data)
 # *The fitted mean* has no hidden fault, and still the columns differ. A shift moves many regions a little and the distribution function most in the middle. To first order in the means everything is known in closed form, averaged over training sets: the members scatter by $1/\sqrt{\ntrain}$ around a fitted mean that itself scatters by
 # as much around the truth.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 slopes = -np.diff(stats.norm.pdf(inner), prepend=0, append=0)
 estimated = (truth * (1 - truth))[1:19].sum() / (slopes**2)[1:19].sum()  # from the scatter of the members alone
 mean_distance = stats.norm.pdf(0) * np.sqrt(2 / np.pi) * np.sqrt(2)  # of D sqrt(n_train), both scatters together

@@ -170,7 +170,7 @@ markdown_table(["", "members", "nominal", "contains $G$", "if regions were indep
 # The eighteen regions behave like {glue:text}`calibration_effective_regions_ring2d` (2D) and {glue:text}`calibration_effective_regions_ring4d` (4D) independent ones.
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def covers(dim: int, members: int) -> bool:
     return abs(coverages[dim, members, 0.95] - 0.95) < 0.03 + 4 * np.sqrt(0.95 * 0.05 / repetitions)
 

@@ -302,7 +302,7 @@ for title, key, k, n in (
     rows.append([title, f"{k} of {n}", f"{low:.2f} to {high:.2f}"])
 markdown_table(["", "named", "share, 95 %"], rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 exact_means = [np.exp(FAULTS[name].log_ratio(first[name, "trees"].generated)) for name in PLANTED]
 pulls = [(w.mean() - 1) / (w.std() / np.sqrt(len(w))) for w in exact_means]
 print("exact weights of generated events have mean 1:", max(map(abs, pulls)) < 5)
@@ -465,7 +465,7 @@ for place in [p for p in z.found if p.p_value < SURE][:6]:
     rows.append([place.tail, f"`{place.observable}`", where, content, f"{place.p_value:.1g}"])
 markdown_table(header[1:], rows or [["none is named", *[""] * 4]])
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 print("the events weigh the same:", equal)
 print("an event goes through the table and back:", np.allclose(from_table(to_table(z_true)), z_true, atol=1e-6))
 

@@ -98,7 +98,7 @@ markdown_table(
 )
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def has_size(share: float) -> bool:
     return abs(share - 0.05) < 0.01 + 4 * np.sqrt(0.05 * 0.95 / repetitions)
 

@@ -272,12 +272,12 @@ for dim in RING_DIMENSIONS:
 # from {glue:text}`differential_amplification_G_ring2d_all_truth_large` ({glue:text}`differential_amplification_G_ring2d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring2d_all_truth_large_high`) to {glue:text}`differential_amplification_G_ring2d_refined_truth_large` ({glue:text}`differential_amplification_G_ring2d_refined_truth_large_low` to {glue:text}`differential_amplification_G_ring2d_refined_truth_large_high`) in 2D and from {glue:text}`differential_amplification_G_ring4d_all_truth_large` ({glue:text}`differential_amplification_G_ring4d_all_truth_large_low` to {glue:text}`differential_amplification_G_ring4d_all_truth_large_high`) to
 # {glue:text}`differential_amplification_G_ring4d_refined_truth_large` ({glue:text}`differential_amplification_G_ring4d_refined_truth_large_low` to {glue:text}`differential_amplification_G_ring4d_refined_truth_large_high`) in 4D. The paper finds this effect minimal and blames an imperfect classifier. Note that $G$ after the cut counts in units of the training events that pass it.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 G, (low, high) = differential_over_training_sets([results[2, k]["all", "R", "large"] for k in training_sets])
 print(f"2D, radius, large holdout: the range for one more training set holds the paper's 22: {low <= 22 <= high}")
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def smaller(dim: int, a: tuple[str, str, str], b: tuple[str, str, str]) -> bool:
     return over_sets[dim, *a] <= over_sets[dim, *b]
 

@@ -60,7 +60,7 @@ sources = {E: process if E == 13 else LeadingOrderTopPair(energy=1e3 * E) for E 
 #
 # which squeezes the events to $1/\sqrt2$ of their width until $t=\frac12$, and stretches them again. The network has to *learn* both, and only if it makes the same error in both do they cancel. Pairs of equal events, which are the optimal ones, would have no velocity at all.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 path = solve_ivp(lambda t, x: (2 * t - 1) / (t**2 + (1 - t) ** 2) * x, (1, 0), [1.0], t_eval=[1, 0.5, 0], rtol=1e-9)
 print("width at t = 1, 1/2, 0:", ", ".join(f"{width:.4f}" for width in path.y[0]))
 
@@ -627,7 +627,7 @@ markdown_table([*header, r"$m_{b\ell}$ beyond edge, %", "median $p_T$ of all"], 
 #
 # *What is unlearned.* In all true events, and in all on-shell ones, the transverse momenta add up to zero. The map leaves a median of {glue:text}`direct_diffusion_off_balance_on` GeV ({glue:text}`direct_diffusion_off_balance_on_low` to {glue:text}`direct_diffusion_off_balance_on_high`), noise one of {glue:text}`direct_diffusion_off_balance_noise` GeV. This is a feature that a source brings along and a flow need not keep.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("on-shell masses are lines:", np.ptp(OFF_OBSERVABLES["m(t1)"](on_shell)) < 0.1)
 pool = np.concatenate([generated[key, k][0] for key, k in generated])
 print("the source of 13 TeV is the wanted process:", FAR[13] == 0)

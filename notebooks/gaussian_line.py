@@ -76,7 +76,7 @@ def exact(a: float, b: float, n_train: int) -> tuple[float, float]:
     return binomial / average(2), binomial / (average(2) - average(1) ** 2)
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 integral, slope, G = closed_form(0.0, 0.5)
 print(f"I(1-I)      = {integral * (1 - integral):.4f}")
 print(f"(dI/dmu)^2  = {slope**2:.6f}")
@@ -181,7 +181,7 @@ exponent = np.log(spreads[4 * n_train] / spreads[n_train]) / np.log(4)
 error = 1.96 / np.sqrt(many) / np.log(4)  # each spread is known to 1 / sqrt(2 many), and there are two
 page.record("scaling_exponent", exponent, (exponent - error, exponent + error), 0.95)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 for name, (a, b) in REGIONS.items():
     from_truth, from_spread = exact(a, b, n_train)
     print(f"{name}: all orders G = {from_truth:.3g}, from the spread alone {from_spread:.3g}")
@@ -193,7 +193,7 @@ for name, (a, b) in REGIONS.items():
 # With very many fits the estimate must then return the number in the last column of the table, which SciPy's quadrature knows. This is a
 # test of the estimator, not of luck: we use equally spaced quantiles of the distribution of $\hat\mu$ instead of random fits.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 quantiles = (np.arange(20_000) + 0.5) / 20_000
 means = stats.norm.ppf(quantiles, scale=n_train**-0.5)
 low, high = REGIONS["centre"]
@@ -301,7 +301,7 @@ print(results["symmetric"])
 page.record("median_kept", studies[50, 7 * n_train, 0.683]["kept"], digits=2)
 page.record("median_dropped", studies[50, 7 * n_train, 0.683]["dropped"], digits=2)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 tolerance = 4 * np.sqrt(0.95 * 0.05 / repetitions)  # four standard deviations: 6e-5 per line
 for members in (10, 50):
     found = studies[members, None, 0.95]["coverage"]

@@ -68,7 +68,7 @@ page.figure(
     figure, "ring_data", {"x1": events[2][:, 0], "x2": events[2][:, 1], "region": index + 1, "R_4d": radius(events[4])}
 )
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 for dim in RING_DIMENSIONS:
     truth = GaussianRing(dim).integrals(shells)
     print(
@@ -272,7 +272,7 @@ for dim in RING_DIMENSIONS:
         verdicts.append(np.abs(pull).max() < 4.5)
 markdown_table(["", "posterior", "largest pull of 20", "rms pull"], rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 print(f"samples and densities agree in {sum(verdicts)} of {len(verdicts)} posteriors")
 
 # %% [markdown]

@@ -114,7 +114,7 @@ page.figure(
 # The package `gampl` needs nothing but the counts. It never asks what made the events. The closed form of the next page is $G=70.4$. Whether the interval of this one
 # set of members holds it is printed below; an honest 68 % interval misses it in one run out of three.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 result = averaging.from_counts(counts[-1], n_gen=n_gen[-1], n_train=1000)
 print(f"state: {result.state}")
 print(f"the interval holds the closed-form 70.4: {result.interval.low < 70.4 < result.interval.high}")

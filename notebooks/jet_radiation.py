@@ -506,7 +506,7 @@ markdown_table(["", "$n_{\\rm equiv}$ claimed", "$n_{\\rm equiv}$ true", "pull (
 #
 # The profile `paper` trains on up to six jets and asks for seven and eight, with networks of the published size. It needs a GPU, for about ten minutes for each generator by our estimate, and has not been run.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(
     "training sets have no event in common:",
     len(np.unique(radiation.events.momenta[:, 0, 0])) > 0.99 * len(radiation.events),

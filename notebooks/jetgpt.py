@@ -545,7 +545,7 @@ markdown_table(["jets", "AUC", "effective events after reweighting", "generated 
 # %% [markdown]
 # A classifier gets {glue:text}`jetgpt_n_classified` true and as many generated events, learns from half of them and is tested on the others. The AUC is {glue:text}`jetgpt_auc_directions_1` for one jet, {glue:text}`jetgpt_auc_directions_2` for two, {glue:text}`jetgpt_auc_directions_3` for three and {glue:text}`jetgpt_auc_directions_4` for four. Small weights mean generated events where truth has hardly any. Events could be reweighted; with four jets the weights would leave {glue:text}`jetgpt_effective_4` % of them. {ref}`What it costs <sec-reweighting>` is another page's subject.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(
     "generated events have the jets that were asked for:",
     all((m[:, 2:, 0] > 20).all() for f in FOUND.values() for m in f.made),

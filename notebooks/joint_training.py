@@ -308,7 +308,7 @@ for generator in GENERATORS:
         )
 markdown_table(["generator", "observable", "distance before", "no weights", r"$\alpha=1$"], rows)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(
     "all ways begin with the same members:",
     all(found[g, w, k, 0] is found[g, "none", k, 0] for g, w, k in product(GENERATORS, WAYS, range(sets))),

@@ -497,7 +497,7 @@ for error in (1e-3, 1e-4):
     print(f"error of {100 * error:g} %: MadNIS", cheaper if even > 0 else "needs more points than VEGAS")
 markdown_table(["method", "evaluations in training", "seconds", "points for 0.1 %"], rows)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("points and events are each other's inverse:", np.allclose(on_shell.points(on_shell.events(x)), x))
 checked = page.rng(501).random((10_000, 3))
 print("weights of the channels add up to one:", np.allclose(off_shell.channel_weights(np.zeros((5, 2))).sum(1), 1))

@@ -123,7 +123,7 @@ for kind, title in TITLES.items():
         page.record(f"weight_{kind}_{name.split()[0]}", mean, [mean - 1.96 * error, mean + 1.96 * error], 0.95)
 markdown_table(["generator", "density", "mean weight", *(f"$p$ of {o}" for o in list(LABELS.values())[:4])], rows)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("mean weights of explicit densities are one, within 4 errors:", max(off[k, "complete"] for k in DENSITIES) < 4)
 print("weighted events follow all four exact distributions, p-values above 1e-4:", np.min(p_values[::2]) > 1e-4)
 print("without the Jacobian none is:", min(value for (_, name), value in off.items() if name != "complete") > 4)
@@ -277,7 +277,7 @@ page.figure(figure, "known_differential", data)
 #
 # With the training data as reference only {glue:text}`known_truth_LR_training_holds` hold it in the likelihood ratio. The transformer with the fewest training events reaches $G=$ {glue:text}`known_truth_LR_training_transformer_smallest` (at least {glue:text}`known_truth_LR_training_transformer_smallest_low`), where {glue:text}`known_truth_LR_training_transformer_smallest_true` is right: training has drawn it towards these very events, and the most sensitive summary shows it most. More training events do not always help: the spline flow with the most has at least {glue:text}`known_truth_LR_training_spline_largest_low` instead of {glue:text}`known_truth_LR_training_spline_largest_true`.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 covered, rng = dict.fromkeys(ensembles, 0.0), page.rng(101)
 for n, _ in product(SIZES, range(n_references)):
     reference = m_tt(process.sample(n, rng))

@@ -95,7 +95,7 @@ page.figure(
 stream = (rng.normal(0.05, 1.0, size=10_000) for _ in range(100))  # anything that yields arrays
 print(differential.from_samples([stream], reference, n_gen=1_000_000, n_train=1000))
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 few = rng.normal(0.3, 1.0, size=500).round(1)  # with ties
 one_pass = trace([few[:123], few[123:]], [Comparison(coordinate, reference)], few.size).distances[0, 0]
 print(f"the same as scipy.stats.ks_2samp: {abs(one_pass - stats.ks_2samp(reference, few).statistic) < 1e-12}")
@@ -173,7 +173,7 @@ for level in LEVELS:
 markdown_table(["nominal", *(f"band at {n // n_ref} $n_{{\\rm ref}}$" for n in prefixes), "$G$ unlimited", "(%)"], rows)
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def agrees(share: float, level: float) -> bool:
     """Within 4 standard deviations and 1.5 % for the discreteness of small samples."""
     return abs(share - level) < 0.015 + 4 * np.sqrt(level * (1 - level) / repetitions)
@@ -224,7 +224,7 @@ markdown_table(
 )
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def covers(level: float) -> bool:
     """No coverage lies below the nominal one by more than 4 standard deviations."""
     return all(
@@ -340,7 +340,7 @@ heads = [f"{100 * level:.3g} %: {what}" for level in LEVELS for what in ("holds"
 markdown_table(["$G$", "summary", "limit", *heads], rows)
 
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 def counts_cover(level: float) -> bool:
     """No coverage of a limit by counting lies below its level by more than 4 standard deviations."""
     least = level - 4 * np.sqrt(level * (1 - level) / n_toys)

@@ -65,7 +65,7 @@ print("m, Y, cos theta*, phi of three events:", np.array_str(events[:3], precisi
 print("their log density:", process.log_prob(events[:3]).round(2))
 print(f"probability of the region {process.integrals(region)[0]:.3e}")
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 densities = PartonDensities.of_pythia(process.pdf_set)
 
 
@@ -300,7 +300,7 @@ for power in (4, 5, 6):
 header = ["training events", "in the region", r"$\sigma_\mathrm{stat}/I$", "training sets", "scatter of $\\bar I/I$"]
 markdown_table([*header, "$G$ of the region, 95 %", "$G$ of the whole spectrum, Eq. (19)"], rows)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 wide = averaging.from_integrals(counted / smallest, smallest, level=0.999).interval
 print("quadrature within 1e-5 of one, both orders:", all(abs(off[nodes]) < 1e-5 for nodes in (24, 48)))
 print("both averages within 4 standard errors of one:", all(abs(off[name]) < 4 for name in log_ratios))

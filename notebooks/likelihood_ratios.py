@@ -78,7 +78,7 @@ for way, learn in WAYS.items():
     )
 markdown_table(["classifier", "mean $K$ (expected 0.87)", "rejected at 5 % (95 % interval)"], rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 exact = stats.kstest(null["held out"], stats.kstwobign.cdf).pvalue
 print(f"held out: no deviation of K from the Kolmogorov distribution is seen: {exact > 1e-3}")
 print(f"in sample: one is: {stats.kstest(null['in sample'], stats.kstwobign.cdf).pvalue < 1e-3}")

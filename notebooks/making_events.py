@@ -180,7 +180,7 @@ markdown_table(["after", "events", "of those generated", "on this page", "differ
 # The cross section of the generated events is {glue:text}`making_events_cross_section` pb, all tops decaying to quarks. The multiplicities can be compared with those of the published sample, 9.8, 7.2, 3.7, 1.5 and 0.48 million events with nought to four additional jets as we found them quoted.
 # From one multiplicity to the next they fall by
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 published = np.array([9.8, 7.2, 3.7, 1.5, 0.48])
 ours = np.array([passed[f"extra_jets_{k}"] for k in range(5)])
 for k in range(4):
@@ -262,7 +262,7 @@ page.figure(figure, "response", curves)
 # Events come in *shards* of 20 000. Each is made from one seed alone, of Pythia and of the detector; the same seed gives the same bytes. So shards can be made anywhere in any order, an interrupted production goes on where it
 # stopped, and training sample and holdout are different seeds.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 first, _, _ = generate(recipe, seed=7, n_events=200)
 again, _, _ = generate(recipe, seed=7, n_events=200)
 print(

@@ -209,7 +209,7 @@ markdown_table(
 # %% [markdown]
 # Shares of intervals with the truth are in %, with their 95 % intervals. At 95 % none is below {glue:text}`many_dimensions_coverage_least_950` %. A perfect generator is covered more often than the level says, because its $D=0$ can be missed on one side only. The last but one column has the mean of the measured $D^2$ over the true one, with the scatter over training samples. Energy distance and MMD have no bias; for the sliced K-S of the poor generator it is {glue:text}`many_dimensions_bias_sliced_poor` ({glue:text}`many_dimensions_bias_sliced_poor_low` to {glue:text}`many_dimensions_bias_sliced_poor_high`): fluctuations of true events do not add in quadrature to a difference of any shape, as Eq. (36) takes them to do.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 for kind, title in KINDS.items():
     for level in LEVELS:
         enough = all(share_of(held[kind, case, level])[1].high >= level for case in CASES)

@@ -643,7 +643,7 @@ markdown_table(
 # Minimise $1/N+1/(Gn)$ with $aN+bn$ fixed: $aN^2=b\,G\,n^2$, that is $n/N=\sqrt{a/(bG)}$. A simulated pair that is a hundred times cheaper than a measured event should be there ten times as often if $G=1$, and less often by $\sqrt G$ with a larger $G$.
 # ````
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 for G in (1, 4):  # a budget of 1 at a price of 1 for an event and of 1/100 for a pair
     best = minimize_scalar(lambda share, G=G: 1 / share + 1 / (100 * G * (1 - share)), bounds=(0.01, 0.99))
     print(f"G = {G}: {100 * (1 - best.x) / best.x:.2f} pairs for each event")

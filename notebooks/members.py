@@ -245,7 +245,7 @@ markdown_table(["members", "$N$", *MEASURED.values()], rows)
 # %% [markdown]
 # In brackets stands what is expected: {eq}`eq-members-worth`, to all orders in the fitted mean. The order that the equation leaves out is seen in the pooled sample of {glue:text}`members_many` independent members: a mixture of Gaussians adds the scatter of their means to their width, and that error does not average out.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 off = [
     abs(value - expected[key][name]) / error
     for key, found in line.items()

@@ -60,7 +60,7 @@ page.record("gb_generated", costs.gigabytes_generated("paper"))
 page.record("gb_simulated", costs.gigabytes_simulated(ROOT))
 markdown_table(["kind of work", "jobs", *devices], rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 print(f"jobs: {jobs}, of which {sum(w.jobs for w in plans[0] if w.kind.startswith('training'))} are trainings")
 
 # %% [markdown]

@@ -86,7 +86,7 @@ page.figure(figure, "reuse", {"K_low": edges[:-1], **histograms})
 # {glue:text}`reference_sample_toy_training_infinite` % of the experiments the estimate is $G=\infty$, where the median of the true $G$ is {glue:text}`reference_sample_toy_median_G`. Statisticians know this as Lilliefors' problem {cite}`lilliefors`. No
 # change of the critical value repairs it without fitting the generator anew to pseudo-data. The interval in the table holds the true $G$ even more often with training events than with fresh ones, but it says the same for every generator: $G$ larger than about one. It is right here because this fit *is* that good. In the extreme, a generator that returns its training events is worth exactly $\ntrain$ events and would score $G=\infty$:
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 rng = page.rng(2)
 events = rng.normal(size=n_train)
 copies = [rng.choice(events, 100_000) + 1e-6 * rng.normal(size=100_000)]

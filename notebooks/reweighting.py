@@ -214,7 +214,7 @@ axes[0].set_ylabel("$G$ true")
 plots.shared_legend(axes, columns=6)
 page.figure(figure, "line", data)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 none, free = (measured["centre", "good", c, "training"] for c in ("none", "histogram"))
 gain = measured["centre", "poor", "quadratic", "training"][1][0] / measured["centre", "poor", "none", "training"][1][1]
 print(f"good generator: a histogram costs G, intervals apart: {free[1][1] < none[1][0]}")
@@ -272,7 +272,7 @@ for number, (of, classifier, how) in enumerate(cases):
     rows.append([of, TITLES[classifier], HOW[how], words(estimates[key]), words(true), held])
 markdown_table(["generator", "weights", "classifiers", "$G$ estimated", "$G$ pooled, true", "truth held"], rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 print("one classifier for all, histogram: G is overestimated:", estimates["good_histogram_shared"][1][0] > 5)
 honest = estimates["good_histogram_resampled"][1][1]
 print("bootstrap samples, histogram: much less so:", honest < estimates["good_histogram_shared"][1][0] / 4)

@@ -420,7 +420,7 @@ for kind in GENERATORS:
     rest = last - d / (2 * sizes[-1])
     print(f"{TITLES[kind]}: d = {d:.0f}, KL_0 = {rest:.4f}, saturates at {d / (2 * rest):.0f} events")
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("stopped on a loss that is not finite:", stopped or "none")
 every = [numbers for table in (BY_SIZE, BY_WIDTH, *LONGER.values()) for numbers in table.values()]
 bound = min(float((numbers["LR"] * numbers["KL"]).min()) for numbers in every) / (2 * MEAN**2)

@@ -577,7 +577,7 @@ markdown_table(["$\\chi^2$ per bin", "spline", *(f"$a={a}$" for a in SHOWN)], ro
 # %% [markdown]
 # $\chi^2$ per bin of the members' mean is against the holdout with the holdout's errors, in brackets that of the reweighted training sample, with the errors of both. With one jet $\langle u\rangle$ is only {glue:text}`theory_uncertainties_z_u_1`, with three it is {glue:text}`theory_uncertainties_z_u_3`, but $u_{99}$ is {glue:text}`theory_uncertainties_z_tail`, and tails are what the weight is about. At $a=0$ the leading jet of one has a $\chi^2$ per bin of {glue:text}`theory_uncertainties_chi2_j1_of_1_a_0` if the spline is told $a$, and of {glue:text}`theory_uncertainties_chi2_j1_of_1_log_0` if it is told $\lambda$; at $a=30$ of {glue:text}`theory_uncertainties_chi2_j1_of_1_a_30` and {glue:text}`theory_uncertainties_chi2_j1_of_1_log_30`. {numref}`fig-theory-z` shows the second. A tail to a per cent would take $10^4$ *effective* events in the tail, in training and in the holdout.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print(
     "the exact density is normalised, in two orders of integration:",
     max(abs(everywhere[0] - 1), abs(truth.total[0] - 1)) < 1e-5,

@@ -271,7 +271,7 @@ if same := same_events(page):
 # generators mean nothing. What can be compared is estimate and truth: an estimate that is much larger than the true value comes from members that agree with each other and not with the truth, because all are too small or too little trained *in the same way*. The pull tells: beyond two or three the members share a bias that their spread
 # does not know. The averaging estimate cannot see such a bias, with any number of members; {ref}`sec-calibration` has more on this.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("estimates:", len(results))
 print("every interval holds its estimate:", all(r.interval.low <= r.G <= r.interval.high for r in results.values()))
 

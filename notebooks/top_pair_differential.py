@@ -224,7 +224,7 @@ if same := same_events(page):
 #
 # *The region* holds few events of a sample that begins with {glue:text}`top_pair_differential_n_train_0j` training events instead of $5\cdot10^5$. A test with few events sees little, so that its $G$, in units of the training events inside, has a wide interval. The paper's right panel of Fig. 15, $G\approx5$ with no deviation to be seen, is of this kind.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("results:", len(results))
 worse = [
     results[extra, kind, "holdout", "all", "class"].n_equiv <= results[extra, kind, "holdout", "all", "m_tt"].n_equiv

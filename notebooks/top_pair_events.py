@@ -172,7 +172,7 @@ left.legend()
 right.set(xlabel="$p$-values below 0.1, out of 20", ylabel="share of permutations")
 page.figure(figure, "p_values", {"observable": NAMES, "p_0j": p[0], "p_4j": p[4]})
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("smallest p-value above 1e-4:", all(q.min() > 1e-4 for q in p.values()))
 
 # %% [markdown]

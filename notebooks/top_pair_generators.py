@@ -343,7 +343,7 @@ for ax, kind in zip(np.atleast_1d(axes), KINDS, strict=True):
     ax.legend(fontsize=8, loc="upper left")
 page.figure(figure, "event_weights", data)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 aucs = {key: learned.auc()[0] for key, learned in ratios.items()}
 print("every generator can be told from the truth:", all(auc > 0.5 for auc in aucs.values()))
 print("members left out:", len(study.left_out()))

@@ -522,7 +522,7 @@ page.record("c_without_truth", *mean_of(quotients["2D ring"]), 0.95)
 head = ["process", "generator", r"$n_\mathrm{train}$", "$c$ against truth", "$c_{ab}$"]
 markdown_table([*head, "limit / true worth of the worse, median", "smallest"], rows)
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 finite = [kl for one in FOUND for kl in one.kl]
 print("Pinsker's inequality holds for all generators:", max(every) <= 1)
 print("the limit from two generators is never below what the worse one is worth:", smallest >= 1)

@@ -565,7 +565,7 @@ markdown_table([*header, "coverage before, %", "after, %"], rows)
 # %% [markdown]
 # For the ring the factor found is {glue:text}`whose_interval_ring_factor_deep` for the deep ensemble, which needs {glue:text}`whose_interval_ring_needed_deep` ({glue:text}`whose_interval_ring_needed_deep_low` to {glue:text}`whose_interval_ring_needed_deep_high`), and {glue:text}`whose_interval_ring_factor_bayesian` for the Bayesian network, which needs {glue:text}`whose_interval_ring_needed_bayesian` ({glue:text}`whose_interval_ring_needed_bayesian_low` to {glue:text}`whose_interval_ring_needed_bayesian_high`). The rms pulls go from {glue:text}`whose_interval_ring_pull_before_deep` to {glue:text}`whose_interval_ring_pull_after_deep` for the deep ensemble and from {glue:text}`whose_interval_ring_pull_before_bayesian` to {glue:text}`whose_interval_ring_pull_after_bayesian` for the Bayesian network.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 rng = page.rng(200)
 own, common = rng.normal(size=(20_000, members, 1)), rng.normal(size=(20_000, 1, 1))
 simulated = np.mean([holds(AS_IT_IS, np.abs(0.5 + 0.01 * table), np.array([0.5]))[0] for table in own + common])

@@ -145,7 +145,7 @@ display(
     )
 )
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 print("findings:", len(study.findings), "without a result:", len(study.findings) - len(made))
 print(
     "every interval holds its estimate:",

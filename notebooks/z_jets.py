@@ -69,7 +69,7 @@ page.record("weights_from", weights.max() / weights.min())
 header = ["jets", "training events", "holdout", "weight [fb]", "cross section [pb]", "effective number"]
 markdown_table(header, rows)
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 alike = [
     np.ptp(sample.columns["weight"][sample.multiplicity - 2 == n]) == 0 for sample in samples.values() for n in jets
 ]
@@ -267,7 +267,7 @@ page.record("expected_below", p.size / 10, digits=2)
 #
 # `ZJets().sample(n, rng)` draws from all numbers of jets as nature does: it keeps each event with a probability of its weight over the largest one, and of both samples together {glue:text}`z_jets_equal` events are left, most of them without jets. Within one multiplicity, `ZJets(n_jets=2).sample(n, rng)`, nothing is lost.
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 two_jets = ZJets(n_jets=2)
 drawn = two_jets.sample(100, page.rng(1), path)
 print(

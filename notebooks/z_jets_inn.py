@@ -689,7 +689,7 @@ page.record("most", max(coverages), digits=2)
 #
 # *By settings.* Between the settings the coverage goes from {glue:text}`z_jets_inn_least` to {glue:text}`z_jets_inn_most` %, and the variance of the draws, to which $G_{\rm est}$ is inversely proportional, changes by a factor {glue:text}`z_jets_inn_range` ({glue:text}`z_jets_inn_range_low` to {glue:text}`z_jets_inn_range_high`) between the widest, {glue:text}`z_jets_inn_wide`, and the narrowest, {glue:text}`z_jets_inn_narrow`. The log-variances of the weights have {glue:text}`z_jets_inn_steps` steps to find their way from where they start. So the error bar is related to the training in more ways than is meant. {ref}`Calibration without truth <sec-whose-interval-calibrated>` measures what the chosen settings make of it.
 
-# %% tags=["check-output", "hide-input"]
+# %% tags=["nbval-check-output", "hide-input"]
 again = [ROWS[0].events(OF_SET[0][n], page.rng(0)) for n in JETS]
 print(
     "rows are events and back:",

@@ -35,7 +35,7 @@ from pathlib import Path
 from {package} import {module}
 from gampl_book import profiles
 
-# %% tags=["check-output"]
+# %% tags=["nbval-check-output"]
 settings = profiles.section(profile, "{name}")
 print({module}.value(**settings))
 

@@ -75,8 +75,8 @@ def test_in_step(files):
 @pytest.mark.parametrize(
     ("file", "old", "new", "complaint"),
     [
-        ("environment", "  - jupytext>=1.16\n", "", "jupytext is in one of"),
-        ("environment", "- jupytext>=1.16", "- jupytext>=9", "jupytext: pyproject.toml says"),
+        ("environment", "  - nbval==0.11.0\n", "", "nbval is in one of"),
+        ("environment", "- nbval==0.11.0", "- nbval>=9", "nbval: pyproject.toml says"),
         ("environment", "  - pip\n", "  - pip\n  - polars\n", "polars is in one of"),
         ("pyproject", '"papermill>=2.6"', '"papermill>=99"', "papermill==2.7.0 in constraints.txt is not"),
         ("constraints", "zuko==1.6.0\n", "", "zuko is not in constraints.txt"),

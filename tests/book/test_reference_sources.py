@@ -65,10 +65,10 @@ def test_glued_text_has_its_name(page):
     ],
 )
 def test_what_cannot_be_compared_is_refused(page, outputs):
-    with pytest.raises(BookError, match=r"notebook page: a cell tagged check-output must print"):
+    with pytest.raises(BookError, match=r"notebook page: a cell tagged nbval-check-output must print"):
         printed(page(*outputs))
 
 
 def test_a_notebook_of_which_nothing_would_be_compared_is_refused(page):
-    with pytest.raises(BookError, match=r"notebook page: no cell is tagged check-output"):
+    with pytest.raises(BookError, match=r"notebook page: no cell is tagged nbval-check-output"):
         printed(page(stream("1\n"), tag="other"))

@@ -148,8 +148,8 @@ def test_a_notebook_without_reference(checkout):
 
 
 def test_a_notebook_of_which_nothing_is_compared(checkout):
-    checkout.edit("notebooks/alpha.py", ' tags=["check-output"]', "")
-    assert "notebook alpha: no cell is tagged check-output" in failed_check(checkout)
+    checkout.edit("notebooks/alpha.py", ' tags=["nbval-check-output"]', "")
+    assert "notebook alpha: no cell is tagged nbval-check-output" in failed_check(checkout)
 
 
 def test_a_warning_fails_the_book(checkout):
