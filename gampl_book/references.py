@@ -1,8 +1,8 @@
 """Makes the committed references of the notebooks, tests/reference, and compares a run of the smoke profile with them.
 
-The reference of a notebook is the text that its cells tagged ``nbval-check-output`` (as nbval has it) print or glue into the prose, in
-``NAME.txt``; and the numbers of all of them that the claims are about, in ``numbers.json``. Both are committed, so that
-a number cannot change unnoticed.
+The reference of a notebook is the text that its cells tagged ``nbval-check-output`` (nbval's name for such cells)
+print or glue into the prose, in ``NAME.txt``; and the numbers of all of them that the claims are about, in
+``numbers.json``. Both are committed, so that a number cannot change unnoticed.
 """
 
 import difflib
