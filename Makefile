@@ -68,7 +68,7 @@ test: environment
 
 test-cluster: environment
 	@$(PROJECT_PYTHON) -m gampl_book build --profile smoke
-	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 2 --dist worksteal tests/cluster
+	@OMP_NUM_THREADS=1 $(PROJECT_PYTHON) -m pytest -m cluster -n 3 --dist worksteal tests/cluster
 
 lint: environment
 	@$(PROJECT_PYTHON) -m ruff check .

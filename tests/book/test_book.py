@@ -1,11 +1,13 @@
 """The built book, as a reader sees it who has opened it from disk, without network."""
 
 import csv
+import html
 import io
 import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -119,10 +121,14 @@ def broken_links(links: list[str]) -> Iterator[str]:
         target = Path(unquote(parts.path))
         if not target.exists():
             yield f"link to {target.name}, which does not exist"
-        elif parts.fragment and target.suffix == ".html":
-            place = re.escape(unquote(parts.fragment))
-            if not re.search(rf"""\b(id|name)=["']{place}["']""", target.read_text()):
-                yield f"link to {target.name}#{parts.fragment}, which is no place there"
+        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in places(target):
+            yield f"link to {target.name}#{parts.fragment}, which is not a place there"
+
+
+@cache
+def places(page: Path) -> set[str]:
+    """Where on a page a link can lead to."""
+    return {html.unescape(name) for _, name in re.findall(r"""\b(?:id|name)=(["'])(.*?)\1""", page.read_text())}
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,9 @@ def test_kept_trainings_are_whole_and_small(profile, megabytes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ring2d/bayesian/2", "ring4d/deep/1", "leading_order_1000/autoregressive/1"])
+@pytest.mark.parametrize(
+    "name", ["ring2d/bootstrap/3", "compared_1000/spline/bootstrap/7", "leading_order_1000/autoregressive/2"]
+)
 def test_networks_that_come_with_the_laptop_book_are_those_that_training_gives(name, monkeypatch):
     """Round-off grows into other weights on another processor, but the losses are the same to a few in a thousand."""
     if not all((FOLDER / "laptop" / digest[:2] / digest).is_dir() for digest in digests("laptop")[name]):

@@ -92,7 +92,7 @@ def test_both_see_one_percent(checkout):
     executed(checkout)
     done = references(checkout)
     assert done.returncode == 1
-    assert "+  G from 20000 exact integrals" in done.stderr
+    assert "+G from 20000 exact integrals" in done.stderr
     found = claims(checkout)
     assert len(found) == 1
     assert "check-noiseless" in found[0]

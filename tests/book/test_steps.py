@@ -110,7 +110,7 @@ def test_status_of_the_smoke_book():
     command = [sys.executable, "-m", "gampl_book", "status", "--profile", "smoke"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     n_notebooks = len(list((ROOT / "notebooks").glob("*.py")))
-    counts = re.search(r"^notebook \(smoke\) (.*)$", done.stdout, re.MULTILINE)
+    counts = re.search(r"^notebook_smoke \(smoke\) (.*)$", done.stdout, re.MULTILINE)
     assert counts is not None
     assert sum(int(count) for count in counts[1].replace(".", "0").split()) == n_notebooks
     assert re.search(r"^(All \d+ steps are done|The rest takes|How long)", done.stdout, re.MULTILINE), done.stdout

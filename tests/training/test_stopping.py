@@ -47,18 +47,25 @@ SIGNALLED = textwrap.dedent("""
 """)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_training_that_is_told_to_stop_goes_on_from_that_step(name, tmp_path):
-    kept, through, resumed = (tmp_path / file for file in ("checkpoint", "through", "resumed"))
+def signalled(*arguments):
+    command = [sys.executable, "-c", SIGNALLED, *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GAMPL_DEVICE": "cpu"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
 
-    def run(*arguments):
-        command = [sys.executable, "-c", SIGNALLED, *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True)
 
-    assert run(kept, through, "none", "0").returncode == 0
-    assert not kept.exists()
-    stopped = run(kept, resumed, name, "17")
+@pytest.fixture(scope="module")
+def through(tmp_path_factory):
+    """The weights of the training that nobody has told to stop."""
+    folder = tmp_path_factory.mktemp("through")
+    assert signalled(folder / "checkpoint", folder / "weights", "none", "0").returncode == 0
+    assert not (folder / "checkpoint").exists()
+    return (folder / "weights").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_training_that_is_told_to_stop_goes_on_from_that_step(name, through, tmp_path):
+    kept, resumed = tmp_path / "checkpoint", tmp_path / "resumed"
+    stopped = signalled(kept, resumed, name, "17")
     if name == "SIGINT":
         assert "KeyboardInterrupt" in stopped.stderr
     else:
@@ -66,8 +73,8 @@ def test_a_training_that_is_told_to_stop_goes_on_from_that_step(name, tmp_path):
     with safe_open(kept, framework="pt") as file:
         assert file.metadata()["done"] == "17"
     assert not resumed.exists()
-    assert run(kept, resumed, "none", "0").returncode == 0
-    assert resumed.read_bytes() == through.read_bytes()
+    assert signalled(kept, resumed, "none", "0").returncode == 0
+    assert resumed.read_bytes() == through
 
 
 @pytest.fixture
