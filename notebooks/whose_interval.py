@@ -364,7 +364,7 @@ def judge(name, tables, ratios, n):
         WORTH[name, question] = geometric_mean(np.array(pools) / n)
         claimed = geometric_mean(1 / np.maximum(found.squares, n / (members * n_gen)))
         page.record(f"G_est_{question}_{name}", *claimed, 0.95, digits=2)
-        page.record(f"over_{question}_{name}", *found.over, 0.683, digits=2)
+        page.record(f"over_{question}_{name}", *found.over_at(0.95), 0.95, digits=2)
         row.extend(map(words, (claimed, WORTH[name, question])))
     WORTH[name, "LR"] = geometric_mean(np.array(ratios) / n)
     for question in ("m", "tail", "LR"):
