@@ -23,6 +23,7 @@ from gampl_book.verdicts import LEVEL, Range, Recorded
 
 LISTED = Path("book", "amplifies.yml")
 QUESTIONS = {"bulk": "mass or bulk", "tail": "tail", "density": "likelihood ratio"}
+EXACT = "Leading order"  # the process of LHC events whose density is known
 FITS = "Gaussian line"  # the process whose generators are fits, not networks
 Names = Mapping[str, str]  # of recorded numbers, by question
 
@@ -46,6 +47,7 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     means: bool = False  # intervals are of the mean over training sets, and say nothing about one estimate
     network: Mapping[str, str] = {}  # patterns of the settings of kept networks, see `gampl_book.network_costs`
     trained_on: str = ""  # of these networks, where it is not n_train: digits or the name of a number
+    cost: str = ""  # what a page recorded of a network, see `gampl_book.pages.Page.cost`
 
     def __post_init__(self) -> None:
         if unknown := {*self.truth, *self.estimate, *self.quotient} - set(QUESTIONS):
@@ -157,6 +159,11 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         numbers = {question: found(name, scale) for question, name in names.items()}
         return {question: number for question, number in numbers.items() if number}
 
+    def recorded_cost() -> Cost | None:
+        notebook, name = _place(listed, listed.cost, values, run)
+        about = run.get(notebook, {}).get("costs", {}).get(name)
+        return about and Cost((about["parameters"],) * 2, about["training"], about["generation"])
+
     network = {name: pattern.format_map(values) for name, pattern in listed.network.items()}
     size = trained_on or n_train
     words = {word: listed.over[word][key] for word, key in values.items()}
@@ -173,7 +180,7 @@ def _row(listed: Listed, values: Mapping[str, str], run: Run, profile: str) -> R
         n_train=n_train.value if n_train else None,
         sets=sets.value if sets else None,
         means=listed.means,
-        cost=cost(network, size.value if size else None, profile),
+        cost=recorded_cost() or cost(network, size.value if size else None, profile),
     )
 
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
+from gampl.basics import counted
 from gampl_book import ROOT
 from gampl_book.amplifies import (
+    EXACT,
     FITS,
     LISTED,
     QUESTIONS,
@@ -177,6 +179,20 @@ def timed(rows: Sequence[Row]) -> str:
     return f"{text}."
 
 
+def sizes(rows: Sequence[Row]) -> str:
+    """At how many sizes of the training set, with `FEW` of them or more, generators of exact truth have a true G."""
+    found: dict[str, set[float]] = {}
+    for row in rows:
+        if row.process == EXACT and row.truth and row.n_train and (row.sets or 0) >= FEW:
+            found.setdefault(row.generator, set()).add(row.n_train)
+    if not found:
+        return f"On the leading-order process no generator has a true $G$ of at least {FEW} training sets."
+    groups = {n: [name for name, its in found.items() if len(its) == n] for n in sorted(map(len, found.values()))[::-1]}
+    text = f"On the leading-order process, where the truth is exact, {len(found)} generators have a true $G$ of"
+    text += f" at least {FEW} training sets. "
+    return text + " ".join(f"At {counted(n, 'size')}: {'; '.join(names)}." for n, names in groups.items())
+
+
 def page(results: Results, profile: str) -> tuple[str, list[Row]]:
     """The page as MyST, and the rows for its figure."""
     systems, corrections = load(ROOT / LISTED)
@@ -209,5 +225,6 @@ def page(results: Results, profile: str) -> tuple[str, list[Row]]:
         parameters=parameters,
         seconds=seconds,
         timed=timed(rows),
+        sizes=sizes([row for row in rows if row.profile == profile]),
     )
     return text, rows

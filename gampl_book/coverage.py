@@ -89,11 +89,15 @@ class Judged:
 
     @property
     def over(self) -> tuple[float, Interval]:
-        """G_est / G_true, and Student's 68.3 % interval over training sets."""
+        """G_est / G_true, and its 68.3 % interval over training sets."""
+        return self.over_at(LEVEL)
+
+    def over_at(self, level: float) -> tuple[float, Interval]:
+        """The same with Student's interval at this level."""
         promise = self.squares.mean()
         value = float(self.deviations.mean() / promise)
         error = np.hypot(self.deviations.std(ddof=1), value * self.squares.std(ddof=1)) / promise / np.sqrt(self.sets)
-        half = float(student(self.sets) * error)
+        half = float(student(self.sets, level) * error)
         return value, Interval(max(0.0, value - half), value + half)
 
 

@@ -1,7 +1,8 @@
 """What the kept networks of a profile cost: numbers of parameters, seconds of training, seconds of generation.
 
 Parameters and seconds are read from the artifacts in ``data/trainings``; no network is loaded. Generation is timed by
-``make costs`` (`gampl_book.measure_costs`) and kept in ``data/costs``.
+``make costs`` (`gampl_book.measure_costs`) and kept in ``data/costs``. Networks that are not kept are timed by the page
+that trains them (`gampl_book.trained_costs`).
 """
 
 import json
@@ -20,6 +21,7 @@ from gampl_book import ROOT, costs
 LEARNED = re.compile(
     r"(?!base\.|history\.).*(weight|bias|weight_v)"
 )  # of a Bayesian network "base" are its drawn weights
+EVENTS = 10_000  # that the generation is given for
 HELD_BACK = 1.3  # a training that holds back events for validation is listed with fewer
 
 
@@ -79,7 +81,8 @@ def cost(wanted: Mapping[str, str], n_train: float | None, profile: str) -> Cost
         return Cost(None, None, None)
     numbers = [network.parameters for network in found]
     times = [time for network in found if (time := generation(profile).get(_unit(network.settings)))]
-    return Cost((min(numbers), max(numbers)), median(n.seconds for n in found), 1e4 * median(times) if times else None)
+    generated = EVENTS * median(times) if times else None
+    return Cost((min(numbers), max(numbers)), median(n.seconds for n in found), generated)
 
 
 def _unit(settings: Mapping[str, str]) -> str:

@@ -44,6 +44,7 @@ class Page:
         self.notebook, self.profile, self.seed = notebook, profile, seed
         self.folder = Path(os.environ.get("GAMPL_OUTPUT") or ROOT / "_build" / profile / "interactive" / notebook)
         self._numbers: dict[str, Any] = {}
+        self._costs: dict[str, Any] = {}
         self._made_of: dict[str, Any] = {"settings": self.settings}
         self._start = time.monotonic()
         self._trained_seconds, self._trained_on = 0.0, set[str]()
@@ -86,10 +87,19 @@ class Page:
         self._numbers[name] = entry
         write_bytes(self.folder / "results.json", json.dumps(self.recorded, indent=1, allow_nan=False).encode())
 
+    def cost(self, name: str, parameters: int, training: float, generation: float) -> None:
+        """Keep what a network costs: parameters, seconds of one training, CPU seconds of 10 000 generated events.
+
+        Costs stand beside the recorded numbers, not among them: they are compared with nothing, since times vary.
+        """
+        seconds = {"training": float(f"{training:.3g}"), "generation": float(f"{generation:.3g}")}
+        self._costs[name] = {"parameters": parameters, **seconds}
+
     @property
     def recorded(self) -> dict[str, Any]:
         """All that ``results.json`` holds: the numbers so far, and what they come from."""
-        return self._provenance() | {"made_of": self._made_of, "numbers": self._numbers}
+        costs = {"costs": self._costs} if self._costs else {}
+        return self._provenance() | {"made_of": self._made_of, **costs, "numbers": self._numbers}
 
     def figure(self, figure: Figure, name: str, data: Mapping[str, Any]) -> None:
         """Show a figure and close it, with provenance and its data for download: CSV of equal columns, or else JSON."""

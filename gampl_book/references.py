@@ -80,6 +80,7 @@ RETRAINED = (
     ("whose_interval", re.compile("cov_|binn_"), 0.0, 20.0),
     ("whose_interval", re.compile("(deviation|factor|farther|needed|off|over|rms|typical|wider|width)_?"), 0.3, 0.1),
     ("whose_interval", re.compile("ring_(factor|needed|pull)"), 0.3, 0.1),
+    ("whose_interval", re.compile("G_"), 0.5, 0.0),
 )
 
 # what tells PyTorch, oneDNN and MKL to do without the newest instructions, and how those begin that NumPy leaves out

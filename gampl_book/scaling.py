@@ -40,10 +40,13 @@ def worth_in_regions(counts: ArrayLike, n_gen: int, exact: ArrayLike) -> Floats:
     return np.asarray(binomial / np.maximum(off, binomial / n_gen))
 
 
-def geometric_mean(values: ArrayLike) -> Mean:
-    """Of one positive number for each training set, (sets,); the interval takes their logarithms to be normal."""
+def geometric_mean(values: ArrayLike, most: float = np.inf) -> Mean:
+    """Of one positive number for each training set, (sets,); the interval takes their logarithms to be normal.
+
+    It ends at `most` where no larger number can be.
+    """
     value, ends = over_sets(np.log(values))
-    return Mean(float(np.exp(value)), np.exp(ends).tolist())
+    return Mean(float(np.exp(value)), np.minimum(np.exp(ends), most).tolist())
 
 
 def power(sizes: ArrayLike, values: ArrayLike) -> Mean:

@@ -22,8 +22,9 @@ from gampl_book.integrals import shell_integrals
 from gampl_book.kept_results import beside
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section
-from gampl_book.ring_ensembles import train_or_load
+from gampl_book.ring_ensembles import train_or_load, training_events
 from gampl_book.studies import RING_DIMENSIONS, posteriors_of, ring, trainings
+from gampl_book.trained_costs import of_trained
 
 page = Page("averaging_amplification", profile, seed)
 page.made_of(trainings=section(profile, "trainings"))
@@ -58,6 +59,8 @@ for dim in RING_DIMENSIONS:
             )
             integrals[dim, kind, k], errors[dim, kind, k] = values.values, values.standard_error
             posteriors[dim, kind, k] = outcome
+        first = posteriors[dim, kind, training_sets[0]].members[0]
+        page.cost(f"ring{dim}d_{kind}", **of_trained(first, training_events(first.training)))
 
 ratios = [np.median(errors[key].mean(0) / integrals[key].std(0, ddof=1)) for key in integrals]
 page.record("training_sets", len(training_sets))

@@ -17,7 +17,6 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 from myst_nb import glue
-from scipy import stats
 from scipy.integrate import solve_ivp
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -32,6 +31,8 @@ from gampl.regions import Intervals
 from gampl.training import Data, Fit, LeadingOrder, Source, TopPairJets, Training, carried, train_members
 from gampl_book import event_ensembles
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.scaling import geometric_mean
+from gampl_book.trained_costs import of_trained
 
 page = Page("direct_diffusion", profile, seed)
 n_train, sets, steps, n_gen, n_ratio, n_truth, n_source, n_off, off_steps = page.settings.values()
@@ -111,13 +112,6 @@ def worth_of_ratio(log_ratio, w=None):
     return (MEAN / max(distance, MEAN / np.sqrt(n_gen))) ** 2
 
 
-def over_sets(values, most=np.inf):
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal; at most `most`."""
-    logs = np.log(values)
-    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [min(float(np.exp(logs.mean() + sign * half)), most) for sign in (-1, 1)]
-
-
 def words(mean, ends):
     return f"{rounded(mean, 2)} ({rounded(ends[0], 2)} to {rounded(ends[1], 2)})"
 
@@ -180,11 +174,13 @@ def numbers(x):
 
 for key in ("noise", *product(TEV, ("random", "optimal"))):
     if key == "noise":
-        made = train_members(training, events.__getitem__, label="direct/noise", **options)
+        data = events
+        made = train_members(training, data.__getitem__, label="direct/noise", **options)
     else:
         E, pairing = key
-        paired = [Data(one, source=STARTS[E], pairing=pairing) for one in events]
-        made = train_members(training, paired.__getitem__, label=f"direct/{E} TeV/{pairing}", **options)
+        data = [Data(one, source=STARTS[E], pairing=pairing) for one in events]
+        made = train_members(training, data.__getitem__, label=f"direct/{E} TeV/{pairing}", **options)
+    page.cost(key if key == "noise" else f"{E}_{pairing}", **of_trained(made[0], data[0]))
     for k, one in enumerate(made):
         page.count_training(one.history.seconds, one.history.device)
         x = one.sample(n_gen, seed)
@@ -282,10 +278,12 @@ for E in TEV:
         MOVES[E, pairing] = np.sqrt(squares.sum(1))
         rows.append([f"{E} TeV", WAYS[pairing][0], *(rounded(np.sqrt(s), 2) for s in squares.mean(0))])
         if E != 13:
-            page.record(f"moved_over_least_{E}_{pairing}", *over_sets(MOVES[E, pairing] / least_all), 0.95, digits=3)
-        page.record(f"moved_{E}_{pairing}", *over_sets(MOVES[E, pairing]), 0.95, digits=2)
-        page.record(f"moved_phi_{E}_{pairing}", *over_sets(np.sqrt(squares[:, 3])), 0.95, digits=2)
-    page.record(f"moved_ratio_{E}", *over_sets(MOVES[E, "random"] / MOVES[E, "optimal"]), 0.95, digits=2)
+            page.record(
+                f"moved_over_least_{E}_{pairing}", *geometric_mean(MOVES[E, pairing] / least_all), 0.95, digits=3
+            )
+        page.record(f"moved_{E}_{pairing}", *geometric_mean(MOVES[E, pairing]), 0.95, digits=2)
+        page.record(f"moved_phi_{E}_{pairing}", *geometric_mean(np.sqrt(squares[:, 3])), 0.95, digits=2)
+    page.record(f"moved_ratio_{E}", *geometric_mean(MOVES[E, "random"] / MOVES[E, "optimal"]), 0.95, digits=2)
 markdown_table(["source", "root mean square change", *AXES], rows)
 
 # %% [markdown]
@@ -332,14 +330,14 @@ page.figure(figure, "direct_spectra", data)
 figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.7), sharey=True)
 data = {"distance": list(FAR.values())}
 for ax, what, title in zip(axes, COLUMNS, titles, strict=True):
-    mean, ends = over_sets(of("noise", what), n_gen)
+    mean, ends = geometric_mean(of("noise", what), n_gen)
     ax.axhspan(*ends, color=plots.OTHERS[0], alpha=0.2, lw=0)
     ax.axhline(mean, color=plots.OTHERS[0], label="from noise")
     untouched = [min(UNTOUCHED[E][what], n_gen) for E in TEV]
     data[f"{what} source"], data[f"{what} noise"] = untouched, [mean] * len(TEV)
     ax.plot(list(FAR.values()), untouched, ":", color="0.4", label="source, as it is")
     for shift, (way, (label, colour)) in zip((-0.009, -0.003, 0.003, 0.009), WAYS.items(), strict=True):
-        mean, ends = zip(*(over_sets(of((E, way), what), n_gen) for E in TEV), strict=True)
+        mean, ends = zip(*(geometric_mean(of((E, way), what), n_gen) for E in TEV), strict=True)
         data[f"{what} {way}"] = mean
         errors = np.abs(np.transpose(ends) - np.array(mean))
         ax.errorbar(
@@ -352,28 +350,28 @@ plots.shared_legend(axes, columns=6)
 page.figure(figure, "direct_worth", data)
 
 # %% tags=["hide-input"]
-rows = [["noise", "from noise", *(words(*over_sets(of("noise", what), n_gen)) for what in COLUMNS)]]
+rows = [["noise", "from noise", *(words(*geometric_mean(of("noise", what), n_gen)) for what in COLUMNS)]]
 for what in COLUMNS:
-    page.record(f"n_{what}_noise", *over_sets(of("noise", what), n_gen), 0.95, digits=2)
+    page.record(f"n_{what}_noise", *geometric_mean(of("noise", what), n_gen), 0.95, digits=2)
 for E in TEV:
     rows.append([f"{E} TeV", "source, as it is", *(rounded(UNTOUCHED[E][what], 2) for what in COLUMNS)])
     for way, (title, _) in WAYS.items():
         rows.append([f"{E} TeV", title])
         for what in COLUMNS:
-            mean, ends = over_sets(of((E, way), what), n_gen)
+            mean, ends = geometric_mean(of((E, way), what), n_gen)
             rows[-1].append(words(mean, ends))
             page.record(f"n_{what}_{E}_{way}", mean, ends, 0.95, digits=2)
             for rival in ("noise", "radial", "quadratic"):
                 against = of(rival if rival == "noise" else (E, rival), what)
                 if way != rival:
                     page.record(
-                        f"over_{rival}_{what}_{E}_{way}", *over_sets(of((E, way), what) / against), 0.95, digits=2
+                        f"over_{rival}_{what}_{E}_{way}", *geometric_mean(of((E, way), what) / against), 0.95, digits=2
                     )
             if np.isfinite(UNTOUCHED[E][what]):
                 gain = of((E, way), what) / min(UNTOUCHED[E][what], n_gen)
-                page.record(f"over_source_{what}_{E}_{way}", *over_sets(gain), 0.95, digits=2)
-page.record("size_8", *over_sets(of((8, "quadratic"), "size")), 0.95, digits=2)
-page.record("size_4", *over_sets(of((4, "quadratic"), "size")), 0.95, digits=2)
+                page.record(f"over_source_{what}_{E}_{way}", *geometric_mean(gain), 0.95, digits=2)
+page.record("size_8", *geometric_mean(of((8, "quadratic"), "size")), 0.95, digits=2)
+page.record("size_4", *geometric_mean(of((4, "quadratic"), "size")), 0.95, digits=2)
 MORE = ("worth more than", "worth less than", "not told apart from")
 for name in ("over_noise_m_tt_8_random", "over_noise_LR_8_random", "over_noise_LR_4_random", "over_noise_LR_8_optimal"):
     glue(f"direct_diffusion_{name}_words", side(page.recorded["numbers"][name]["interval"], MORE), display=False)
@@ -405,17 +403,17 @@ for E, way in product(TEV, ("source", *WAYS)):
     for name in (*OBSERVABLES, "phi"):
         rows[-1].append(rounded(of((E, way), ("K-S", name)).mean(), 2))
         if way != "source":
-            ratio, ends = over_sets(of((E, way), ("K-S", name)) / of((E, "source"), ("K-S", name)))
+            ratio, ends = geometric_mean(of((E, way), ("K-S", name)) / of((E, "source"), ("K-S", name)))
             page.record(f"unlearned_{name}_{E}_{way}", ratio, ends, 0.95, digits=2)
             glue(
                 f"direct_diffusion_unlearned_{name}_{E}_{way}_words",
                 side(ends, (KEPT[1], KEPT[0], KEPT[2])),
                 display=False,
             )
-    page.record(f"distance_cos_{E}_{way}", *over_sets(of((E, way), ("K-S", "cos_theta"))), 0.95, digits=2)
+    page.record(f"distance_cos_{E}_{way}", *geometric_mean(of((E, way), ("K-S", "cos_theta"))), 0.95, digits=2)
 for way in ("random", "optimal"):
-    page.record(f"null_LR_{way}", *over_sets(of((13, way), "LR") / n_train), 0.95, digits=2)
-page.record("distance_cos_noise", *over_sets(of("noise", ("K-S", "cos_theta"))), 0.95, digits=2)
+    page.record(f"null_LR_{way}", *geometric_mean(of((13, way), "LR") / n_train), 0.95, digits=2)
+page.record("distance_cos_noise", *geometric_mean(of("noise", ("K-S", "cos_theta"))), 0.95, digits=2)
 markdown_table(["start", "events", *(f"K-S {title}" for title in AXES)], rows)
 
 # %% [markdown]
@@ -578,25 +576,25 @@ rows = [
 for way, (title, _) in OFF_WAYS.items():
     rows.append([title])
     for name in PEAKS:
-        mean, ends = over_sets(of_off(way, name), len(off_true))
+        mean, ends = geometric_mean(of_off(way, name), len(off_true))
         rows[-1].append(words(mean, ends))
         page.record(f"off_n_{name[2:-2]}_{way}", mean, ends, 0.95, digits=2)
     for name in TRUE_WIDTH:
         widths = of_off(way, ("width", name))
         rows[-1].append(rounded(widths.mean(), 2) if widths.mean() > 0.01 else "0")
         if way in ("noise", "on", "null"):
-            page.record(f"off_width_{name[2:-2]}_{way}", *over_sets(widths / TRUE_WIDTH[name]), 0.95, digits=2)
+            page.record(f"off_width_{name[2:-2]}_{way}", *geometric_mean(widths / TRUE_WIDTH[name]), 0.95, digits=2)
     rows[-1].append(rounded(100 * of_off(way, "beyond").mean(), 2))
     balance = of_off(way, "balance")
     rows[-1].append(rounded(balance.mean(), 2) if balance.mean() > 1e-3 else "0")
     if way in ("noise", "on", "null"):
-        page.record(f"off_balance_{way}", *over_sets(balance), 0.95, digits=2)
+        page.record(f"off_balance_{way}", *geometric_mean(balance), 0.95, digits=2)
 for name in PEAKS:
     short = name[2:-2]
-    page.record(f"off_gain_{short}", *over_sets(of_off("on", name) / of_off("noise", name)), 0.95, digits=2)
-    page.record(f"off_null_{short}", *over_sets(of_off("on", name) / of_off("null", name)), 0.95, digits=2)
+    page.record(f"off_gain_{short}", *geometric_mean(of_off("on", name) / of_off("noise", name)), 0.95, digits=2)
+    page.record(f"off_null_{short}", *geometric_mean(of_off("on", name) / of_off("null", name)), 0.95, digits=2)
 for name in TRUE_WIDTH:
-    learned = over_sets(of_off("on", ("width", name)) / of_off("null", ("width", name)))
+    learned = geometric_mean(of_off("on", ("width", name)) / of_off("null", ("width", name)))
     page.record(f"off_learned_{name[2:-2]}", *learned, 0.95, digits=2)
 glue(
     "direct_diffusion_off_learned_words",

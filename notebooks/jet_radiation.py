@@ -23,7 +23,6 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy import stats
 
 from gampl import averaging, plots
 from gampl.processes import ZJets, staircase
@@ -33,6 +32,7 @@ from gampl.training.extrapolation import with_more_jets
 from gampl_book import ROOT
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.radiation import Radiation, distance, observables, radiate
+from gampl_book.scaling import geometric_mean
 from gampl_book.studies import event_file
 
 page = Page("jet_radiation", profile, seed)
@@ -123,10 +123,8 @@ for (method, weighting), k in product(CASES, range(sets)):
 
 
 def over_sets(values):
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
-    logs = np.log(np.maximum(values, 1e-6))
-    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
+    """Geometric mean over training sets and its 95 % interval, of numbers that may be zero."""
+    return geometric_mean(np.maximum(values, 1e-6))
 
 
 def of(method, weighting, what):

@@ -29,6 +29,7 @@ from gampl_book.coverage import over_sets
 from gampl_book.jet_ensembles import padded, true_events
 from gampl_book.jet_studies import ALONE, JETS, TITLES
 from gampl_book.pages import Page, markdown_table
+from gampl_book.trained_costs import of_trained
 
 page = Page("jetgpt", profile, seed)
 SIZES = dict(zip(JETS, page.settings["n_train"], strict=True))
@@ -113,6 +114,10 @@ ENSEMBLES |= {
 }
 for ensemble in ENSEMBLES.values():
     page.count_training(ensemble.history.seconds, ensemble.history.device)
+for name, numbers in {"directions": JETS, **{f"alone{n}": (n,) for n in ALONE}}.items():
+    data = jet_ensembles.training_data(f"jetgpt/{name}", profile, seed, 0)
+    for n in numbers:
+        page.cost(f"{name.removesuffix(f'{n}')}_{n}", **of_trained(ENSEMBLES[name].members[0], data, [n]))
 plan = jet_studies.ensembles(profile, seed)
 page.made_of(
     trainings_of_jets={name: {"n_train": t.n_train, "batch_size": t.fit.batch_size} for name, t in plan.items()}

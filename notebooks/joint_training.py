@@ -29,6 +29,7 @@ from gampl.regions import Intervals
 from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
 from gampl_book import event_ensembles
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.scaling import geometric_mean as over_sets
 
 page = Page("joint_training", profile, seed)
 n_stiff, n_flexible, members, sets, steps, round_steps, rounds, n_seen, n_gen, n_ratio, n_truth = page.settings.values()
@@ -160,13 +161,6 @@ for (generator, (size, n_train)), k in product(GENERATORS.items(), range(sets)):
             if known is None:
                 page.count_training(ensemble.history.seconds, ensemble.history.device)
 print("members left out:", sum(members - len(f["log_w"]) for f in found.values()))
-
-
-def over_sets(values):
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
-    logs = np.log(values)
-    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
 
 
 def of(generator, way, r, what):

@@ -29,6 +29,7 @@ from gampl_book.known_density import (
     vegas,
     worth_without_weights,
 )
+from gampl_book.network_costs import EVENTS
 from gampl_book.neural_sampling import (
     Counted,
     Steps,
@@ -39,6 +40,7 @@ from gampl_book.neural_sampling import (
     train_on_events,
 )
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.scaling import geometric_mean
 
 page = Page("known_density", profile, seed)
 repetitions, steps, batch_size, learning_rate, buffered, n_events, n_points, n_regions = page.settings.values()
@@ -83,13 +85,6 @@ page.record("window", round(WINDOW))
 
 
 # %% tags=["hide-input"]
-def over_sets(values):
-    """Geometric mean over repetitions and its 95 % interval, which takes the logarithms to be normal."""
-    logs = np.log(np.asarray(values, dtype=float))
-    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
-
-
 def words(value, ends, digits=2):
     """A number with its interval."""
     return f"{rounded(value, digits)} ({rounded(ends[0], digits)} to {rounded(ends[1], digits)})"
@@ -97,8 +92,7 @@ def words(value, ends, digits=2):
 
 def record(name, values, digits=2, most=np.inf):
     """Record the geometric mean over repetitions, and give it in words; its interval ends where nothing larger can be."""
-    value, ends = over_sets(values)
-    ends = [min(end, most) for end in ends]
+    value, ends = geometric_mean(values, most)
     page.record(name, value, ends, 0.95, digits=digits)
     return words(value, ends, digits)
 
@@ -145,11 +139,12 @@ for k in SETS:
             made.append(of_grid(share(c), grid, 5, rng))
         keep(f"vegas_{name}", k, made, start)
 
-evaluations = {}
+evaluations, trained = {}, {}
 for k in SETS:
     for behind in buffered:
         start, counted = time.process_time(), Counted(on_shell)
         madnis[behind, k] = train_on_density(counted, 3, fit, 1000 * seed + k, behind).flow
+        trained[behind] = time.process_time() - start
         x, q = points_of_flow(madnis[behind, k], n_points, 1000 * seed + k)
         evaluations[behind], points[behind, k] = counted.calls, (x, on_shell(x) / q)
         if behind == 0:
@@ -293,7 +288,7 @@ markdown_table(header, rows)
 
 # %% tags=["hide-input"]
 LARGE = 5  # a relative standard deviation above which a sample of this size does not know its error
-trusted = [name for name in METHODS if over_sets([found[name, k].relative_std for k in SETS])[0] < LARGE]
+trusted = [name for name in METHODS if geometric_mean([found[name, k].relative_std for k in SETS])[0] < LARGE]
 total = np.concatenate([pulls[name] for name in trusted])
 others = np.concatenate([[0.0], *(pulls[name] for name in METHODS if name not in trusted)])
 page.record("flow_pulls_law", float(stats.chi2.cdf((total**2).sum(), total.size)), digits=2)
@@ -367,7 +362,7 @@ data = {}
 for ax, (question, title) in zip(axes, {"std": "relative standard deviation", **QUESTIONS}.items(), strict=True):
     for way, (label, colour, marker) in TITLES.items():
         sizes = sorted({n for n, _ in learned[way]})
-        values, ends = zip(*(over_sets([learned[way][n, k][question] for k in SETS]) for n in sizes), strict=True)
+        values, ends = zip(*(geometric_mean([learned[way][n, k][question] for k in SETS]) for n in sizes), strict=True)
         bars = np.abs(np.transpose(ends) - values)
         ax.errorbar(sizes, values, bars, color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=label)
         data[f"{question} {way}"] = [sizes, values, *np.transpose(ends)]
@@ -478,18 +473,22 @@ page.figure(figure, "madnis_weighted", data)
 start = time.process_time()
 points_of_flow(madnis[0, 0], n_points, seed)
 per_point = (time.process_time() - start) / n_points
+for behind, n in evaluations.items():
+    parameters = sum(p.numel() for p in madnis[behind, 0].parameters())
+    page.cost(f"flow_{names[n]}", parameters, trained[behind], EVENTS * per_point)
 start = time.process_time()
 on_shell(page.rng(500).random((n_points, 3)))
 per_call = (time.process_time() - start) / n_points
 rows = []
 for name, title in METHODS.items():
     cost = np.mean([seconds[name, k] for k in SETS])
-    s = over_sets([found[name, k].relative_std for k in SETS])[0]
+    s = geometric_mean([found[name, k].relative_std for k in SETS])[0]
     rows.append([title, 0 if name.startswith("plain") else N_FULL, f"{cost:.1f}", rounded((s / 1e-3) ** 2, 2)])
 print(f"an evaluation takes {1e6 * per_call:.1f} microseconds, a point of the flow {1e6 * per_point:.1f} more")
 for error in (1e-3, 1e-4):
     needed = {
-        name: (over_sets([found[name, k].relative_std for k in SETS])[0] / error) ** 2 for name in ("vegas", "madnis")
+        name: (geometric_mean([found[name, k].relative_std for k in SETS])[0] / error) ** 2
+        for name in ("vegas", "madnis")
     }
     more = np.mean([seconds["madnis", k] - seconds["vegas", k] for k in SETS]) + needed["madnis"] * per_point
     even = more / (needed["vegas"] - needed["madnis"])

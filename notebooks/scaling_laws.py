@@ -27,6 +27,7 @@ from gampl_book.divergences import apart
 from gampl_book.event_studies import TITLES
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.scaling import geometric_mean, memorised, power, worth_in_regions
+from gampl_book.trained_costs import of_trained
 
 page = Page("scaling_laws", profile, seed)
 kinds, sizes, sets, steps, widths, longer, n_gen, n_density, n_flow, n_truth = page.settings.values()
@@ -102,6 +103,8 @@ def found(kind, n, *, width=None, n_steps=steps, stops=True):
         chunk=min(n_gen, 10_000),
         label=f"scaling/{kind}/{n}/{architecture.width}/{n_steps}",
     )
+    if stops and (width, n_steps) == (None, steps):
+        page.cost(f"{kind}_{PLACES[n]}", **of_trained(made[0], EVENTS[n, 0][: training.n_events]))
     parameters[kind, architecture.width] = sum(p.numel() for p in made[0].generator.parameters())
     numbers = {name: [] for name in (*QUESTIONS, "KL")}
     for one in made:

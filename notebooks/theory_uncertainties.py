@@ -20,7 +20,6 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy import stats
 
 from gampl import averaging, plots
 from gampl.generators.settings import Architecture, Solver
@@ -30,6 +29,7 @@ from gampl.reweighting import accepted
 from gampl.training import Data, Fit, LeadingOrder, Table, Training, train_or_load
 from gampl_book import ROOT, event_ensembles
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.scaling import geometric_mean
 from gampl_book.studies import event_file
 from gampl_book.theory_parameter import WeightedTopPair, excess, likelihood_weights
 
@@ -307,13 +307,6 @@ page.figure(figure, "theory_bands", {"edges": BINS, "true": exact, "ratios": rat
 
 
 # %% tags=["hide-input"]
-def over_sets(values):
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
-    logs = np.log(values)
-    half = stats.t.ppf(0.975, logs.size - 1) * logs.std(ddof=1) / np.sqrt(logs.size)
-    return float(np.exp(logs.mean())), [float(np.exp(logs.mean() + sign * half)) for sign in (-1, 1)]
-
-
 def words(value, ends, digits=2):
     """A number with its interval."""
     return f"{rounded(value, digits)} ({rounded(ends[0], digits)} to {rounded(ends[1], digits)})"
@@ -328,16 +321,16 @@ rows = []
 for way in (*CONDITIONAL, "reweighted"):
     here = [a for a in A if (way, a, 0) in found]
     off = np.array([far(way, a) - 1 for a in here if a])  # (a, sets)
-    percent, ends = over_sets(np.sqrt((off**2).mean(0)))
+    percent, ends = geometric_mean(np.sqrt((off**2).mean(0)))
     page.record(f"off_{way}", percent, ends, 0.95, digits=2)
     page.record(f"percent_{way}", 100 * percent, [100 * e for e in ends], 0.95, digits=2)
     band = far(way, A_MAX) / (far(way, 0) if way in CONDITIONAL else far("alone", 0))
-    width, limits = over_sets(band)
+    width, limits = geometric_mean(band)
     page.record(f"band_{way}", width, limits, 0.95)
     if way in CONDITIONAL:
-        page.record(f"far_{way}_0", *over_sets(far(way, 0)), 0.95)
+        page.record(f"far_{way}_0", *geometric_mean(far(way, 0)), 0.95)
     rows.append([WAYS[way][0], words(100 * percent, [100 * e for e in ends]), words(width, limits, 3)])
-    rows[-1][1:1] = [words(*over_sets(far(way, a)), 3) if a in here else "–" for a in SHOWN]
+    rows[-1][1:1] = [words(*geometric_mean(far(way, a)), 3) if a in here else "–" for a in SHOWN]
 header = [f"$a={a}$, over true" for a in SHOWN]
 markdown_table(["generator", *header, "deviation for $a\\geq1$ [%]", "width of the band, over true"], rows)
 
@@ -368,7 +361,7 @@ for ax, name in zip(axes, REGIONS, strict=True):
     data[f"{name} training events"] = line
     for shift, (way, (title, _, colour)) in enumerate(WAYS.items()):
         places = [i for i, a in enumerate(A) if (way, a, 0) in found]
-        means, ends = zip(*[over_sets(worth(way, name, A[i])) for i in places], strict=True)
+        means, ends = zip(*[geometric_mean(worth(way, name, A[i])) for i in places], strict=True)
         data[f"{name} {way}"] = {"a": [A[i] for i in places], "G": means, "interval": ends}
         bars = np.abs(np.array(ends).T - np.array(means))
         x = np.array(places) + 0.1 * (shift - 2.5)
@@ -393,18 +386,18 @@ for name, a in product(REGIONS, (0, A_MAX)):
         estimates = np.array([min(r.n_equiv, 1e6) for r in results]) / (n_train * truth.effective(a))
         inside = sum(r.n_equiv_interval.low <= r.n_equiv_true <= r.n_equiv_interval.high for r in results)
         own = true * truth.effective(a) / truth.effective_in(MOMENTS[name], a)
-        rows.append([TITLES[name], a, title, words(*over_sets(true)), words(*over_sets(own))])
+        rows.append([TITLES[name], a, title, words(*geometric_mean(true)), words(*geometric_mean(own))])
         together = [found[way, a, k]["mean"][name] / (n_train * truth.effective(a)) for k in range(sets)]
-        rows[-1] += [words(*over_sets(together)), rounded(np.median(estimates), 2), f"{inside} of {sets}"]
-        page.record(f"mean_{name}_{way}_{a}", *over_sets(together), 0.95, digits=2)
+        rows[-1] += [words(*geometric_mean(together)), rounded(np.median(estimates), 2), f"{inside} of {sets}"]
+        page.record(f"mean_{name}_{way}_{a}", *geometric_mean(together), 0.95, digits=2)
         if a:
-            page.record(f"own_{name}_{way}", *over_sets(own), 0.95, digits=2)
+            page.record(f"own_{name}_{way}", *geometric_mean(own), 0.95, digits=2)
         else:
             holds[way] += inside
     if a:
         for way in (*CONDITIONAL, "reweighted"):
             gain = worth(way, name, a) / worth("alone", name, a)
-            page.record(f"carries_{name}_{way}", *over_sets(gain), 0.95, digits=2)
+            page.record(f"carries_{name}_{way}", *geometric_mean(gain), 0.95, digits=2)
 page.record("holds_told_a", holds["spline_a"] + holds["flow_a"])
 page.record("holds_log", holds["spline_log"] + holds["flow_log"])
 page.record("holds_alone", holds["alone"])
@@ -460,10 +453,10 @@ for key, title in NAMES.items():
         here, reference = (
             np.array([min(each_way[way, k][name].n_equiv_true, 1e6) for k in range(sets)]) for way in (key, "alone")
         )
-        rows[-1].append(words(*over_sets(here / per_value)))
-        page.record(f"samples_{key}_{name}", *over_sets(here / per_value), 0.95, digits=2)
+        rows[-1].append(words(*geometric_mean(here / per_value)))
+        page.record(f"samples_{key}_{name}", *geometric_mean(here / per_value), 0.95, digits=2)
         if key != "alone":
-            page.record(f"gain_{key}_{name}", *over_sets(here / reference), 0.95, digits=2)
+            page.record(f"gain_{key}_{name}", *geometric_mean(here / reference), 0.95, digits=2)
 page.record("per_value", per_value)
 markdown_table(["spline", *TITLES.values()], rows)
 

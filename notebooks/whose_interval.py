@@ -19,20 +19,24 @@ import numpy as np
 from IPython.display import Markdown, display
 from matplotlib import ticker
 from scipy import stats
+from scipy.special import logsumexp
 
 from gampl import plots
 from gampl.calibration import correction, expected_rms_pull, without_truth
 from gampl.generators.settings import Architecture, Solver
+from gampl.kolmogorov import worth
 from gampl.processes import GaussianRing
 from gampl.regions import Intervals
 from gampl.training import Fit, LeadingOrder, Ring, Training, train_or_load
 from gampl_book import event_ensembles
 from gampl_book.coverage import AS_IT_IS, Judged, covered, holds, standardised, student
 from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.scaling import geometric_mean, worth_in_regions
+from gampl_book.trained_costs import of_trained
 
 page = Page("whose_interval", profile, seed)
 (n_train, sets, members, steps, n_gen, n_truth, factors, scan) = [*page.settings.values()][:8]
-repetitions, line_sets, own_sets, n_ring, ring_steps = [*page.settings.values()][8:]
+repetitions, line_sets, own_sets, n_ring, ring_steps, n_density, n_flow, others = [*page.settings.values()][8:]
 n_line = 500
 for name, value in {"n_train": n_train, "sets": sets, "members": members, "n_gen": n_gen, "steps": steps}.items():
     page.record(name, value)
@@ -105,6 +109,8 @@ OF_EVENTS = EXACT * (1 - EXACT) / n_train  # variance of the integrals of as man
 page.record("regions", EXACT.size)
 for name, edge in zip(("low", "high"), tails, strict=True):
     page.record(f"tail_{name}", edge)
+x_true = process.sample(n_density, page.rng(1))
+log_true = process.log_prob(x_true)
 
 
 # %% tags=["hide-input"]
@@ -123,13 +129,21 @@ def trained(training, events, label):
     return ensemble, seconds
 
 
-TABLES, ENSEMBLES, SECONDS, left_out = {}, {}, dict.fromkeys(POSTERIORS, 0.0), 0
-for k in range(sets):
-    events = process.sample(n_train, page.rng(10 + k))
+def worth_in_ratio(ensemble):
+    """n_equiv of the members' pool in the exact likelihood ratio, from its density at true events."""
+    few = n_flow if ensemble.training.architecture.is_flow else n_density
+    log_prob = np.nan_to_num(ensemble.log_prob(x_true[:few]), nan=-np.inf)
+    log_ratio = logsumexp(log_prob, axis=0) - np.log(len(ensemble)) - log_true[:few]
+    return worth(np.maximum(-np.expm1(log_ratio), 0).mean())
+
+
+TABLES, ENSEMBLES, RATIOS, SECONDS, left_out = {}, {}, {}, dict.fromkeys(POSTERIORS, 0.0), 0
+SETS = [process.sample(n_train, page.rng(10 + k)) for k in range(sets)]
+for k, events in enumerate(SETS):
     for name, (_, training, _) in POSTERIORS.items():
         ensemble, seconds = trained(training(k), events, f"interval/{name}/{k}")
         ENSEMBLES.setdefault(name, ensemble)  # of the first training set
-        TABLES[name, k] = integrals(ensemble)
+        TABLES[name, k], RATIOS[name, k] = integrals(ensemble), worth_in_ratio(ensemble)
         SECONDS[name] += seconds / sets
         left_out += members - len(ensemble)
 page.record("left_out", left_out)
@@ -274,6 +288,11 @@ def listed(names):
     return ", ".join(f"*{POSTERIORS[name][0]}*" for name in names) or "none"
 
 
+def words(mean):
+    low, high = mean.interval
+    return f"{rounded(mean.value, 2)} ({rounded(low, 2)} to {rounded(high, 2)})"
+
+
 def verdict(name):
     low, high = covered(FOUND[name].held)[2]
     return "below" if high < 0.683 else "above" if low > 0.683 else "nominal"
@@ -321,6 +340,72 @@ display(Markdown("\n".join(lines)))
 #
 # An estimate from calibrated members would have a rms pull of {glue:text}`whose_interval_promised_pull`, not 1, because {glue:text}`whose_interval_members` members hardly know their own spread.
 #
+# (sec-whose-interval-worth)=
+# ## What the posteriors are worth
+#
+# Whether an interval is honest and how good the generator is are two questions. Here all members of a posterior are one generator, their *pool*. The table has its true $G$ in the ten regions of the mass, in the two tails, and in the likelihood ratio, by the mean of the members' densities at {glue:text}`whose_interval_n_density` true events that no generator has seen ({glue:text}`whose_interval_n_flow` for flow matching); and beside the regions the $G_{\rm est}$ that the members' scatter claims. All are geometric means over the training sets, with 95 % intervals; from the {glue:text}`whose_interval_n_pool` events of a pool no larger $\nequiv$ can be told. B-INN and B-CFM with $C=1$ learn {glue:text}`whose_interval_n_fewer` and {glue:text}`whose_interval_n_more` events, too.
+
+# %% tags=["hide-input"]
+OTHERS = dict(zip(("fewer", "more"), others, strict=True))  # numbers of training events
+for name, value in {"n_density": n_density, "n_flow": n_flow, "n_pool": members * n_gen}.items():
+    page.record(name, value)
+for place, n in OTHERS.items():
+    page.record(f"n_{place}", n)
+WORTH, rows = {}, []
+
+
+def judge(name, tables, ratios, n):
+    """Records what a posterior is worth that has n training events; returns its words for the table."""
+    row = [n]
+    for question, group in {"m": "spectrum", "tail": "tails"}.items():
+        here, exact = [table[:, group == GROUP] for table in tables], EXACT[group == GROUP]
+        found = Judged(here, exact, n, n_gen)
+        pools = [worth_in_regions(n_gen * table.sum(axis=0), n_gen * len(table), exact) for table in here]
+        WORTH[name, question] = geometric_mean(np.array(pools) / n)
+        claimed = geometric_mean(1 / np.maximum(found.squares, n / (members * n_gen)))
+        page.record(f"G_est_{question}_{name}", *claimed, 0.95, digits=2)
+        page.record(f"over_{question}_{name}", *found.over_at(0.95), 0.95, digits=2)
+        row.extend(map(words, (claimed, WORTH[name, question])))
+    WORTH[name, "LR"] = geometric_mean(np.array(ratios) / n)
+    for question in ("m", "tail", "LR"):
+        page.record(f"G_{question}_{name}", *WORTH[name, question], 0.95, digits=2)
+    return [*row, words(WORTH[name, "LR"])]
+
+
+for name, (title, training, _) in POSTERIORS.items():
+    tables, ratios = ([found[name, k] for k in range(sets)] for found in (TABLES, RATIOS))
+    rows.append([title, *judge(name, tables, ratios, n_train)])
+    page.cost(name, **of_trained(ENSEMBLES[name].members[0], SETS[0]))
+    for stream, (place, n) in enumerate(OTHERS.items()) if name in ("binn", "bcfm_1") else ():
+        tables, ratios = [], []
+        for k in range(sets):
+            events = process.sample(n, page.rng(1000 * (stream + 1) + k))
+            ensemble, _ = trained(replace(training(k), n_train=n), events, f"interval/{name}/{n}/{k}")
+            tables.append(integrals(ensemble))
+            ratios.append(worth_in_ratio(ensemble))
+        rows.append([title, *judge(f"{name}_{place}", tables, ratios, n)])
+        page.cost(f"{name}_{place}", **of_trained(ensemble.members[0], events))
+header = ["posterior", r"$n_\mathrm{train}$"]
+header += [f"{what}, {G}" for what in ("mass", "tails") for G in (r"$G_\mathrm{est}$", "true $G$")]
+markdown_table([*header, "likelihood ratio, true $G$"], rows)
+
+# %% tags=["hide-input"]
+ASKED = {"m": "the mass", "tail": "the tails", "LR": "the likelihood ratio"}
+sides = {
+    (question, side): [name for name in POSTERIORS if WORTH[name, question].side == side]
+    for question, side in product(ASKED, (1, -1))
+}
+display(
+    Markdown(
+        f"With {n_train} training events the true $G$ is above one at 95 % "
+        + "; ".join(f"in {what} for {listed(sides[question, 1])}" for question, what in ASKED.items())
+        + ". It is below one "
+        + "; ".join(f"in {what} for {listed(sides[question, -1])}" for question, what in ASKED.items())
+        + "."
+    )
+)
+
+# %% [markdown]
 # (sec-whose-interval-talk)=
 # ## What the talk says
 #

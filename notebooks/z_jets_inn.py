@@ -9,6 +9,7 @@ profile: str = "laptop"
 seed: int = 1
 
 # %% tags=["hide-input"]
+from collections import Counter
 from itertools import product
 from types import SimpleNamespace
 
@@ -30,6 +31,7 @@ from gampl_book.jet_chain import COLUMNS, CUT, ENDS, JETS, Chain, Rows, smoothin
 from gampl_book.jet_ensembles import padded, true_events
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.profiles import section
+from gampl_book.trained_costs import of_trained
 
 page = Page("z_jets_inn", profile, seed)
 sets, members, steps, batch_size, rate, n_gen, n_density, scan, size = page.settings.values()
@@ -134,6 +136,12 @@ CHAINS = {
     ]
     for way in ("smooth", "plain")
 }
+for way, chains in CHAINS.items():
+    total = Counter()  # of the links
+    for link, made in enumerate(chains[0].links):
+        data = training_data(link, OF_SET[0], WEIGHTS[way][0])
+        total.update(of_trained(made.members[0], data, np.asarray(data.condition)[0]))
+        page.cost(f"{way}_{JETS[link]}", **total)
 
 # %% tags=["hide-input"]
 JETGPT, n_gen_jetgpt = jet_ensembles.ensemble("directions", profile, seed), section(profile, "jetgpt")["n_gen"]

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -194,15 +195,47 @@ def test_an_entry_with_networks_finds_them():
     assert len(listed) > 5
     found = rows_of(listed, KEPT, "laptop")
     assert [one.generator for one in found if one.cost.parameters is None or not one.cost.training] == []
-    assert [
-        one.generator for one in rows_of([one for one in SYSTEMS if not one.network], KEPT, "laptop") if any(one.cost)
-    ] == []
+    others = [one for one in SYSTEMS if not one.network and not one.cost]
+    assert [one.generator for one in rows_of(others, KEPT, "laptop") if any(one.cost)] == []
+
+
+def test_a_row_has_the_cost_that_its_page_recorded():
+    listed = Listed(process="P", page="a", generator="g", truth={"bulk": "G_{n}"}, over={"n": {"1": "one", "2": "two"}})
+    run = {"a": {"numbers": {f"G_{n}": {"value": 1.0} for n in "12"}}}
+    run["a"]["costs"] = {"net_1": {"parameters": 7, "training": 2.0, "generation": 0.5}}
+    one, two = rows_of([msgspec.structs.replace(listed, cost="net_{n}")], run, "laptop")
+    assert one.cost == ((7, 7), 2.0, 0.5)
+    assert two.cost == (None, None, None)
+    assert [row.cost.parameters for row in rows_of([listed], run, "laptop")] == [None, None]
+
+
+def test_every_cost_of_the_list_was_recorded():
+    for listed in (one for one in SYSTEMS if one.cost):
+        asked = rows_of([listed], KEPT, "laptop")
+        assert [
+            row.generator for row in asked if row.cost.parameters is None and "reweighted" not in row.generator
+        ] == []
+
+
+@pytest.mark.parametrize("sets", [3, 4, None])
+def test_sizes_are_counted_for_each_generator_with_enough_training_sets(sets):
+    def of(name, n, many):
+        return row({"bulk": recorded(1)}, generator=name, process=amplifies.EXACT, n_train=n, sets=many)
+
+    found = [of("b", 10.0, 4), *(of("a", n, 4) for n in (1.0, 2.0, 3.0)), of("a", 3.0, 9), of("b", 20.0, sets)]
+    text = amplifies_words.sizes(found)
+    assert "2 generators" in text
+    assert "At 3 sizes: a." in text
+    assert ("At 2 sizes: b." if sets == 4 else "At 1 size: b.") in text
+    assert "no generator" in amplifies_words.sizes([of("a", 1.0, 3)])
 
 
 def test_a_quotient_alone_is_in_the_table():
-    text, _ = amplifies_words.page({"laptop": KEPT}, "laptop")
+    numbers = KEPT["whose_interval"]["numbers"]
+    about = numbers["over_binn"]
+    run = {"whose_interval": {"numbers": {"over_m_binn": about, "rms_binn": numbers["rms_binn"]}}}
+    text, _ = amplifies_words.page({"laptop": run}, "laptop")
     [line] = [line for line in text.splitlines() if line.startswith("| B-INN |")]
-    about = KEPT["whose_interval"]["numbers"]["over_binn"]
     low, high = about["interval"]
     assert f"est. over true {amplifies.rounded(about['value'], 2)} (" in line
     assert ("✓" if low <= 1 <= high else "✗") in line

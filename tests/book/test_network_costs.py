@@ -2,13 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
+from gampl.generators.settings import Architecture
+from gampl.processes import GaussianRing
+from gampl.store.artifacts import Store
+from gampl.training import train_members
 from gampl.training.data import Data, untrained
-from gampl.training.settings import Ring
+from gampl.training.settings import Fit, Ring, Training
 from gampl_book import ROOT, event_studies, network_costs, plan, ring_ensembles
 from gampl_book.event_ensembles import training_events
+from gampl_book.pages import Page
+from gampl_book.trained_costs import of_trained
 
 RINGS = [f"ring{dim}d/{posterior}/1" for dim in (2, 4) for posterior in ("bayesian", "deep", "bootstrap")]
 EVENTS = [f"{name}/0" for name in event_studies.ensembles("smoke", 1) if "repulsive" not in name]
@@ -49,3 +56,31 @@ def test_what_nobody_has_measured_is_not_there():
     assert network_costs.cost({"posterior": "bootstrap"}, 1000, "gpu") == nothing
     assert network_costs.cost({"posterior": "bootstrap"}, 10, "laptop") == nothing
     assert network_costs.cost({"posterior": "none"}, None, "laptop") == nothing
+
+
+@pytest.mark.parametrize("posterior", ["deep", "bayesian", "repulsive"])
+def test_a_page_can_say_what_its_network_costs(posterior, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMPL_STORE", str(tmp_path / "own"))
+    size, events = (
+        Architecture("autoregressive", 1, 1, 8, components=2),
+        GaussianRing().sample(60, np.random.default_rng(1)),
+    )
+    training = Training(Ring(2), 60, size, posterior, 2, 1, Fit(40, 16, warmup=4, validate_every=20))
+    one, _ = train_members(training, events, Store(tmp_path / "own"))
+    before = sorted((tmp_path / "own").rglob("*.json"))
+    member = untrained(training, Data(events).checked(training, "test"), 0)
+    cost = of_trained(one, events)
+    assert cost["parameters"] == sum(p.numel() for p in member.parameters.values())
+    assert cost["generation"] > 0
+    assert 0 < cost["training"] < 60
+    assert sorted((tmp_path / "own").rglob("*.json")) == before  # nothing is stored
+
+
+def test_costs_stand_beside_the_recorded_numbers(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAMPL_OUTPUT", str(tmp_path))
+    page = Page("gaussian_line", "smoke", 1)
+    page.cost("net", 12, 1.23456, 0.001)
+    page.record("G", 2.0)
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content["costs"] == {"net": {"parameters": 12, "training": 1.23, "generation": 0.001}}
+    assert list(content["numbers"]) == ["G"]

@@ -66,6 +66,7 @@ def test_means_are_those_of_logarithms():
     assert mean.value == pytest.approx(2)
     half = stats.t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
     np.testing.assert_allclose(mean.interval, [2 * np.exp(-half), 2 * np.exp(half)])
+    assert geometric_mean([1.0, 4.0, 2.0], 2.1).interval == [mean.interval[0], 2.1]
     assert [Mean(1, ends).side for ends in ([1.1, 2], [0.5, 0.9], [0.5, 2])] == [1, -1, 0]
 
 

@@ -215,6 +215,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "not 1, because": DERIVED,
         "The B-INN with $C=1$, as": CHOSEN,
         "a Bayesian network with $C=1$ learn": CHOSEN,
+        "B-INN and B-CFM with $C=1$ learn": CHOSEN,
         "From $C=0.1$ to $C=10$": CHOSEN,
         "$C=1$ covers in": CHOSEN,
         "The means of the B-CFM with $C=1$": CHOSEN,
