@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer
 from gampl import plots
 from gampl.generators.settings import Architecture
 from gampl.particles.event_classifier import calibrated_trees, event_classifier
-from gampl.particles.event_network import event_network, network_features
+from gampl.particles.event_networks import event_network, network_features
 from gampl.processes import LeadingOrderTopPair, TopPair, ZJets
 from gampl.ratio import auc, calibration, held_out
 from gampl.reweighting import Reweighting, places

@@ -4,7 +4,7 @@ from .coordinates import (
     LeadingOrderCoordinates as LeadingOrderCoordinates,
 )
 from .event_classifier import held_out_events as held_out_events
-from .event_network import event_network as event_network
+from .event_networks import event_network as event_network
 from .events import Events as Events
 from .expressions import Expression as Expression, expression as expression
 from .grammar import ExpressionError as ExpressionError
