@@ -175,9 +175,9 @@ alike = lambda seed: make_pipeline(  # noqa: E731
 )
 page.record("excess_smooth_alike", np.mean([excess(known("smooth", alike, k)) for k in range(trainings)]), digits=2)
 verdict = (
-    "The network is at least as good as trees on all of them, as far as these trainings can tell: where it is the limit, trees are too"
+    "So where trees see a difference, the network is not the limit, as far as these trainings can tell"
     if not better["trees"]
-    else "Where trees are better, a network is the limit"
+    else "Where trees are better, the network is the limit"
 )
 glue("control_verdict", verdict, display=False)
 header = ["known ratio", "AUC, exact", "loss, exact"]
