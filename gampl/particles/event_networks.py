@@ -33,7 +33,7 @@ def event_network(process: EventProcess) -> MakeClassifier:
     them, and their probabilities are averaged. They are trained together.
 
     Settings were chosen on eight distortions of other observables than those of the book's page on control, which
-    compares both kinds of classifier. Training takes two and a half to three times as long as that of trees.
+    compares both kinds of classifier. Training takes two to three times as long as that of trees.
     """
     return lambda seed: EventNetworks(process, seed)
 
