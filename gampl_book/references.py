@@ -41,6 +41,7 @@ RETRAINED = (
     ("control", re.compile("auc_"), 0.05, 0.0),
     ("control", re.compile("excess_|slope_|small_share_|z_|tail"), 0.3, 0.3),
     ("control", re.compile("better_|named_|alarms|found_|with_gap"), 0.0, 1.0),
+    ("control", re.compile("difference_"), math.inf, 0.0),  # intervals of two trainings in the smoke book
     ("joint_training", re.compile("G_|beyond_|narrower_|spread_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),

@@ -3,10 +3,8 @@ from .coordinates import (
     JetCoordinates as JetCoordinates,
     LeadingOrderCoordinates as LeadingOrderCoordinates,
 )
-from .event_classifier import (
-    event_network as event_network,
-    held_out_events as held_out_events,
-)
+from .event_classifier import held_out_events as held_out_events
+from .event_networks import event_network as event_network
 from .events import Events as Events
 from .expressions import Expression as Expression, expression as expression
 from .grammar import ExpressionError as ExpressionError

@@ -1,4 +1,4 @@
-"""The classifiers behind LR_class of LHC events, section 5.2 of the paper: boosted trees or networks on features.
+"""The classifier behind LR_class of LHC events, section 5.2 of the paper: boosted trees on features.
 
 `features` are those of the public code of the paper's generators: each jet, the distance of each pair of jets, and the
 sums of jets that have names, such as the tops and the W bosons: trees cannot find masses from the jets alone.
@@ -6,7 +6,7 @@ sums of jets that have names, such as the tops and the W bosons: trees cannot fi
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,20 +74,21 @@ def event_classifier(process: EventProcess) -> MakeClassifier:
     probabilities (Platt 1999), without which the trees are sure of differences that do not exist. The mean of the five
     is taken, which gives no two events the same value.
 
-    Trees find narrow differences, such as that of a resonance, with fewer events than networks do; `event_network`
-    is a second opinion. On five distortions no larger tree or further feature had a smaller loss. The probabilities are
-    rather too close to each other: log odds should be 1.0 to 1.4 times as large, and twice where there is next to
-    nothing to find. Training takes 1 s of one core for 5 000 events of each class, a million events take 10 to 35 s.
+    A second opinion are networks, `gampl.particles.event_network`. On five distortions no larger tree or further
+    feature had a smaller loss. The probabilities are rather too close to each other: log odds should be 1.0 to 1.4
+    times as large, and twice where there is next to nothing to find. Training takes 1 s of one core for 5 000 events of
+    each class, a million events take 10 to 35 s.
     All cores are used; where several processes share them, one thread each (OMP_NUM_THREADS=1) is much faster.
     """
-    return lambda seed: _on_features(process, calibrated_trees(seed, max_features=0.3))
 
+    def make(seed: int) -> Classifier:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import FunctionTransformer
 
-def _on_features(process: EventProcess, *steps: Any) -> Classifier:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
+        to_features = FunctionTransformer(partial(features, process=process))
+        return make_pipeline(to_features, calibrated_trees(seed, max_features=0.3))
 
-    return make_pipeline(FunctionTransformer(partial(features, process=process)), *steps)
+    return make
 
 
 def calibrated_trees(seed: int, max_features: float = 1.0) -> Classifier:
@@ -105,35 +106,6 @@ def calibrated_trees(seed: int, max_features: float = 1.0) -> Classifier:
         random_state=seed,
     )
     return CalibratedClassifierCV(trees, cv=FOLDS)
-
-
-def event_network(process: EventProcess) -> MakeClassifier:
-    """Makes classifiers as `event_classifier` does, with networks of two layers instead of trees.
-
-    Adam, a penalty on the weights and early stopping as for the trees; calibrated in the same way. A second opinion
-    rather than a better one: of top pairs that were thinned by a known function, 10 000 of each class, its loss was
-    smaller than that of trees for two smooth functions that its settings were chosen on, but not for those of the
-    book's page on control; where a function is as narrow as the mass of a W boson, trees do by far better.
-    Training takes twice as long as that of trees.
-    """
-
-    def make(seed: int) -> Classifier:
-        from sklearn.calibration import CalibratedClassifierCV
-        from sklearn.neural_network import MLPClassifier
-        from sklearn.preprocessing import StandardScaler
-
-        network = MLPClassifier(
-            (64, 64),
-            alpha=2.0,
-            learning_rate_init=2e-3,
-            early_stopping=True,
-            validation_fraction=0.15,
-            max_iter=200,
-            random_state=seed,
-        )
-        return _on_features(process, StandardScaler(), CalibratedClassifierCV(network, cv=FOLDS))
-
-    return make
 
 
 def held_out_events(
