@@ -402,6 +402,14 @@ ASKED = {
 }
 ASKED |= {"m_mumu": r"$m_{\mu\mu}$", "deltaR": r"$\Delta R_{jj}$"}
 KEYS = dict(zip(ASKED, ("density", "pT_first", "pT_tail", "pT_last", "mass", "distance"), strict=True))
+PLAIN = {
+    "density": "log density",
+    "pT(j1)": "momentum of the leading jet",
+    "tail": "tail of the leading jet",
+    "pT(last)": "momentum of the last jet",
+    "m_mumu": "mass of the muons",
+    "deltaR": "distance of the last two jets",
+}
 
 
 def change(first, other, question):
@@ -445,7 +453,7 @@ for effect, title in EFFECTS.items():
     for q in ASKED:
         value, ends = over_sets(CHANGES[effect, q])
         if ends[0] > 0 or ends[1] < 0:
-            decided.append(f"{ASKED[q]} ({title})")
+            decided.append(f"{PLAIN[q]} ({title})")
         if q != "density":
             value, ends = float(np.exp(value)), [float(end) for end in np.exp(ends)]
         page.record(f"{effect}_{KEYS[q]}", value, ends, 0.95, digits=2)
