@@ -277,13 +277,12 @@ page.figure(figure, "stop", data)
 
 # %% tags=["hide-input"]
 larger = larger_runs(page)
+WHAT = {"true": "truth"} | {f"{method}_{w}": f"{method}, {w}" for method, w in CASES}
 rows, of_larger = [], {}
 for run in larger.values():
     of_larger = {name: (one["value"], one.get("interval")) for name, one in run["numbers"].items()}
     top = round(of_larger["most"][0])
-    for label, what in {"truth": "true"} | {
-        f"{label}, {weighting}": f"{method}_{weighting}" for (method, weighting), (label, _) in CASES.items()
-    }.items():
+    for what, label in WHAT.items():
         if f"R_next_{what}" in of_larger:
             row = [interval(*of_larger[f"R_{name}_{what}"]) for name in NAMES.values()]
             rows.append([top, label, *row])
