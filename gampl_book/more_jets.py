@@ -13,19 +13,14 @@ import numpy as np
 
 from gampl.basics import Floats
 from gampl.processes import ZJets
-from gampl_book import KEPT_RESULTS, ROOT, coverage
+from gampl_book import KEPT_RESULTS, ROOT
 from gampl_book.pages import Page
 from gampl_book.radiation import Radiation, radiate
+from gampl_book.scaling import geometric_mean
 from gampl_book.studies import event_file
 
 CASES = (("truncated", "completed"), *product(("truncated", "naive", "bootstrap"), ("natural", "capped")))
 NAMES = ("last", "next", "after")  # ratios: the last that there is in training, the next, and the one after it
-
-
-def over_sets(values: Floats) -> tuple[float, list[float]]:
-    """Geometric mean over training sets and its 95 % interval, which takes the logarithms to be normal."""
-    value, ends = coverage.over_sets(np.log(np.maximum(values, 1e-6)))
-    return float(np.exp(value)), [float(np.exp(end)) for end in ends]
 
 
 def true_ratios(path: Path, most: int) -> tuple[Floats, Floats]:
@@ -45,7 +40,7 @@ def record(page: Page, found: dict[tuple[str, str], Floats], truth: tuple[Floats
         page.record(f"R_{name}_true", value, [value - 1.96 * error, value + 1.96 * error], 0.95)
     for (method, weighting), ratios in found.items():
         for name, values in zip(NAMES, ratios.T, strict=True):
-            page.record(f"R_{name}_{method}_{weighting}", *over_sets(values), 0.95)
+            page.record(f"R_{name}_{method}_{weighting}", *geometric_mean(np.maximum(values, 1e-6)), 0.95)
     following = {case: ratios[:, NAMES.index("next")] for case, ratios in found.items()}
     off = {case: np.abs(np.log(values / truth[0][NAMES.index("next")])) for case, values in following.items()}
     for name, (of, over, values) in {
@@ -56,7 +51,7 @@ def record(page: Page, found: dict[tuple[str, str], Floats], truth: tuple[Floats
         "rate_truncated_over_bootstrap": (("truncated", "capped"), ("bootstrap", "capped"), off),
     }.items():
         if of in found and over in found:
-            page.record(name, *over_sets(values[of] / values[over]), 0.95)
+            page.record(name, *geometric_mean(values[of] / values[over]), 0.95)
 
 
 def run(profile: str, seed: int) -> None:
