@@ -12,6 +12,7 @@ TITLES = {
     "directions": "directions first, mixtures",
     "particles": "particle by particle, mixtures",
     "bins": "directions first, bins",
+    "particles_bins": "particle by particle, bins",
     "unaided": "directions first, mixtures, not told of the nearest jet",
 }
 
@@ -48,8 +49,8 @@ def jets_of(name: str) -> tuple[int, ...]:
 def _training(
     settings: dict[str, int], seed: int, total: int, batch_size: int, kind: str, max_jets: int = max(JETS)
 ) -> Training:
-    steps, head = settings["steps"], "bins" if kind == "bins" else "mixture"
-    order, sees_nearest = "particles" if kind == "particles" else "directions", kind != "unaided"
+    steps, head = settings["steps"], "bins" if kind.endswith("bins") else "mixture"
+    order, sees_nearest = "particles" if kind.startswith("particles") else "directions", kind != "unaided"
     blocks, heads, width = (settings[name] for name in ("blocks", "heads", "width"))
     components = settings["components"] * (3 if head == "bins" else 1)  # as many numbers
     return Training(

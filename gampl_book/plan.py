@@ -50,6 +50,7 @@ PAGES = {
     ),
     "control": Needs(["top_pair_0j/*"], events=["top_pair_0j", "z_jets"]),
     "jetgpt": Needs(["jetgpt/*"], events=["z_jets"]),
+    "joint_training": Needs(["jetgpt/directions/*"], events=["z_jets"]),
     "z_jets_inn": Needs(["jetgpt/directions/*"], events=["z_jets"]),
     "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
     "jet_radiation": Needs(events=["z_jets"]),

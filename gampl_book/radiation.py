@@ -17,8 +17,10 @@ from gampl.generators.settings import Architecture
 from gampl.particles import Events
 from gampl.processes import ZJets
 from gampl.training import Bootstrap, Data, Ensemble, Fit, Training, ZWithJets, bootstrap_rounds, train_or_load
+from gampl_book.jet_ensembles import padded
 
 TRIES = 16  # of a sequence that is made to have many jets to stop, see `Radiated`
+CAP = 2  # jets: fewer are not more frequent in a capped sample
 BEYOND = 2  # numbers of jets above those in training that are looked at
 METHODS = ("naive", "bootstrap", "truncated")
 WEIGHTINGS = ("natural", "capped", "completed")
@@ -51,21 +53,22 @@ class Radiation:
         """Momenta, number of jets and cross section of the events of the k-th set."""
         n = self.settings["n_train"]
         events = self.events[k * n : (k + 1) * n]
-        room = 2 + self.most + BEYOND + 1  # of which the last jet is never looked at
-        return events.momenta[:, :room], events.multiplicity - 2, events.columns["weight"]
+        room = self.most + BEYOND + 1  # jets, of which the last is never looked at
+        momenta = padded(events.momenta[:, : 2 + self.most], room)
+        return momenta, events.multiplicity - 2, events.columns["weight"]
 
     def rates(self, k: int, weighting: str) -> Floats:
         """What the weights of a training set add up to, for each number of jets.
 
-        Natural are cross sections. Capped is a sample in which no number of jets but the largest, as in nature, is
-        more frequent than that below the largest. Completed are cross sections with that of all events with the largest
+        Natural are cross sections. Capped is a sample in which none and one jet are as frequent as two, and more jets
+        as in nature. Completed are cross sections with that of all events with the largest
         number of jets or more, if it goes on falling by the same factor, in place of the largest number alone.
         """
         _, number, weight = self.training_set(k)
         rates: Floats = np.bincount(number, weight).astype(np.float64)
         ratio = rates[-1] / rates[-2]
         if weighting == "capped":
-            return np.append(np.ones(self.most), ratio)
+            return np.minimum(rates / rates[CAP], 1.0)
         if weighting == "completed":
             rates[-1] /= 1 - ratio
         return rates

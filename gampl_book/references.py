@@ -43,6 +43,8 @@ RETRAINED = (
     ("control", re.compile("better_|named_|alarms|found_|with_gap"), 0.0, 1.0),
     ("control", re.compile("difference_"), math.inf, 0.0),  # intervals of two trainings in the smoke book
     ("joint_training", re.compile("G_|beyond_|narrower_|spread_"), 0.3, 0.0),
+    ("joint_training", re.compile("jets_(log_p|auc)_"), 0.3, 0.3),
+    ("joint_training", re.compile("G_|beyond_|narrower_|spread_|jets_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("band_|off_|carries_|gain_"), 0.3, 0.0),
     ("theory_uncertainties", re.compile("G_|mean_|chi2_|samples_|far_|percent_|z_"), 0.1, 0.0),
     # a mixture and a classifier that the page trains, and counts of few trials

@@ -23,6 +23,7 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+from myst_nb import glue
 
 from gampl import averaging, plots
 from gampl.processes import ZJets, staircase
@@ -30,6 +31,7 @@ from gampl.regions import Intervals
 from gampl.store.artifacts import Store
 from gampl.training.extrapolation import with_more_jets
 from gampl_book import ROOT
+from gampl_book.kept_results import larger_runs
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.radiation import Radiation, distance, observables, radiate
 from gampl_book.scaling import geometric_mean
@@ -57,7 +59,7 @@ page.record("censored", rates[-1] / rates[-2] * (1 - rates[-1] / rates[-2]))
 # - **Bootstrap**: the naive training is interrupted after {glue:text}`jet_radiation_begin` of {glue:text}`jet_radiation_steps` steps, the network makes events, those with {glue:text}`jet_radiation_next` jets are added to the training sample, and it is trained on; this {glue:text}`jet_radiation_rounds` times (`gampl.training.bootstrap_rounds`). How often they occur is put in by hand: here as often as if the last ratio of the training sample went on.
 # - **Truncated**: the decision after {glue:text}`jet_radiation_most` jets is left out of the loss.
 #
-# The poster caps the number of events with no, one and two jets, so that those with many are not too few. We do so with weights, so that all trainings see the same events: in the *capped* sample all numbers of jets are as frequent as that of {glue:text}`jet_radiation_before`, with the exception of {glue:text}`jet_radiation_most`, which is as rare as in nature. In the *natural* one each event weighs what it stands for, but each factor of the product above has its weights scaled to a mean of one, so that it is learned from as many events (`gampl.generators.jets`).
+# The poster caps the number of events with no, one and two jets, so that those with many are not too few. We do so with weights, so that all trainings see the same events: in the *capped* sample events with no and with one jet are as frequent as those with two, and more jets are as rare as in nature. In the *natural* one each event weighs what it stands for, but each factor of the product above has its weights scaled to a mean of one, so that it is learned from as many events (`gampl.generators.jets`).
 #
 # Each generator is trained on {glue:text}`jet_radiation_sets` training sets of {glue:text}`jet_radiation_n_train` events that have no event in common. Intervals are 95 % intervals over these sets. The truth are held-back events.
 
@@ -269,6 +271,52 @@ page.figure(figure, "stop", data)
 # If the staircase goes on, events with $n$ jets or more have the rate $1/(1-R)$, in units of that with $n$. The *completed* sample gives events with most jets that much more weight, with $R$ from the training sample. This is one number, and an assumption about what has not been seen; but the truncated loss makes one, too, which is wrong. The result is $R$ = {glue:text}`jet_radiation_R_last_truncated_completed` for the last ratio in training, and {glue:text}`jet_radiation_R_next_truncated_completed` ({glue:text}`jet_radiation_R_next_truncated_completed_low` to {glue:text}`jet_radiation_R_next_truncated_completed_high`) for the first beyond, {glue:text}`jet_radiation_completed_over_natural` times ({glue:text}`jet_radiation_completed_over_natural_low` to {glue:text}`jet_radiation_completed_over_natural_high`) that of natural weights alone.
 #
 # The bootstrap gives {glue:text}`jet_radiation_R_next_bootstrap_natural` ({glue:text}`jet_radiation_R_next_bootstrap_natural_low` to {glue:text}`jet_radiation_R_next_bootstrap_natural_high`) with natural weights and {glue:text}`jet_radiation_R_next_bootstrap_capped` ({glue:text}`jet_radiation_R_next_bootstrap_capped_low` to {glue:text}`jet_radiation_R_next_bootstrap_capped_high`) with the capped sample. This rate is not a prediction, though: {glue:text}`jet_radiation_put_in` was put in by hand. The bootstrap can extrapolate what the events look like, and the ratio that follows.
+#
+# (sec-radiation-larger)=
+# ### More jets in training
+
+# %% tags=["hide-input"]
+larger = larger_runs(page)
+WHAT = {"true": "truth"} | {f"{method}_{w}": f"{method}, {w}" for method, w in CASES}
+rows, of_larger = [], {}
+for run in larger.values():
+    of_larger = {name: (one["value"], one.get("interval")) for name, one in run["numbers"].items()}
+    top = round(of_larger["most"][0])
+    for what, label in WHAT.items():
+        if f"R_next_{what}" in of_larger:
+            row = [interval(*of_larger[f"R_{name}_{what}"]) for name in NAMES.values()]
+            rows.append([top, label, *row])
+header = ["most jets in training", "method, weights", "last ratio in training", "first beyond", "second beyond"]
+markdown_table(header, rows)
+
+
+# %% tags=["hide-input"]
+def words_of_larger():
+    """What the largest kept run says, computed from its numbers."""
+    if not larger:
+        return "No larger run is kept."
+    (low, high), overlap, apart, absent = of_larger["R_next_true"][1], [], [], []
+    for method, weighting in [case for case in CASES if case[1] != "sorted"]:
+        where, ends = absent, of_larger.get(f"R_next_{method}_{weighting}", (0, None))[1]
+        if ends:
+            where = overlap if ends[0] <= high and ends[1] >= low else apart
+        where.append(f"{method} with {weighting} weights")
+    said = [interval(*of_larger[f"R_next_{case}"]) for case in ("true", "truncated_completed", "truncated_natural")]
+    after = [interval(*of_larger[f"R_after_{case}"]) for case in ("true", "truncated_completed", "truncated_natural")]
+    return (
+        f"With up to {top} jets in training the first ratio beyond, R({top + 1}/{top}), is {said[0]} in truth, "
+        f"{said[1]} by the truncated loss with completed weights and {said[2]} with natural ones; the second is {after[0]} "
+        f"in truth, {after[1]} and {after[2]}. In the first ratio the intervals of truth and generator overlap for: "
+        f"{', '.join(overlap) or 'none'}; they do not for: {', '.join(apart) or 'none'}. Not in this run: "
+        f"{', '.join(absent) or 'none'}. With natural weights the naive network has "
+        f"{interval(*of_larger['naive_over_truncated_natural'])} times the first ratio of the truncated loss."
+    )
+
+
+glue("jet_radiation_larger", words_of_larger(), display=False)
+
+# %% [markdown]
+# The poster trains on up to six jets and tests with seven and eight. The table has kept results of such runs, of the rates alone (`python -m gampl_book.more_jets`), with networks and steps as on this page and all events that the file has for {glue:text}`jet_radiation_sets` training sets. There truth itself is not known well, and is taken from both samples of the file. {glue:text}`jet_radiation_larger` Few training events have as many jets, and few sequences the weight of an event with more, so that the intervals over the training sets are wide: three of them do not rank methods whose intervals overlap.
 #
 # ## The jets
 

@@ -156,7 +156,7 @@ def interval(value, ends, digits=2):
 #
 # {numref}`fig-jetgpt-spectra` compares generated with true events that no network has seen. What it shows of the training sets together is a mean: each of them alone fluctuates more.
 
-# %% mystnb={"figure": {"name": "fig-jetgpt-spectra", "caption": "Top: densities of true events (points) and of those of the network with directions first and mixtures (lines) for one to four jets, each number of jets a factor of ten below the one before. Below: generated events over true ones, mean of the training sets. Bands: statistical error of the true events (dark) and of as many events as a training set has (light)."}, "image": {"alt": "A grid of panels for four observables. Top row: falling spectra, a peak at the Z mass and distances of jets from 0.4 on, lines on points. Four rows below: ratios of three networks around one, with bands."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-jetgpt-spectra", "caption": "Top: densities of true events (points) and of those of the network with directions first and mixtures (lines) for one to four jets, each number of jets a factor of ten below the one before. Below: generated events over true ones, mean of the training sets. Bands: statistical error of the true events (dark) and of as many events as a training set has (light)."}, "image": {"alt": "A grid of panels for four observables. Top row: falling spectra, a peak at the Z mass and distances of jets from 0.4 on, lines on points. Four rows below: ratios of four networks around one, with bands."}} tags=["hide-input"]
 PROCESSES = {n: ZJets(n_jets=n) for n in JETS}
 AXES = {
     "pT(j1)": (r"$p_T$ of the leading jet [GeV]", np.geomspace(20, 300, 17)),
@@ -173,7 +173,12 @@ def observable(name, n):
     return PROCESSES[n].observable(f"pT(j{n})" if name == "pT(last)" else name)
 
 
-LINES = {"directions": plots.ESTIMATE, "particles": plots.MODEL, "bins": plots.OTHERS[1]}
+LINES = {
+    "directions": plots.ESTIMATE,
+    "particles": plots.MODEL,
+    "bins": plots.OTHERS[1],
+    "particles_bins": plots.OTHERS[0],
+}
 figure, grid = plt.subplots(5, 4, figsize=(12, 12.5), sharex="col", height_ratios=[2.2, 1, 1, 1, 1])
 data = {}
 for column, (name, (label, edges)) in zip(grid.T, AXES.items(), strict=True):
@@ -200,7 +205,8 @@ for column, (name, (label, edges)) in zip(grid.T, AXES.items(), strict=True):
             data[f"{name} {n} {kind}"] = generated
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.where(counts > 0, generated / share, np.nan)
-            ax.stairs(ratio, edges, baseline=None, color=color, lw=1.3, label=TITLES[kind])
+            style = "--" if kind.endswith("bins") else "-"
+            ax.stairs(ratio, edges, baseline=None, color=color, lw=1.3, ls=style, label=TITLES[kind])
             if kind == "directions":
                 column[0].stairs(shift * generated / widths, edges, baseline=None, color=color, lw=1)
         ax.axhline(1, color=plots.TRUE, lw=0.6)
@@ -218,7 +224,7 @@ for column, (name, (label, edges)) in zip(grid.T, AXES.items(), strict=True):
 grid[0, 0].set_ylabel("density, each jet / 10")
 for n, ax in zip(JETS, grid[1:, 0], strict=True):
     ax.set_ylabel(f"{n} jet{'s' * (n > 1)}: ratio")
-plots.shared_legend(grid[1:].ravel(), columns=3)
+plots.shared_legend(grid[1:].ravel(), columns=2)
 page.figure(figure, "jetgpt_spectra", data)
 
 # %% tags=["hide-input"]
@@ -247,7 +253,7 @@ true_inside = 100 * (closest_pair(TRUE[4]) < CUT).mean()
 page.record("inside_true", true_inside, digits=1)
 
 # %% [markdown]
-# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (of true ones {glue:text}`jetgpt_inside_true` %; the jet algorithm measures with the rapidity, and not with the pseudorapidity as here), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, because two jets in the same bin are in either order.
+# No network knows the cut on the distance of two jets, and none knows that jets are numbered by falling transverse momentum. Of the events with four jets that directions first and mixtures make, {glue:text}`jetgpt_inside_directions` % have two jets closer than {math}`0.4` (of true ones {glue:text}`jetgpt_inside_true` %; the jet algorithm measures with the rapidity, and not with the pseudorapidity as here), and in {glue:text}`jetgpt_unordered_directions` % the jets do not fall in order; with bins it is {glue:text}`jetgpt_unordered_bins` %, and {glue:text}`jetgpt_unordered_particles_bins` % particle by particle, because two jets in the same bin are in either order.
 #
 # Two measures tell how good each network is as a whole. The *log density* of true events that no network has seen is the more sensitive one, because it uses all numbers of an event together: two networks are compared event by event, and the error of the difference is small, since what makes an event rare is the same for both. The other is the area under the curve (AUC) of a {ref}`classifier <sec-control>` that tells generated from true events, 0.5 if it cannot; among its features are sums of the muons and of all particles. The closest look at single observables is their Kolmogorov-Smirnov distance. Differences in the table are to directions first with mixtures.
 
@@ -331,14 +337,14 @@ for kind in TITLES:
     rows.append(row)
 markdown_table(["network", *(f"log density, {n} jet{'s' * (n > 1)}" for n in JETS), "AUC, 2 jets", "AUC, 4 jets"], rows)
 
-# %% mystnb={"figure": {"name": "fig-jetgpt-gains", "caption": "Difference in the mean log density of true events to that of the network with directions first and mixtures: one point for each training set, with the error from the events where it is larger than the point; horizontal bars are means. Above zero is better."}, "image": {"alt": "For one to four jets three groups of points each: particle by particle, bins, and without the nearest jet."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-jetgpt-gains", "caption": "Difference in the mean log density of true events to that of the network with directions first and mixtures: one point for each training set, with the error from the events where it is larger than the point; horizontal bars are means. Above zero is better."}, "image": {"alt": "For one to four jets four groups of points each: particle by particle, bins, both, and without the nearest jet."}} tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7.5, 4))
 data = {}
-COLORS = {"particles": plots.MODEL, "bins": plots.OTHERS[1], "unaided": plots.STAT}
-for shift, (kind, color) in zip((-0.22, 0, 0.22), COLORS.items(), strict=True):
+COLORS = {kind: color for kind, color in (LINES | {"unaided": plots.STAT}).items() if kind != BASE}
+for shift, (kind, color) in zip((-0.27, -0.09, 0.09, 0.27), COLORS.items(), strict=True):
     for n in JETS:
         each, errors = gains(kind, BASE, n)
-        x = n + shift + np.linspace(-0.05, 0.05, sets)
+        x = n + shift + np.linspace(-0.04, 0.04, sets)
         ax.errorbar(x, each, errors, fmt="o", ms=3.5, lw=1, color=color, label=TITLES[kind])
         ax.hlines(each.mean(), x[0] - 0.03, x[-1] + 0.03, color=color, lw=1)
         data[f"{kind} {n}"], data[f"{kind} {n} error"] = each, errors
@@ -376,6 +382,95 @@ markdown_table(["distance to true events, mean of the numbers of jets", *TITLES.
 
 # %% [markdown]
 # With the directions first the distance in $\Delta R$ of the last two jets is {glue:text}`jetgpt_order_distance` times that of particle by particle ({glue:text}`jetgpt_order_distance_low` to {glue:text}`jetgpt_order_distance_high`), and that in the mass of the muons {glue:text}`jetgpt_order_mass` times ({glue:text}`jetgpt_order_mass_low` to {glue:text}`jetgpt_order_mass_high`), mean of two to four jets. An order is no more than a preference for some correlations over others: whether it helps depends on what is asked.
+#
+# ### Two orders times two heads
+#
+# An order could matter for one head and not for the other: a network whose bins are wide may profit from an order in which narrow numbers come first. {numref}`fig-jetgpt-square` compares the four combinations in pairs that differ in one of the two only, always on the same training sets.
+
+# %% mystnb={"figure": {"name": "fig-jetgpt-square", "caption": "What changes with the order, for both heads, and with the head, for both orders. Left: difference in the mean log density of true events (above zero is better). Right: ratio of Kolmogorov-Smirnov distances from true events (below one is better). Means over the numbers of jets; each is compared with the other order, or the other head; points: training sets; bars: 95 % intervals over them."}, "image": {"alt": "Left panel: four groups of points around zero for the log density. Right panel: for five observables four groups of points each around one, on a logarithmic axis."}} tags=["hide-input"]
+SQUARE = {  # pairs that differ in the order or in the head only
+    "order_mixture": ("particles", "directions", "particle by particle, mixtures"),
+    "order_bins": ("particles_bins", "bins", "particle by particle, bins"),
+    "head_directions": ("bins", "directions", "bins, directions first"),
+    "head_particles": ("particles_bins", "particles", "bins, particle by particle"),
+}
+ASKED = {
+    "density": r"$\langle\log p\rangle$",
+    "pT(j1)": "$p_{T,1}$",
+    "tail": "$p_{T,1}$, tail",
+    "pT(last)": "$p_{T,n}$",
+}
+ASKED |= {"m_mumu": r"$m_{\mu\mu}$", "deltaR": r"$\Delta R_{jj}$"}
+KEYS = dict(zip(ASKED, ("density", "pT_first", "pT_tail", "pT_last", "mass", "distance"), strict=True))
+PLAIN = {
+    "density": "log density",
+    "pT(j1)": "momentum of the leading jet",
+    "tail": "tail of the leading jet",
+    "pT(last)": "momentum of the last jet",
+    "m_mumu": "mass of the muons",
+    "deltaR": "distance of the last two jets",
+}
+
+
+def change(first, other, question):
+    """Of each training set: difference in log density, or logarithm of the ratio of distances, mean of numbers of jets."""
+    if question == "density":
+        return np.mean([gains(first, other, n)[0] for n in JETS], axis=0)
+    asked = [n for n in JETS if (first, n, question) in WORTH]
+    return np.mean([np.log(WORTH[first, n, question][0] / WORTH[other, n, question][0]) for n in asked], axis=0)
+
+
+CHANGES = {(effect, q): change(*pair[:2], q) for (effect, pair), q in product(SQUARE.items(), ASKED)}
+for q in ASKED:
+    CHANGES["both", q] = CHANGES["order_bins", q] - CHANGES["order_mixture", q]
+figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.2), width_ratios=[1, 4])
+data = {}
+for (effect, (*_, label)), color, shift in zip(
+    SQUARE.items(), (plots.ESTIMATE, plots.OTHERS[1], plots.MODEL, plots.STAT), (-0.27, -0.09, 0.09, 0.27), strict=True
+):
+    for place, q in enumerate(ASKED):
+        each, (value, ends) = CHANGES[effect, q], over_sets(CHANGES[effect, q])
+        data[f"{effect} {KEYS[q]}"] = each
+        x, ax, to = max(place - 1, 0) + shift, axes[min(place, 1)], np.exp if place else np.asarray
+        ax.plot(x + np.linspace(-0.04, 0.04, sets), to(each), "o", ms=3, color=color)
+        bars = np.abs(to(ends) - to(value))[:, None]
+        ax.errorbar(x, to(value), bars, fmt="_", ms=9, color=color, lw=1.2, label=label if place == 1 else None)
+axes[0].axhline(0, color=plots.TRUE, lw=0.8)
+axes[0].set(xticks=[], xlabel="all numbers", ylabel=r"difference in $\langle\log p\rangle$")
+axes[1].axhline(1, color=plots.TRUE, lw=0.8)
+axes[1].set(yscale="log", ylabel="ratio of distances", xticks=range(len(ASKED) - 1), xticklabels=[*ASKED.values()][1:])
+ticks = [0.3, 0.5, 1, 2, 3]
+axes[1].set_yticks(ticks, map(str, ticks))
+axes[1].minorticks_off()
+plots.shared_legend([axes[1]], columns=2)
+page.figure(figure, "jetgpt_square", data)
+
+# %% tags=["hide-input"]
+rows, decided = [], []
+EFFECTS = {effect: pair[2] for effect, pair in SQUARE.items()} | {"both": "order, bins over mixtures"}
+for effect, title in EFFECTS.items():
+    row = [title]
+    for q in ASKED:
+        value, ends = over_sets(CHANGES[effect, q])
+        if ends[0] > 0 or ends[1] < 0:
+            decided.append(f"{PLAIN[q]} ({title})")
+        if q != "density":
+            value, ends = float(np.exp(value)), [float(end) for end in np.exp(ends)]
+        page.record(f"{effect}_{KEYS[q]}", value, ends, 0.95, digits=2)
+        row.append(interval(value, ends))
+    rows.append(row)
+page.record("comparisons", len(CHANGES))
+page.record("decided", len(decided))
+glue("jetgpt_decided_which", ", ".join(decided) or "none", display=False)
+header = [
+    "instead of the other order, or head",
+    "log density: difference",
+    *(f"{ASKED[q]}: ratio" for q in [*ASKED][1:]),
+]
+markdown_table(header, rows)
+
+# %% [markdown]
+# In all numbers together, mean of one to four jets, particle by particle instead of directions first changes the log density by {glue:text}`jetgpt_order_mixture_density` ({glue:text}`jetgpt_order_mixture_density_low` to {glue:text}`jetgpt_order_mixture_density_high`) with mixtures and by {glue:text}`jetgpt_order_bins_density` ({glue:text}`jetgpt_order_bins_density_low` to {glue:text}`jetgpt_order_bins_density_high`) with bins. Bins instead of mixtures change it by {glue:text}`jetgpt_head_directions_density` ({glue:text}`jetgpt_head_directions_density_low` to {glue:text}`jetgpt_head_directions_density_high`) with directions first and by {glue:text}`jetgpt_head_particles_density` ({glue:text}`jetgpt_head_particles_density_low` to {glue:text}`jetgpt_head_particles_density_high`) particle by particle. Whether the order matters more for bins is in the last row of the table: the difference of the two effects of the order is {glue:text}`jetgpt_both_density` ({glue:text}`jetgpt_both_density_low` to {glue:text}`jetgpt_both_density_high`). In the mass of the muons the order changes the distance by the factor {glue:text}`jetgpt_order_mixture_mass` with mixtures and {glue:text}`jetgpt_order_bins_mass` with bins, in $\Delta R$ of the last two jets by {glue:text}`jetgpt_order_mixture_distance` and {glue:text}`jetgpt_order_bins_distance`. Of the {glue:text}`jetgpt_comparisons` intervals of the table, each at 95 %, {glue:text}`jetgpt_decided` exclude that nothing changes, where one in twenty does by chance. They are: {glue:text}`jetgpt_decided_which`.
 #
 # ### What no single number shows
 

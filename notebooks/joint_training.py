@@ -15,24 +15,32 @@ seed: int = 1
 # %% tags=["hide-input"]
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+from myst_nb import glue
 from scipy import stats
 
-from gampl import averaging, plots
+from gampl import averaging, differential, plots
 from gampl.generators.settings import Architecture
 from gampl.kolmogorov import MEAN
+from gampl.particles.event_classifier import event_classifier
+from gampl.particles.jet_sequences import MUON_MASS
+from gampl.processes import ZJets
 from gampl.processes.gaussians import GaussianLine
-from gampl.ratio import exact_log_ratio
+from gampl.ratio import auc, exact_log_ratio, held_out
 from gampl.regions import Intervals
 from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
-from gampl_book import event_ensembles
+from gampl_book import coverage, event_ensembles, jet_ensembles, jet_studies
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.scaling import geometric_mean as over_sets
 
 page = Page("joint_training", profile, seed)
-n_stiff, n_flexible, members, sets, steps, round_steps, rounds, n_seen, n_gen, n_ratio, n_truth = page.settings.values()
+of_jets = page.settings["jets"]
+n_stiff, n_flexible, members, sets, steps, round_steps, rounds, n_seen, n_gen, n_ratio, n_truth = (
+    size for name, size in page.settings.items() if name != "jets"
+)
 process = event_ensembles.leading_order_process(LeadingOrder())
 sizes = {
     "n_stiff": n_stiff,
@@ -301,6 +309,146 @@ for generator in GENERATORS:
             ]
         )
 markdown_table(["generator", "observable", "distance before", "no weights", r"$\alpha=1$"], rows)
+
+# %% [markdown]
+# (sec-joint-jets)=
+# ## Events with any number of jets
+#
+# Nothing in the loop is made for a fixed number of particles. {ref}`JetGPT <sec-jetgpt>` makes {ref}`Z bosons <sec-z-jets>` with one to four jets from the number of jets, the condition, and knows their density. Its loss weighs the events so that all numbers of jets count alike; in a round this weight is multiplied by that of the classifier. The classifier is the one for LHC events ({ref}`sec-control`), boosted trees on features of all muons and jets and of sums of them, rows of zeros where there are fewer jets. It sees the training events, cross-fitted, and as many generated ones with the same numbers of jets: then its ratio is that of the densities for a given number of jets, which is what the weighted loss wants.
+#
+# The start are the {glue:text}`joint_training_jets_sets` networks of that page that have directions first and mixtures, each trained on {glue:text}`joint_training_jets_n_train` events that no other one has seen. They are trained on in {glue:text}`joint_training_jets_rounds` rounds of {glue:text}`joint_training_jets_steps` steps, without weights and with $\alpha=1$. The true density is not known here. So the weights, their spread, and the area under the curve (AUC) are those of a further classifier, of {glue:text}`joint_training_jets_n_tested` generated events and as many true ones that are held back. Log densities are means over such events, too, and $n_{\rm equiv}$ is from the Kolmogorov-Smirnov distance to them, geometric mean of three observables: $p_T$ of the last jet, $m_{\mu\mu}$, and $\Delta R$ of the last two jets.
+
+# %% tags=["hide-input"]
+start = jet_studies.ensembles(profile, seed)["jetgpt/directions"]
+jet_sets, N_JETS = start.members, (2, 4)
+fit = Fit(of_jets["steps"], start.fit.batch_size, 1e-3, warmup=max(1, of_jets["steps"] // 10), ema=0.99)
+JET_LOOP = Joint(of_jets["rounds"], 1.0, folds=3, n_gen=start.n_events, fit=fit)
+JET_WAYS = {"none": replace(JET_LOOP, alpha=0.0), "one": JET_LOOP}
+JET_OBSERVABLES = {n: (f"pT(j{n})", "m_mumu", f"deltaR(j{n - 1},j{n})") for n in N_JETS}
+for name, value in {"sets": jet_sets, "n_train": start.n_events, **of_jets}.items():
+    page.record(f"jets_{name}", value)
+
+
+def held_back(n):
+    """True events with n jets that no network has seen, in random order."""
+    events = page.rng(50 + n).permutation(jet_ensembles.true_events(n, "holdout", profile))
+    events[:, :2, 3] = MUON_MASS
+    return events
+
+
+HELD_BACK = {n: held_back(n) for n in N_JETS}
+
+
+@np.errstate(divide="ignore")
+def measure_jets(one, n):
+    """What the table says of one network, of its events with n jets."""
+    true, of_process = HELD_BACK[n], ZJets(n_jets=n)
+    made = one.sample(of_jets["n_gen"], seed, condition=[n])[:, : 2 + n]
+    made[:, :2, 3] = MUON_MASS  # without round-off, which would tell them from true ones
+    names, tested = of_process.particles, of_jets["n_tested"]
+    classifier = event_classifier(SimpleNamespace(particles=names, composites={"mumu": names[:2], "event": names}))
+    ratio = held_out(true[:tested], made[:tested], seed + one.number, make_classifier=classifier)
+    low, high = np.quantile(ratio.generated, [0.1585, 0.8415])
+    found = {"spread": (high - low) / 2, "auc": auc(ratio.reference, ratio.generated)[0]}
+    found["log_p"] = one.log_prob(jet_ensembles.padded(true[:tested], start.process.max_jets), condition=[n])
+    n_equiv = []
+    for name in JET_OBSERVABLES[n]:
+        function = of_process.observable(name)
+        result = differential.from_samples([function(made)], function(true), start.n_events)
+        n_equiv.append(min(result.n_equiv, len(true)))  # more is not known
+        found["distance"] = result.curve.mean[-1]  # the last one stays, that of Delta R
+    return found | {"n_equiv": float(np.exp(np.mean(np.log(n_equiv))))}
+
+
+own = lambda k: jet_ensembles.training_data("jetgpt/directions", profile, seed, k)  # noqa: E731
+JETS = {}  # by way, number of jets and member
+for way, loop in JET_WAYS.items():
+    ensembles = list(joint_rounds(start, own, loop, parallel=jet_sets, label=f"joint/jets/{way}"))
+    for r in (0, -1) if way == "none" else (-1,):
+        page.count_training(ensembles[r].history.seconds, ensembles[r].history.device)
+        for one, n in product(ensembles[r].members, N_JETS):
+            JETS["before" if r == 0 else way, n, one.number] = measure_jets(one, n)
+
+
+def jets_of(way, n, what):
+    """One number of each training set."""
+    return np.array([JETS[way, n, k][what] for k in range(jet_sets)])
+
+
+def gain(n, way, other):
+    """Mean difference of the log densities of held-back events of each training set."""
+    first, second = (np.array([JETS[w, n, k]["log_p"] for k in range(jet_sets)]) for w in (way, other))
+    usable = (np.isfinite(first) & np.isfinite(second)).all(axis=0)
+    return (first[:, usable] - second[:, usable]).mean(axis=1)
+
+
+# %% mystnb={"figure": {"name": "fig-joint-jets", "caption": "JetGPT before and after the rounds, without weights and with $\\alpha=1$, for two and four jets: spread of $\\ln w$ of generated events, AUC, $n_{\\rm equiv}$, and distance to true events in $\\Delta R$ of the last two jets. Lines: training sets; bars: means."}, "image": {"alt": "Four panels with three places on the axis each: before, no weights and alpha of one. Lines of two colours connect the training sets."}} tags=["hide-input"]
+STAGES = {"before": "before", "none": "no weights", "one": r"$\alpha=1$"}
+MEASURED = {
+    "spread": r"spread of $\ln w$",
+    "auc": "AUC",
+    "n_equiv": r"$n_{\rm equiv}$",
+    "distance": r"distance in $\Delta R_{jj}$",
+}
+figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.6))
+data = {"way": list(STAGES)}
+for ax, (what, title) in zip(axes, MEASURED.items(), strict=True):
+    for n, color, shift in zip(N_JETS, (plots.ESTIMATE, plots.MODEL), (-0.06, 0.06), strict=True):
+        values = np.array([jets_of(way, n, what) for way in STAGES])
+        ax.plot(np.arange(3) + shift, values, color=color, marker=".", lw=0.7, alpha=0.7)
+        ax.plot(np.arange(3) + shift, values.mean(1), "_", ms=16, mew=2, color=color, label=f"{n} jets")
+        data[f"{what} {n}"] = values.T
+    ax.set(title=title, xticks=range(3), xticklabels=STAGES.values())
+    if what == "n_equiv":
+        ax.set_yscale("log")
+plots.shared_legend([axes[0]], columns=2)
+page.figure(figure, "joint_jets", data)
+
+# %% tags=["hide-input"]
+rows, effects = [], {}
+for n, (what, title) in product(N_JETS, {"log_p": r"gain in $\langle\log p\rangle$", **MEASURED}.items()):
+    is_difference = what in ("log_p", "auc")
+    row = [n, title] + (["0", "", ""] if what == "log_p" else [])
+    if what != "log_p":
+        for way in STAGES:
+            value, ends = coverage.over_sets(jets_of(way, n, what))
+            page.record(f"jets_{what}_{n}_{way}", value, ends, 0.95)
+            row.append(f"{rounded(value)} ({rounded(ends[0])} to {rounded(ends[1])})")
+    for way, other in (("none", "before"), ("one", "before"), ("one", "none")):
+        if what == "log_p":
+            value, ends = coverage.over_sets(gain(n, way, other))
+        elif is_difference:
+            value, ends = coverage.over_sets(jets_of(way, n, what) - jets_of(other, n, what))
+        else:
+            value, ends = over_sets(jets_of(way, n, what) / jets_of(other, n, what))
+        page.record(f"jets_{what}_{n}_{way}_{other}", value, ends, 0.95)
+        effects[what, n, way, other] = ends[0] > (not is_difference), ends[1] < (not is_difference)
+        row.append(f"{rounded(value)} ({rounded(ends[0])} to {rounded(ends[1])})")
+    rows.append(row)
+IS_BETTER = {"log_p": 0, "n_equiv": 0, "spread": 1, "auc": 1, "distance": 1}  # which side of the interval is
+NUMBER = {2: "two jets", 4: "four jets"}
+PLAIN = {
+    "log_p": "log density",
+    "spread": "spread of the weights",
+    "auc": "AUC",
+    "n_equiv": "number of equivalent events",
+    "distance": "distance in the distance of the last two jets",
+}
+for against in ("before", "none"):
+    for name in ("better", "worse"):
+        which = [
+            f"{PLAIN[what]} of {NUMBER[n]}"
+            for (what, n, way, other), sides in effects.items()
+            if (way, other) == ("one", against) and sides[IS_BETTER[what] if name == "better" else 1 - IS_BETTER[what]]
+        ]
+        glue(f"joint_training_jets_{name}_{against}", "; ".join(which) or "none", display=False)
+header = ["jets", "", *STAGES.values(), "no weights, change", r"$\alpha=1$, change", r"$\alpha=1$ against no weights"]
+markdown_table(header, rows)
+
+# %% [markdown]
+# The last three columns are differences of log densities and of the AUC, and quotients of the others, with 95 % intervals over the training sets. With four jets the spread is {glue:text}`joint_training_jets_spread_4_before` before, {glue:text}`joint_training_jets_spread_4_none` after training without weights and {glue:text}`joint_training_jets_spread_4_one` with $\alpha=1$, which is {glue:text}`joint_training_jets_spread_4_one_before` times that before ({glue:text}`joint_training_jets_spread_4_one_before_low` to {glue:text}`joint_training_jets_spread_4_one_before_high`); with two jets it is {glue:text}`joint_training_jets_spread_2_one_before` times ({glue:text}`joint_training_jets_spread_2_one_before_low` to {glue:text}`joint_training_jets_spread_2_one_before_high`). The AUC of four jets is {glue:text}`joint_training_jets_auc_4_before`, {glue:text}`joint_training_jets_auc_4_none` and {glue:text}`joint_training_jets_auc_4_one`. The loop changes $n_{\rm equiv}$ of four jets by a factor {glue:text}`joint_training_jets_n_equiv_4_one_before` ({glue:text}`joint_training_jets_n_equiv_4_one_before_low` to {glue:text}`joint_training_jets_n_equiv_4_one_before_high`), and training without weights by {glue:text}`joint_training_jets_n_equiv_4_none_before` ({glue:text}`joint_training_jets_n_equiv_4_none_before_low` to {glue:text}`joint_training_jets_n_equiv_4_none_before_high`).
+#
+# Where does an interval exclude that nothing changes? Against the networks before, $\alpha=1$ is better in: {glue:text}`joint_training_jets_better_before`; worse in: {glue:text}`joint_training_jets_worse_before`. Against training without weights it is better in: {glue:text}`joint_training_jets_better_none`; worse in: {glue:text}`joint_training_jets_worse_none`. The networks before had been stopped by held-back events, as rounds are not: the mean log density of four jets changes by {glue:text}`joint_training_jets_log_p_4_none_before` ({glue:text}`joint_training_jets_log_p_4_none_before_low` to {glue:text}`joint_training_jets_log_p_4_none_before_high`) without weights and by {glue:text}`joint_training_jets_log_p_4_one_before` ({glue:text}`joint_training_jets_log_p_4_one_before_low` to {glue:text}`joint_training_jets_log_p_4_one_before_high`) with $\alpha=1$.
 
 # %% tags=["nbval-check-output", "hide-input"]
 print(

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from gampl.generators.jets import JetGenerator
 from gampl.generators.settings import Architecture
 from gampl.particles.jet_sequences import JetSequences
-from gampl_book import radiation as module
+from gampl_book import more_jets, radiation as module
+from gampl_book.pages import Page
 from gampl_book.profiles import section
 from gampl_book.radiation import Radiation, distance, observables, radiate
 
@@ -29,6 +31,36 @@ def test_rates_of_a_training_set(made):
     assert completed[3] == pytest.approx(natural[3] / (1 - ratio))
     data, number = made.data(0, "capped"), made.training_set(0)[1]
     np.testing.assert_allclose(np.bincount(number, data.weights), capped)
+
+
+def test_a_training_set_with_up_to_six_jets_has_room_for_more_than_its_file_has():
+    six = Radiation({**SETTINGS, "most": 6, "n_train": 2000}, Path("data", "z_jets.h5"), 1)
+    momenta, number, _ = six.training_set(0)
+    assert momenta.shape == (2000, 2 + six.most + module.BEYOND + 1, 4)
+    np.testing.assert_array_equal((momenta[:, 2:, 0] > 0).sum(1), number)
+    natural, capped = (six.rates(0, name) for name in ("natural", "capped"))
+    np.testing.assert_allclose(capped, [1, 1, *natural[2:] / natural[2]])
+
+
+def test_rates_are_recorded_with_their_intervals(tmp_path, monkeypatch):
+    """What is known exactly: ratios that scatter symmetrically in the logarithm, and the rates of the file."""
+    monkeypatch.setenv("GAMPL_OUTPUT", str(tmp_path))
+    page = Page("jet_radiation", "smoke", 1)
+    scatter = np.exp([-0.1, 0.0, 0.1])[:, None]
+    found = {case: 0.1 * (k + 1) * scatter * [1.0, 2.0, 3.0] for k, case in enumerate(more_jets.CASES)}
+    more_jets.record(page, found, (np.full(3, 0.3), np.full(3, 0.01)))
+    numbers = page.recorded["numbers"]
+    half = stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3)
+    for k, (method, weighting) in enumerate(more_jets.CASES):
+        entry = numbers[f"R_next_{method}_{weighting}"]
+        assert entry["value"] == pytest.approx(0.2 * (k + 1))
+        np.testing.assert_allclose(np.log(np.array(entry["interval"]) / entry["value"]), [-half, half])
+    assert numbers["completed_over_natural"]["value"] == pytest.approx(1 / 2)
+    ratio, error = more_jets.true_ratios(Path("data", "z_jets.h5"), 6)
+    np.testing.assert_allclose(
+        error / ratio, np.sqrt([1 / 1133 + 1 / 4877, 1 / 237 + 1 / 1133, 1 / 46 + 1 / 237]), rtol=1e-3
+    )
+    np.testing.assert_allclose(ratio, [1133 / 4877, 237 / 1133, 46 / 237], rtol=1e-3)
 
 
 def test_training_sets_have_no_event_in_common(made):

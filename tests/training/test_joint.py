@@ -149,7 +149,9 @@ def test_a_classifier_recognises_the_events_that_it_has_seen(store):
 )
 def test_what_cannot_be_trained_jointly_is_refused(store, changes, message):
     with pytest.raises(ValueError, match=message):
-        list(joint_rounds(replace(SPLINE, **changes), events_of(SPLINE), QUICK, store))
+        list(joint_rounds(replace(SPLINE, **changes), events_of(SPLINE), replace(QUICK, is_shared=True), store))
+    with pytest.raises(ValueError, match="weights have to depend on a condition"):
+        list(joint_rounds(SPLINE, Data(events_of(SPLINE), weights=np.ones(SPLINE.n_events)), QUICK, store))
 
 
 @pytest.mark.parametrize("changes", [{"rounds": -1}, {"alpha": -0.5}, {"clamp": 1.5}, {"folds": 0}, {"n_gen": 0}])

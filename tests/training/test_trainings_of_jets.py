@@ -1,16 +1,19 @@
 """Trainings of generators of events with any number of jets: alone, side by side, Bayesian, as ensembles."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from gampl.generators.settings import Architecture
 from gampl.particles.jet_sequences import MUON_MASS
 from gampl.store.artifacts import Store
-from gampl.training import Data, Fit, Training, ZWithJets, train_members, train_or_load
+from gampl.training import Data, Fit, Joint, Training, ZWithJets, joint_rounds, train_members, train_or_load
 from gampl.training.data import untrained
+from gampl.training.joint import log_ratios
 
 SIZE = Architecture("autoregressive", 1, 2, width=16, components=4)
 FIT = Fit(steps=30, batch_size=64, warmup=5, validate_every=10, learning_rate=1e-2)
@@ -106,6 +109,48 @@ def test_a_start_brings_its_coordinates_and_not_the_weights_of_its_factors():
     number = x[:, 0].long()
     assert (difference[number == 0].abs() < 1e-4).all()
     assert (difference[number == 2].abs() > 1e-2).all()  # their second jet, which has no factor in the old loss
+
+
+@pytest.mark.parametrize("multiplicity", ["given", "radiated"])
+def test_generator_and_classifier_in_turn(tmp_path, multiplicity):
+    """Members with events of their own, which have weights where jets are given; a round begins with the one before."""
+    one = training(multiplicity, posterior="independent")
+    one = replace(one, n_train=N - N // 6)  # as many more are held back
+    weights = {"weights": np.linspace(0.5, 1.5, one.n_events)} if multiplicity == "given" else {}
+
+    def own(member: int) -> Data:
+        x = events(one.n_events, seed=member)
+        number = (x[:, 2:, 0] > 0).sum(1)
+        return Data(x, condition=number[:, None] if multiplicity == "given" else None, **weights)
+
+    again = Fit(steps=5, batch_size=64, warmup=1, learning_rate=1e-3)
+    for is_corrected in (True, False):
+        joint = Joint(rounds=1, is_corrected=is_corrected, folds=2, n_gen=400, fit=again)
+        before, after = joint_rounds(one, own, joint, Store(tmp_path))
+        assert len(before) == len(after) == 2
+        first = dict(before.members[1].generator.named_parameters())
+        moved = [(p - first[name]).abs().max() for name, p in after.members[1].generator.named_parameters()]
+        assert 0 < max(moved) < 0.1
+
+
+def test_a_classifier_of_jets_finds_the_ratio_of_their_densities(tmp_path):
+    """True pseudorapidities are less wide than generated ones: the ratio of two normal densities is known."""
+    n, width = 3000, 0.7
+    true, made = events(n, seed=5), events(n, seed=6)
+    number = (true[:, 2:, 0] > 0).sum(1)[:, None]
+    true[:, 0, 2] *= width  # of the first muon, which all events have
+
+    def sample(n_gen: int, _: int, condition: np.ndarray) -> np.ndarray:
+        np.testing.assert_array_equal(condition, np.resize(number, (n_gen, 1)))
+        made[:, :2, 3] = 0.2  # whose difference must not be seen
+        return made.copy()
+
+    member = SimpleNamespace(training=training("given"), artifact="one", sample=sample)
+    values = log_ratios([member], true, Joint(folds=2, n_gen=n + 7), Store(tmp_path), number)
+    eta = true[:, 0, 2]
+    exact = stats.norm.logpdf(eta, scale=1.5 * width) - stats.norm.logpdf(eta, scale=1.5)
+    assert np.corrcoef(values, exact)[0, 1] > 0.7
+    assert np.abs(values).max() < 5
 
 
 @pytest.mark.parametrize(
