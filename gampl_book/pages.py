@@ -85,7 +85,7 @@ class Page:
             for end, x in zip(("low", "high"), interval, strict=True):
                 glue(f"{self.notebook}_{name}_{end}", rounded(x, digits), display=False)
         self._numbers[name] = entry
-        write_bytes(self.folder / "results.json", json.dumps(self.recorded, indent=1, allow_nan=False).encode())
+        self._write()
 
     def cost(self, name: str, parameters: int, training: float, generation: float) -> None:
         """Keep what a network costs: parameters, seconds of one training, CPU seconds of 10 000 generated events.
@@ -94,6 +94,10 @@ class Page:
         """
         seconds = {"training": float(f"{training:.3g}"), "generation": float(f"{generation:.3g}")}
         self._costs[name] = {"parameters": parameters, **seconds}
+        self._write()
+
+    def _write(self) -> None:
+        write_bytes(self.folder / "results.json", json.dumps(self.recorded, indent=1, allow_nan=False).encode())
 
     @property
     def recorded(self) -> dict[str, Any]:

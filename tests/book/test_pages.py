@@ -49,6 +49,14 @@ def test_numbers_are_recorded_as_strict_json(page):
     assert {"notebook", "commit", "profile", "seed", "device", "page_seconds"} <= content.keys()
 
 
+def test_costs_are_kept_also_after_the_last_number(page):
+    page.record("G", 2.5)
+    page.cost("flow", 7, 1.23456, 0.5)
+    content = json.loads((page.folder / "results.json").read_text())
+    assert content["costs"] == {"flow": {"parameters": 7, "training": 1.23, "generation": 0.5}}
+    assert content["numbers"].keys() == {"G"}
+
+
 def test_numbers_say_what_they_were_made_of(page):
     page.made_of(sha256_of_events={"train": "ab"})
     page.record("G", 2.5)
