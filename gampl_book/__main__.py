@@ -50,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     costs = command("costs", "measure_costs:write", "Time the units of work of a profile on this machine.", "paper")
     costs.add_argument("-o", "--output", type=Path, help="file to write; by default below data/costs, by the device")
 
+    more = command("more-jets", "more_jets:run", "Record rates of jets beyond larger training samples alone.", "gpu")
+    more.add_argument("--seed", type=int, default=1)
+
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
     notebook.add_argument("source", type=Path, help="py:percent notebook, such as notebooks/gaussian_line.py")
     notebook.add_argument("--profile", required=True, help="such as smoke or laptop")

@@ -60,9 +60,9 @@ class Radiation:
     def rates(self, k: int, weighting: str) -> Floats:
         """What the weights of a training set add up to, for each number of jets.
 
-        Natural are cross sections. Capped is a sample in which none and one jet are as frequent as two, and more jets
-        as in nature. Completed are cross sections with that of all events with the largest
-        number of jets or more, if it goes on falling by the same factor, in place of the largest number alone.
+        Natural are cross sections. Capped is a sample in which no jet and one jet are as frequent as two, and more jets
+        as in nature. Completed are cross sections with that of all events with the largest number of jets or more, if
+        it goes on falling by the same factor, in place of the largest number alone.
         """
         _, number, weight = self.training_set(k)
         rates: Floats = np.bincount(number, weight).astype(np.float64)

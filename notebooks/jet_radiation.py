@@ -30,11 +30,11 @@ from gampl.processes import ZJets, staircase
 from gampl.regions import Intervals
 from gampl.store.artifacts import Store
 from gampl.training.extrapolation import with_more_jets
-from gampl_book import ROOT
+from gampl_book import ROOT, more_jets
 from gampl_book.kept_results import larger_runs
+from gampl_book.more_jets import over_sets
 from gampl_book.pages import Page, markdown_table, rounded
 from gampl_book.radiation import Radiation, distance, observables, radiate
-from gampl_book.scaling import geometric_mean
 from gampl_book.studies import event_file
 
 page = Page("jet_radiation", profile, seed)
@@ -124,11 +124,6 @@ for (method, weighting), k in product(CASES, range(sets)):
     found[method, weighting, k] = measure(members[-1].generator, k)
 
 
-def over_sets(values):
-    """Geometric mean over training sets and its 95 % interval, of numbers that may be zero."""
-    return geometric_mean(np.maximum(values, 1e-6))
-
-
 def of(method, weighting, what):
     """One number of each training set."""
     return np.array([what(found[method, weighting, k]) for k in range(sets)])
@@ -186,17 +181,13 @@ figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=Fals
 page.figure(figure, "rates", data)
 
 # %% tags=["hide-input"]
-rows = []
-for n, name in NAMES.items():
-    ends = [true_ratio[n] + sign * 1.96 * true_error[n] for sign in (-1, 1)]
-    page.record(f"R_{name}_true", true_ratio[n], ends, 0.95)
-rows.append(["truth", "", *(f"{true_ratio[n]:.3f} ± {true_error[n]:.3f}" for n in NAMES), ""])
+asked = slice(LAST, AFTER + 1)
+ratios = {case: of(*case, lambda f: f["ratio"][asked]) for case in CASES}
+more_jets.record(page, ratios, (true_ratio[asked], true_error[asked]))
+rows = [["truth", "", *(f"{true_ratio[n]:.3f} ± {true_error[n]:.3f}" for n in NAMES), ""]]
 for (method, weighting), (label, _) in CASES.items():
     row = [label, "completed" if weighting == "sorted" else weighting]
-    for n, name in NAMES.items():
-        value, ends = over_sets(of(method, weighting, lambda f, n=n: f["ratio"][n]))
-        page.record(f"R_{name}_{method}_{weighting}", value, ends, 0.95)
-        row.append(interval(value, ends))
+    row += [interval(*over_sets(values)) for values in ratios[method, weighting].T]
     price = 1 / of(method, weighting, lambda f: f["made"].probability[most + 1])
     page.record(f"price_{method}_{weighting}", np.exp(np.log(price).mean()), digits=2)
     rows.append([*row, rounded(np.exp(np.log(price).mean()), 2)])
@@ -204,20 +195,9 @@ header = ["method", "weights", *(f"$R({n + 1}/{n})$" for n in NAMES), f"generate
 markdown_table(header, rows)
 
 # %% tags=["hide-input"]
-low = of("naive", "capped", lambda f: f["ratio"][NEXT]) / of("truncated", "capped", lambda f: f["ratio"][NEXT])
-page.record("naive_over_truncated", *over_sets(low), 0.95)
 for name, weighting in (("", "capped"), ("_natural", "natural")):
     share = over_sets(100 * of("naive", weighting, lambda f: f["ratio"][NEXT]) / true_ratio[NEXT])
     page.record(f"naive_share{name}", *share, 0.95, digits=2)
-gain = of("truncated", "natural", lambda f: f["ratio"][NEXT]) / of("truncated", "capped", lambda f: f["ratio"][NEXT])
-page.record("natural_over_capped", *over_sets(gain), 0.95)
-gain = of("truncated", "completed", lambda f: f["ratio"][NEXT]) / of("truncated", "natural", lambda f: f["ratio"][NEXT])
-page.record("completed_over_natural", *over_sets(gain), 0.95)
-off = {
-    m: np.abs(np.log(of(m, "capped", lambda f: f["ratio"][NEXT]) / true_ratio[NEXT]))
-    for m in ("truncated", "bootstrap")
-}
-page.record("rate_truncated_over_bootstrap", *over_sets(off["truncated"] / off["bootstrap"]), 0.95)
 
 # %% [markdown]
 # The truth is $R$ = {glue:text}`jet_radiation_R_next_true` for the first ratio beyond training and {glue:text}`jet_radiation_R_after_true` for the second. The truncated loss gives {glue:text}`jet_radiation_R_next_truncated_capped` ({glue:text}`jet_radiation_R_next_truncated_capped_low` to {glue:text}`jet_radiation_R_next_truncated_capped_high`) with the capped sample and {glue:text}`jet_radiation_R_next_truncated_natural` ({glue:text}`jet_radiation_R_next_truncated_natural_low` to {glue:text}`jet_radiation_R_next_truncated_natural_high`) with natural weights, a factor {glue:text}`jet_radiation_natural_over_capped` ({glue:text}`jet_radiation_natural_over_capped_low` to {glue:text}`jet_radiation_natural_over_capped_high`). Out of the box, the naive network reaches {glue:text}`jet_radiation_naive_share` % ({glue:text}`jet_radiation_naive_share_low` to {glue:text}`jet_radiation_naive_share_high`) of the true ratio with the capped sample, and {glue:text}`jet_radiation_naive_share_natural` % with natural weights, where the poster has *few* events. It has to learn that the jet number {glue:text}`jet_radiation_most` is always the last, against all that it learns of other jets, and that takes time: {numref}`fig-radiation-bootstrap` has the ratio after {glue:text}`jet_radiation_early`, {glue:text}`jet_radiation_begin` and {glue:text}`jet_radiation_steps` steps, before the first round.
@@ -316,7 +296,7 @@ def words_of_larger():
 glue("jet_radiation_larger", words_of_larger(), display=False)
 
 # %% [markdown]
-# The poster trains on up to six jets and tests with seven and eight. The table has kept results of such runs, of the rates alone (`python -m gampl_book.more_jets`), with networks and steps as on this page and all events that the file has for {glue:text}`jet_radiation_sets` training sets. There truth itself is not known well, and is taken from both samples of the file. {glue:text}`jet_radiation_larger` Few training events have as many jets, and few sequences the weight of an event with more, so that the intervals over the training sets are wide: three of them do not rank methods whose intervals overlap.
+# The poster trains on up to six jets and tests with seven and eight. The table has kept results of such runs, of the rates alone (`python -m gampl_book more-jets`), with networks and steps as on this page and all events that the file has for {glue:text}`jet_radiation_sets` training sets. There truth itself is not known well, and is taken from both samples of the file. {glue:text}`jet_radiation_larger` Few training events have as many jets, and few sequences the weight of an event with more, so that the intervals over the training sets are wide: three of them do not rank methods whose intervals overlap.
 #
 # ## The jets
 

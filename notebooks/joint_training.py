@@ -34,7 +34,7 @@ from gampl.regions import Intervals
 from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
 from gampl_book import coverage, event_ensembles, jet_ensembles, jet_studies
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.scaling import geometric_mean as over_sets
+from gampl_book.scaling import geometric_mean
 
 page = Page("joint_training", profile, seed)
 of_jets = page.settings["jets"]
@@ -205,7 +205,7 @@ for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
     before, after, control = (
         of(generator, *what, lambda f: f["width"]) for what in (("none", 0), (way, rounds), ("none", rounds))
     )
-    gain, ends = over_sets(after / before)
+    gain, ends = geometric_mean(after / before)
     page.record(f"narrower_{generator}_{way}", gain, ends, 0.95)
     rows.append(
         [
@@ -219,7 +219,7 @@ for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
     if way == "none":
         rows[-1].append("1")
         continue
-    gain, ends = over_sets(after / control)
+    gain, ends = geometric_mean(after / control)
     page.record(f"beyond_{generator}_{way}", gain, ends, 0.95)
     rows[-1].append(f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
 page.record("spread_stiff", of("stiff", "one", rounds, lambda f: f["width"]).mean(), digits=2)
@@ -241,7 +241,7 @@ for (generator, row), (question, title) in product(zip(GENERATORS, axes, strict=
     ax = row[list(QUESTIONS).index(question)]
     for shift, (way, (label, _, color)) in enumerate(WAYS.items()):
         steps_done = np.arange(rounds + 1) + 0.04 * (shift - 2)
-        true = [over_sets(of(generator, way, r, G_TRUE[question]))[0] for r in range(rounds + 1)]
+        true = [geometric_mean(of(generator, way, r, G_TRUE[question]))[0] for r in range(rounds + 1)]
         ax.plot(steps_done, true, color=color, marker=".", label=label)
         data[f"{generator} {question} {way} true"] = true
         if question != "LR":
@@ -267,11 +267,11 @@ for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
         after, before, control = (
             of(generator, *what, G_TRUE[question]) for what in ((way, rounds), (way, 0), ("none", rounds))
         )
-        value, ends = over_sets(after / before)
+        value, ends = geometric_mean(after / before)
         page.record(f"G_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
-        rows[-1].append(f"{rounded(over_sets(after)[0], 2)}; {value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
+        rows[-1].append(f"{rounded(geometric_mean(after)[0], 2)}; {value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
         if way != "none":
-            value, ends = over_sets(after / control)
+            value, ends = geometric_mean(after / control)
             page.record(f"G_beyond_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
     for question in ("m_tt", "pT_top"):
         last = [found[generator, way, k, rounds][question] for k in range(sets)]
@@ -297,7 +297,7 @@ for generator in GENERATORS:
     distances = {o: of(generator, "none", 0, lambda f, o=o: f["distance", o]) for o in NAMES}
     for o in sorted(NAMES, key=lambda o: -distances[o].mean()):
         factors = [
-            over_sets(of(generator, way, rounds, lambda f, o=o: f["distance", o]) / distances[o])
+            geometric_mean(of(generator, way, rounds, lambda f, o=o: f["distance", o]) / distances[o])
             for way in ("none", "one")
         ]
         rows.append(
@@ -420,7 +420,7 @@ for n, (what, title) in product(N_JETS, {"log_p": r"gain in $\langle\log p\rangl
         elif is_difference:
             value, ends = coverage.over_sets(jets_of(way, n, what) - jets_of(other, n, what))
         else:
-            value, ends = over_sets(jets_of(way, n, what) / jets_of(other, n, what))
+            value, ends = geometric_mean(jets_of(way, n, what) / jets_of(other, n, what))
         page.record(f"jets_{what}_{n}_{way}_{other}", value, ends, 0.95)
         effects[what, n, way, other] = ends[0] > (not is_difference), ends[1] < (not is_difference)
         row.append(f"{rounded(value)} ({rounded(ends[0])} to {rounded(ends[1])})")

@@ -74,11 +74,11 @@ def event_classifier(process: EventProcess) -> MakeClassifier:
     probabilities (Platt 1999), without which the trees are sure of differences that do not exist. The mean of the five
     is taken, which gives no two events the same value.
 
-    A second opinion are networks, `gampl.particles.event_network`. On five distortions no larger tree or further
+    Networks are a second opinion: `gampl.particles.event_network`. On five distortions no larger tree or further
     feature had a smaller loss. The probabilities are rather too close to each other: log odds should be 1.0 to 1.4
     times as large, and twice where there is next to nothing to find. Training takes 1 s of one core for 5 000 events of
-    each class, a million events take 10 to 35 s.
-    All cores are used; where several processes share them, one thread each (OMP_NUM_THREADS=1) is much faster.
+    each class, a million events take 10 to 35 s. All cores are used; where several processes share them, one thread
+    each (OMP_NUM_THREADS=1) is much faster.
     """
 
     def make(seed: int) -> Classifier:

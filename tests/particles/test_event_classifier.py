@@ -16,23 +16,10 @@ from gampl.ratio import auc, cross_fit
 
 pytest.importorskip("sklearn.ensemble")
 pytest.importorskip("h5py")
-threadpoolctl = pytest.importorskip("threadpoolctl")  # which scikit-learn needs
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 PROCESS = TopPair(0)
 REPETITIONS = 6
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """On a busy machine the threads of small trees wait for each other, ten times as long as they work."""
-    with threadpoolctl.threadpool_limits(1, user_api="openmp"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def true():
-    """Events in random order."""
-    return np.random.default_rng(1).permutation(PROCESS.load("train").momenta)
 
 
 def distorted(events, seed):

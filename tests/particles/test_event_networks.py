@@ -10,24 +10,12 @@ from gampl.ratio import held_out
 pytest.importorskip("sklearn.ensemble")
 pytest.importorskip("h5py")
 torch = pytest.importorskip("torch")
-threadpoolctl = pytest.importorskip("threadpoolctl")
 
 from gampl.particles.event_classifier import event_classifier, features  # noqa: E402
 from gampl.particles.event_networks import EventNetworks, event_network, network_features  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 PROCESS = TopPair(0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with threadpoolctl.threadpool_limits(1, user_api="openmp"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def true():
-    """Events in random order."""
-    return np.random.default_rng(1).permutation(PROCESS.load("train").momenta)
 
 
 def band(events):
