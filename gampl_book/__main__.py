@@ -66,8 +66,7 @@ def parser() -> argparse.ArgumentParser:
     claims = command("claims", "claims:compare", "Compare the paper's numbers with a run's results.", "laptop")
     claims.add_argument("--accept", action="store_true", help="expect this run's verdicts from now on")
 
-    settings = command("other-settings", "references:other_settings", "Run smoke notebooks as on another processor.")
-    settings.add_argument("notebooks", nargs="*", help="default: those that use networks")
+    settings = command("other-settings", "references:other_settings", "Make the smoke book as on another processor.")
     settings.add_argument("--instructions", choices=("default", "avx2", "all"), default="default")
     settings.add_argument("--threads", type=int, default=2)
 

@@ -10,19 +10,19 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
-from gampl.store.provenance import requirements, source_files
-from gampl_book import PACKAGES, ROOT, BookError, agree, read_results
+from gampl_book import ROOT, BookError, agree, read_results
+from gampl_book.build import LOCK, holder
 
 FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
@@ -177,12 +177,6 @@ def _problems(notebook: str) -> list[str]:
     return [f"notebook {notebook} does not print what {reference} says:", *lines]
 
 
-def with_networks() -> list[str]:
-    """The notebooks that need PyTorch."""
-    notebooks = sorted((ROOT / "notebooks").glob("*.py"))
-    return [path.stem for path in notebooks if "torch" in requirements(source_files(path, PACKAGES), PACKAGES)]
-
-
 def environment(instructions: str, threads: int) -> dict[str, str]:
     """Variables that make PyTorch and NumPy work with such instructions, one of `INSTRUCTIONS` or "all"."""
     # else MKL would not take more threads than there are cores, and threads that wait would hold them
@@ -195,30 +189,25 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
     return variables | {"NPY_DISABLE_CPU_FEATURES": " ".join(name for name in features if name.startswith(prefixes))}
 
 
-def other_settings(notebooks: list[str], instructions: str, threads: int) -> int:
-    """Runs smoke notebooks as another processor would, by default those with networks; returns 1 if numbers differ.
+def other_settings(instructions: str, threads: int) -> int:
+    """Makes the smoke book anew as another processor would; returns 1 if its numbers are not those of the references.
 
-    Two at a time: each is of one thread but where networks are trained.
+    Networks are still those of data/trainings; what pages train and what networks generate is made in this way. BookError
+    if another build is running.
     """
-    reference, wrong = json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")), 0
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        # networks are still those of data/trainings; what pages train and what networks generate is made in this way
-        variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": f"{folder}/store"}
-
-        def run(notebook: str) -> tuple[str, dict[str, float | str]]:
-            command = [sys.executable, "-m", "gampl_book", "notebook", f"notebooks/{notebook}.py"]
-            command += ["--profile=smoke", "--seed=1", f"--folder={folder}/{notebook}"]
-            done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
-            if done.returncode:
-                raise BookError(done.stderr)
-            return notebook, recorded(Path(folder, notebook, "results"))[notebook]
-
-        with ThreadPoolExecutor(2) as pool:
-            for notebook, ours in pool.map(run, notebooks or with_networks()):
-                expected = reference[notebook]
-                differing = differences(notebook, ours, expected)
-                wrong += len(differing)
-                words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
-                words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
-                print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}", flush=True)
+    if running := holder(ROOT / LOCK):
+        raise BookError(f"another build is running here ({running}): wait for it, or stop it.")
+    shutil.rmtree(ROOT / SMOKE, ignore_errors=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as store:
+        variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": store}
+        command = [sys.executable, "-m", "gampl_book", "build", "--profile", "smoke"]
+        if code := subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode:
+            return code
+    ours, wrong = recorded(ROOT / SMOKE / "results"), 0
+    for notebook, expected in json.loads((ROOT / FOLDER / NUMBERS).read_text(encoding="utf-8")).items():
+        differing = differences(notebook, ours[notebook], expected)
+        wrong += len(differing)
+        words = [f"{len(expected) - len(differing)} of {len(expected)} numbers agree"]
+        words += [f"{name} {one:.6g} for {other:.6g}" for name, (one, other) in differing.items()]
+        print(f"{instructions}, {threads} threads: {notebook}: {', '.join(words)}")
     return 1 if wrong else 0

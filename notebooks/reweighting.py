@@ -129,7 +129,7 @@ page.figure(figure, "weights", data)
 # - *cross-fitted* ones (`gampl.ratio.cross_fit`): each generated event gets its weight from one of two classifiers, of which neither saw its half of the generated and of the true events. Which one is decided as if by lot. So the density of the reweighted events is the mean over the two, and all training events have a part in it, as before;
 # - *another half than the generator*: generator and classifier learn from different halves of the training events, once each way round, and half of the events come from either.
 #
-# The two kinds of trees take long. They see the training events {glue:text}`reweighting_experiments`, fresh ones {glue:text}`reweighting_slow` and the others {glue:text}`reweighting_slowest` times. From the deviations, $G=I(1-I)/(\ntrain\langle(I-I_{\rm true})^2\rangle)$, with 95 % intervals from 2000 bootstrap samples of the experiments. The last columns are for the training events: the *differential* $G$ from the mean Kolmogorov-Smirnov distance to the truth, the effective number of events $(\sum w)^2/\sum w^2$ per generated event, and the share of weights above {glue:text}`reweighting_largest`, which are clipped.
+# The two kinds of trees take long. They see the training events or fresh ones {glue:text}`reweighting_slow` times, and are trained in the other two ways {glue:text}`reweighting_slowest` times. From the deviations, $G=I(1-I)/(\ntrain\langle(I-I_{\rm true})^2\rangle)$, with 95 % intervals from 2000 bootstrap samples of the experiments. The last columns are for the training events: the *differential* $G$ from the mean Kolmogorov-Smirnov distance to the truth, the effective number of events $(\sum w)^2/\sum w^2$ per generated event, and the share of weights above {glue:text}`reweighting_largest`, which are clipped.
 
 
 # %% tags=["hide-input"]
@@ -141,9 +141,9 @@ def over_experiments(values: np.ndarray, worth, stream: int) -> tuple[float, np.
 
 def times(classifier: str, way: str) -> int:
     """How many experiments a classifier and a way can have."""
-    if classifier not in ARE_TREES or way == "training":
+    if classifier not in ARE_TREES:
         return experiments
-    return slow if way == "fresh" else slowest
+    return slow if way in ("training", "fresh") else slowest
 
 
 page.record("largest", round(Reweighting(nothing).largest))

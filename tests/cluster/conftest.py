@@ -8,6 +8,8 @@ import pytest
 from faulty_project import NOTEBOOK, SHARD, Project, copy_of_the_project
 from single_node_slurm import Slurm, why_not
 
+from gampl.store.locking import locked
+
 OUTCOMES: list[tuple[str, str]] = []
 JOBS: list[str] = []
 
@@ -19,13 +21,18 @@ def fresh(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(fresh, tmp_path_factory):
-    """The same after a run that nothing disturbed; not to be changed."""
-    project = Project(shutil.copytree(fresh.root, tmp_path_factory.mktemp("project") / "undisturbed"))
-    for target in (NOTEBOOK, SHARD):
-        done = project.make(target)
-        assert done.returncode == 0, done.stderr
-    return project
+def undisturbed(fresh, tmp_path_factory, worker_id, testrun_uid):
+    """The same after a run that nothing disturbed, which all workers share; not to be changed."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder if worker_id == "master" else folder.parent) / f"undisturbed-{testrun_uid}"
+    with locked(shared.with_suffix(".lock")):
+        if not shared.exists():
+            project = Project(shutil.copytree(fresh.root, tmp_path_factory.mktemp("project") / "undisturbed"))
+            for target in (NOTEBOOK, SHARD):
+                done = project.make(target)
+                assert done.returncode == 0, done.stderr
+            project.root.rename(shared)
+    return Project(shared)
 
 
 @pytest.fixture
