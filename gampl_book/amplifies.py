@@ -72,11 +72,16 @@ class Row(NamedTuple):
     cost: Cost = Cost(None, None, None)
 
     def holds(self, question: str) -> bool | None:
-        """Whether the estimate's interval holds the truth; None where no interval can tell."""
+        """Whether the estimate's interval holds the truth; None where no interval can tell, or the truth is not known.
+
+        A truth with an interval that holds an end of the estimate's may lie on either side of it.
+        """
         if (ratio := self.quotient.get(question)) and ratio.interval:
             return ratio.interval.low <= 1 <= ratio.interval.high
         estimate, truth = self.estimate.get(question), self.truth.get(question)
         if self.means or truth is None or estimate is None or estimate.interval is None:
+            return None
+        if truth.interval and any(truth.interval.low < end < truth.interval.high for end in estimate.interval):
             return None
         return estimate.interval.low <= truth.value <= estimate.interval.high
 

@@ -22,14 +22,15 @@ COLOURS = plots.ESTIMATE, plots.OTHERS[0], plots.STAT, plots.MODEL, plots.OTHERS
 
 def write_page(results: Results, profile: str, stage: Path) -> None:
     """Makes the page from recorded numbers, with its figure, the cover and their data, where the book is assembled."""
-    text, rows = page(results, profile)
+    text, rows, changes = page(results, profile)
     (stage / "amplifies.md").write_text(text, encoding="utf-8")
     for name, labelled in (("amplifies", True), ("cover", False)):
         draw(rows, labelled).savefig(stage / f"{name}.png", dpi=150)
     data = stage / "_extra" / "figures" / "amplifies"
     data.mkdir(parents=True, exist_ok=True)
     shutil.copy(stage / "amplifies.png", data)
-    (data / "amplifies.csv").write_text(as_csv(rows), encoding="utf-8")
+    for name, table in (("amplifies", rows), ("corrections", changes)):
+        (data / f"{name}.csv").write_text(as_csv(table), encoding="utf-8")
 
 
 def draw(rows: Sequence[Row], labelled: bool) -> Figure:
@@ -85,18 +86,22 @@ def _mark(ax: Axes, number: Recorded | None, place: float, colour: str, *, fille
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """The numbers of the figure: a line for each row and question, empty where nothing was recorded."""
+    """The numbers of a table: a line for each row and question, empty where nothing was recorded."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    numbers = [f"{what}{end}" for what in ("true", "estimated") for end in ("", "_low", "_high", "_level")]
-    writer.writerow(["profile", "page", "process", "generator", "n_train", "question", *numbers, *Cost._fields])
+    kinds = "true", "estimated", "estimated_over_true", "pull", "coverage"
+    numbers = [f"{what}{end}" for what in kinds for end in ("", "_low", "_high", "_level")]
+    about = "profile", "page", "process", "generator", "n_train", "sets", "question", "holds"
+    writer.writerow([*about, *numbers, *Cost._fields])
     for row in rows:
         for question in QUESTIONS:
-            pair = row.truth.get(question), row.estimate.get(question)
-            if any(pair):
-                about = [row.profile, row.pages[0], row.process, row.generator, row.n_train or "", question]
+            asked = [numbers.get(question) for numbers in (row.truth, row.estimate, row.quotient)]
+            if any(asked):
+                of_row = [row.profile, row.pages[0], row.process, row.generator, row.n_train or "", row.sets or ""]
+                holds = {True: "yes", False: "no", None: ""}[row.holds(question)]
+                cells = [cell for one in (*asked, row.pull, row.coverage) for cell in _cells(one)]
                 cost = (parameters(row.cost), row.cost.training or "", row.cost.generation or "")
-                writer.writerow([*about, *(cell for one in pair for cell in _cells(one)), *cost])
+                writer.writerow([*of_row, question, holds, *cells, *cost])
     return text.getvalue()
 
 

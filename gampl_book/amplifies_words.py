@@ -112,15 +112,15 @@ def sentences(rows: Sequence[Row]) -> list[str]:
             continue
         found = Counter(side(row.truth[question]) for row in networks)
         above = [described(row) for row in networks if side(row.truth[question]) == "above"]
-        text = f"*{title}*: of {len(networks)} generators {found['above']} have a true $G$ above one at 95 %, "
+        text = f"*{title}*: of {len(networks)} rows {found['above']} have a true $G$ above one at 95 %, "
         text += f"{found['below']} below one, and of {found['both']} the interval holds one"
         asked = len(networks) - found["none"]
         if found["none"]:
-            text += f"; of {found['none']} no interval at 95 % is recorded, so that nothing is known of these"
+            text += f"; {found['none']} have no interval at 95 % and decide nothing"
         if not above:
             text += f". None of the {asked} with an interval amplifies beyond doubt." if asked else "."
         else:
-            text += f". Above are: {'; '.join(above)}."
+            text += f". Above one are: {'; '.join(above)}."
             text += f" If all were one, about {(1 - LEVEL) / 2 * asked:.1f} would lie there by chance."
         if first := largest(networks, question):
             text += f" The largest number is {number(first.truth[question])}, of {described(first)}."
@@ -136,9 +136,9 @@ def ranking(found: Sequence[Compared]) -> str:
     text = f"{pairs} pairs of generators share run, page, process and $\\ntrain$ and have intervals at 95 %; "
     if not apart:
         return f"{text}none of these pairs is told apart. The numbers rank nobody."
-    text += f"those of {apart} do not touch"
-    which = "all" if few == apart else f"{few} of them"
-    text += f", but {which} with at most {FEW} training sets, which are too few to rank anybody" if few else ""
+    text += f"the intervals of {apart} do not touch"
+    which = "all of these" if few == apart else f"{few} of these"
+    text += f"; {which} have at most {FEW} training sets, too few to rank anybody" if few else ""
     return f"{text}. Rows of different $\\ntrain$ are not ranked at all."
 
 
@@ -186,15 +186,15 @@ def sizes(rows: Sequence[Row]) -> str:
         if row.process == EXACT and row.truth and row.n_train and (row.sets or 0) >= FEW:
             found.setdefault(row.generator, set()).add(row.n_train)
     if not found:
-        return f"On the leading-order process no generator has a true $G$ of at least {FEW} training sets."
+        return f"On the leading-order process no generator has a true $G$ from at least {FEW} training sets."
     groups = {n: [name for name, its in found.items() if len(its) == n] for n in sorted(map(len, found.values()))[::-1]}
-    text = f"On the leading-order process, where the truth is exact, {len(found)} generators have a true $G$ of"
+    text = f"On the leading-order process, where the truth is exact, {len(found)} generators have a true $G$ from"
     text += f" at least {FEW} training sets. "
     return text + " ".join(f"At {counted(n, 'size')}: {'; '.join(names)}." for n, names in groups.items())
 
 
-def page(results: Results, profile: str) -> tuple[str, list[Row]]:
-    """The page as MyST, and the rows for its figure."""
+def page(results: Results, profile: str) -> tuple[str, list[Row], list[Row]]:
+    """The page as MyST, the rows of its table and figure, and those of the corrections."""
     systems, corrections = load(ROOT / LISTED)
     rows, changes = (all_rows(one, results, profile) for one in (systems, corrections))
     pages = [name for row in (*rows, *changes) for name in row.pages]
@@ -218,6 +218,7 @@ def page(results: Results, profile: str) -> tuple[str, list[Row]]:
         gained=changed["above"],
         lost=changed["below"],
         tried=sum(len(row.truth) for row in changes),
+        unmarked=sum(row.holds(q) is None for row in rows for q in row.truth.keys() & row.estimate.keys()),
         costs={key: about for key, about in sorted(runs.items()) if key in used},
         absent=sorted({one.page for one in (*systems, *corrections)} - {name for _, name in used}),
         side=side,
@@ -227,4 +228,4 @@ def page(results: Results, profile: str) -> tuple[str, list[Row]]:
         timed=timed(rows),
         sizes=sizes([row for row in rows if row.profile == profile]),
     )
-    return text, rows
+    return text, rows, changes

@@ -149,6 +149,12 @@ def rounded(value: float, digits: int = 3) -> str:
     return f"{float(f'{mantissa}e{exponent}'):.{max(digits - 1 - power, 0)}f}"
 
 
+def with_interval(value: float, interval: Sequence[float], digits: int = 2) -> str:
+    """A number and the ends of its interval, such as "1.2 (0.9 to 1.5)"."""
+    low, high = interval
+    return f"{rounded(value, digits)} ({rounded(low, digits)} to {rounded(high, digits)})"
+
+
 def verbatim(text: str, language: str = "") -> str:
     """Markdown that shows a text as it is: no line of the text ends the block."""
     longest = max(map(len, re.findall("`+", text)), default=0)

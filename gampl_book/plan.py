@@ -52,7 +52,7 @@ PAGES = {
     "jetgpt": Needs(["jetgpt/*"], events=["z_jets"]),
     "joint_training": Needs(["jetgpt/directions/*"], events=["z_jets"]),
     "z_jets_inn": Needs(["jetgpt/directions/*"], events=["z_jets"]),
-    "reweighting": Needs(["ring2d/bootstrap/*", "leading_order_*/autoregressive/*", "leading_order_*/spline/*"]),
+    "reweighting": Needs(["ring2d/bootstrap/*"]),
     "jet_radiation": Needs(events=["z_jets"]),
     "theory_uncertainties": Needs(events=["z_jets"]),
     "direct_diffusion": Needs(files=["data/dilepton_off.h5", "data/dilepton_on.h5"]),
@@ -63,7 +63,7 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings that are worth a process of their own: some of one ring's posterior, or of one ensemble."""
+    """Trainings that are worth a step of their own: some of a ring's posterior or an ensemble, or all of a process."""
 
     trainings: dict[str, Training]  # settings by name
     trained_by: str  # the file whose code, with all that it imports, decides what they become
@@ -83,27 +83,29 @@ def trainings(profile: str, seed: int) -> dict[str, Training]:
 
 
 def jobs(profile: str, seed: int) -> dict[str, Job]:
-    """All jobs of a profile, named by their first and last training, such as ``ring2d/deep/1-2``."""
+    """All jobs of a profile, named by their first and last training, such as ``ring2d/deep/1-2``, or by the process."""
     rings, events = section(profile, "trainings"), section(profile, "event_trainings")
     plan, families = trainings(profile, seed), dict[str, list[str]]()
     for name in plan:
-        families.setdefault(name.rpartition("/")[0], []).append(name)
+        is_alone = name.startswith("ring") or not events["whole_processes"]
+        families.setdefault(name.rpartition("/")[0] if is_alone else name.partition("/")[0], []).append(name)
     if event_studies.is_trained_elsewhere(profile):
         families = {family: names for family, names in families.items() if family.startswith("ring")}
     made = {}
     for family, names in families.items():
-        files, generated = list[str](), dict[str, Any]()
+        files, generated, is_whole = list[str](), dict[str, Any](), "/" not in family
         if family.startswith("ring"):
             size, trained_by = rings["sets_per_job"], studies.TRAINED_BY
         elif family.startswith(jet_studies.PAGE):  # trained side by side
             size, trained_by, files = len(names), jet_studies.TRAINED_BY, [event_file("z_jets", profile)]
         else:  # repulsive members are trained together or not at all
-            size = len(names) if family.endswith("/repulsive") else events["members_per_job"]
+            size = len(names) if is_whole or family.endswith("/repulsive") else events["members_per_job"]
             trained_by, generated = event_studies.TRAINED_BY, {name: events[name] for name in ("solver", "chunk")}
-            generated["n_gen"] = event_studies.n_gen(profile, family)
+            ensembles = sorted({name.rpartition("/")[0] for name in names})
+            generated["n_gen"] = {ensemble: event_studies.n_gen(profile, ensemble) for ensemble in ensembles}
             files = [event_file(family.partition("/")[0], profile)] if family.startswith("top_pair") else []
         for some in (names[i : i + size] for i in range(0, len(names), size)):
-            job = f"{some[0]}-{some[-1].rpartition('/')[2]}"
+            job = family if is_whole else f"{some[0]}-{some[-1].rpartition('/')[2]}"
             made[job] = Job({name: plan[name] for name in some}, trained_by, files, generated)
     return made
 

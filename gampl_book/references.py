@@ -190,10 +190,10 @@ def environment(instructions: str, threads: int) -> dict[str, str]:
 
 
 def other_settings(instructions: str, threads: int) -> int:
-    """Makes the smoke book anew as another processor would; returns 1 if its numbers are not those of the references.
+    """Make the smoke book anew as another processor would; return 1 if its numbers are not those of the references.
 
-    Networks are still those of data/trainings; what pages train and what networks generate is made in this way. BookError
-    if another build is running.
+    Networks are still those of data/trainings; what pages train and what networks generate is made in this way. Raises
+    BookError if another build is running.
     """
     if running := holder(ROOT / LOCK):
         raise BookError(f"another build is running here ({running}): wait for it, or stop it.")

@@ -1,22 +1,24 @@
 """The trained ensembles that the page on reweighting looks at, of a ring and of the leading-order process."""
 
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from gampl.basics import Floats
+from gampl.generators.settings import Architecture
 from gampl.processes import GaussianRing
-from gampl.processes.leading_order_coordinates import m_tt
+from gampl.processes.leading_order_coordinates import TopPairCoordinates, m_tt
 from gampl.ratio import exact_log_ratio
 from gampl.regions import Intervals, Observable, Regions
+from gampl.training import Fit, LeadingOrder, Training, train_or_load
 from gampl.training.ensemble import Ensemble
-from gampl.training.settings import LeadingOrder
-from gampl_book import event_ensembles, event_studies, ring_ensembles, studies
+from gampl_book import event_ensembles, ring_ensembles, studies
 
-SYSTEMS = ["ring, good", "ring, poor", "leading order, autoregressive", "leading order, spline"]
-STRETCH = 1.03  # of all events of the ring's generator that is poor
+SYSTEMS = ["ring, good", "ring, poor", "leading order, good", "leading order, poor"]
+STRETCH = 1.03  # of all events of the poor generator of the ring
+HEAVIER = 1.35  # factor of (m - 2 m_t) / (m_max - m) in all events of the poor generator of top pairs
+SPLINE = Architecture("spline", blocks=2, heads=1, width=32, components=8)
 
 
 class Network(NamedTuple):
@@ -33,33 +35,38 @@ class Network(NamedTuple):
     probabilities: Floats  # exact ones of the regions
 
 
-def networks(profile: str, seed: int, n_gen: int, sets: int, rng: np.random.Generator) -> Iterator[Network]:
-    """The ring's bootstrap ensembles of the first training sets, as they are and stretched, and those of two sizes."""
+def rings(profile: str, seed: int, n_gen: int, sets: int) -> Iterator[Network]:
+    """The bootstrap ensembles of the first training sets in two dimensions, as they are and stretched."""
     plan, ring = studies.trainings(profile, seed), GaussianRing(2)
+    shells = ring.shells(20)[1:-1]
     for k in range(1, 1 + min(sets, sum(name.startswith("ring2d/bootstrap") for name in plan))):
         outcome = ring_ensembles.train_or_load(plan[studies.ring(2, "bootstrap", k)])
         training, n = ring_ensembles.training_events(outcome.training), outcome.training.n_train
         events = [outcome.sample(m, n_gen + 4 * n, seed) for m in range(len(outcome))]
-        for scale, name in zip((1.0, STRETCH), SYSTEMS, strict=False):
-            exact = [exact_log_ratio(ring.log_prob, _stretched(outcome, m, scale)) for m in range(len(outcome))]
-            stretched, shells = [scale * x for x in events], ring.shells(20)[1:-1]
+        for scale, name in zip((1.0, STRETCH), SYSTEMS[:2], strict=True):
+            exact = [exact_log_ratio(ring.log_prob, _stretched(one.log_prob, scale)) for one in outcome.members]
+            stretched = [scale * x for x in events]
             yield Network(name, n, outcome, training, ring.sample, stretched, exact, shells, np.full(18, 0.05))
-    process, ensembles = event_ensembles.leading_order_process(LeadingOrder()), event_studies.ensembles(profile, seed)
+
+
+def top_pairs(
+    seed: int, n_gen: int, sets: int, n: int, members: int, steps: int, rng: np.random.Generator
+) -> Iterator[Network]:
+    """Bootstrap ensembles of spline flows of n leading-order events, as they are and with pairs that are too heavy."""
+    process = event_ensembles.leading_order_process(LeadingOrder())
     regions = Intervals.quantiles(process.sample(10 * n_gen, rng), 20, m_tt)[1:-1]
     probabilities = process.integrals(regions)
-    for n, kind in product(lo_sizes(profile)[: min(sets, 2)], ("autoregressive", "spline")):
-        name = event_studies.leading_order(n, kind)
-        outcome = event_ensembles.ensemble(name, profile, seed)
-        events = [outcome.sample(m, n_gen + 4 * n, seed) for m in range(len(outcome))]
-        exact = [exact_log_ratio(process.log_prob, one.log_prob) for one in outcome.members]
-        training, system = event_ensembles.training_events(ensembles[name], profile), f"leading order, {kind}"
-        yield Network(system, n, outcome, training, process.sample, events, exact, regions, probabilities)
-
-
-def lo_sizes(profile: str) -> list[int]:
-    """Training sizes of the leading-order process, from the smallest."""
-    of = event_studies.ensembles(profile).items()
-    return sorted({training.n_train for name, training in of if name.startswith("leading_order")})
+    fit = Fit(steps, 128, 3e-3, warmup=steps // 10, validate_every=max(1, steps // 20), patience=5, ema=0.98)
+    for k in range(sets):
+        events = process.sample(n, rng)
+        training = Training(LeadingOrder(), n, SPLINE, "bootstrap", members, 1000 * seed + k, fit)
+        outcome = train_or_load(training, events, parallel=members, label=f"reweighting/{k}")
+        made = [outcome.sample(m, n_gen + 4 * n, seed) for m in range(len(outcome))]
+        for factor, name in zip((1.0, HEAVIER), SYSTEMS[2:], strict=True):
+            heavier = _Heavier(process.coordinates, np.array([np.log(factor), 0, 0, 0]))
+            exact = [exact_log_ratio(process.log_prob, heavier.density(one.log_prob)) for one in outcome.members]
+            moved = [heavier.of(x) for x in made]
+            yield Network(name, n, outcome, events, process.sample, moved, exact, regions, probabilities)
 
 
 def finite_only(events: Floats) -> Floats:
@@ -67,6 +74,28 @@ def finite_only(events: Floats) -> Floats:
     return events[np.isfinite(events).all(axis=1)]
 
 
-def _stretched(outcome: Ensemble, member: int, scale: float) -> Callable[[Floats], Floats]:
+def _stretched(log_prob: Observable, scale: float) -> Observable:
     """Log density of stretched events, (n, 2) -> (n,)."""
-    return lambda x: outcome.log_prob(x / scale, member) - 2 * np.log(scale)
+    return lambda x: log_prob(x / scale) - 2 * np.log(scale)
+
+
+class _Heavier(NamedTuple):
+    """A change of leading-order events: the first of their unbounded coordinates is larger."""
+
+    coordinates: TopPairCoordinates
+    by: Floats  # how much larger each coordinate is, (4,)
+
+    def of(self, events: Floats) -> Floats:
+        """The changed events, (n, 4)."""
+        new, _ = self.coordinates.unbounded(events)
+        return self.coordinates.from_unbounded(new + self.by)
+
+    def density(self, log_prob: Observable) -> Observable:
+        """Log density of changed events, (n, 4) -> (n,), from that of the events before."""
+
+        def changed(events: Floats) -> Floats:
+            new, log_jacobian = self.coordinates.unbounded(events)
+            before = self.coordinates.from_unbounded(new - self.by)
+            return np.asarray(log_prob(before) - self.coordinates.unbounded(before)[1] + log_jacobian)
+
+        return changed

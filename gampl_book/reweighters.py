@@ -54,7 +54,7 @@ def unregularised_trees(seed: int) -> Classifier:
     )
 
 
-LINE: Mapping[str, MakeClassifier] = {  # by rising capacity
+LINE: Mapping[str, MakeClassifier] = {
     "logistic": logistic,
     "quadratic": partial(logistic, degree=2),
     "calibrated": calibrated_trees,
@@ -147,7 +147,9 @@ def treat(
 
 HOW = {
     "none": "without weights",
-    "shared": "one classifier for all",
+    "shared": "one for all, the training events",
+    "fresh": "one for all, as many fresh ones",
+    "folds": "one for all, cross-fitted",
     "own": "one each, the training events",
     "resampled": "one each, bootstrap samples",
     "halved": "one each, random halves",
@@ -164,16 +166,21 @@ def posterior(
     (N, n_generated), n = sizes, len(training)
     picks = rng.integers(n, size=(N, n))
     members = [fit(training[rows]) for rows in picks]
-    ratios: list[LogRatio] = [nothing] * N
+    ratios: list[Sequence[LogRatio]] = [[nothing]] * N
     seeds = [int(seed) for seed in rng.integers(2**31, size=N)]
-    if how == "shared":
+    if how in ("shared", "fresh", "folds"):
         generated = np.concatenate([member.sample(n_generated // N, rng) for member in members])
-        ratios = [learned(training, generated, make, seeds[0])] * N
+        if how == "folds":
+            ratios = [cross_fit(training, generated, seeds[0], folds=2, make_classifier=make).of_folds] * N
+        else:
+            true = GaussianLine().sample(n, rng) if how == "fresh" else training
+            ratios = [[learned(true, generated, make, seeds[0])]] * N
     elif how != "none":
         rows = list(picks) if how == "resampled" else [np.arange(n)] * N
         rows = [rng.permutation(n)[::2] for _ in picks] if how == "halved" else rows
         ratios = [
-            learned(training[seen], member.sample(n_generated, rng), make, seed)
+            [learned(training[seen], member.sample(n_generated, rng), make, seed)]
             for seen, member, seed in zip(rows, members, seeds, strict=True)
         ]
-    return np.array([reweighted([source]).integrals([(0.0, 0.5)])[0] for source in zip(members, ratios, strict=True)])
+    sources = [[(member, ratio) for ratio in own] for member, own in zip(members, ratios, strict=True)]
+    return np.array([reweighted(source).integrals([(0.0, 0.5)])[0] for source in sources])

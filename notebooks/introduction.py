@@ -32,7 +32,7 @@
 # :name: fig-cover
 # :alt: Three panels, for a mass, a tail and the likelihood ratio. Dots with bars for the generators of five processes on a logarithmic axis of the amplification factor, with a vertical line at one.
 #
-# What this book has found, in one figure: true amplification factors (filled) and their estimates without the truth (open), of all generators of all processes. Right of the line a generator amplifies. {ref}`sec-amplifies` names them, and says what the numbers cannot say.
+# What this book has found, in one figure: true amplification factors (filled) and their estimates without the truth (open), of the generators that the pages train. Right of the line a generator amplifies. {ref}`sec-amplifies` names them, and says what the numbers cannot say.
 # ```
 
 # %% tags=["parameters", "hide-input"]
@@ -137,7 +137,7 @@ print(result)
 # - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
-#   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it.
+#   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it. {ref}`sec-scaling` asks where amplification starts and ends with the number of events, of parameters and of steps, {ref}`sec-maps` where in phase space it is.
 #   {ref}`sec-whose-interval` asks which posterior's interval holds the truth, and how one that does not is widened without knowing it.
 # - {ref}`sec-control` begins the part on control and correction: what a classifier sees, what {ref}`reweighting <sec-reweighting>` does to $G$, and
 #   {ref}`training together with a classifier <sec-joint>`.
@@ -151,11 +151,11 @@ print(result)
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes
-# less than an hour on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and *gpu* the paper's networks for top pairs, and both make
+# about an hour on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and *gpu* the paper's networks for top pairs, and both make
 # numbers only (`make rings`, `make gpu`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
 # the seed, the time and the device, and a link to the plotted numbers; the last line of a page leads to files of its figures, tables and numbers.
 #
-# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. One page takes less than a minute, most of them: after `make environment`,
+# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page: after `make environment`,
 # `.venv/bin/python -m gampl_book notebook notebooks/gaussian_rings.py --profile laptop --seed 1 --folder mine` finds the networks of the laptop profile, which come with the project, and trains those that another seed or
 # other settings ask for. Or open a file from `notebooks/` in Jupyter and change the second cell.
 

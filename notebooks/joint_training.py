@@ -19,6 +19,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import ticker
 from myst_nb import glue
 from scipy import stats
 
@@ -33,7 +34,7 @@ from gampl.ratio import auc, exact_log_ratio, held_out
 from gampl.regions import Intervals
 from gampl.training import Data, Fit, Joint, LeadingOrder, Ring, Training, joint_rounds, train_members
 from gampl_book import coverage, event_ensembles, jet_ensembles, jet_studies
-from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.pages import Page, markdown_table, rounded, with_interval
 from gampl_book.scaling import geometric_mean
 
 page = Page("joint_training", profile, seed)
@@ -61,7 +62,7 @@ for name, value in sizes.items():
 #
 # {numref}`fig-joint-minimum` shows both with exact weights: a mixture of three Gaussians has learned one of width 1.4 and is trained again on events of one of width 1.
 
-# %% mystnb={"figure": {"name": "fig-joint-minimum", "caption": "A mixture that has learned the wider Gaussian (grey) is trained on events of the narrower one (black) with exact weights, $\\alpha=1$. Histograms: its events after training with frozen and with corrected weights. Dashed: $p_{\\rm data}^2/p_{\\rm start}$."}, "image": {"alt": "Densities on a line: the corrected histogram lies on the black curve, the frozen one is narrower and follows the dashed curve."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-joint-minimum", "caption": "A mixture that has learned the wider Gaussian (grey) is trained on events of the narrower one (black) with exact weights, $\\alpha=1$. Histograms: its events after training with frozen and with corrected weights. Dashed: $p_{\\rm data}^2/p_{\\rm start}$."}, "image": {"alt": "Curves of the two Gaussians and of the minimum for frozen weights on a line, with a histogram each for frozen and for corrected weights."}} tags=["hide-input"]
 WIDE, TRUE = GaussianLine(width=1.4), GaussianLine()
 N_LINE, STEPS_LINE = (20_000, 300) if profile != "smoke" else (2_000, 20)
 rng = page.rng(0)
@@ -104,17 +105,19 @@ ax.legend()
 page.figure(figure, "joint_minimum", data)
 
 # %% [markdown]
-# With frozen weights the width becomes {glue:text}`joint_training_line_frozen`, where {glue:text}`joint_training_line_aim` is the minimum; with corrected ones it becomes {glue:text}`joint_training_line_corrected`, close to that of the truth.
+# With frozen weights the width becomes {glue:text}`joint_training_line_frozen`, where {glue:text}`joint_training_line_aim` is the minimum; with corrected ones it becomes {glue:text}`joint_training_line_corrected`, and the truth is the unit Gaussian.
 #
 # (sec-joint-rounds)=
 # ## Rounds of generator and classifier
 #
-# `gampl.training.joint_rounds` trains the members of an ensemble, then a classifier of training events against generated ones, then each member again from where it was, with weights that are clamped at their 99 % quantile, and so on. The classifier is logistic regression on radial functions, the events are weighed in turn by classifiers that have not seen them (cross-fitted, for each member its own). Two generators start: a *stiff* spline flow with few parameters and {glue:text}`joint_training_n_stiff` training events, which cannot describe all that the events show, and a *flexible* one with {glue:text}`joint_training_n_flexible`, which begins to learn their fluctuations. Each is trained on {glue:text}`joint_training_sets` training sets, with {glue:text}`joint_training_members` members and {glue:text}`joint_training_rounds` rounds, in five ways:
+# `gampl.training.joint_rounds` trains the members of an ensemble, then a classifier of training events against generated ones, then each member again from where it was, with weights that are clamped at their 99 % quantile, and so on. The classifier is logistic regression on radial functions, the events are weighed in turn by classifiers that have not seen them (cross-fitted, for each member its own). Two generators start: a *stiff* spline flow with few parameters and {glue:text}`joint_training_n_stiff` training events, which cannot describe all that the events show, and a *flexible* one with {glue:text}`joint_training_n_flexible`, which has enough parameters to learn their fluctuations. Each is trained on {glue:text}`joint_training_sets` training sets, with {glue:text}`joint_training_members` members and {glue:text}`joint_training_rounds` rounds, in five ways:
 #
 # - *no weights* ($\alpha=0$): training goes on for as many steps. A round also means more training, so this is what joint training has to be compared with;
 # - *$\alpha=1/2$* and *$\alpha=1$*, corrected weights;
 # - *frozen*: $\alpha=1$ with frozen weights;
 # - *shared*: $\alpha=1$, corrected, with one classifier for all members that has seen the very events that it weighs.
+#
+# The same function takes spline flows and autoregressive transformers on rings, tables and LHC events, with members of every kind but Bayesian and repulsive ones. Flow matching has no density at hand while it is trained, and is refused.
 
 # %% tags=["hide-input"]
 SMALL = Architecture("spline", blocks=1, heads=1, width=8, components=3)
@@ -178,11 +181,11 @@ def of(generator, way, r, what):
 
 
 # %% [markdown]
-# ## The weights become narrower
+# ## Do the weights become narrower?
 #
 # {numref}`fig-joint-weights` shows the *true* weights of generated events. A perfect generator has them all at one. Their spread is half the width of what 68.3 % of the values of $\ln w$ lie in.
 
-# %% mystnb={"figure": {"name": "fig-joint-weights", "caption": "True weights $p_{\\rm true}/p_{\\rm gen}$ of generated events before (filled) and after all rounds; all members and training sets."}, "image": {"alt": "Two panels, stiff and flexible generator, with logarithmic axes: histograms of weights around one, before and after training with no, corrected and frozen weights."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-joint-weights", "caption": "True weights $p_{\\rm true}/p_{\\rm gen}$ of generated events before (filled) and after all rounds in three of the five ways; all members and training sets. Weights beyond the axis, and those of lost events, which are zero, are not shown."}, "image": {"alt": "Two panels, stiff and flexible generator, with logarithmic axes: histograms of weights around one, before and after training with no, corrected and frozen weights."}} tags=["hide-input"]
 bins, data = np.geomspace(0.1, 10, 61), {"left": np.geomspace(0.1, 10, 61)[:-1]}
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 3.9), sharey=True)
 for ax, generator in zip(axes, GENERATORS, strict=True):
@@ -200,89 +203,104 @@ plots.shared_legend(axes, columns=4)
 page.figure(figure, "joint_weights", data)
 
 # %% tags=["hide-input"]
-rows = []
+SPREAD = lambda f: f["width"]  # noqa: E731
+G_TRUE = {
+    name: (lambda f, name=name: f[name] if name == "LR" else min(f[name].G_true, 1e3)) for name in ("LR", *REGIONS)
+}
+
+
+def by_round(generator, way, what):
+    """Geometric mean of a number over the training sets, before and after each round."""
+    return [geometric_mean(of(generator, way, r, what)) for r in range(rounds + 1)]
+
+
+header, rows = ["generator", "way", "before", *(f"round {r + 1}" for r in range(rounds))], []
 for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
-    before, after, control = (
-        of(generator, *what, lambda f: f["width"]) for what in (("none", 0), (way, rounds), ("none", rounds))
-    )
-    gain, ends = geometric_mean(after / before)
-    page.record(f"narrower_{generator}_{way}", gain, ends, 0.95)
-    rows.append(
-        [
-            generator,
-            title,
-            rounded(np.mean(before), 3),
-            rounded(np.mean(after), 3),
-            f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})",
-        ]
-    )
-    if way == "none":
-        rows[-1].append("1")
-        continue
-    gain, ends = geometric_mean(after / control)
-    page.record(f"beyond_{generator}_{way}", gain, ends, 0.95)
-    rows[-1].append(f"{gain:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
-page.record("spread_stiff", of("stiff", "one", rounds, lambda f: f["width"]).mean(), digits=2)
-markdown_table(["generator", "way", "spread before", "after", "after / before", "after / no weights"], rows)
+    means = by_round(generator, way, SPREAD)
+    before, after, control = (of(generator, *what, SPREAD) for what in (("none", 0), (way, rounds), ("none", rounds)))
+    narrower, beyond = geometric_mean(after / before), geometric_mean(after / control)
+    page.record(f"narrower_{generator}_{way}", *narrower, 0.95)
+    if way != "none":
+        page.record(f"beyond_{generator}_{way}", *beyond, 0.95)
+    for r, mean in enumerate(means):
+        page.record(f"spread_{generator}_{way}_{r}", *mean, 0.95)
+    factors = [with_interval(*narrower), with_interval(*beyond) if way != "none" else "1"]
+    rows.append([generator, title, *(with_interval(*mean) for mean in means), *factors])
+page.record("spread_stiff", *coverage.over_sets(of("stiff", "one", rounds, SPREAD)), 0.95, digits=2)
+markdown_table([*header, "after / before", "after / no weights"], rows)
 
 # %% [markdown]
-# The intervals, at 95 %, are those of the {glue:text}`joint_training_sets` training sets. For the stiff generator the spread after all rounds with $\alpha=1$ is {glue:text}`joint_training_narrower_stiff_one` times that before ({glue:text}`joint_training_narrower_stiff_one_low` to {glue:text}`joint_training_narrower_stiff_one_high`); but without weights it is {glue:text}`joint_training_narrower_stiff_none` times ({glue:text}`joint_training_narrower_stiff_none_low` to {glue:text}`joint_training_narrower_stiff_none_high`), so that the weights as such account for a factor {glue:text}`joint_training_beyond_stiff_one` ({glue:text}`joint_training_beyond_stiff_one_low` to {glue:text}`joint_training_beyond_stiff_one_high`). For the flexible one the factors are {glue:text}`joint_training_narrower_flexible_one` with weights and {glue:text}`joint_training_narrower_flexible_none` without: what it lacks is not a better loss, but more events. The weights then hold it back from learning their fluctuations, by {glue:text}`joint_training_beyond_flexible_one` ({glue:text}`joint_training_beyond_flexible_one_low` to {glue:text}`joint_training_beyond_flexible_one_high`).
+# The spread has geometric means over the {glue:text}`joint_training_sets` training sets, with 95 % intervals. For the stiff generator the spread after all rounds with $\alpha=1$ is {glue:text}`joint_training_narrower_stiff_one` times that before ({glue:text}`joint_training_narrower_stiff_one_low` to {glue:text}`joint_training_narrower_stiff_one_high`); but without weights it is {glue:text}`joint_training_narrower_stiff_none` times ({glue:text}`joint_training_narrower_stiff_none_low` to {glue:text}`joint_training_narrower_stiff_none_high`), so that the weights as such account for a factor {glue:text}`joint_training_beyond_stiff_one` ({glue:text}`joint_training_beyond_stiff_one_low` to {glue:text}`joint_training_beyond_stiff_one_high`). For the flexible one, which has few events for its parameters, the factors are {glue:text}`joint_training_narrower_flexible_one` ({glue:text}`joint_training_narrower_flexible_one_low` to {glue:text}`joint_training_narrower_flexible_one_high`) with weights and {glue:text}`joint_training_narrower_flexible_none` ({glue:text}`joint_training_narrower_flexible_none_low` to {glue:text}`joint_training_narrower_flexible_none_high`) without; above one, training on has made it worse. The weights as such account for {glue:text}`joint_training_beyond_flexible_one` ({glue:text}`joint_training_beyond_flexible_one_low` to {glue:text}`joint_training_beyond_flexible_one_high`).
 #
-# The talk wants *unweighted, controlled events* of per-cent precision. Here the spread of the weights ends at {glue:text}`joint_training_spread_stiff`. A few thousand events cannot show per-cent differences, to the classifier neither: that takes some $3\times10^5$ events and larger networks, on a GPU.
+# The talk wants *unweighted, controlled events* of per-cent precision. Here the spread of the weights ends at {glue:text}`joint_training_spread_stiff` ({glue:text}`joint_training_spread_stiff_low` to {glue:text}`joint_training_spread_stiff_high`). A few thousand events do not show differences of a per cent, and neither can the classifier see them: that takes some $3\times10^5$ events and larger networks, on a GPU.
 #
 # ## What it does to amplification
 
-# %% mystnb={"figure": {"name": "fig-joint-amplification", "caption": "Amplification against rounds: differential, from the exact likelihood ratio, and averaging in regions of mass and transverse momentum. Lines: geometric mean over the training sets of the true $G$; open markers: median of the estimates."}, "image": {"alt": "Two rows, for stiff and flexible generator, of three panels: G against the number of rounds for five ways of training."}} tags=["hide-input"]
-QUESTIONS = {"LR": "distance in LR$_{truth}$", "m_tt": "regions of $m$", "pT_top": "regions of $p_T$"}
-G_TRUE = {name: (lambda f, name=name: f[name] if name == "LR" else min(f[name].G_true, 1e3)) for name in QUESTIONS}
-figure, axes = plt.subplots(2, 3, figsize=(11.5, 6.6), sharex=True)
+# %% mystnb={"figure": {"name": "fig-joint-amplification", "caption": "Spread of the true weights and amplification against rounds: differential, from the exact likelihood ratio, and averaging in regions of mass and transverse momentum. Lines: geometric mean over the training sets, of the true $G$, which counts as 1000 where it is larger; thin lines: each training set; open markers: median of the estimates."}, "image": {"alt": "Two rows, for stiff and flexible generator, of four panels, the spread of the weights and G in the likelihood ratio, the mass and the transverse momentum, against the number of rounds for five ways of training."}} tags=["hide-input"]
+QUESTIONS = {"LR": "$G$, LR$_{truth}$", "m_tt": "$G$, regions of $m$", "pT_top": "$G$, regions of $p_T$"}
+PANELS = {"spread": (r"spread of $\ln w$", SPREAD)} | {q: (title, G_TRUE[q]) for q, title in QUESTIONS.items()}
+figure, axes = plt.subplots(2, len(PANELS), figsize=(13.5, 6.4), sharex=True)
 data = {}
-for (generator, row), (question, title) in product(zip(GENERATORS, axes, strict=True), QUESTIONS.items()):
-    ax = row[list(QUESTIONS).index(question)]
+for ax, (generator, panel) in zip(axes.ravel(), product(GENERATORS, PANELS), strict=True):
+    title, what = PANELS[panel]
     for shift, (way, (label, _, color)) in enumerate(WAYS.items()):
-        steps_done = np.arange(rounds + 1) + 0.04 * (shift - 2)
-        true = [geometric_mean(of(generator, way, r, G_TRUE[question]))[0] for r in range(rounds + 1)]
-        ax.plot(steps_done, true, color=color, marker=".", label=label)
-        data[f"{generator} {question} {way} true"] = true
-        if question != "LR":
+        at = np.arange(rounds + 1) + 0.04 * (shift - 2)
+        sets_of_way = np.array([of(generator, way, r, what) for r in range(rounds + 1)])
+        means = [mean.value for mean in by_round(generator, way, what)]
+        ax.plot(at, sets_of_way, color=color, lw=0.5, alpha=0.5)
+        ax.plot(at, means, color=color, marker=".", label=label)
+        data[f"{generator} {panel} {way} true"] = means
+        for k, values in enumerate(sets_of_way.T):
+            data[f"{generator} {panel} {way} set {k + 1}"] = values
+        if panel in REGIONS:
             estimates = [
-                np.median(of(generator, way, r, lambda f, q=question: min(f[q].G, 1e3))) for r in range(rounds + 1)
+                np.median(of(generator, way, r, lambda f, q=panel: min(f[q].G, 1e3))) for r in range(rounds + 1)
             ]
-            ax.plot(steps_done, estimates, color=color, marker="o", mfc="none", ls="none")
-            data[f"{generator} {question} {way} estimated"] = estimates
+            ax.plot(at, estimates, color=color, marker="o", mfc="none", ls="none")
+            data[f"{generator} {panel} {way} estimated"] = estimates
     ax.set(yscale="log", title=f"{generator}: {title}", xticks=range(rounds + 1))
-    ax.axhline(1, color=plots.TRUE, lw=0.6)
-    if row is axes[1]:
+    if panel == "spread":
+        ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_formatter(ticker.FormatStrFormatter("%g"))
+    else:
+        ax.axhline(1, color=plots.TRUE, lw=0.6)
+    if generator == list(GENERATORS)[-1]:
         ax.set_xlabel("rounds")
-for row in axes:
-    row[0].set_ylabel("$G$")
 plots.shared_legend(axes.ravel(), columns=5)
 page.figure(figure, "joint_amplification", data)
 
 # %% tags=["hide-input"]
-rows, holds, total = [], dict.fromkeys(WAYS, 0), 0
+rows = []
+for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
+    means = by_round(generator, way, G_TRUE["LR"])
+    for r, mean in enumerate(means):
+        page.record(f"G_LR_{generator}_{way}_{r}", *mean, 0.95)
+    rows.append([generator, title, *(with_interval(*mean) for mean in means)])
+markdown_table([*header[:2], *(f"$G$ of LR, {name}" for name in header[2:])], rows)
+
+# %% tags=["hide-input"]
+rows, holds = [], dict.fromkeys(WAYS, 0)
 for generator, (way, (title, *_)) in product(GENERATORS, WAYS.items()):
     rows.append([generator, title])
     for question in QUESTIONS:
         after, before, control = (
             of(generator, *what, G_TRUE[question]) for what in ((way, rounds), (way, 0), ("none", rounds))
         )
-        value, ends = geometric_mean(after / before)
-        page.record(f"G_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
-        rows[-1].append(f"{rounded(geometric_mean(after)[0], 2)}; {value:.2f} ({ends[0]:.2f} to {ends[1]:.2f})")
+        gain, beyond = geometric_mean(after / before), geometric_mean(after / control)
+        page.record(f"G_{question}_{generator}_{way}", *gain, 0.95, digits=2)
+        rows[-1].append(f"{rounded(geometric_mean(after).value, 2)}; {with_interval(*gain)}")
         if way != "none":
-            value, ends = geometric_mean(after / control)
-            page.record(f"G_beyond_{question}_{generator}_{way}", value, ends, 0.95, digits=2)
+            page.record(f"G_beyond_{question}_{generator}_{way}", *beyond, 0.95, digits=2)
     for question in ("m_tt", "pT_top"):
         last = [found[generator, way, k, rounds][question] for k in range(sets)]
         holds[way] += sum(one.interval.low <= one.G_true <= one.interval.high for one in last)
 for way, number in holds.items():
     page.record(f"holds_{way}", number)
 page.record("results", results := 2 * sets * len(GENERATORS))
-markdown_table(["generator", "way", *(f"{title}: true $G$; after / before" for title in QUESTIONS.values())], rows)
+markdown_table(["generator", "way", *(f"{title}; after / before" for title in QUESTIONS.values())], rows)
 
 # %% [markdown]
-# The table has the true $G$ after all rounds and its quotient with the $G$ before, with 95 % intervals over the training sets. In the likelihood ratio the corrected weights change $G$ of the stiff generator by a factor {glue:text}`joint_training_G_LR_stiff_one` ({glue:text}`joint_training_G_LR_stiff_one_low` to {glue:text}`joint_training_G_LR_stiff_one_high`) and training without weights by {glue:text}`joint_training_G_LR_stiff_none` ({glue:text}`joint_training_G_LR_stiff_none_low` to {glue:text}`joint_training_G_LR_stiff_none_high`); for the flexible one the factors are {glue:text}`joint_training_G_LR_flexible_one` and {glue:text}`joint_training_G_LR_flexible_none`. Three training sets do not rank ways whose intervals overlap.
+# The table has the true $G$ after all rounds and its quotient with the $G$ before, with 95 % intervals over the training sets. In the likelihood ratio the corrected weights change $G$ of the stiff generator by a factor {glue:text}`joint_training_G_LR_stiff_one` ({glue:text}`joint_training_G_LR_stiff_one_low` to {glue:text}`joint_training_G_LR_stiff_one_high`) and training without weights by {glue:text}`joint_training_G_LR_stiff_none` ({glue:text}`joint_training_G_LR_stiff_none_low` to {glue:text}`joint_training_G_LR_stiff_none_high`); for the flexible one the factors are {glue:text}`joint_training_G_LR_flexible_one` and {glue:text}`joint_training_G_LR_flexible_none`. What the weights do beyond training on is, set by set, a factor {glue:text}`joint_training_G_beyond_LR_stiff_one` ({glue:text}`joint_training_G_beyond_LR_stiff_one_low` to {glue:text}`joint_training_G_beyond_LR_stiff_one_high`) for the stiff and {glue:text}`joint_training_G_beyond_LR_flexible_one` ({glue:text}`joint_training_G_beyond_LR_flexible_one_low` to {glue:text}`joint_training_G_beyond_LR_flexible_one_high`) for the flexible one. An interval that holds one says that {glue:text}`joint_training_sets` training sets do not show a difference.
 #
 # Are the estimates still honest? Of the {glue:text}`joint_training_results` averaging intervals after the last round (68.3 %) {glue:text}`joint_training_holds_none` hold the truth without weights, {glue:text}`joint_training_holds_one` with $\alpha=1$, {glue:text}`joint_training_holds_frozen` with frozen weights and {glue:text}`joint_training_holds_shared` with the shared classifier.
 #
@@ -305,7 +323,7 @@ for generator in GENERATORS:
                 generator,
                 NAMES[o],
                 f"{distances[o].mean():.4f}",
-                *(f"{f:.2f} ({low:.2f} to {high:.2f})" for f, (low, high) in factors),
+                *(with_interval(*factor) for factor in factors),
             ]
         )
 markdown_table(["generator", "observable", "distance before", "no weights", r"$\alpha=1$"], rows)
@@ -316,7 +334,7 @@ markdown_table(["generator", "observable", "distance before", "no weights", r"$\
 #
 # Nothing in the loop is made for a fixed number of particles. {ref}`JetGPT <sec-jetgpt>` makes {ref}`Z bosons <sec-z-jets>` with one to four jets from the number of jets, the condition, and knows their density. Its loss weighs the events so that all numbers of jets count alike; in a round this weight is multiplied by that of the classifier. The classifier is the one for LHC events ({ref}`sec-control`), boosted trees on features of all muons and jets and of sums of them, rows of zeros where there are fewer jets. It sees the training events, cross-fitted, and as many generated ones with the same numbers of jets: then its ratio is that of the densities for a given number of jets, which is what the weighted loss wants.
 #
-# The start are the {glue:text}`joint_training_jets_sets` networks of that page that have directions first and mixtures, each trained on {glue:text}`joint_training_jets_n_train` events that no other one has seen. They are trained on in {glue:text}`joint_training_jets_rounds` rounds of {glue:text}`joint_training_jets_steps` steps, without weights and with $\alpha=1$. The true density is not known here. So the weights, their spread, and the area under the curve (AUC) are those of a further classifier, of {glue:text}`joint_training_jets_n_tested` generated events and as many true ones that are held back. Log densities are means over such events, too, and $n_{\rm equiv}$ is from the Kolmogorov-Smirnov distance to them, geometric mean of three observables: $p_T$ of the last jet, $m_{\mu\mu}$, and $\Delta R$ of the last two jets.
+# We start from that page's {glue:text}`joint_training_jets_sets` networks that generate directions first and have mixtures, each trained on {glue:text}`joint_training_jets_n_train` events that no other one has seen. They are trained on in {glue:text}`joint_training_jets_rounds` rounds of {glue:text}`joint_training_jets_steps` steps, without weights and with $\alpha=1$. The true density is not known here. So the weights, their spread, and the area under the curve (AUC) are those of a further classifier, of {glue:text}`joint_training_jets_n_tested` generated events and as many true ones that are held back. Log densities are means over such events, too, and $n_{\rm equiv}$ is from the Kolmogorov-Smirnov distance to them, geometric mean of three observables: $p_T$ of the last jet, $m_{\mu\mu}$, and $\Delta R$ of the last two jets.
 
 # %% tags=["hide-input"]
 start = jet_studies.ensembles(profile, seed)["jetgpt/directions"]
@@ -382,7 +400,7 @@ def gain(n, way, other):
     return (first[:, usable] - second[:, usable]).mean(axis=1)
 
 
-# %% mystnb={"figure": {"name": "fig-joint-jets", "caption": "JetGPT before and after the rounds, without weights and with $\\alpha=1$, for two and four jets: spread of $\\ln w$ of generated events, AUC, $n_{\\rm equiv}$, and distance to true events in $\\Delta R$ of the last two jets. Lines: training sets; bars: means."}, "image": {"alt": "Four panels with three places on the axis each: before, no weights and alpha of one. Lines of two colours connect the training sets."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-joint-jets", "caption": "JetGPT before and after the rounds, without weights and with $\\alpha=1$, for two and four jets: spread of $\\ln w$ of generated events, AUC, $n_{\\rm equiv}$, and distance to true events in $\\Delta R$ of the last two jets. Lines: training sets; bars: means."}, "image": {"alt": "Four panels with three places on the axis each: before, no weights and alpha of one. Lines in two colours, one for each training set, connect the three."}} tags=["hide-input"]
 STAGES = {"before": "before", "none": "no weights", "one": r"$\alpha=1$"}
 MEASURED = {
     "spread": r"spread of $\ln w$",
@@ -413,7 +431,7 @@ for n, (what, title) in product(N_JETS, {"log_p": r"gain in $\langle\log p\rangl
         for way in STAGES:
             value, ends = coverage.over_sets(jets_of(way, n, what))
             page.record(f"jets_{what}_{n}_{way}", value, ends, 0.95)
-            row.append(f"{rounded(value)} ({rounded(ends[0])} to {rounded(ends[1])})")
+            row.append(with_interval(value, ends, 3))
     for way, other in (("none", "before"), ("one", "before"), ("one", "none")):
         if what == "log_p":
             value, ends = coverage.over_sets(gain(n, way, other))
@@ -423,7 +441,7 @@ for n, (what, title) in product(N_JETS, {"log_p": r"gain in $\langle\log p\rangl
             value, ends = geometric_mean(jets_of(way, n, what) / jets_of(other, n, what))
         page.record(f"jets_{what}_{n}_{way}_{other}", value, ends, 0.95)
         effects[what, n, way, other] = ends[0] > (not is_difference), ends[1] < (not is_difference)
-        row.append(f"{rounded(value)} ({rounded(ends[0])} to {rounded(ends[1])})")
+        row.append(with_interval(value, ends, 3))
     rows.append(row)
 IS_BETTER = {"log_p": 0, "n_equiv": 0, "spread": 1, "auc": 1, "distance": 1}  # which side of the interval is
 NUMBER = {2: "two jets", 4: "four jets"}
@@ -448,7 +466,7 @@ markdown_table(header, rows)
 # %% [markdown]
 # The last three columns are differences of log densities and of the AUC, and quotients of the others, with 95 % intervals over the training sets. With four jets the spread is {glue:text}`joint_training_jets_spread_4_before` before, {glue:text}`joint_training_jets_spread_4_none` after training without weights and {glue:text}`joint_training_jets_spread_4_one` with $\alpha=1$, which is {glue:text}`joint_training_jets_spread_4_one_before` times that before ({glue:text}`joint_training_jets_spread_4_one_before_low` to {glue:text}`joint_training_jets_spread_4_one_before_high`); with two jets it is {glue:text}`joint_training_jets_spread_2_one_before` times ({glue:text}`joint_training_jets_spread_2_one_before_low` to {glue:text}`joint_training_jets_spread_2_one_before_high`). The AUC of four jets is {glue:text}`joint_training_jets_auc_4_before`, {glue:text}`joint_training_jets_auc_4_none` and {glue:text}`joint_training_jets_auc_4_one`. The loop changes $n_{\rm equiv}$ of four jets by a factor {glue:text}`joint_training_jets_n_equiv_4_one_before` ({glue:text}`joint_training_jets_n_equiv_4_one_before_low` to {glue:text}`joint_training_jets_n_equiv_4_one_before_high`), and training without weights by {glue:text}`joint_training_jets_n_equiv_4_none_before` ({glue:text}`joint_training_jets_n_equiv_4_none_before_low` to {glue:text}`joint_training_jets_n_equiv_4_none_before_high`).
 #
-# Where does an interval exclude that nothing changes? Against the networks before, $\alpha=1$ is better in: {glue:text}`joint_training_jets_better_before`; worse in: {glue:text}`joint_training_jets_worse_before`. Against training without weights it is better in: {glue:text}`joint_training_jets_better_none`; worse in: {glue:text}`joint_training_jets_worse_none`. The networks before had been stopped by held-back events, as rounds are not: the mean log density of four jets changes by {glue:text}`joint_training_jets_log_p_4_none_before` ({glue:text}`joint_training_jets_log_p_4_none_before_low` to {glue:text}`joint_training_jets_log_p_4_none_before_high`) without weights and by {glue:text}`joint_training_jets_log_p_4_one_before` ({glue:text}`joint_training_jets_log_p_4_one_before_low` to {glue:text}`joint_training_jets_log_p_4_one_before_high`) with $\alpha=1$.
+# Where does an interval exclude that nothing changes? Against the networks before, $\alpha=1$ is better in: {glue:text}`joint_training_jets_better_before`; worse in: {glue:text}`joint_training_jets_worse_before`. Against training without weights it is better in: {glue:text}`joint_training_jets_better_none`; worse in: {glue:text}`joint_training_jets_worse_none`. The networks before were stopped early, by held-back events; rounds are not: the mean log density of four jets changes by {glue:text}`joint_training_jets_log_p_4_none_before` ({glue:text}`joint_training_jets_log_p_4_none_before_low` to {glue:text}`joint_training_jets_log_p_4_none_before_high`) without weights and by {glue:text}`joint_training_jets_log_p_4_one_before` ({glue:text}`joint_training_jets_log_p_4_one_before_low` to {glue:text}`joint_training_jets_log_p_4_one_before_high`) with $\alpha=1$.
 
 # %% tags=["nbval-check-output", "hide-input"]
 print(
@@ -481,5 +499,5 @@ print(
 #
 # ````{solution} ex-joint-corrected
 # :class: dropdown
-# The weight $(p_{\rm data}/p_{\rm model})^\alpha$ is not differentiated, and its value changes as the generator moves: the gradient $-\langle (p_{\rm data}/p_{\rm model})^\alpha \nabla\log p_{\rm model}\rangle$ vanishes at the truth, but the loss there is not smaller than elsewhere. What is compared is the mean of $\log p_{\rm model}$ over events that are held back.
+# The weight $(p_{\rm data}/p_{\rm model})^\alpha$ is not differentiated, and its value changes as the generator moves. So the gradient $-\langle (p_{\rm data}/p_{\rm model})^\alpha \nabla\log p_{\rm model}\rangle$ is not that of the loss, but of $\langle (p_{\rm data}/p_{\rm model})^\alpha\rangle/\alpha$. By Jensen's inequality this is smallest, $1/\alpha$, at the truth, and could be compared, if the few largest weights of a classifier did not dominate it. The mean of $\log p_{\rm model}$ over events that are held back is steadier.
 # ````

@@ -207,7 +207,7 @@ markdown_table(
 )
 
 # %% [markdown]
-# Shares of intervals with the truth are in %, with their 95 % intervals. At 95 % none is below {glue:text}`many_dimensions_coverage_least_950` %. A perfect generator is covered more often than the level says, because its $D=0$ can be missed on one side only. The last but one column has the mean of the measured $D^2$ over the true one, with the scatter over training samples. Energy distance and MMD have no bias; for the sliced K-S of the poor generator it is {glue:text}`many_dimensions_bias_sliced_poor` ({glue:text}`many_dimensions_bias_sliced_poor_low` to {glue:text}`many_dimensions_bias_sliced_poor_high`): fluctuations of true events do not add in quadrature to a difference of any shape, as Eq. (36) takes them to do.
+# Shares of intervals with the truth are in %, with their 95 % intervals. At 95 % none is below {glue:text}`many_dimensions_coverage_least_950` %. The $D=0$ of a perfect generator can be missed on one side only. The last but one column has the mean of the measured $D^2$ over the true one, with the scatter over training samples. For energy distance and MMD this has an expectation of one; for the sliced K-S of the poor generator it is {glue:text}`many_dimensions_bias_sliced_poor` ({glue:text}`many_dimensions_bias_sliced_poor_low` to {glue:text}`many_dimensions_bias_sliced_poor_high`): fluctuations of true events do not add in quadrature to a difference of any shape, as Eq. (36) takes them to do.
 
 # %% tags=["nbval-check-output"]
 for kind, title in KINDS.items():
@@ -264,7 +264,7 @@ for name in NAMES:
     elif name != "LR":
         page.record(f"over_LR_{name}", np.inf, (np.exp(np.min(logs[name] - logs["LR"])), np.inf), 0.95)
 
-# %% mystnb={"figure": {"name": "fig-many-remember", "caption": "What an unlimited sample of one generator is worth, by the statistic that compares it with the same holdout: a mixture of Gaussians that has learned the four-dimensional ring. Dots are estimates, lines their 68.3 % intervals, arrows have no upper end. The small points are other training samples. No sample is worth more true events than the statistic says that sees most of the difference."}, "image": {"alt": "Horizontal intervals of the number of equivalent events for seven statistics, increasing from the exact likelihood ratio to the first coordinate"}}
+# %% mystnb={"figure": {"name": "fig-many-remember", "caption": "What an unlimited sample of one generator is worth, by the statistic that compares it with the same holdout: a mixture of Gaussians that has learned the four-dimensional ring. Dots are estimates, lines their 68.3 % intervals, arrows have no upper end. The small points are other training samples. No sample is worth more true events than the statistic says that sees most of the difference."}, "image": {"alt": "Horizontal intervals of the number of equivalent events for seven statistics, in the order of their lower ends"}}
 figure, ax = plt.subplots(figsize=(7.2, 3.9))
 order = sorted(NAMES, key=lambda name: worth[name][0].n_equiv_interval.low)
 finite = [r.n_equiv for results in worth.values() for r in results if np.isfinite(r.n_equiv)]

@@ -25,7 +25,7 @@ from gampl.training import Fit, LeadingOrder, Training, train_members
 from gampl_book import event_ensembles
 from gampl_book.divergences import apart
 from gampl_book.event_studies import TITLES
-from gampl_book.pages import Page, markdown_table, rounded
+from gampl_book.pages import Page, markdown_table, rounded, with_interval
 from gampl_book.scaling import geometric_mean, memorised, power, worth_in_regions
 from gampl_book.trained_costs import of_trained
 
@@ -106,7 +106,7 @@ def found(kind, n, *, width=None, n_steps=steps, stops=True):
     if stops and (width, n_steps) == (None, steps):
         page.cost(f"{kind}_{PLACES[n]}", **of_trained(made[0], EVENTS[n, 0][: training.n_events]))
     parameters[kind, architecture.width] = sum(p.numel() for p in made[0].generator.parameters())
-    numbers = {name: [] for name in (*QUESTIONS, "KL")}
+    numbers = {name: [] for name in (*QUESTIONS, "KL", "c")}
     for one in made:
         if one.history is None:
             stopped.append((kind, n, n_steps, one.failure))
@@ -119,12 +119,15 @@ def found(kind, n, *, width=None, n_steps=steps, stops=True):
         log_r = one.log_prob(x_true[:few]) - log_true[:few]
         numbers["LR"].append(worth(np.maximum(-np.expm1(log_r), 0).mean()))  # of true events: see the exercise
         numbers["KL"].append(apart(log_r).kl)
+        numbers["c"].append(apart(log_r).c)
     return {name: np.array(values) for name, values in numbers.items()}
 
 
-def words(mean, digits=2):
-    low, high = mean.interval
-    return f"{rounded(mean.value, digits)} ({rounded(low, digits)} to {rounded(high, digits)})"
+def mean_of(numbers, q, n):
+    """The mean of G, or of the divergence; no G in regions can be told that is above n_gen / n."""
+    if q in ("KL", "c"):
+        return geometric_mean(numbers[q])
+    return geometric_mean(numbers[q] / n, most=np.inf if q == "LR" else n_gen / n)
 
 
 def listed(names):
@@ -141,7 +144,7 @@ def listed(names):
 
 # %% tags=["hide-input"]
 BY_SIZE = {(kind, n): found(kind, n) for kind, n in product(GENERATORS, sizes)}
-G_OF = {(key, q): geometric_mean(numbers[q] / key[1]) for key, numbers in BY_SIZE.items() for q in QUESTIONS}
+G_OF = {(key, q): mean_of(numbers, q, key[1]) for key, numbers in BY_SIZE.items() for q in QUESTIONS}
 POWER = {(kind, q): power(sizes, [BY_SIZE[kind, n][q] for n in sizes]) for kind, q in product(GENERATORS, QUESTIONS)}
 for ((kind, n), q), mean in G_OF.items():
     page.record(f"G_{q}_{kind}_{PLACES[n]}", *mean, 0.95)
@@ -149,7 +152,8 @@ for (kind, q), mean in POWER.items():
     page.record(f"power_{q}_{kind}", *mean, 0.95)
     page.record(f"sigma_power_{q}_{kind}", -mean.value / 2, [-end / 2 for end in mean.interval[::-1]], 0.95)
 for (kind, n), numbers in BY_SIZE.items():
-    page.record(f"KL_{kind}_{PLACES[n]}", *geometric_mean(numbers["KL"]), 0.95)
+    page.record(f"KL_{kind}_{PLACES[n]}", *mean_of(numbers, "KL", n), 0.95)
+    page.record(f"c_{kind}_{PLACES[n]}", *mean_of(numbers, "c", n), 0.95)
     page.record(f"d_eff_{kind}_{PLACES[n]}", *geometric_mean(2 * n * numbers["KL"]), 0.95, digits=2)
 
 # %% mystnb={"figure": {"name": "fig-scaling-events", "caption": "True amplification against the number of training events, with 95 % intervals over training sets: in regions of the mass, in those of its tail, and in the likelihood ratio. Black: $G=1$. Dotted: as steep as $1/n_{\\rm train}$, where $n_{\\rm equiv}$ is saturated. Right: Kullback-Leibler divergence, the validation loss without the entropy; dotted: as steep as an efficient fit's."}, "image": {"alt": "Four log-log panels against the number of training events with a line and error bars for each of three generators: three panels of G around one, and one of falling divergences."}} tags=["hide-input"]
@@ -206,8 +210,8 @@ def law(b):
 
 rows = []
 for kind, q in product(GENERATORS, QUESTIONS):
-    G = [words(G_OF[(kind, n), q]) for n in sizes]
-    rows.append([TITLES[kind], QUESTIONS[q], *G, words(POWER[kind, q]), law(POWER[kind, q])])
+    G = [with_interval(*G_OF[(kind, n), q]) for n in sizes]
+    rows.append([TITLES[kind], QUESTIONS[q], *G, with_interval(*POWER[kind, q]), law(POWER[kind, q])])
 markdown_table(["generator", "question", *(rf"$G$, $n_\mathrm{{train}}={n}$" for n in sizes), "power $b$", ""], rows)
 
 # %% tags=["hide-input"]
@@ -219,6 +223,9 @@ changes = {
     word: [f"{TITLES[kind]}, {QUESTIONS[q]}" for (kind, q), b in POWER.items() if b.side == side]
     for word, side in (("rises", 1), ("falls", -1), ("no change seen", 0))
 }
+of_law = [mean_of(numbers, "c", n).value for (_, n), numbers in BY_SIZE.items()]
+page.record("c_least", min(of_law))
+page.record("c_most", max(of_law))
 of_ratio = [mean.value for key, mean in G_OF.items() if key[1] == "LR"]
 page.record("LR_least", min(of_ratio), digits=2)
 page.record("LR_most", max(of_ratio), digits=2)
@@ -240,7 +247,7 @@ display(
 )
 
 # %% [markdown]
-# In the likelihood ratio, $G$ lies between {glue:text}`scaling_laws_LR_least` and {glue:text}`scaling_laws_LR_most`, and {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. More training events do not help there unless the power is above one. The divergence turns these powers into effective parameters:
+# In the likelihood ratio, $G$ lies between {glue:text}`scaling_laws_LR_least` and {glue:text}`scaling_laws_LR_most`, and {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. There $G$ does not grow with more training events unless the power is above one. The law {eq}`eq-kl-law` between divergence and distance has $c$ from {glue:text}`scaling_laws_c_least` to {glue:text}`scaling_laws_c_most` for these networks, where a smooth error has $\sqrt{2/\pi}\approx0.8$. The divergence turns the powers into effective parameters:
 
 # %% tags=["hide-input"]
 rows = []
@@ -248,7 +255,9 @@ for kind in GENERATORS:
     d = [geometric_mean(2 * n * BY_SIZE[kind, n]["KL"]) for n in sizes]
     growth = power(sizes, [2 * n * BY_SIZE[kind, n]["KL"] for n in sizes])
     page.record(f"d_eff_power_{kind}", *growth, 0.95)
-    rows.append([TITLES[kind], parameters[kind, GENERATORS[kind][0].width], *map(words, d), words(growth)])
+    rows.append(
+        [TITLES[kind], parameters[kind, GENERATORS[kind][0].width], *(with_interval(*mean) for mean in (*d, growth))]
+    )
 head = [rf"$d_\mathrm{{eff}}$, $n_\mathrm{{train}}={n}$" for n in sizes]
 markdown_table(["generator", "parameters", *head, r"power of $d_\mathrm{eff}$"], rows)
 
@@ -269,11 +278,11 @@ for kind, others in widths.items():
         BY_WIDTH[kind, width] = BY_SIZE[kind, MIDDLE] if width == own else found(kind, MIDDLE, width=width)
 rows, lines = [], []
 for (kind, width), numbers in BY_WIDTH.items():
-    G = {q: geometric_mean(numbers[q] / MIDDLE) for q in QUESTIONS}
+    G = {q: mean_of(numbers, q, MIDDLE) for q in QUESTIONS}
     for q in QUESTIONS:
         page.record(f"G_{q}_{kind}_width_{width}", *G[q], 0.95)
     d = geometric_mean(2 * MIDDLE * numbers["KL"])
-    rows.append([TITLES[kind], width, parameters[kind, width], *map(words, G.values()), words(d)])
+    rows.append([TITLES[kind], width, parameters[kind, width], *(with_interval(*mean) for mean in (*G.values(), d))])
 for kind in widths:
     order = sorted(width for other, width in BY_WIDTH if other == kind)
     span = parameters[kind, order[-1]] / parameters[kind, order[0]]
@@ -285,9 +294,11 @@ for kind in widths:
         page.record(f"capacity_more_{q}_{kind}", *more, 0.95)
         said = {1: "more is better", -1: "more is worse", 0: "no difference is seen"}
         line = f"- {TITLES[kind]}, {QUESTIONS[q]}: {rounded(span, 2)} times the parameters change $G$ by a factor"
-        line += f" {words(gain)}, {said[gain.side]}"
+        line += f" {with_interval(*gain)}, {said[gain.side]}"
         if large is not own:
-            line += f"; from width {GENERATORS[kind][0].width} to {order[-1]} by {words(more)}, {said[more.side]}"
+            line += (
+                f"; from width {GENERATORS[kind][0].width} to {order[-1]} by {with_interval(*more)}, {said[more.side]}"
+            )
         lines.append(f"{line}.")
 head = ["generator", "width", "parameters", *(f"$G$, {title}" for title in QUESTIONS.values()), r"$d_\mathrm{eff}$"]
 display(markdown_table(head, rows))
@@ -300,8 +311,7 @@ for kind in widths:
     order = sorted(width for other, width in BY_WIDTH if other == kind)
     x = [parameters[kind, width] for width in order]
     for ax, q in zip(axes, (*QUESTIONS, "KL"), strict=True):
-        unit = 1 if q == "KL" else MIDDLE
-        means = [geometric_mean(BY_WIDTH[kind, width][q] / unit) for width in order]
+        means = [mean_of(BY_WIDTH[kind, width], q, MIDDLE) for width in order]
         data[f"{q} {kind}"] = {"parameters": x, "mean, ends": draw(ax, x, means, plots.GENERATORS[kind], TITLES[kind])}
 for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=True):
     ax.set(xscale="log", yscale="log", xlabel="parameters", title=title)
@@ -325,10 +335,9 @@ rows, lines = [], []
 for kind, by_steps in LONGER.items():
     early = BY_SIZE[kind, FEWEST]
     for q in (*QUESTIONS, "KL"):
-        unit = 1 if q == "KL" else FEWEST
-        means = [geometric_mean(numbers[q] / unit) for numbers in by_steps.values()]
+        means = [mean_of(numbers, q, FEWEST) for numbers in by_steps.values()]
         title = "KL" if q == "KL" else f"$G$, {QUESTIONS[q]}"
-        rows.append([TITLES[kind], title, *map(words, means), words(geometric_mean(early[q] / unit))])
+        rows.append([TITLES[kind], title, *(with_interval(*mean) for mean in (*means, mean_of(early, q, FEWEST)))])
         for n, mean in zip(longer, means, strict=True):
             page.record(f"{q}_{kind}_steps_{n}", *mean, 0.95)
     last, best = by_steps[longer[-1]], min(by_steps, key=lambda n: np.log(by_steps[n]["KL"]).mean())
@@ -337,10 +346,10 @@ for kind, by_steps in LONGER.items():
         kept = geometric_mean(last[q] / early[q])
         page.record(f"overtrained_{q}_{kind}", *kept, 0.95)
         said = {1: "overtraining has not harmed", -1: "overtraining takes it away", 0: "no difference is seen"}
-        left = geometric_mean(last[q] / FEWEST)
+        left = mean_of(last, q, FEWEST)
         lines.append(
-            f"- {TITLES[kind]}, {QUESTIONS[q]}: after {longer[-1]} steps $G$ is {words(kept)} times what stopping early"
-            f" leaves: {said[kept.side]}. Left are $G=$ {words(left)}."
+            f"- {TITLES[kind]}, {QUESTIONS[q]}: after {longer[-1]} steps $G$ is {with_interval(*kept)} times what stopping early"
+            f" leaves: {said[kept.side]}. Left are $G=$ {with_interval(*left)}."
         )
 display(markdown_table(["generator", "", *(f"{n} steps" for n in longer), "stopped early"], rows))
 display(Markdown("\n".join(lines)))
@@ -351,10 +360,9 @@ data = {"steps": longer}
 regions_worth, ratio_worth = memorised(FEWEST)
 for kind, by_steps in LONGER.items():
     for ax, q in zip(axes, (*QUESTIONS, "KL"), strict=True):
-        unit = 1 if q == "KL" else FEWEST
-        means = [geometric_mean(numbers[q] / unit) for numbers in by_steps.values()]
+        means = [mean_of(numbers, q, FEWEST) for numbers in by_steps.values()]
         data[f"{q} {kind}"] = draw(ax, longer, means, plots.GENERATORS[kind], TITLES[kind])
-        early = geometric_mean(BY_SIZE[kind, FEWEST][q] / unit).value
+        early = mean_of(BY_SIZE[kind, FEWEST], q, FEWEST).value
         ax.axhline(early, color=plots.GENERATORS[kind], ls="--", lw=1)
         data[f"{q} {kind}, stopped early"] = [early]
 for ax, title in zip(axes, (*QUESTIONS.values(), "KL = loss - entropy"), strict=True):

@@ -56,7 +56,7 @@ for name, value in page.settings.items():
 #
 # The Kolmogorov-Smirnov distance in the exact likelihood ratio is the total variation ({ref}`sec-known-differential`), and with $r=\pgen/\ptrue$, whose mean over true events is one as long as no events are generated where truth has none,
 #
-# $$ D_{\rm LR} = \tfrac12\big\langle |r-1|\big\rangle_{\rm true}, \qquad {\rm KL} = \big\langle r-1-\log r\big\rangle_{\rm true}, \qquad n_{\rm equiv} = \big(\langle K\rangle/D_{\rm LR}\big)^2 . $$
+# $$ D_{\rm LR} = \tfrac12\big\langle |r-1|\big\rangle_{\rm true}, \qquad {\rm KL} = \big\langle r-1-\log r\big\rangle_{\rm true}, \qquad n_{\rm equiv} = \big(\langle K\rangle/D_{\rm LR}\big)^2 , $$
 #
 # with the mean $\langle K\rangle$ of {eq}`eq-kolmogorov`. Let the generator be nearly right, $r = 1+h$ with a small $h$ of mean zero. Then $\log r = h - h^2/2 + \ldots$, so that ${\rm KL} = \langle h^2\rangle/2$ and $D_{\rm LR} = \langle|h|\rangle/2$:
 #
@@ -372,7 +372,7 @@ page.record("pinsker", min((worth(d) * k / TWO_K2) for one in FOUND for d, k in 
 # | 4D ring, all posteriors | {glue:text}`validation_loss_c_ring4d` ({glue:text}`validation_loss_c_ring4d_low` to {glue:text}`validation_loss_c_ring4d_high`) | {glue:text}`validation_loss_product_ring4d` ({glue:text}`validation_loss_product_ring4d_low` to {glue:text}`validation_loss_product_ring4d_high`) |
 # | leading order, spline flow | {glue:text}`validation_loss_c_independent` ({glue:text}`validation_loss_c_independent_low` to {glue:text}`validation_loss_c_independent_high`) | {glue:text}`validation_loss_product_independent` ({glue:text}`validation_loss_product_independent_low` to {glue:text}`validation_loss_product_independent_high`) |
 #
-# As a check, the mean of $r$ differs from one by at most {glue:text}`validation_loss_normalised` standard errors, the largest of all; generators of one process share the true events and deviate together. The product in the table, a mean over members, would be {glue:text}`validation_loss_two_K2` for $c=1$. In effective parameters the best generator has {glue:text}`validation_loss_d_eff_least`, and the largest $G_{\rm LR}$ of all is {glue:text}`validation_loss_G_most`. This is why amplification in the likelihood ratio is so hard: by {eq}`eq-kl-parameters` it takes a generator that knows its truth up to a handful of parameters. A summary, or a region, sees only few of the directions in which a generator errs, and there it can be worth much more.
+# As a check, the mean of $r$ differs from one by at most {glue:text}`validation_loss_normalised` standard errors, the largest of all; generators of one process share the true events and deviate together. The product in the table, a mean over members, would be {glue:text}`validation_loss_two_K2` for $c=1$. In effective parameters the best generator has {glue:text}`validation_loss_d_eff_least`, and the largest $G_{\rm LR}$ of all is {glue:text}`validation_loss_G_most`. By {eq}`eq-kl-parameters` amplification in the likelihood ratio takes a generator that knows its truth up to a handful of parameters. A summary, or a region, sees only few of the directions in which a generator errs, and there it can be worth much more.
 
 # %% tags=["hide-input"]
 earlier = [

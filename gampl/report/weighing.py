@@ -20,7 +20,7 @@ from gampl.report.process import Process, SampleFiles
 from gampl.report.samples import Numbers, batches, composites_of, opened
 from gampl.reweighting import LARGEST, Place, Reweighting, WeightStatistics, accepted, places
 
-LEARNERS = {"trees": calibrated_trees, "functions": default_classifier}
+LEARNERS = {"trees": calibrated_trees, "functions": default_classifier}  # of numbers; of momenta trees or a network
 MOST_GENERATED = 20  # for each true event, which a classifier learns from: more would change G by less than 5 %
 FEWEST = 50  # events that can be learned from
 FOR_PLACES = 400  # events of which every second one makes a tail of ten
@@ -31,7 +31,7 @@ PRESENT = 0.9  # of the events, in which an observable is finite whose places ar
 class Learning:
     """How the classifiers learn; an `ArgumentError` if a number is out of range."""
 
-    learner: str = "trees"  #: one of `LEARNERS`
+    learner: str = "trees"  #: for numbers of events "trees" or "functions", for momenta "trees" or "network"
     share: float = 1.0  #: random part of the true events that is learned from
     folds: int = 5  #: classifiers, each of which learns without one fold of both samples and weighs that
     seed: int = 1
@@ -71,6 +71,8 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     events are not finite.
     """
     process, kind = _with_numbers(process, generated, true)
+    if kind is None and learning.learner not in LEARNERS:
+        raise ValueError(f"a {learning.learner} learns from momenta, not from numbers: choose another --learner")
     expressions = [process.number(text) for text in process.classifier] if kind is None else []
     rng = np.random.default_rng([learning.seed, 1])
     made, had = _read(process, generated, expressions)
@@ -78,9 +80,7 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     if (lost := int((~is_finite(known)).sum())) > process.max_lost * len(known):
         problem = f"{lost} of {len(known)} events are not finite, more than the tolerated share"
         raise EventFileError(f"{true.files[0]}: {problem} {process.max_lost:g}")
-    if kind is not None and learning.learner != "trees":
-        raise ValueError(f"{learning.learner} learn from numbers of events, not momenta: name some (--classifier)")
-    make: MakeClassifier = LEARNERS[learning.learner] if kind is None else event_classifier(kind)
+    make = LEARNERS[learning.learner] if kind is None else _of_momenta(learning.learner, kind)
     reference = _some(true, known, their, learning.share * (len(known) - lost), rng)
     rivals = _some(generated, made, had, MOST_GENERATED * len(known), rng)
     learned = cross_fit(reference, rivals, learning.seed, folds=learning.folds, make_classifier=make)
@@ -92,6 +92,17 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     names = tuple(text.strip("`") for text in process.classifier) if kind is None else kind.particles
     found = _places(learned, rivals, names, kind)
     return Weighed(weights, int(np.isnan(ratios).sum()), names, len(learned.reference), about, learned.auc(), found)
+
+
+def _of_momenta(learner: str, kind: Particles) -> MakeClassifier:
+    """A classifier that sees the momenta of such events; a ValueError if the learner cannot."""
+    if learner == "network":
+        from gampl.particles.event_networks import event_network  # which needs PyTorch
+
+        return event_network(kind)
+    if learner != "trees":
+        raise ValueError(f"{learner} learn from numbers of events, not momenta: name some (--classifier)")
+    return event_classifier(kind)
 
 
 def _with_numbers(process: Process, generated: SampleFiles, true: SampleFiles) -> tuple[Process, Particles | None]:

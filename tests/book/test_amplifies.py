@@ -101,7 +101,7 @@ def test_a_row_takes_its_numbers_from_the_run():
 @pytest.mark.parametrize("missing", [None, *sorted({one.page for one in SYSTEMS} & set(KEPT))])
 def test_a_page_without_results_breaks_nothing(missing):
     run = {name: about for name, about in KEPT.items() if name != missing}
-    text, found = amplifies_words.page({"laptop": run}, "laptop")
+    text, found, _ = amplifies_words.page({"laptop": run}, "laptop")
     assert found
     assert "{doc}`members`" in text or missing == "members"
     assert (f"`{missing}`" in text.partition("What this page cannot say")[2]) == (missing is not None)
@@ -162,7 +162,8 @@ def test_only_an_interval_at_95_percent_decides(number):
 def test_an_estimate_is_trusted_if_its_interval_holds_the_truth(estimate, truth, means):
     one = row({"tail": truth}, {"tail": estimate}, means=means)
     found = amplifies_words.trust([one])
-    if means or estimate.interval is None:
+    ends = estimate.interval or ()
+    if means or not ends or (truth.interval and any(truth.interval.low < end < truth.interval.high for end in ends)):
         assert found == []
         return
     inside = estimate.interval.low <= truth.value <= estimate.interval.high
@@ -272,3 +273,8 @@ def test_the_figure_and_its_data_have_every_number(found, labelled):
     lines = list(csv.DictReader(io.StringIO(amplifies_figure.as_csv(found))))
     values = sorted(float(line[what]) for line in lines for what in ("true", "estimated") if line[what])
     assert values == sorted(n.value for one in found for n in (*one.truth.values(), *one.estimate.values()))
+    marks = Counter(line["holds"] for line in lines)
+    asked = [
+        one.holds(q) for one in found for q in QUESTIONS if q in one.truth or q in one.estimate or q in one.quotient
+    ]
+    assert marks == Counter({True: "yes", False: "no", None: ""}[mark] for mark in asked)

@@ -42,7 +42,7 @@ def test_every_page_is_a_notebook():
 def test_notebooks_use_planned_trainings_and_all_are_used(profile):
     used = {name for notebook in NOTEBOOKS for name in plan.notebook_trainings(notebook, profile, 1)}
     assert used == set(plan.trainings(profile, 1))
-    for page, needs in plan.PAGES.items():
+    for page, needs in plan.PAGES.items() if profile != "rings" else ():  # which has Bayesian networks only
         assert bool(needs.trainings) == bool(plan.notebook_trainings(page, profile, 1))
     assert plan.notebook_trainings("introduction", profile, 1) == []
 
@@ -64,10 +64,14 @@ def test_jobs_hold_every_training_once(profile):
     ensembles = Counter(name.rpartition("/")[0] for name in all_trainings)
     for name, job in jobs.items():
         names = list(job.trainings)
-        assert name.startswith(names[0])
         rings, jets = name.startswith("ring"), name.startswith("jetgpt")
         assert bool(job.data) == name.startswith(("top_pair", "jetgpt"))
         assert bool(job.generated) != (rings or jets)
+        if "/" not in name:  # all of a process
+            assert profile == "smoke"
+            assert set(names) == {one for one in all_trainings if one.startswith(f"{name}/")}
+            continue
+        assert name.startswith(names[0])
         limit = section(profile, "trainings")["sets_per_job"] if rings else len(names) if jets else None
         limit = limit or section(profile, "event_trainings")["members_per_job"]
         if "/repulsive/" in name and not rings:  # its members are trained together or not at all

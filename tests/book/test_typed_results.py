@@ -69,7 +69,6 @@ ALLOWED: dict[str, dict[str, str]] = {
         "the most significant place.": METHOD,
         "for the best and the worst generator": "the two are computed",
         "generated ones with the smallest weights (red)": METHOD,
-        "with the smallest weights lie below the smallest distance of true ones": TABLE,
     },
     "cross_fitting": {"A width that is wrong by 10 %": CHOSEN},
     "direct_diffusion": {
@@ -147,7 +146,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "reweighting": {
         "these numbers are half as large": DERIVED,
-        "of which the table has the smallest and largest $G$": TABLE,
     },
     "scaling_laws": {
         "or a network that is too small, does the same": CONDITIONAL,

@@ -217,6 +217,17 @@ def test_momenta_are_weighed_and_kept(pairs, tmp_path, capsys):
     assert "weight" in momenta.columns
 
 
+def test_a_network_learns_from_momenta(pairs, folder, tmp_path, capsys):
+    """The jets are too hard: weights are smaller where their transverse momenta are large."""
+    paths = [pairs / "gen.h5", "--true", f"{pairs / 'true.h5'}::train"]
+    assert run("reweight", *paths, "--output", tmp_path / "w.h5", "--learner", "network", "--folds", 2) == 0
+    found = files.read(tmp_path / "w.h5")
+    hardness = files.read(pairs / "gen.h5").momenta[:, :, 0].sum(axis=1)
+    assert stats.spearmanr(hardness, found.columns["weight"]).statistic < -0.1
+    said = error_of(capsys, *COMMON, "w.csv", "--learner", "network")
+    assert said == "gampl: a network learns from momenta, not from numbers: choose another --learner"
+
+
 def test_particles_in_columns_stay_columns(pairs, tmp_path):
     """Momenta of a table are what the classifier sees, and the table is what is written."""
     events = files.read(pairs / "gen.h5")

@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 from faulty_project import SHARD, SlurmProject, copy_of_the_project, copy_of_the_smoke_book
