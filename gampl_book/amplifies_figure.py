@@ -29,8 +29,8 @@ def write_page(results: Results, profile: str, stage: Path) -> None:
     data = stage / "_extra" / "figures" / "amplifies"
     data.mkdir(parents=True, exist_ok=True)
     shutil.copy(stage / "amplifies.png", data)
-    for name, table in (("amplifies", rows), ("corrections", changes)):
-        (data / f"{name}.csv").write_text(as_csv(table), encoding="utf-8")
+    (data / "amplifies.csv").write_text(as_csv(rows), encoding="utf-8")
+    (data / "corrections.csv").write_text(as_csv(changes, truth="with_over_without"), encoding="utf-8")
 
 
 def draw(rows: Sequence[Row], labelled: bool) -> Figure:
@@ -85,14 +85,17 @@ def _mark(ax: Axes, number: Recorded | None, place: float, colour: str, *, fille
     ax.plot(x, place, marker, color=colour, ms=3 if small else 4, mfc=face, alpha=alpha)
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """The numbers of a table: a line for each row and question, empty where nothing was recorded."""
+def as_csv(rows: Sequence[Row], truth: str = "true") -> str:
+    """The numbers of a table: a line for each row and question, empty where nothing was recorded.
+
+    The column with what is known of a row's truth has the name `truth`.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    kinds = "true", "estimated", "estimated_over_true", "pull", "coverage"
-    numbers = [f"{what}{end}" for what in kinds for end in ("", "_low", "_high", "_level")]
+    kinds = truth, "estimated", "quotient", "pull", "coverage"
+    columns = [f"{what}{end}" for what in kinds for end in ("", "_low", "_high", "_level")]
     about = "profile", "page", "process", "generator", "n_train", "sets", "question", "holds"
-    writer.writerow([*about, *numbers, *Cost._fields])
+    writer.writerow([*about, *columns, *Cost._fields])
     for row in rows:
         for question in QUESTIONS:
             asked = [numbers.get(question) for numbers in (row.truth, row.estimate, row.quotient)]

@@ -87,8 +87,8 @@ def jobs(profile: str, seed: int) -> dict[str, Job]:
     rings, events = section(profile, "trainings"), section(profile, "event_trainings")
     plan, families = trainings(profile, seed), dict[str, list[str]]()
     for name in plan:
-        is_alone = name.startswith("ring") or not events["whole_processes"]
-        families.setdefault(name.rpartition("/")[0] if is_alone else name.partition("/")[0], []).append(name)
+        by_process = events["whole_processes"] and not name.startswith("ring")
+        families.setdefault(name.partition("/")[0] if by_process else name.rpartition("/")[0], []).append(name)
     if event_studies.is_trained_elsewhere(profile):
         families = {family: names for family, names in families.items() if family.startswith("ring")}
     made = {}

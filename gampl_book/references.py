@@ -28,6 +28,7 @@ FOLDER = Path("tests/reference")
 SMOKE = Path("_build/smoke")  # the run that they are made from
 CHECKED = "nbval-check-output"
 GLUED = "application/papermill.record/text/plain"
+OTHER = "other_settings"  # stands beside results that no references may come from
 NUMBERS = "numbers.json"  # what the notebooks recorded for the claims ledger
 
 # What networks generate, which are the same everywhere (kept_trainings.py), repeats to round-off of single precision;
@@ -147,6 +148,8 @@ def _same(notebook: str, name: str, one: float, other: float) -> bool:
 
 def make() -> None:
     """Writes the references of executed smoke notebooks, and the numbers of that run; removes others."""
+    if (ROOT / SMOKE / OTHER).exists():
+        raise BookError(f"{SMOKE} was made with other settings: remove the folder, then make reference")
     texts = {FOLDER / f"{path.stem}.txt": printed(path) for path in sorted((SMOKE / "executed").glob("*.ipynb"))}
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
@@ -200,6 +203,8 @@ def other_settings(instructions: str, threads: int) -> int:
     if running := holder(ROOT / LOCK):
         raise BookError(f"another build is running here ({running}): wait for it, or stop it.")
     shutil.rmtree(ROOT / SMOKE, ignore_errors=True)
+    (ROOT / SMOKE).mkdir(parents=True)
+    (ROOT / SMOKE / OTHER).write_text(f"{instructions} instructions, {threads} threads\n", encoding="utf-8")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as store:
         variables = os.environ | environment(instructions, threads) | {"GAMPL_STORE": store}
         command = [sys.executable, "-m", "gampl_book", "build", "--profile", "smoke"]

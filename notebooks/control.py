@@ -176,7 +176,7 @@ alike = lambda seed: make_pipeline(  # noqa: E731
 )
 page.record("excess_smooth_alike", np.mean([excess(known("smooth", alike, k)) for k in range(trainings)]), digits=2)
 verdict = (
-    "In none of them are trees better by more than these trainings scatter"
+    "Nowhere are trees better by more than these trainings scatter"
     if not better["trees"]
     else "Where trees are better, the network is the limit"
 )
@@ -396,9 +396,9 @@ for kind, one in own.items():
     w = Reweighting(one.ratio).statistics(one.generated)
     small, large = (next((p for p in one.found if p.tail == side), None) for side in ("small", "large"))
     row = [event_studies.TITLES[kind], f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})"]
-    sure = slope(one.ratio.reference, one.values)
-    page.record(f"slope_top_pair_{kind}", sure, digits=2)
-    row += [rounded(sure, 2), f"{100 * w.n_effective / w.n:.2g} %"]
+    its_slope = slope(one.ratio.reference, one.values)
+    page.record(f"slope_top_pair_{kind}", its_slope, digits=2)
+    row += [rounded(its_slope, 2), f"{100 * w.n_effective / w.n:.2g} %"]
     for place in (small, large):
         is_named = place is not None and place.p_value < SURE
         row.append(f"`{place.observable}` {place.interval.low:.3g} to {place.interval.high:.3g}" if is_named else "–")

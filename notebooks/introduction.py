@@ -137,7 +137,7 @@ print(result)
 # - {ref}`sec-making` begins the part on LHC events; {ref}`sec-top-events` and {ref}`sec-z-jets` look at two samples, and {ref}`sec-leading-order` has a process
 #   whose density is known exactly.
 # - {ref}`sec-top-generators` begins the part on generators of top pairs; {ref}`sec-top-averaging` and {ref}`sec-top-differential` estimate what they are worth, and
-#   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it. {ref}`sec-scaling` asks where amplification starts and ends with the number of events, of parameters and of steps, {ref}`sec-maps` where in phase space it is.
+#   {ref}`sec-known-truth` asks both estimates where the answer is known, and {ref}`sec-validation-loss` what a loss on held-back events says about it. {ref}`sec-scaling` asks where amplification starts and ends with the number of events, of parameters and of steps, and {ref}`sec-maps` where in phase space it is.
 #   {ref}`sec-whose-interval` asks which posterior's interval holds the truth, and how one that does not is widened without knowing it.
 # - {ref}`sec-control` begins the part on control and correction: what a classifier sees, what {ref}`reweighting <sec-reweighting>` does to $G$, and
 #   {ref}`training together with a classifier <sec-joint>`.
@@ -155,8 +155,8 @@ print(result)
 # numbers only (`make rings`, `make gpu`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
 # the seed, the time and the device, and a link to the plotted numbers; the last line of a page leads to files of its figures, tables and numbers.
 #
-# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page: after `make environment`,
-# `.venv/bin/python -m gampl_book notebook notebooks/gaussian_rings.py --profile laptop --seed 1 --folder mine` finds the networks of the laptop profile, which come with the project, and trains those that another seed or
+# To rerun everything: `make book` in the project's folder, with `PROFILE=smoke`, `laptop` or `paper`. To rerun one page, run `make environment` and then
+# `.venv/bin/python -m gampl_book notebook notebooks/gaussian_rings.py --profile laptop --seed 1 --folder mine`, which finds the networks of the laptop profile, which come with the project, and trains those that another seed or
 # other settings ask for. Or open a file from `notebooks/` in Jupyter and change the second cell.
 
 # %% [markdown]

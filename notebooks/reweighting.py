@@ -11,6 +11,7 @@ seed: int = 1
 
 # %% tags=["hide-input"]
 from functools import partial
+from itertools import chain
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -289,7 +290,7 @@ print("bootstrap samples, histogram: much less so:", honest < estimates["good_hi
 # (sec-reweighting-networks)=
 # ## Networks
 #
-# Now trained ensembles: of the 2D ring ({ref}`sec-rings`) the bootstrap ensemble of each of {glue:text}`reweighting_sets` training sets, and of the leading-order process ({ref}`sec-known-truth`) bootstrap ensembles of {glue:text}`reweighting_tops_members` spline flows, trained on {glue:text}`reweighting_tops_n_train` events each. *Good* is an ensemble as it is; *poor* is the same with a known fault: all events of the ring stretched by {glue:text}`reweighting_stretch_percent` %, and pairs of tops whose $(m-2m_t)/(m_{\rm max}-m)$ is {glue:text}`reweighting_heavier` times larger. The regions are the inner ones of 20 of the radius or of the mass. Weights are learned from $4\,\ntrain$ generated events that are not used again, and both estimates are those of `gampl.averaging.from_samples` with weights. The true $G$ is that of the members, with their own scatter, as on {ref}`the other pages <sec-averaging>`; the generated events of an ensemble cannot show that it is more than their number over $\ntrain$. *Exact* weights are $p_{\rm true}/p_{\rm gen}$ of each member. The tables have geometric means over the training sets with their 95 % intervals; quotients are taken set by set.
+# Now trained ensembles: of the 2D ring ({ref}`sec-rings`) the bootstrap ensemble of each of {glue:text}`reweighting_sets` training sets, and of the leading-order process ({ref}`sec-known-truth`) bootstrap ensembles of {glue:text}`reweighting_tops_members` spline flows, trained on {glue:text}`reweighting_tops_n_train` events each. *Good* is an ensemble as it is; *poor* is the same with a known fault: all events of the ring stretched by {glue:text}`reweighting_stretch_percent` %, and pairs of tops whose $(m-2m_t)/(m_{\rm max}-m)$ is {glue:text}`reweighting_heavier` times larger. The regions are the inner ones of 20 of the radius or of the mass. Weights are learned from $4\,\ntrain$ generated events that are not used again, and both estimates are those of `gampl.averaging.from_samples` with weights. The true $G$ is that of the members, with their own scatter, as on {ref}`the other pages <sec-averaging>`; the generated events of an ensemble cannot show that it is more than their number over $\ntrain$, which is then written as a lower limit; quotients of two such numbers say nothing. *Exact* weights are $p_{\rm true}/p_{\rm gen}$ of each member. The tables have geometric means over the training sets with their 95 % intervals; quotients are taken set by set.
 
 
 # %% tags=["hide-input"]
@@ -312,10 +313,10 @@ LEARNED_FROM = {
 
 def learned_ratios(network, rng):
     """The log ratio of each member, by classifier and what it has learned from."""
-    _, n, _, training, draw, events, exact, *_ = network
-    fresh, members = draw(n, rng), len(events)
+    n, training, events = network.n_train, network.training, network.events
+    fresh, members = network.draw(n, rng), len(events)
     pool = finite_only(np.concatenate([one[n_gen : n_gen + 4 * n // members] for one in events]))
-    ratios = {("none", "none"): [nothing] * members, ("exact", "none"): exact}
+    ratios = {("none", "none"): [nothing] * members, ("exact", "none"): network.exact}
     for classifier, make in NETWORKS.items():
         for way, true in (("training", training), ("fresh", fresh)):
             ratios[classifier, way] = [learned(true, pool, make, seed)] * members
@@ -329,21 +330,22 @@ def learned_ratios(network, rng):
     return ratios
 
 
-found = {}  # by system, classifier and way: true and estimated G, effective and clipped share of each training set
-made = [*rings(profile, seed, n_gen, sets), *top_pairs(seed, n_gen, sets, *of_tops.values(), page.rng(5))]
-for number, network in enumerate(made):
+found, most = {}, {}  # of each training set: true and estimated G, effective and clipped share; largest G of a system
+every = chain(rings(profile, seed, n_gen, sets), top_pairs(seed, n_gen, sets, *of_tops.values(), page.rng(5)))
+for number, network in enumerate(every):
     ensemble, used = network.ensemble, [one[:n_gen] for one in network.events]
-    page.count_training(ensemble.history.seconds, ensemble.history.device)
-    most = n_gen * len(used) / network.n_train
+    if "good" in network.system:  # the poor one is the same network
+        page.count_training(ensemble.history.seconds, ensemble.history.device)
+    most[network.system] = n_gen * len(used) / network.n_train
     for key, ratios in learned_ratios(network, page.rng(400 + number)).items():
         weights = [Reweighting(ratio)(one) for ratio, one in zip(ratios, used, strict=True)]
         of_regions = {"weights": weights, "truth": network.probabilities}
         result = averaging.from_samples(used, network.regions, network.n_train, **of_regions)
         w = np.concatenate(weights)
         shares = w.sum() ** 2 / (w**2).sum() / w.size, (w >= Reweighting(nothing).largest).mean()
-        numbers = min(result.G_true, most), min(result.G, most), *shares
+        numbers = *(min(G, most[network.system]) for G in (result.G_true, result.G)), *shares
         found.setdefault((network.system, *key), []).append(numbers)
-page.cost("top_pairs", **of_trained(made[-1].ensemble.trained[0], made[-1].training))
+page.cost("top_pairs", **of_trained(network.ensemble.trained[0], network.training))
 
 # %% tags=["hide-input"]
 for system in SYSTEMS:
@@ -360,7 +362,7 @@ for system in SYSTEMS:
             "estimate": estimated,
             "over": estimated / true,
         }.items():
-            mean = geometric_mean(values)
+            mean = geometric_mean(values, most=most[system] if what in ("true", "estimate") else np.inf)
             page.record(f"{what}_{label}", *mean, 0.95, digits=2)
             cells.append(with_interval(*mean))
         page.record(f"n_effective_{label}", n_effective.mean(), digits=2)
@@ -396,9 +398,9 @@ plots.shared_legend(axes, columns=6)
 page.figure(figure, "networks", data)
 
 # %% [markdown]
-# Trees that nobody stops change $G$ of the good ensembles by a factor {glue:text}`reweighting_change_ring_good_unregularised_training` ({glue:text}`reweighting_change_ring_good_unregularised_training_low` to {glue:text}`reweighting_change_ring_good_unregularised_training_high`) for the ring and {glue:text}`reweighting_change_lo_good_unregularised_training` ({glue:text}`reweighting_change_lo_good_unregularised_training_low` to {glue:text}`reweighting_change_lo_good_unregularised_training_high`) for top pairs, calibrated ones by {glue:text}`reweighting_change_ring_good_calibrated_training` ({glue:text}`reweighting_change_ring_good_calibrated_training_low` to {glue:text}`reweighting_change_ring_good_calibrated_training_high`) and {glue:text}`reweighting_change_lo_good_calibrated_training` ({glue:text}`reweighting_change_lo_good_calibrated_training_low` to {glue:text}`reweighting_change_lo_good_calibrated_training_high`). For the poor ones calibrated trees do it by {glue:text}`reweighting_change_ring_poor_calibrated_training` ({glue:text}`reweighting_change_ring_poor_calibrated_training_low` to {glue:text}`reweighting_change_ring_poor_calibrated_training_high`) and {glue:text}`reweighting_change_lo_poor_calibrated_training` ({glue:text}`reweighting_change_lo_poor_calibrated_training_low` to {glue:text}`reweighting_change_lo_poor_calibrated_training_high`). An interval that holds one says that {glue:text}`reweighting_sets` training sets do not show a change. Exact weights show what is possible: their price is in the effective number of events alone.
+# Trees that nobody stops change $G$ of the good ensembles by a factor {glue:text}`reweighting_change_ring_good_unregularised_training` ({glue:text}`reweighting_change_ring_good_unregularised_training_low` to {glue:text}`reweighting_change_ring_good_unregularised_training_high`) for the ring and {glue:text}`reweighting_change_lo_good_unregularised_training` ({glue:text}`reweighting_change_lo_good_unregularised_training_low` to {glue:text}`reweighting_change_lo_good_unregularised_training_high`) for top pairs, calibrated ones by {glue:text}`reweighting_change_ring_good_calibrated_training` ({glue:text}`reweighting_change_ring_good_calibrated_training_low` to {glue:text}`reweighting_change_ring_good_calibrated_training_high`) and {glue:text}`reweighting_change_lo_good_calibrated_training` ({glue:text}`reweighting_change_lo_good_calibrated_training_low` to {glue:text}`reweighting_change_lo_good_calibrated_training_high`). For the poor ones calibrated trees change it by {glue:text}`reweighting_change_ring_poor_calibrated_training` ({glue:text}`reweighting_change_ring_poor_calibrated_training_low` to {glue:text}`reweighting_change_ring_poor_calibrated_training_high`) and {glue:text}`reweighting_change_lo_poor_calibrated_training` ({glue:text}`reweighting_change_lo_poor_calibrated_training_low` to {glue:text}`reweighting_change_lo_poor_calibrated_training_high`). An interval that holds one says that {glue:text}`reweighting_sets` training sets do not show a change. Exact weights show what is possible: their price is in the effective number of events alone.
 #
-# The estimate over the true $G$ of the good ring is {glue:text}`reweighting_over_ring_good_none` ({glue:text}`reweighting_over_ring_good_none_low` to {glue:text}`reweighting_over_ring_good_none_high`) without weights; with calibrated trees it is {glue:text}`reweighting_over_ring_good_calibrated_training` ({glue:text}`reweighting_over_ring_good_calibrated_training_low` to {glue:text}`reweighting_over_ring_good_calibrated_training_high`) with one classifier for all members and {glue:text}`reweighting_over_ring_good_calibrated_halved` ({glue:text}`reweighting_over_ring_good_calibrated_halved_low` to {glue:text}`reweighting_over_ring_good_calibrated_halved_high`) with one each; for top pairs {glue:text}`reweighting_over_lo_good_none`, {glue:text}`reweighting_over_lo_good_calibrated_training` ({glue:text}`reweighting_over_lo_good_calibrated_training_low` to {glue:text}`reweighting_over_lo_good_calibrated_training_high`) and {glue:text}`reweighting_over_lo_good_calibrated_halved` ({glue:text}`reweighting_over_lo_good_calibrated_halved_low` to {glue:text}`reweighting_over_lo_good_calibrated_halved_high`). What all members have in common without any weights, such as what their kind of network cannot learn, is in these numbers too, and no choice of classifiers removes it.
+# The estimate over the true $G$ of the good ring is {glue:text}`reweighting_over_ring_good_none` ({glue:text}`reweighting_over_ring_good_none_low` to {glue:text}`reweighting_over_ring_good_none_high`) without weights; with calibrated trees it is {glue:text}`reweighting_over_ring_good_calibrated_training` ({glue:text}`reweighting_over_ring_good_calibrated_training_low` to {glue:text}`reweighting_over_ring_good_calibrated_training_high`) with one classifier for all members and {glue:text}`reweighting_over_ring_good_calibrated_halved` ({glue:text}`reweighting_over_ring_good_calibrated_halved_low` to {glue:text}`reweighting_over_ring_good_calibrated_halved_high`) with one each; for top pairs {glue:text}`reweighting_over_lo_good_none`, {glue:text}`reweighting_over_lo_good_calibrated_training` ({glue:text}`reweighting_over_lo_good_calibrated_training_low` to {glue:text}`reweighting_over_lo_good_calibrated_training_high`) and {glue:text}`reweighting_over_lo_good_calibrated_halved` ({glue:text}`reweighting_over_lo_good_calibrated_halved_low` to {glue:text}`reweighting_over_lo_good_calibrated_halved_high`). What all members have in common without any weights, such as what their kind of network cannot learn, is in these numbers too, and a classifier for each member does not remove it: only weights that mend the error in common do.
 #
 # ## Rules
 #
@@ -406,7 +408,7 @@ page.figure(figure, "networks", data)
 # 2. **Test with events that neither has seen.** Training events of the classifier look right after reweighting as those of the generator do before.
 # 3. **Reweight only what is worse than the classifier.** Before, look at a held-out part: if the weights do not lower the loss there, or scatter no more than those between two halves of the true events do, leave them. Weights that are not needed cost $G$.
 # 4. **Take the least capacity that can express the fault**, few physical numbers before all coordinates, with early stopping and calibration; and many generated events, which are free.
-# 5. **For the averaging estimate give every member a classifier of its own**, on a sample of its own: a random half of the training events, or the bootstrap sample of the member, unless the classifier stops by events that it holds back. A classifier that all share, or a training sample that all share, is an error in common. No scatter shows it. In one dimension, where generators have no other error in common, this decides whether the estimate is right; it does not remove errors that the members have in common anyway.
+# 5. **For the averaging estimate give every member a classifier of its own**, on a sample of its own: a random half of the training events, or the bootstrap sample of the member, unless the classifier stops by events that it holds back. A classifier that all share, or a training sample that all share, is an error in common. No scatter shows it. It does not remove errors that the members have in common without any weights.
 # 6. **Cross-fitting and separate halves do not keep any training event out of the result.** All of them end up in the weights. What they change is the classifier's freedom; cross-fitting is for tests.
 #
 # In a shell, `gampl reweight samples/member_0.csv --true samples/train.csv --output samples/weighted.csv` learns the weights ({ref}`sec-your-samples`), with `--share 0.5` and another `--seed` for each member as the fifth rule says. It leaves a receipt from which `gampl averaging` and `gampl differential` know what the classifier has seen, and their reports warn where these rules are broken.

@@ -247,7 +247,7 @@ display(
 )
 
 # %% [markdown]
-# In the likelihood ratio, $G$ lies between {glue:text}`scaling_laws_LR_least` and {glue:text}`scaling_laws_LR_most`, and {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. There $G$ does not grow with more training events unless the power is above one. The law {eq}`eq-kl-law` between divergence and distance has $c$ from {glue:text}`scaling_laws_c_least` to {glue:text}`scaling_laws_c_most` for these networks, where a smooth error has $\sqrt{2/\pi}\approx0.8$. The divergence turns the powers into effective parameters:
+# In the likelihood ratio, $G$ lies between {glue:text}`scaling_laws_LR_least` and {glue:text}`scaling_laws_LR_most`, and {glue:text}`scaling_laws_number_LR_above` of these values are established to be above one. There $G$ does not grow with more training events unless the power is above one. The law {eq}`eq-kl-law` between divergence and distance has $c$ from {glue:text}`scaling_laws_c_least` to {glue:text}`scaling_laws_c_most` for these networks, where a normally distributed error has $\sqrt{2/\pi}\approx0.8$. The divergence turns the powers into effective parameters:
 
 # %% tags=["hide-input"]
 rows = []

@@ -55,7 +55,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--accept", action="store_true", help="instead of weights, keep each event with probability w / max w")
     how = "numbers to learn from (default: all columns that both have, or all momenta)"
     add("--classifier", help=how, **NAMES)
-    how = "boosted trees; logistic regression on radial functions of numbers; or a network of momenta (default: trees)"
+    how = "boosted trees, logistic regression on radial functions of numbers, or a network of momenta (default: trees)"
     add("--learner", choices=("trees", "functions", "network"), default="trees", help=how)
     add("--share", type=float, default=1.0, help="random part of the true events to learn from (default: 1)")
     add("--folds", type=whole, default=5, help="classifiers, each of which leaves out one fold (default: 5)")

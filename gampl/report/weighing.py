@@ -71,8 +71,7 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     events are not finite.
     """
     process, kind = _with_numbers(process, generated, true)
-    if kind is None and learning.learner not in LEARNERS:
-        raise ValueError(f"a {learning.learner} learns from momenta, not from numbers: choose another --learner")
+    make = _classifier(learning.learner, kind)
     expressions = [process.number(text) for text in process.classifier] if kind is None else []
     rng = np.random.default_rng([learning.seed, 1])
     made, had = _read(process, generated, expressions)
@@ -80,7 +79,6 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     if (lost := int((~is_finite(known)).sum())) > process.max_lost * len(known):
         problem = f"{lost} of {len(known)} events are not finite, more than the tolerated share"
         raise EventFileError(f"{true.files[0]}: {problem} {process.max_lost:g}")
-    make = LEARNERS[learning.learner] if kind is None else _of_momenta(learning.learner, kind)
     reference = _some(true, known, their, learning.share * (len(known) - lost), rng)
     rivals = _some(generated, made, had, MOST_GENERATED * len(known), rng)
     learned = cross_fit(reference, rivals, learning.seed, folds=learning.folds, make_classifier=make)
@@ -94,13 +92,17 @@ def weigh(process: Process, generated: SampleFiles, true: SampleFiles, learning:
     return Weighed(weights, int(np.isnan(ratios).sum()), names, len(learned.reference), about, learned.auc(), found)
 
 
-def _of_momenta(learner: str, kind: Particles) -> MakeClassifier:
-    """A classifier that sees the momenta of such events; a ValueError if the learner cannot."""
+def _classifier(learner: str, kind: Particles | None) -> MakeClassifier:
+    """Makes classifiers of numbers, or of the momenta of such events; a ValueError if the learner cannot see them."""
+    if kind is None:
+        if learner == "network":
+            raise ValueError("a network learns from momenta, not from numbers: choose another --learner")
+        return LEARNERS[learner]
     if learner == "network":
         from gampl.particles.event_networks import event_network  # which needs PyTorch
 
         return event_network(kind)
-    if learner != "trees":
+    if learner == "functions":
         raise ValueError(f"{learner} learn from numbers of events, not momenta: name some (--classifier)")
     return event_classifier(kind)
 

@@ -119,6 +119,7 @@ def test_a_run_without_any_results_has_a_page_and_a_figure(tmp_path):
         "amplifies.md",
         "amplifies.png",
         "amplifies.csv",
+        "corrections.csv",
         "cover.png",
     }
 
@@ -134,13 +135,13 @@ def test_the_words_count_every_true_number_once(found):
         if not others:
             assert "no page" in text
             continue
-        assert f"of {len(others)} generators {len(above)} have a true" in text
+        assert f"of {len(others)} rows {len(above)} have a true" in text
         with_interval = sum(side(one.truth[question]) != "none" for one in others)
         beyond = re.findall(r"None of the (\d+) with an interval amplifies beyond doubt", text)
         assert beyond == ([str(with_interval)] if with_interval and not above else [])
-        without = re.findall(r"of (\d+) no interval at 95 % is recorded", text)
+        without = re.findall(r"(\d+) have no interval at 95 %", text)
         assert without == ([str(len(others) - with_interval)] if len(others) > with_interval else [])
-        named = text.partition("Above are: ")[2].partition(". If all")[0]
+        named = text.partition("Above one are: ")[2].partition(". If all")[0]
         assert named == "; ".join(map(amplifies.described, above))
         largest = max(one.truth[question].value for one in others)
         assert f"The largest number is {amplifies.rounded(largest, 2)}" in text
@@ -235,7 +236,7 @@ def test_a_quotient_alone_is_in_the_table():
     numbers = KEPT["whose_interval"]["numbers"]
     about = numbers["over_binn"]
     run = {"whose_interval": {"numbers": {"over_m_binn": about, "rms_binn": numbers["rms_binn"]}}}
-    text, _ = amplifies_words.page({"laptop": run}, "laptop")
+    text, *_ = amplifies_words.page({"laptop": run}, "laptop")
     [line] = [line for line in text.splitlines() if line.startswith("| B-INN |")]
     low, high = about["interval"]
     assert f"est. over true {amplifies.rounded(about['value'], 2)} (" in line
