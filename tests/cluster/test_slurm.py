@@ -79,7 +79,7 @@ def test_shards_share_a_job(slurm: Slurm, tmp_path):
 def test_each_member_has_a_job(slurm: Slurm, tmp_path):
     """Trainings of the other profiles are not grouped: two members of an ensemble and a ring are three jobs."""
     project = SlurmProject(copy_of_the_project(tmp_path / "project").root, slurm)
-    project.edit("gampl_book/profiles.toml", "members_per_job = 2\nchunk = 8_000", "members_per_job = 1\nchunk = 8_000")
+    project.edit("gampl_book/profiles.toml", "members_per_job = 2\n", "members_per_job = 1\n")
     project.edit("gampl_book/profiles.toml", "steps = 500\nn_gen = 40_000", "steps = 5\nn_gen = 500")
     project.edit("gampl_book/profiles.toml", "components = 8\nsteps = 1500", "components = 8\nsteps = 50")
     names = ["leading_order_1000/spline/0", "leading_order_1000/spline/1", "ring2d/crossfit/0/1"]
