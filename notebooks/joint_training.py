@@ -259,10 +259,12 @@ for ax, (generator, panel) in zip(axes.ravel(), product(GENERATORS, PANELS), str
             ]
             ax.plot(at, estimates, color=color, marker="o", mfc="none", ls="none")
             data[f"{generator} {panel} {way} estimated"] = estimates
-    ax.set(yscale="log", title=f"{generator}: {title}", xticks=range(rounds + 1))
-    ax.yaxis.set_major_formatter(ticker.LogFormatter())  # plain numbers
-    ax.yaxis.set_minor_formatter(ticker.LogFormatter())
+    ax.set(title=f"{generator}: {title}", xticks=range(rounds + 1))
     if panel != "spread":
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_formatter(ticker.NullFormatter())
         ax.axhline(1, color=plots.TRUE, lw=0.6)
     if generator == list(GENERATORS)[-1]:
         ax.set_xlabel("rounds")
