@@ -63,7 +63,7 @@ def top_pairs(
         outcome = train_or_load(training, events, parallel=members, label=f"reweighting/{k}")
         made = [outcome.sample(m, n_gen + 4 * n, seed) for m in range(len(outcome))]
         for factor, name in zip((1.0, HEAVIER), SYSTEMS[2:], strict=True):
-            heavier = _Heavier(process.coordinates, np.array([np.log(factor), 0, 0, 0]))
+            heavier = Heavier(process.coordinates, np.array([np.log(factor), 0, 0, 0]))
             exact = [exact_log_ratio(process.log_prob, heavier.density(one.log_prob)) for one in outcome.members]
             moved = [heavier.of(x) for x in made]
             yield Network(name, n, outcome, events, process.sample, moved, exact, regions, probabilities)
@@ -79,7 +79,7 @@ def _stretched(log_prob: Observable, scale: float) -> Observable:
     return lambda x: log_prob(x / scale) - 2 * np.log(scale)
 
 
-class _Heavier(NamedTuple):
+class Heavier(NamedTuple):
     """A change of leading-order events: the first of their unbounded coordinates is larger."""
 
     coordinates: TopPairCoordinates
@@ -96,6 +96,6 @@ class _Heavier(NamedTuple):
         def changed(events: Floats) -> Floats:
             new, log_jacobian = self.coordinates.unbounded(events)
             before = self.coordinates.from_unbounded(new - self.by)
-            return np.asarray(log_prob(before) - self.coordinates.unbounded(before)[1] + log_jacobian)
+            return np.asarray(log_prob(before)) - self.coordinates.unbounded(before)[1] + log_jacobian
 
         return changed

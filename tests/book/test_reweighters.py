@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gampl.processes import GaussianLine
+from gampl.processes import GaussianLine, LeadingOrderTopPair
 from gampl.ratio import cross_fit
 from gampl.regions import Intervals
 from gampl.reweighting import Reweighting
+from gampl_book.reweighted_networks import HEAVIER, Heavier
 from gampl_book.reweighters import HOW, LINE, WAYS, histogram, learned, posterior, reweighted, treat
 
 EDGES = [(0.0, 0.5), (2.0, 3.0)]
@@ -80,3 +81,13 @@ def test_members_of_every_kind_scatter(how):
     integrals = posterior(training, GaussianLine.fit_mean, how, LINE["logistic"], (4, 800), rng)
     assert integrals.shape == (4,)
     assert len(set(integrals)) == 4
+
+
+def test_the_density_of_changed_events_is_that_of_a_generator():
+    """Weights p_true / p_changed of the changed events have a mean of one, each within 1 in 10^6 by chance."""
+    process, rng = LeadingOrderTopPair(), np.random.default_rng(3)
+    heavier = Heavier(process.coordinates, np.array([np.log(HEAVIER), 0.0, 0.0, 0.0]))
+    events = heavier.of(process.sample(20_000, rng))
+    w = np.exp(process.log_prob(events) - heavier.density(process.log_prob)(events))
+    assert w.std() > 0.1
+    assert abs(w.mean() - 1) < 4.9 * w.std() / np.sqrt(len(w))
