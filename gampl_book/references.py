@@ -67,7 +67,7 @@ RETRAINED = (
     ("known_density", re.compile("flow_(madnis_equal|learned|pulls|.*efficiency|.*permille)|learned_"), math.inf, 0.0),
     ("known_density", re.compile("flow_"), 0.5, 0.0),
     # events belong to a fold by their last bits
-    ("reweighting", re.compile("(true|change|estimate|over|n_effective)_(ring|lo)_.*_folds"), math.inf, 0.0),
+    ("reweighting", re.compile("(true|change|estimate|over|n_effective)_(ring|lo)_.*_folds"), 0.8, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("scaling_laws", re.compile("number_|best_steps"), math.inf, 0.0),

@@ -103,7 +103,7 @@ def reweighted(sources: Sequence[Source]) -> Density:
         total += mass.sum()
         weighted += mass * w
         squares += float(mass @ w**2)
-        clipped += float(mass @ (np.asarray(ratio(CENTRES)) > np.log(weights.largest)))
+        clipped += float(mass @ (w >= weights.largest))
     sums = np.concatenate([[0.0], np.cumsum(weighted)])
     return Density(sums / sums[-1], float(sums[-1] ** 2 / squares / total), clipped / total)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gampl_book import BookError, references
 from gampl_book.references import NUMBERS, RETRAINED, differences, environment, recorded
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,14 @@ def test_what_a_page_retrains_is_compared_loosely_and_still_compared():
 def test_every_loose_tolerance_belongs_to_a_number():
     for notebook, names, *_ in RETRAINED:
         assert any(map(names.match, REFERENCE[notebook]))
+
+
+def test_results_of_other_settings_are_no_references(tmp_path, monkeypatch):
+    monkeypatch.setattr(references, "ROOT", tmp_path)
+    (tmp_path / references.SMOKE).mkdir(parents=True)
+    (tmp_path / references.SMOKE / references.OTHER).touch()
+    with pytest.raises(BookError, match=r"_build/smoke was made with other settings: remove the folder"):
+        references.make()
 
 
 @pytest.mark.skipif("ATEN_CPU_CAPABILITY" in os.environ, reason="this run is limited to some instructions itself")

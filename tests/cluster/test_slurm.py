@@ -2,13 +2,14 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from faulty_project import SHARD, SlurmProject, copy_of_the_project, copy_of_the_smoke_book
 from single_node_slurm import Slurm
 from small_project import ROOT
 
-from gampl_book.references import differences, recorded
+from gampl_book.references import OTHER, SMOKE, differences, recorded
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -31,11 +32,16 @@ NOTEBOOKS = [
 TRAININGS = ["ring2d/scan", "ring2d/crossfit"]
 
 
-def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
-    """From some trainings to the site: the numbers of the book without Slurm, and all jobs have ended well.
+def numbers(results: Path) -> dict[str, dict]:
+    """What all notebooks of a run recorded."""
+    return {path.stem: json.loads(path.read_text())["numbers"] for path in sorted(results.glob("*.json"))}
 
-    Twelve notebooks are made anew: one job of ten is full, another is not. Numbers agree to round-off, as the book may
-    have been made with other settings (`python -m gampl_book other-settings`).
+
+def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
+    """From some trainings to the site: the same numbers as on this machine without Slurm, and all jobs have ended well.
+
+    Twelve notebooks are made anew: one job of ten is full, another is not. Numbers agree to round-off where the book
+    was made with other settings, as it is in CI.
     """
     copy = copy_of_the_smoke_book(tmp_path / "project", NOTEBOOKS, TRAININGS)
     project = SlurmProject(copy.root, slurm)
@@ -46,9 +52,12 @@ def test_the_smoke_book_on_slurm(slurm: Slurm, tmp_path, record_property):
     assert done.returncode == 0, done.stderr
     assert "The smoke book is ready" in done.stdout
     assert (project.root / "_build/smoke/site/index.html").exists()
-    ours, local = (recorded(root / "_build/smoke/results") for root in (project.root, ROOT))
-    assert ours.keys() == local.keys()
-    assert not [name for name in local if differences(name, ours[name], local[name])]
+    ours, local = (recorded(root / SMOKE / "results") for root in (project.root, ROOT))
+    if (ROOT / SMOKE / OTHER).exists():
+        assert ours.keys() == local.keys()
+        assert not [name for name in local if differences(name, ours[name], local[name])]
+    else:
+        assert numbers(project.root / SMOKE / "results") == numbers(ROOT / SMOKE / "results")
     jobs = slurm.jobs()
     assert {state for state, _ in jobs.values()} == {"COMPLETED"}
     records = [json.loads(path.read_text()) for path in project.root.glob("_build/smoke/logs/notebook/*.json")]
