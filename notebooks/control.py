@@ -15,7 +15,7 @@ profile: str = "laptop"
 seed: int = 1
 
 # %% tags=["hide-input"]
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -59,6 +59,7 @@ def of_momenta(kind):
     return lambda seed: make_pipeline(to_momenta, MAKERS[kind](TOPS)(seed))
 
 
+@cache
 def experiment(name, kind, number):
     """A classifier of a planted fault, with true and generated events that it has not seen."""
     fault, rng = FAULTS[name], page.rng(1000 * list(FAULTS).index(name) + number)
@@ -72,7 +73,7 @@ def experiment(name, kind, number):
 
 
 page.record("n_events", n_events)
-first = {(name, kind): experiment(name, kind, 0) for name in PLANTED for kind in MAKERS}
+first = {name: experiment(name, "trees", 0) for name in PLANTED}
 
 # %% [markdown]
 # ## Four faults, and two classifiers
@@ -129,7 +130,7 @@ def valued(name, kind, number):
     """Learned and exact log ratios of a known ratio, for true and generated events that were not learned from."""
     if name in KNOWN:
         return known(name, MAKERS[kind](top_pair), number)
-    one = experiment(name, kind, number) if number else first[name, kind]
+    one = experiment(name, kind, number)
     return [(one.ratio(events), one.exact(events)) for events in (one.true, one.generated)]
 
 
@@ -245,8 +246,10 @@ EXPECTED = {"shoulder": ("large",), "resonance": ("large",), "tail": ("small",),
 n_check = page.settings["n_check"]
 
 
-def look(name, one):
-    """Named places of an experiment, and for each side whether the first names what was planted."""
+@cache
+def look(name, number):
+    """Named places of an experiment with trees, and for each side whether the first names what was planted."""
+    one = experiment(name, "trees", number)
     found = places(one.ratio, one.true, one.generated, process.observables)
     named = [place for place in found if place.p_value < SURE]
     right = {}
@@ -268,8 +271,8 @@ def words(place):
     return f"{LABELS[place.observable]} from {place.interval.low:.3g} to {place.interval.high:.3g}{unit}"
 
 
-seen = {name: look(name, first[name, "trees"]) for name in PLANTED}
-perfect = look("perfect", experiment("perfect", "trees", 0))
+seen = {name: look(name, 0) for name in PLANTED}
+perfect = look("perfect", 0)
 rows = []
 for name in (*PLANTED, "perfect"):
     found, named, right = seen.get(name, perfect)
@@ -291,7 +294,7 @@ RANGES = {"shoulder": (0, 400), "resonance": (346, 900), "tail": (346, 1500), "s
 figure, axes = plt.subplots(2, 2, figsize=(9.5, 6.6))
 data = {}
 for ax, name in zip(axes.flat, PLANTED, strict=True):
-    one, observable = first[name, "trees"], FAULTS[name].observable
+    one, observable = first[name], FAULTS[name].observable
     edges, of = np.linspace(*RANGES[name], 41), process.observables[observable]
     (true, _), (generated, _) = pairs[name, "trees"]
     tails = {
@@ -324,11 +327,11 @@ page.figure(figure, "control_places", data)
 named, tried = {"small": 0, "large": 0}, {"small": 0, "large": 0}
 for name in PLANTED:
     for number in range(repetitions):
-        right = seen[name][2] if number == 0 else look(name, experiment(name, "trees", number))[2]
+        _, _, right = look(name, number)
         for side in EXPECTED[name]:
             tried[side] += 1
             named[side] += right[side]
-alarms = bool(perfect[1]) + sum(bool(look("perfect", experiment("perfect", "trees", k))[1]) for k in range(1, n_check))
+alarms = sum(bool(look("perfect", k)[1]) for k in range(n_check))
 page.record("repetitions", repetitions)
 page.record("checks", n_check)
 rows = []
@@ -345,7 +348,7 @@ for title, key, k, n in (
 markdown_table(["", "named", "share, 95 %"], rows)
 
 # %% tags=["nbval-check-output"]
-exact_means = [np.exp(FAULTS[name].log_ratio(first[name, "trees"].generated)) for name in PLANTED]
+exact_means = [np.exp(FAULTS[name].log_ratio(first[name].generated)) for name in PLANTED]
 pulls = [(w.mean() - 1) / (w.std() / np.sqrt(len(w))) for w in exact_means]
 print("exact weights of generated events have mean 1:", max(map(abs, pulls)) < 5)
 learned_auc = [auc(*(part[0] for part in pairs[key]))[0] for key in pairs]
