@@ -36,6 +36,16 @@ def apart(log_r: ArrayLike) -> Apart:
     return Apart(0.5 * np.abs(h).mean(axis=-1), (h - logs).mean(axis=-1), ((1 + h) * logs - h).mean(axis=-1))
 
 
+def from_generated(ratio: ArrayLike) -> Apart:
+    """The same from p_true / p_gen at generated events, (..., n) -> (...).
+
+    It takes p_gen not to vanish where p_true does not.
+    """
+    r = np.asarray(ratio, dtype=np.float64)
+    terms = np.maximum(0, 1 - r), special.kl_div(r, 1), special.kl_div(1, r)
+    return Apart(*(term.mean(axis=-1) for term in terms))
+
+
 def between(log_a: ArrayLike, log_b: ArrayLike) -> Apart:
     """The same for generators a, in the place of the truth, and b, from log r of both at true events, (..., n)."""
     a, b = (np.asarray(logs, dtype=np.float64) for logs in (log_a, log_b))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from gampl.basics import Floats, require
 from gampl.kolmogorov import worth
+from gampl.regions import Intervals, Observable
 from gampl_book.coverage import over_sets
 
 
@@ -24,6 +25,11 @@ class Mean(NamedTuple):
     def side(self) -> int:
         """1 if all of the interval is above one, -1 if all is below, else 0."""
         return int(self.interval[0] > 1) - int(self.interval[1] < 1)
+
+
+def tail(events: Floats, observable: Observable) -> Intervals:
+    """The tenth of the events in which an observable is largest, in five regions of as many; the last has no end."""
+    return Intervals.between([*np.quantile(observable(events), [0.9, 0.92, 0.94, 0.96, 0.98]), np.inf], observable)
 
 
 def worth_in_regions(counts: ArrayLike, n_gen: int, exact: ArrayLike) -> Floats:

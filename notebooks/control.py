@@ -611,7 +611,7 @@ page.figure(figure, "control_own", data)
 # %% tags=["hide-input", "hide-output"]
 n_before, n_events = n_events, max(n_events // 10, 400)
 for name in PLANTED:
-    found, _, right = look(name, experiment(name, "trees", 500))
+    found, _, right = look(name, 500)
     print(
         f"{FAULTS[name].title}, {n_events} events: {'found' if right[EXPECTED[name][0]] else 'not found'}, p = {found[0].p_value:.1g}"
     )

@@ -30,8 +30,9 @@ from gampl.ratio import default_classifier, in_sample
 from gampl.regions import Intervals
 from gampl.training import Data, Fit, LeadingOrder, Source, TopPairJets, Training, carried, train_members
 from gampl_book import event_ensembles
+from gampl_book.divergences import from_generated
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.scaling import geometric_mean
+from gampl_book.scaling import geometric_mean, tail
 from gampl_book.trained_costs import of_trained
 
 page = Page("direct_diffusion", profile, seed)
@@ -84,8 +85,9 @@ truth_sample = process.sample(n_truth, page.rng(0))
 OBSERVABLES = {"m_tt": "$m$", "y_tt": "$Y$", "cos_theta": r"$\cos\theta^*$"}
 VALUES = {name: np.sort(observable(truth_sample)) for name, observable in process.observables.items()}
 REGIONS = {name: Intervals.quantiles(truth_sample, 12, process.observables[name])[1:-1] for name in OBSERVABLES}
+REGIONS["tail"] = tail(truth_sample, process.observables["m_tt"])
 EXACT = {name: process.integrals(regions) for name, regions in REGIONS.items()}
-COLUMNS = (*OBSERVABLES, "LR")
+COLUMNS = {**OBSERVABLES, "tail": "tail of $m$", "LR": "LR"}
 
 
 def distance(x, name, w=None):
@@ -133,8 +135,8 @@ for E, source in sources.items():
     far = ["0" if E == 13 else rounded(distance(x, name), 2) for name in OBSERVABLES]
     rows.append([f"{E} TeV", *far, rounded(FAR[E], 2), *(rounded(UNTOUCHED[E][name], 2) for name in COLUMNS)])
     page.record(f"far_{E}", FAR[E], digits=2)
-titles = [*OBSERVABLES.values(), "LR"]
-markdown_table(["source", *(f"K-S {t}" for t in titles), *(rf"$n_\mathrm{{equiv}}$ {t}" for t in titles)], rows)
+head = [*(f"K-S {t}" for t in (*OBSERVABLES.values(), "LR")), *(rf"$n_\mathrm{{equiv}}$ {t}" for t in COLUMNS.values())]
+markdown_table(["source", *head], rows)
 
 # %% [markdown]
 # The velocity network is a small transformer, for all starts the same. Each of {glue:text}`direct_diffusion_training_sets` training sets has {glue:text}`direct_diffusion_n_train` events; a fifth of them only decides when to stop. {glue:text}`direct_diffusion_n_gen` events are generated, so that no $\nequiv$ beyond this number can be told. The rivals are two *classifiers* ({ref}`sec-ratios`): logistic regression on radial functions of the coordinates, as everywhere in this book, or on the coordinates, their squares and products. They tell the same training events from {glue:text}`direct_diffusion_n_source` source events, and weight further ones by $w=p_{\rm true}/p_{\rm source}$.
@@ -160,8 +162,9 @@ def measure(key, k, x, log_ratio, w=None, w_ratio=None):
     if lost := int((~np.isfinite(x)).any(axis=1).sum()):
         failed.append(f"{key}, set {k + 1}: {lost} events lost")
         x = x[np.isfinite(x).all(axis=1)]
-    found[key, k] = {name: worth(x, name, w) for name in OBSERVABLES} | {"LR": worth_of_ratio(log_ratio, w_ratio)}
+    found[key, k] = {name: worth(x, name, w) for name in REGIONS} | {"LR": worth_of_ratio(log_ratio, w_ratio)}
     found[key, k] |= {("K-S", name): distance(x, name, w) for name in (*OBSERVABLES, "phi")}
+    found[key, k]["c"] = from_generated(np.exp(log_ratio)).c if w is None else np.nan
     found[key, k]["size"] = 1.0 if w is None else w.sum() ** 2 / (w**2).sum() / len(w)
     generated[key, k] = x, w
 
@@ -326,10 +329,10 @@ axes[0].minorticks_off()
 plots.shared_legend(axes, columns=6)
 page.figure(figure, "direct_spectra", data)
 
-# %% mystnb={"figure": {"name": "fig-direct-worth", "caption": "$n_{\\rm equiv}$ against the distance of the source in the likelihood ratio, with 95 % intervals over training sets, in regions of three observables and from the likelihood ratio; points of one source are drawn side by side. Line and band: from noise, with its interval. Dotted: source as it is. Dashed: number of training events. $n_{\\rm equiv}$ ends at the number of generated events, near the upper edge."}, "image": {"alt": "Four panels with logarithmic axes: number of equivalent events for three distances of the source, for two pairings and the reweighted source, beside a band for the flow from noise, a falling dotted line and a dashed horizontal one."}} tags=["hide-input"]
-figure, axes = plt.subplots(1, 4, figsize=(12.5, 3.7), sharey=True)
+# %% mystnb={"figure": {"name": "fig-direct-worth", "caption": "$n_{\\rm equiv}$ against the distance of the source in the likelihood ratio, with 95 % intervals over training sets, in regions of three observables, in the tail of the mass and from the likelihood ratio; points of one source are drawn side by side. Line and band: from noise, with its interval. Dotted: source as it is. Dashed: number of training events. $n_{\\rm equiv}$ ends at the number of generated events, near the upper edge."}, "image": {"alt": "Five panels with logarithmic axes: number of equivalent events for three distances of the source, for two pairings and the reweighted source, beside a band for the flow from noise, a falling dotted line and a dashed horizontal one."}} tags=["hide-input"]
+figure, axes = plt.subplots(1, len(COLUMNS), figsize=(14, 3.7), sharey=True)
 data = {"distance": list(FAR.values())}
-for ax, what, title in zip(axes, COLUMNS, titles, strict=True):
+for ax, what, title in zip(axes, *zip(*COLUMNS.items(), strict=True), strict=True):
     mean, ends = geometric_mean(of("noise", what), n_gen)
     ax.axhspan(*ends, color=plots.OTHERS[0], alpha=0.2, lw=0)
     ax.axhline(mean, color=plots.OTHERS[0], label="from noise")
@@ -370,6 +373,9 @@ for E in TEV:
             if np.isfinite(UNTOUCHED[E][what]):
                 gain = of((E, way), what) / min(UNTOUCHED[E][what], n_gen)
                 page.record(f"over_source_{what}_{E}_{way}", *geometric_mean(gain), 0.95, digits=2)
+for key in ("noise", *product((8, 4), ("random", "optimal"))):
+    name = key if key == "noise" else "{}_{}".format(*key)
+    page.record(f"c_{name}", *geometric_mean(of(key, "c")), 0.95, digits=2)
 page.record("size_8", *geometric_mean(of((8, "quadratic"), "size")), 0.95, digits=2)
 page.record("size_4", *geometric_mean(of((4, "quadratic"), "size")), 0.95, digits=2)
 MORE = ("worth more than", "worth less than", "not told apart from")
@@ -378,10 +384,12 @@ for name in ("over_noise_m_tt_8_random", "over_noise_LR_8_random", "over_noise_L
 for E, way in product((8, 4), ("random", "optimal")):
     name = f"over_quadratic_LR_{E}_{way}"
     glue(f"direct_diffusion_{name}_words", side(page.recorded["numbers"][name]["interval"], MORE), display=False)
-markdown_table(["start", "events", *titles], rows)
+markdown_table(["start", "events", *COLUMNS.values()], rows)
 
 # %% [markdown]
 # Intervals are over the {glue:text}`direct_diffusion_training_sets` training sets, at 95 %, and factors are given with theirs. *Against noise*: from 8 TeV with random pairs the events are {glue:text}`direct_diffusion_over_noise_m_tt_8_random_words` those from noise in regions of $m$ (factor {glue:text}`direct_diffusion_over_noise_m_tt_8_random`, {glue:text}`direct_diffusion_over_noise_m_tt_8_random_low` to {glue:text}`direct_diffusion_over_noise_m_tt_8_random_high`), and {glue:text}`direct_diffusion_over_noise_LR_8_random_words` them in the likelihood ratio ({glue:text}`direct_diffusion_over_noise_LR_8_random`, {glue:text}`direct_diffusion_over_noise_LR_8_random_low` to {glue:text}`direct_diffusion_over_noise_LR_8_random_high`). In regions of $Y$ the factor is {glue:text}`direct_diffusion_over_noise_y_tt_8_random` ({glue:text}`direct_diffusion_over_noise_y_tt_8_random_low` to {glue:text}`direct_diffusion_over_noise_y_tt_8_random_high`). From 4 TeV the factor in the likelihood ratio is {glue:text}`direct_diffusion_over_noise_LR_4_random` ({glue:text}`direct_diffusion_over_noise_LR_4_random_low` to {glue:text}`direct_diffusion_over_noise_LR_4_random_high`): they are {glue:text}`direct_diffusion_over_noise_LR_4_random_words` those from noise. With optimal pairs it is {glue:text}`direct_diffusion_over_noise_LR_8_optimal` from 8 TeV ({glue:text}`direct_diffusion_over_noise_LR_8_optimal_low` to {glue:text}`direct_diffusion_over_noise_LR_8_optimal_high`).
+#
+# The law {eq}`eq-kl-law`, by which a validation loss tells the distance in the likelihood ratio, has $c=$ {glue:text}`direct_diffusion_c_noise` ({glue:text}`direct_diffusion_c_noise_low` to {glue:text}`direct_diffusion_c_noise_high`) for the flow from noise, {glue:text}`direct_diffusion_c_8_random` ({glue:text}`direct_diffusion_c_8_random_low` to {glue:text}`direct_diffusion_c_8_random_high`) from 8 TeV and {glue:text}`direct_diffusion_c_4_random` ({glue:text}`direct_diffusion_c_4_random_low` to {glue:text}`direct_diffusion_c_4_random_high`) from 4 TeV with random pairs, {glue:text}`direct_diffusion_c_8_optimal` ({glue:text}`direct_diffusion_c_8_optimal_low` to {glue:text}`direct_diffusion_c_8_optimal_high`) and {glue:text}`direct_diffusion_c_4_optimal` ({glue:text}`direct_diffusion_c_4_optimal_low` to {glue:text}`direct_diffusion_c_4_optimal_high`) with optimal ones.
 #
 # *Against the reweighted source*: in the likelihood ratio direct diffusion with random pairs is {glue:text}`direct_diffusion_over_quadratic_LR_8_random_words` the source of 8 TeV with weights from the quadratic classifier (factor {glue:text}`direct_diffusion_over_quadratic_LR_8_random`, {glue:text}`direct_diffusion_over_quadratic_LR_8_random_low` to {glue:text}`direct_diffusion_over_quadratic_LR_8_random_high`), and {glue:text}`direct_diffusion_over_quadratic_LR_4_random_words` that of 4 TeV ({glue:text}`direct_diffusion_over_quadratic_LR_4_random`, {glue:text}`direct_diffusion_over_quadratic_LR_4_random_low` to {glue:text}`direct_diffusion_over_quadratic_LR_4_random_high`). With optimal pairs it is {glue:text}`direct_diffusion_over_quadratic_LR_8_optimal_words` the first ({glue:text}`direct_diffusion_over_quadratic_LR_8_optimal`, {glue:text}`direct_diffusion_over_quadratic_LR_8_optimal_low` to {glue:text}`direct_diffusion_over_quadratic_LR_8_optimal_high`), and {glue:text}`direct_diffusion_over_quadratic_LR_4_optimal_words` the second ({glue:text}`direct_diffusion_over_quadratic_LR_4_optimal`, {glue:text}`direct_diffusion_over_quadratic_LR_4_optimal_low` to {glue:text}`direct_diffusion_over_quadratic_LR_4_optimal_high`). With the radial functions the factors of random pairs are {glue:text}`direct_diffusion_over_radial_LR_8_random` and {glue:text}`direct_diffusion_over_radial_LR_4_random`. A classifier needs no solver, and its weights can be looked at. The weights cost events: a weighted source event of 8 TeV counts as {glue:text}`direct_diffusion_size_8` of one, one of 4 TeV as {glue:text}`direct_diffusion_size_4`. And there must be source events wherever there are true ones.
 #

@@ -19,6 +19,7 @@ from scipy import stats
 from gampl import plots
 from gampl.processes import LeadingOrderTopPair
 from gampl.regions import Intervals
+from gampl_book.divergences import from_generated
 from gampl_book.known_density import (
     CHANNELS,
     WIDTH,
@@ -40,7 +41,7 @@ from gampl_book.neural_sampling import (
     train_on_events,
 )
 from gampl_book.pages import Page, markdown_table, rounded
-from gampl_book.scaling import geometric_mean
+from gampl_book.scaling import geometric_mean, tail
 
 page = Page("known_density", profile, seed)
 repetitions, steps, batch_size, learning_rate, buffered, n_events, n_points, n_regions = page.settings.values()
@@ -321,21 +322,23 @@ print(
 # I_V^{\rm gen}-I_V = \Big\langle \Big(1-\frac{w}{\sigma}\Big)\,1_V\Big\rangle_{\rm gen} , \qquad D_{\rm LR} = \Big\langle \max\Big(0,\,1-\frac{w}{\sigma}\Big)\Big\rangle_{\rm gen} ,
 # ```
 #
-# fluctuate far less than counts do if the weights are nearly the same. The regions are {glue:text}`known_density_regions` intervals of the same probability in $m$, or in $p_T$.
+# fluctuate far less than counts do if the weights are nearly the same. The regions are {glue:text}`known_density_regions` intervals of the same probability in $m$, or in $p_T$; the tail is the tenth of the events with the largest $m$, in five.
 
 # %% tags=["hide-input"]
 start = time.process_time()
 reference = process.sample(40_000, page.rng(100))
 KINDS = {"m": Intervals.quantiles(reference, n_regions, process.observables["m_tt"])}
 KINDS["pT"] = Intervals.quantiles(reference, n_regions, process.observables["pT_top"])
+KINDS["tail"] = tail(reference, process.observables["m_tt"])
 REGIONS = [(regions, process.integrals(regions)) for regions in KINDS.values()]
-QUESTIONS = {"m": "regions of $m$", "pT": "regions of $p_T$", "LR": "likelihood ratio"}
+QUESTIONS = {"m": "regions of $m$", "pT": "regions of $p_T$", "tail": "tail of $m$", "LR": "likelihood ratio"}
 
 
 def judge(x, w):
     """What points with weights are worth: their relative standard deviation, and n_equiv without weights."""
-    worth = worth_without_weights(on_shell.events(x), w / exact, REGIONS)
-    return dict(zip(("std", *QUESTIONS), (quality([w]).relative_std, *worth.regions, worth.ratio), strict=True))
+    worth = worth_without_weights(on_shell.events(x), ratio := w / exact, REGIONS)
+    of_points = {"std": quality([w]).relative_std, "c": from_generated(ratio).c}
+    return of_points | dict(zip(QUESTIONS, (*worth.regions, worth.ratio), strict=True))
 
 
 learned = {"events": {}, "madnis": {}, "vegas": {}}  # by number of events or evaluations, and repetition
@@ -351,13 +354,13 @@ for behind, k in product(buffered, SETS):
     learned["vegas"][evaluations[behind], k] = judge(*of_grid(on_shell, grid, 3, rng))
 seconds["events"] = (time.process_time() - start) / len(samples)
 
-# %% mystnb={"figure": {"name": "fig-madnis-worth", "caption": "First panel: relative standard deviation of the weights against evaluations of the density (MadNIS, VEGAS) or training events (the same flow, by maximum likelihood). Other panels: true number of equivalent events of the same densities without weights. Geometric means over repetitions with 95 % intervals; on the thin line one evaluation, or event, is worth one event."}, "image": {"alt": "Four log-log panels. The standard deviation falls for all three, most slowly for VEGAS. The numbers of equivalent events rise, those of VEGAS most slowly."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-madnis-worth", "caption": "First panel: relative standard deviation of the weights against evaluations of the density (MadNIS, VEGAS) or training events (the same flow, by maximum likelihood). Other panels: true number of equivalent events of the same densities without weights. Geometric means over repetitions with 95 % intervals; on the thin line one evaluation, or event, is worth one event."}, "image": {"alt": "Five log-log panels. The standard deviation falls for all three, most slowly for VEGAS. The numbers of equivalent events rise, those of VEGAS most slowly."}} tags=["hide-input"]
 TITLES = {
     "events": ("flow from events", plots.STAT, "s"),
     "madnis": ("MadNIS", plots.ESTIMATE, "o"),
     "vegas": ("VEGAS", plots.MODEL, "^"),
 }
-figure, axes = plt.subplots(1, 4, figsize=(13.5, 3.9))
+figure, axes = plt.subplots(1, 5, figsize=(15.5, 3.9))
 data = {}
 for ax, (question, title) in zip(axes, {"std": "relative standard deviation", **QUESTIONS}.items(), strict=True):
     for way, (label, colour, marker) in TITLES.items():
@@ -399,6 +402,7 @@ for n, name in names.items():
             text = f"> {rounded(max(n_events) / n, 2)}" if beyond > 0 else f"< {rounded(min(n_events) / n, 2)}"
         rows[-1].append(text)
         record(f"flow_n_equiv_{question}_{name}", made)
+    record(f"flow_c_{name}", [learned["madnis"][n, k]["c"] for k in SETS])
 header = ["evaluations", *(f"events for one: {title}" for title in ("weights", *QUESTIONS.values()))]
 markdown_table(header, rows)
 
@@ -419,6 +423,8 @@ _ = record("flow_vegas_pT", [learned["madnis"][N_FULL, k]["pT"] / learned["vegas
 
 # %% [markdown]
 # In the likelihood ratio, {glue:text}`known_density_n_some` evaluations with buffered training make a flow of $n_{\rm equiv}=$ {glue:text}`known_density_flow_n_equiv_LR_some` ({glue:text}`known_density_flow_n_equiv_LR_some_low` to {glue:text}`known_density_flow_n_equiv_LR_some_high`). The flow from events needs {glue:text}`known_density_flow_price_LR_some` ({glue:text}`known_density_flow_price_LR_some_low` to {glue:text}`known_density_flow_price_LR_some_high`) events per evaluation for that, and {glue:text}`known_density_flow_price_std_some` ({glue:text}`known_density_flow_price_std_some_low` to {glue:text}`known_density_flow_price_std_some_high`) for weights of the same standard deviation: *this is what an evaluation of the density is worth.* The number depends on the training: with {glue:text}`known_density_n_few` evaluations it is {glue:text}`known_density_flow_price_LR_few` ({glue:text}`known_density_flow_price_LR_few_low` to {glue:text}`known_density_flow_price_LR_few_high`) in the likelihood ratio, with all {glue:text}`known_density_n_all` it is {glue:text}`known_density_flow_price_LR_all` ({glue:text}`known_density_flow_price_LR_all_low` to {glue:text}`known_density_flow_price_LR_all_high`). The first points are those of plain sampling, whose weights make $n$ points as good as {glue:text}`known_density_effective_plain` $n$ events; later points are distributed nearly like events. In regions of $m$ and $p_T$ each training has a bias of its own, which the intervals contain.
+#
+# The law {eq}`eq-kl-law` between the distance and the Kullback-Leibler divergence holds for MadNIS with $c=$ {glue:text}`known_density_flow_c_few` ({glue:text}`known_density_flow_c_few_low` to {glue:text}`known_density_flow_c_few_high`) for the fewest evaluations, {glue:text}`known_density_flow_c_some` ({glue:text}`known_density_flow_c_some_low` to {glue:text}`known_density_flow_c_some_high`) for more and {glue:text}`known_density_flow_c_all` ({glue:text}`known_density_flow_c_all_low` to {glue:text}`known_density_flow_c_all_high`) for all; a normally distributed error would have 0.80, rare large weights make it smaller.
 #
 # Where do training events come from, if there is a density? Plain rejection keeps {glue:text}`known_density_events_per_point` of its points, so that an event costs {glue:text}`known_density_points_per_event` evaluations. Learning from {glue:text}`known_density_n_some` evaluations is worth {glue:text}`known_density_flow_advantage_some` ({glue:text}`known_density_flow_advantage_some_low` to {glue:text}`known_density_flow_advantage_some_high`) times as many training events as there would be after rejection, and from {glue:text}`known_density_n_few` it is {glue:text}`known_density_flow_advantage_few` ({glue:text}`known_density_flow_advantage_few_low` to {glue:text}`known_density_flow_advantage_few_high`) times.
 #

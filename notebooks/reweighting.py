@@ -290,7 +290,7 @@ print("bootstrap samples, histogram: much less so:", honest < estimates["good_hi
 # (sec-reweighting-networks)=
 # ## Networks
 #
-# Now trained ensembles: of the 2D ring ({ref}`sec-rings`) the bootstrap ensemble of each of {glue:text}`reweighting_sets` training sets, and of the leading-order process ({ref}`sec-known-truth`) bootstrap ensembles of {glue:text}`reweighting_tops_members` spline flows, trained on {glue:text}`reweighting_tops_n_train` events each. *Good* is an ensemble as it is; *poor* is the same with a known fault: all events of the ring stretched by {glue:text}`reweighting_stretch_percent` %, and pairs of tops whose $(m-2m_t)/(m_{\rm max}-m)$ is {glue:text}`reweighting_heavier` times larger. The regions are the inner ones of 20 of the radius or of the mass. Weights are learned from $4\,\ntrain$ generated events that are not used again, and both estimates are those of `gampl.averaging.from_samples` with weights. The true $G$ is that of the members, with their own scatter, as on {ref}`the other pages <sec-averaging>`; the generated events of an ensemble cannot show that it is more than their number over $\ntrain$, which is then written as a lower limit; quotients of two such numbers say nothing. *Exact* weights are $p_{\rm true}/p_{\rm gen}$ of each member. The tables have geometric means over the training sets with their 95 % intervals; quotients are taken set by set.
+# Now trained ensembles: of the 2D ring ({ref}`sec-rings`) the bootstrap ensemble of each of {glue:text}`reweighting_sets` training sets, and of the leading-order process ({ref}`sec-known-truth`) bootstrap ensembles of {glue:text}`reweighting_tops_members` spline flows, trained on {glue:text}`reweighting_tops_n_train` events each. *Good* is an ensemble as it is; *poor* is the same with a known fault: all events of the ring stretched by {glue:text}`reweighting_stretch_percent` %, and pairs of tops whose $(m-2m_t)/(m_{\rm max}-m)$ is {glue:text}`reweighting_heavier` times larger. The regions are the inner ones of 20 of the radius or of the mass; the *tail* is the outermost of the radius, or the tenth of the events with the largest mass in five regions. Weights are learned from $4\,\ntrain$ generated events that are not used again, and both estimates are those of `gampl.averaging.from_samples` with weights. The true $G$ is that of the members, with their own scatter, as on {ref}`the other pages <sec-averaging>`; the generated events of an ensemble cannot show that it is more than their number over $\ntrain$, which is then written as a lower limit; quotients of two such numbers say nothing. *Exact* weights are $p_{\rm true}/p_{\rm gen}$ of each member. The tables have geometric means over the training sets with their 95 % intervals; quotients are taken set by set.
 
 
 # %% tags=["hide-input"]
@@ -339,21 +339,24 @@ for number, network in enumerate(every):
     most[network.system] = n_gen * len(used) / network.n_train
     for key, ratios in learned_ratios(network, page.rng(400 + number)).items():
         weights = [Reweighting(ratio)(one) for ratio, one in zip(ratios, used, strict=True)]
-        of_regions = {"weights": weights, "truth": network.probabilities}
-        result = averaging.from_samples(used, network.regions, network.n_train, **of_regions)
+        worths = [
+            averaging.from_samples(used, regions, network.n_train, weights=weights, truth=truth)
+            for regions, truth in network.regions.values()
+        ]
         w = np.concatenate(weights)
         shares = w.sum() ** 2 / (w**2).sum() / w.size, (w >= Reweighting(nothing).largest).mean()
-        numbers = *(min(G, most[network.system]) for G in (result.G_true, result.G)), *shares
+        numbers = *(min(G, most[network.system]) for one in worths for G in (one.G_true, one.G)), *shares
         found.setdefault((network.system, *key), []).append(numbers)
 page.cost("top_pairs", **of_trained(network.ensemble.trained[0], network.training))
 
 # %% tags=["hide-input"]
+OF_G = {"true", "estimate", "true_tail", "estimate_tail"}
 for system in SYSTEMS:
     rows, short = [], system.replace(", ", "_").replace("leading order", "lo")
     for (name, classifier, way), numbers in found.items():
         if name != system:
             continue
-        true, estimated, n_effective, clipped = np.array(numbers).T
+        true, estimated, tail_true, tail_estimated, n_effective, clipped = np.array(numbers).T
         before = np.array(found[system, "none", "none"])[:, 0]
         label, cells = f"{short}_{classifier}" + ("" if way == "none" else f"_{way}"), []
         for what, values in {
@@ -361,15 +364,20 @@ for system in SYSTEMS:
             "change": true / before,
             "estimate": estimated,
             "over": estimated / true,
+            "true_tail": tail_true,
+            "estimate_tail": tail_estimated,
+            "over_tail": tail_estimated / tail_true,
         }.items():
-            mean = geometric_mean(values, most=most[system] if what in ("true", "estimate") else np.inf)
+            mean = geometric_mean(values, most=most[system] if what in OF_G else np.inf)
             page.record(f"{what}_{label}", *mean, 0.95, digits=2)
-            cells.append(with_interval(*mean))
+            if what != "estimate_tail":
+                cells.append(with_interval(*mean))
         page.record(f"n_effective_{label}", n_effective.mean(), digits=2)
         cells += [rounded(n_effective.mean(), 2), f"{100 * clipped.mean():.2g} %"]
         rows.append([TITLES[classifier], LEARNED_FROM[way], *cells])
     header = [f"**{system}**, classifier", "learned from", "$G$ true", "after / before", "$G$ estimated"]
-    display(markdown_table([*header, "estimated / true", "effective", "clipped"], rows))
+    header += ["estimated / true", "tail, $G$ true", "tail, estimated / true", "effective", "clipped"]
+    display(markdown_table(header, rows))
 
 # %% mystnb={"figure": {"name": "fig-reweighting-networks", "caption": "Estimated against true amplification before and after reweighting, geometric means over training sets. Circle: without weights. Squares: one classifier for all members, the training events. Diamonds: fresh events. Crosses: cross-fitted. Triangles: a classifier for each member, from a random half. On the line the estimate is right. Exact weights are left out."}, "image": {"alt": "Four log-log panels for a good and a poor generator of the ring and of the leading-order process, with a diagonal and points for each classifier."}} tags=["hide-input"]
 figure, axes = plt.subplots(1, 4, figsize=(13, 4.2), sharex=True, sharey=True)

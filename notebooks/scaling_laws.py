@@ -26,7 +26,7 @@ from gampl_book import event_ensembles
 from gampl_book.divergences import apart
 from gampl_book.event_studies import TITLES
 from gampl_book.pages import Page, markdown_table, rounded, with_interval
-from gampl_book.scaling import geometric_mean, memorised, power, worth_in_regions
+from gampl_book.scaling import geometric_mean, memorised, power, tail, worth_in_regions
 from gampl_book.trained_costs import of_trained
 
 page = Page("scaling_laws", profile, seed)
@@ -61,14 +61,10 @@ process = event_ensembles.leading_order_process(LeadingOrder())
 # %% tags=["hide-input"]
 page.record("memorised", memorised(sizes[0])[1], digits=2)
 truth_sample, mass = process.sample(n_truth, page.rng(0)), process.observables["m_tt"]
-tail_edges = np.quantile(mass(truth_sample), [0.9, 0.92, 0.94, 0.96, 0.98])
-REGIONS = {
-    "m": Intervals.quantiles(truth_sample, 12, mass)[1:-1],
-    "tail": Intervals.between([*tail_edges, np.inf], mass),
-}
+REGIONS = {"m": Intervals.quantiles(truth_sample, 12, mass)[1:-1], "tail": tail(truth_sample, mass)}
 EXACT = {name: process.integrals(regions) for name, regions in REGIONS.items()}
 QUESTIONS = {"m": "regions of $m$", "tail": "tail of $m$", "LR": "likelihood ratio"}
-page.record("tail_edge", tail_edges[0])
+page.record("tail_edge", REGIONS["tail"].low[0])
 x_true = process.sample(n_density, page.rng(1))
 log_true = process.log_prob(x_true)
 

@@ -95,3 +95,17 @@ def test_a_power_law_has_its_entropy_and_a_line_none():
     sizes = np.array([1e3, 4e3, 16e3])
     assert divergences.entropy_of_curve(2.5 + 40 * sizes**-0.8) == pytest.approx(2.5)
     assert not np.isfinite(divergences.entropy_of_curve([3.0, 2.0, 1.0]))
+
+
+@pytest.mark.parametrize("s", [0.9, 1.2])
+def test_generated_events_tell_the_same_as_true_ones(s):
+    x = np.random.default_rng(3).normal(0, s, 400_000)
+    found = divergences.from_generated(np.exp(stats.norm.logpdf(x) - stats.norm.logpdf(x, 0, s)))
+    assert np.allclose(found, divergences.scaled(s), rtol=0.02)
+
+
+def test_generated_events_where_there_is_no_truth():
+    nothing = divergences.from_generated([0.0, 1.25, 1.25, 1.25, 1.25])
+    assert nothing.distance == pytest.approx(0.2)
+    assert nothing.kl == pytest.approx(np.log(1.25))
+    assert np.isinf(nothing.reverse)
