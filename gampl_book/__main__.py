@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     more = command("more-jets", "more_jets:run", "Record rates of jets beyond larger training samples alone.", "gpu")
     more.add_argument("--seed", type=int, default=1)
 
+    referees = command("referees", "referees:run", "Run the benchmark of tests in many dimensions alone.", "gpu")
+    referees.add_argument("--seed", type=int, default=1)
+
     notebook = command("notebook", "run_notebook:run", "Run one notebook source and keep its products.")
     notebook.add_argument("source", type=Path, help="py:percent notebook, such as notebooks/gaussian_line.py")
     notebook.add_argument("--profile", required=True, help="such as smoke or laptop")

@@ -29,7 +29,8 @@ class Mean(NamedTuple):
 
 def tail(events: Floats, observable: Observable) -> Intervals:
     """The tenth of the events in which an observable is largest, in five regions of as many; the last has no end."""
-    return Intervals.between([*np.quantile(observable(events), [0.9, 0.92, 0.94, 0.96, 0.98]), np.inf], observable)
+    edges = np.quantile(np.asarray(observable(events)), [0.9, 0.92, 0.94, 0.96, 0.98])
+    return Intervals.between([*edges, np.inf], observable)
 
 
 def worth_in_regions(counts: ArrayLike, n_gen: int, exact: ArrayLike) -> Floats:
