@@ -380,7 +380,7 @@ times = referees.run_all(page, *referees.of_settings(page.settings))
 markdown_table(head, referees.rows(page.recorded["numbers"], times, beside=False))
 
 # %% [markdown]
-# With the published number of events the same code (`python -m gampl_book referees`) takes half an hour of one core. It ran once, and the table has what is kept of it, in all three numbers of dimensions. In five of them the published sizes stand in parentheses, for densities with other means, widths and correlations by the same recipe. Tests with kernels, whose time grows with the square of the number of events, see only some of these, so that those of the MMD are larger than the published ones must be.
+# With the published number of events the same code (`python -m gampl_book referees`) takes twenty minutes of one core. It ran once, and the table has what is kept of it, in all three numbers of dimensions. In five of them the published sizes stand in parentheses, for densities with other means, widths and correlations by the same recipe. Tests with kernels, whose time grows with the square of the number of events, see only some of these, so that those of the MMD are larger than the published ones must be.
 
 # %% tags=["hide-input"]
 CLOSE = 1.5
