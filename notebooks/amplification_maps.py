@@ -237,7 +237,7 @@ glue("amplification_maps_verdict", fits, display=False)
 head = [
     "intervals",
     "all cells hold, % (95 %)",
-    "with exact $I(1-I)$, %",
+    "with exact $I$ in the numerator, %",
     "a cell is marked wrongly, %",
     "all limits hold, %",
     "cells marked",
@@ -247,7 +247,7 @@ markdown_table(head, rows)
 # %% [markdown]
 # A map that holds at its level has all cells right in a share of 0.95 of the experiments. Bonferroni's does in {glue:text}`amplification_maps_coverage_bonferroni` ({glue:text}`amplification_maps_coverage_bonferroni_low` to {glue:text}`amplification_maps_coverage_bonferroni_high`), that of minimal p-values in {glue:text}`amplification_maps_coverage_minimal` ({glue:text}`amplification_maps_coverage_minimal_low` to {glue:text}`amplification_maps_coverage_minimal_high`): {glue:text}`amplification_maps_verdict`. In {glue:text}`amplification_maps_wrong_bonferroni` ({glue:text}`amplification_maps_wrong_bonferroni_low` to {glue:text}`amplification_maps_wrong_bonferroni_high`) a cell is marked wrongly, which is what a reader would act on.
 #
-# What is missing is not in the scatter. The numerator of $G$ is $I(1-I)$ of the members' mean, which moves with the training set: by $1/\sqrt{G\,n}$ in a cell with $n$ training events, a lot where $G$ and the cell are small, and no scatter of members shows it. With the exact $I(1-I)$ in its place, as in the third column, all cells hold in {glue:text}`amplification_maps_known_bonferroni` ({glue:text}`amplification_maps_known_bonferroni_low` to {glue:text}`amplification_maps_known_bonferroni_high`) of the experiments for Bonferroni's intervals and {glue:text}`amplification_maps_known_minimal` ({glue:text}`amplification_maps_known_minimal_low` to {glue:text}`amplification_maps_known_minimal_high`) for the others.
+# What is missing is not in the scatter. The numerator of $G$ is $I(1-I)$ of the members' mean, which moves with the training set: by $1/\sqrt{G\,n}$ in a cell with $n$ training events, a lot where $G$ and the cell are small, and no scatter of members shows it. With the exact probability in its place, as in the third column, all cells hold in {glue:text}`amplification_maps_known_bonferroni` ({glue:text}`amplification_maps_known_bonferroni_low` to {glue:text}`amplification_maps_known_bonferroni_high`) of the experiments for Bonferroni's intervals and {glue:text}`amplification_maps_known_minimal` ({glue:text}`amplification_maps_known_minimal_low` to {glue:text}`amplification_maps_known_minimal_high`) for the others.
 #
 # The *limits* are the other statement that members allow ({ref}`sec-members`): what the pooled members at hand are worth at least, trained on the training set at hand, whose own fluctuation moves all of them.
 #
