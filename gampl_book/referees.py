@@ -155,6 +155,13 @@ def statistics(width: float, slices: Floats, n_kernel: int) -> dict[str, Statist
     }
 
 
+def sizes_tried(kind: str, how: str, n_test: int) -> Floats:
+    """Sizes of a deformation that are tried, in increasing order, for samples of so many events."""
+    published = dict(zip(DEFORMATIONS, PUBLISHED[kind][REFERENCE], strict=True))[how]
+    power, largest = (4, np.inf) if how in ("normal", "uniform") else (2, 0.95)  # noise adds its square to a distance
+    return np.unique(np.minimum(published * (N_PUBLISHED / n_test) ** (1 / power) * FACTORS, largest))
+
+
 def sensitivities(kind: str, dim: int, sizes: Sizes, rng: np.random.Generator, seed: int) -> dict[str, Sensitivity]:
     """Smallest deformation that each test excludes: its mean over samples is above 95 % of pairs of true samples.
 
@@ -172,13 +179,8 @@ def sensitivities(kind: str, dim: int, sizes: Sizes, rng: np.random.Generator, s
             seconds[place] += time.process_time() - start
         null.append(row)
     limit, usual = np.quantile(null, 0.95, axis=0), np.mean(null, axis=0)
-    added: dict[str, Floats] = {}
-    tried: dict[str, Floats] = {}
-    for how, published in zip(DEFORMATIONS, PUBLISHED[kind][REFERENCE], strict=True):
-        power = 4 if how in ("normal", "uniform") else 2  # noise changes a distance by its square
-        largest = np.inf if power == 4 else 0.95
-        tried[how] = np.unique(np.minimum(published * (N_PUBLISHED / n) ** (1 / power) * FACTORS, largest))
-        added[how] = np.zeros((len(tests), len(tried[how])))
+    tried = {how: sizes_tried(kind, how, n) for how in DEFORMATIONS}
+    added = {how: np.zeros((len(tests), len(some))) for how, some in tried.items()}
     for _ in range(sizes.samples):
         x, y = of.draw(n, rng), of.draw(n, rng)
         intact = np.array([test(x, y) for test in tests.values()])
@@ -210,12 +212,15 @@ def key(test: str, kind: str, dim: int, how: str) -> str:
 
 def rows(numbers: Mapping[str, Any], times: Mapping[str, float], beside: bool) -> list[list[str]]:
     """A table of recorded numbers: density, test, smallest deformations, or with published ones, and ms of a test."""
-    found = []
+    found, n_test = [], round(numbers["n_test"]["value"])
     tests = (*PUBLISHED["Gaussian"], "energy distance", "MMD, Gaussian")
     for kind, dim, test in product(PUBLISHED, (5, 20, 100), tests):
         if key(test, kind, dim, "mu") not in numbers:
             continue
-        cells = [rounded(numbers[key(test, kind, dim, how)]["value"], 2) for how in DEFORMATIONS]
+        cells = []
+        for how in DEFORMATIONS:
+            size, least = float(numbers[key(test, kind, dim, how)]["value"]), sizes_tried(kind, how, n_test)[0]
+            cells.append(f"{'≤ ' if size <= least else ''}{rounded(size, 2)}")
         if beside and dim == DIM_PUBLISHED and test in PUBLISHED[kind]:
             cells = [f"{own} ({rounded(x, 2)})" for own, x in zip(cells, PUBLISHED[kind][test], strict=True)]
         found.append([f"{kind}, {dim}", test, *cells, rounded(times[f"{test}, {kind}, {dim}"], 2)])
