@@ -53,7 +53,7 @@ RETRAINED = (
     ("many_dimensions", re.compile("power_|coverage_(energy|mmd|sliced)_"), 0.0, 0.3),
     ("many_dimensions", re.compile("coverage_least"), 0.0, 10.0),
     ("many_dimensions", re.compile("wins_"), 0.0, 1.0),
-    ("direct_diffusion", re.compile("distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
+    ("direct_diffusion", re.compile("c_|distance_|moved_|n_|null_|off_|over_|size_|unlearned_"), 0.3, 0.02),
     # of two small training sets: one over the square of a shift that can be next to nothing
     (
         "matrix_element_method",
@@ -67,7 +67,7 @@ RETRAINED = (
     ("known_density", re.compile("flow_(madnis_equal|learned|pulls|.*efficiency|.*permille)|learned_"), math.inf, 0.0),
     ("known_density", re.compile("flow_"), 0.5, 0.0),
     # events belong to a fold by their last bits
-    ("reweighting", re.compile("(true|change|estimate|over|n_effective)_(ring|lo)_.*_folds"), 0.8, 0.0),
+    ("reweighting", re.compile("(true|change|estimate|over|n_effective)(_tail)?_(ring|lo)_.*_folds"), 0.8, 0.0),
     ("reweighting", re.compile(".*calibrated"), 0.3, 0.0),
     ("reweighting", re.compile(".*unregularised_fresh"), math.inf, 0.0),  # of a few events, up to infinite
     ("scaling_laws", re.compile("number_|best_steps"), math.inf, 0.0),
@@ -75,7 +75,7 @@ RETRAINED = (
     ("scaling_laws", re.compile("(overtrained|capacity|G)_|(m|tail)_(spline|transformer)_"), math.inf, 0.0),
     ("scaling_laws", re.compile("LR_|KL_|d_eff_|power_|sigma_power_"), 0.3, 0.5),
     ("amplification_maps", re.compile("truth_|estimate_|maps_|marks_"), 0.0, 3.0),
-    ("amplification_maps", re.compile("coverage_|wrong_|limits_"), 0.0, 0.4),
+    ("amplification_maps", re.compile("coverage_|known_|wrong_|limits_"), 0.0, 0.4),
     ("amplification_maps", re.compile("G_|apart|over_true"), 0.5, 0.0),
     ("z_jets_inn", re.compile("coverage"), 0.0, 0.2),
     ("z_jets_inn", re.compile("percent|least|most"), 0.0, 20.0),
