@@ -372,7 +372,7 @@ Markdown(
 # - pow$_\pm$: absolute values are taken to the power $1\pm\epsilon$;
 # - $\mathcal N$, $\mathcal U$: each coordinate gets normal noise of width $\epsilon$, or uniform noise between $-\epsilon$ and $\epsilon$.
 #
-# Their tests are the mean K-S of the coordinates, the sliced K-S, the sliced Wasserstein distance, the Fréchet distance of Gaussians (FGD) and the unbiased MMD with a polynomial kernel of degree four; the last two are also the FPD and KPD of `jetnet` {cite}`fpd_kpd`. We add the energy distance and the MMD with a Gaussian kernel. A deformation is excluded at 95 % if the mean statistic of {glue:text}`many_dimensions_samples` pairs exceeds the 95 % quantile of {glue:text}`many_dimensions_n_null` pairs of true samples (theirs: ten thousand pairs). Coordinates are as they are, as in the benchmark. ≤ stands where the smallest size that was tried is excluded, ∞ where the largest is not.
+# Their tests are the mean K-S of the coordinates, the sliced K-S, the sliced Wasserstein distance, the Fréchet distance of Gaussians (FGD) and the unbiased MMD with a polynomial kernel of degree four; the last two are also the FPD and KPD of `jetnet` {cite}`fpd_kpd`. We add the energy distance and the MMD with a Gaussian kernel. A deformation is excluded at 95 % if the mean statistic of {glue:text}`many_dimensions_samples` pairs exceeds the 95 % quantile of {glue:text}`many_dimensions_n_null` pairs of true samples (theirs: ten thousand pairs). Coordinates are as they are, as in the benchmark. ≤ stands where every size that was tried is excluded, ∞ where none is.
 
 # %% tags=["hide-input"]
 head = ["density, dimensions", "test", *referees.DEFORMATIONS.values(), "ms per test"]
