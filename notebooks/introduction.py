@@ -151,7 +151,7 @@ print(result)
 #   {ref}`sec-notation` collects symbols and a few slips in the paper's text.
 #
 # Each page says in a badge which **profile** it was computed with. *smoke* exists for tests and means nothing; *laptop* takes
-# about an hour on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and *gpu* the paper's networks for top pairs, and both make
+# less than an hour on two cores and is the default; *rings* trains the rings' Bayesian networks at the paper's size and *gpu* the paper's networks for top pairs, and both make
 # numbers only (`make rings`, `make gpu`); *paper* uses the paper's sizes and wants a GPU. Below each figure stand the commit,
 # the seed, the time and the device, and a link to the plotted numbers; the last line of a page leads to files of its figures, tables and numbers.
 #
